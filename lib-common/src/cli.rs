@@ -1,0 +1,115 @@
+//! Arguments that several tools share. Every setting has a `REDFIX_*` twin, shown in `--help`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+/// When to colour standard error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+/// Flags that every tool has.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Common {
+    /// Only errors on standard error
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// More on standard error; may be repeated
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Colour on standard error
+    #[arg(long, global = true, value_enum, default_value_t, env = "REDFIX_COLOR", hide_env_values = true)]
+    pub color: Color,
+    /// Pass lines through that are not JSON objects, instead of stopping at them
+    #[arg(long, global = true)]
+    pub lenient: bool,
+    /// Longest line that is accepted
+    #[arg(long, global = true, value_name = "SIZE", value_parser = size, default_value = "16MiB",
+          env = "REDFIX_MAX_LINE", hide_env_values = true)]
+    pub max_line: u64,
+    /// Investigation that new records belong to (default: that of the records on standard input, else a new one)
+    #[arg(long, global = true, value_name = "ID", env = "REDFIX_INVESTIGATION", hide_env_values = true)]
+    pub investigation: Option<String>,
+}
+
+/// For tools that change the world: where each record is made durable before it is printed.
+#[derive(Args, Clone, Debug, Default)]
+pub struct LedgerArg {
+    /// Append and fsync each record to FILE before it goes to standard output
+    #[arg(long, value_name = "FILE", env = "REDFIX_LEDGER", hide_env_values = true)]
+    pub ledger: Option<PathBuf>,
+}
+
+/// How the engine is found: as the docker client does it.
+#[derive(Args, Clone, Debug, Default)]
+pub struct EngineArg {
+    /// Engine to talk to, `unix:///PATH` or `tcp://HOST:PORT` (default: as the docker client finds it)
+    #[arg(short = 'H', long, value_name = "URL", env = "DOCKER_HOST", hide_env_values = true)]
+    pub host: Option<String>,
+    /// Deadline of each engine call
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s",
+          env = "REDFIX_ENGINE_TIMEOUT", hide_env_values = true)]
+    pub engine_timeout: Duration,
+}
+
+/// Reads `500ms`, `30s`, `5m`, `8h`, `2d`, or several in a row (`1h30m`).
+pub fn duration(text: &str) -> Result<Duration, String> {
+    const UNITS: [(&str, u64); 5] =
+        [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+    let bad = || format!("'{text}' is not a time such as 500ms, 30s, 5m, 1h30m or 2d");
+    let (mut rest, mut total) = (text, 0u64);
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(bad)?;
+        let number: u64 = rest[..digits].parse().map_err(|_| bad())?;
+        let end = rest[digits..].find(|c: char| c.is_ascii_digit()).map_or(rest.len(), |at| digits + at);
+        let (_, unit) = UNITS.iter().find(|(name, _)| *name == &rest[digits..end]).ok_or_else(bad)?;
+        total = number.checked_mul(*unit).and_then(|ms| total.checked_add(ms)).ok_or_else(bad)?;
+        rest = &rest[end..];
+    }
+    if text.is_empty() { Err(bad()) } else { Ok(Duration::from_millis(total)) }
+}
+
+/// Reads `4096`, `64KiB`, `16MiB`, `2GiB`.
+pub fn size(text: &str) -> Result<u64, String> {
+    let bad = || format!("'{text}' is not a size such as 4096, 64KiB, 16MiB or 2GiB");
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let number: u64 = text[..digits].parse().map_err(|_| bad())?;
+    let shift = match &text[digits..] {
+        "" | "B" => 0,
+        "KiB" => 10,
+        "MiB" => 20,
+        "GiB" => 30,
+        _ => return Err(bad()),
+    };
+    number.checked_mul(1 << shift).ok_or_else(bad)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        let ms = |text| duration(text).map(|d| d.as_millis());
+        assert_eq!(ms("500ms"), Ok(500));
+        assert_eq!(ms("1h30m"), Ok(5_400_000));
+        for bad in ["", "5", "m", "5x", "-1s", "99999999999999999999s", "9999999999999999999d"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!(size("16MiB"), Ok(16 << 20));
+        assert_eq!(size("7"), Ok(7));
+        for bad in ["", "MiB", "1MB", "1.5MiB", "99999999999999999999GiB"] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! The connection to the engine.
+//!
+//! One transport serves both the typed client (bollard) and raw JSON. Strangers' objects are read raw,
+//! because bollard's enums have no catch-all and one odd value would fail a whole list. bollard 0.21.1 sends
+//! paths without a version whatever it is told; the transport puts the negotiated one in front.
+
+mod endpoint;
+mod transport;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::BodyExt as _;
+use hyper::body::{Bytes, Incoming};
+use hyper::{Method, Response, StatusCode};
+use serde_json::Value;
+
+pub use endpoint::Endpoint;
+
+use crate::cli::EngineArg;
+use crate::error::{Error, Result};
+use transport::Transport;
+
+/// Newest API version that these tools were written for; an older engine is asked in its own.
+const NEWEST: (u64, u64) = (1, 47);
+/// Oldest API version that works.
+const OLDEST: (u64, u64) = (1, 41);
+
+/// An engine that answered. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    transport: Arc<Transport>,
+    typed: bollard::Docker,
+    version: String,
+}
+
+/// What the engine answered instead of success.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiError {
+    /// HTTP status; 0 where there was no answer at all.
+    pub status: u16,
+    pub message: String,
+}
+
+impl ApiError {
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        self.status == 404
+    }
+
+    /// An update lost the compare-and-swap: the engine says so with status 500.
+    #[must_use]
+    pub fn is_out_of_sequence(&self) -> bool {
+        self.message.contains("update out of sequence")
+    }
+
+    /// In the tools' voice: no answer is worth another try, a refusal is not.
+    #[must_use]
+    pub fn into_error(self, doing: &str, object: &str) -> Error {
+        if self.status == 0 {
+            Error::again(doing, self.message).on(object).hint("is the engine up? see DOCKER_HOST, --host")
+        } else {
+            Error::cannot(doing, format!("{} (status {})", self.message, self.status)).on(object)
+        }
+    }
+}
+
+impl From<bollard::errors::Error> for ApiError {
+    fn from(error: bollard::errors::Error) -> Self {
+        match error {
+            bollard::errors::Error::DockerResponseServerError { status_code, message } => {
+                Self { status: status_code, message }
+            }
+            other => Self { status: 0, message: other.to_string() },
+        }
+    }
+}
+
+pub type ApiResult<T> = std::result::Result<T, ApiError>;
+
+impl Engine {
+    /// Connects, asks for the version and settles on an API version that both sides speak.
+    pub async fn connect(arg: &EngineArg) -> Result<Self> {
+        let endpoint = Endpoint::resolve(arg.host.as_deref())?;
+        let object = endpoint.to_string();
+        let mut transport = Transport::new(endpoint, arg.engine_timeout);
+        let about = transport.json(Method::GET, "/version", None).await;
+        let about = about.map_err(|e| e.into_error("connecting to the engine", &object))?;
+        let offered = about["ApiVersion"].as_str().and_then(parse_version);
+        let Some(offered) = offered.filter(|offered| *offered >= OLDEST) else {
+            let cause = format!("its API version is {}, 1.41 or newer is needed", about["ApiVersion"]);
+            return Err(Error::cannot("connecting to the engine", cause).on(object));
+        };
+        let (major, minor) = offered.min(NEWEST);
+        transport.set_version(major, minor);
+        let transport = Arc::new(transport);
+        let typed = transport::typed(&transport)
+            .map_err(|e| ApiError::from(e).into_error("connecting to the engine", &object))?;
+        Ok(Self { transport, typed, version: about["Version"].as_str().unwrap_or_default().to_owned() })
+    }
+
+    /// The typed client, for our own objects.
+    #[must_use]
+    pub fn typed(&self) -> &bollard::Docker {
+        &self.typed
+    }
+
+    /// Engine version, e.g. `20.10.24+dfsg1`.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        self.transport.endpoint()
+    }
+
+    /// The connection's deadline for one call.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        self.transport.timeout()
+    }
+
+    /// `GET` of a path without version, as raw JSON.
+    pub async fn get(&self, path: &str) -> ApiResult<Value> {
+        self.transport.json(Method::GET, path, None).await
+    }
+
+    /// `POST` with a JSON body, as raw JSON (null where the engine answers nothing).
+    pub async fn post(&self, path: &str, body: Option<&Value>) -> ApiResult<Value> {
+        self.transport.json(Method::POST, path, body).await
+    }
+
+    /// `DELETE`; an object that is gone already is success.
+    pub async fn delete(&self, path: &str) -> ApiResult<()> {
+        match self.transport.json(Method::DELETE, path, None).await {
+            Err(e) if !e.is_missing() => Err(e),
+            _ => Ok(()),
+        }
+    }
+
+    /// `GET` whose body is read as it comes (logs, events). The deadline covers only the response's head.
+    pub async fn stream(&self, path: &str) -> ApiResult<Response<Incoming>> {
+        self.transport.send(Method::GET, path, None).await
+    }
+
+    /// The next chunk of a stream, or `None` at its end.
+    pub async fn chunk(stream: &mut Response<Incoming>) -> ApiResult<Option<Bytes>> {
+        loop {
+            match stream.body_mut().frame().await {
+                None => return Ok(None),
+                Some(Err(e)) => return Err(ApiError { status: 0, message: e.to_string() }),
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        return Ok(Some(data));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Fails unless this engine manages a swarm.
+    pub async fn require_manager(&self) -> Result<Value> {
+        let doing = "looking for a swarm manager";
+        let object = self.endpoint().to_string();
+        let info = self.get("/info").await.map_err(|e| e.into_error(doing, &object))?;
+        if info["Swarm"]["ControlAvailable"].as_bool() != Some(true) {
+            return Err(Error::cannot(doing, "this engine is not a manager of a swarm")
+                .on(object)
+                .hint("scripts/engine up makes a private one; or point DOCKER_HOST at a manager"));
+        }
+        Ok(info)
+    }
+}
+
+/// A query's `filters={...}`, percent-encoded.
+#[must_use]
+pub fn filters(pairs: &[(&str, &str)]) -> String {
+    let map: std::collections::BTreeMap<&str, [&str; 1]> = pairs.iter().map(|(k, v)| (*k, [*v])).collect();
+    let json = serde_json::to_string(&map).unwrap_or_default();
+    format!("filters={}", percent_encode(&json))
+}
+
+/// Percent-encodes everything but unreserved characters.
+#[must_use]
+pub fn percent_encode(text: &str) -> String {
+    let keep = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes()
+        .map(|byte| if keep(byte) { (byte as char).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
+fn parse_version(text: &str) -> Option<(u64, u64)> {
+    let (major, minor) = text.split_once('.')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
+fn status_error(status: StatusCode, body: &[u8]) -> ApiError {
+    let parsed: Option<Value> = serde_json::from_slice(body).ok();
+    let message = parsed.as_ref().and_then(|v| v["message"].as_str()).map(ToOwned::to_owned);
+    let message = message.unwrap_or_else(|| String::from_utf8_lossy(body).trim().to_owned());
+    ApiError { status: status.as_u16(), message }
+}

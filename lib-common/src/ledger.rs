@@ -1,0 +1,113 @@
+//! The ledger file: every record on disk before anybody downstream sees it.
+//!
+//! Several tools of one pipe may share one ledger. Each append takes the file's lock, first learns what
+//! others appended since, skips a line that is there already, and ends with an fsync. A line torn by a dead
+//! writer is moved to `FILE.torn`, never silently dropped.
+
+use std::collections::HashSet;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use crate::diag::Diag;
+use crate::error::{Error, Result};
+
+pub struct Ledger {
+    path: PathBuf,
+    file: File,
+    /// How much of the file is known to `seen`.
+    known: u64,
+    seen: HashSet<[u8; 16]>,
+}
+
+impl Ledger {
+    /// Opens or makes the ledger and its folder (mode 0700 and 0600: evidence is not for everybody), and
+    /// sets a torn tail aside.
+    pub fn open(path: &Path, diag: &Diag) -> Result<Self> {
+        let fail = |e: io::Error| Error::cannot("opening the ledger", e).on(path.display());
+        if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+            make_private_dir(folder).map_err(fail)?;
+        }
+        let file =
+            private(OpenOptions::new().read(true).append(true).create(true)).open(path).map_err(fail)?;
+        let mut ledger = Self { path: path.to_owned(), file, known: 0, seen: HashSet::new() };
+        let torn = ledger.locked(Self::catch_up).map_err(fail)?;
+        if torn > 0 {
+            diag.warn(format_args!(
+                "{}: {torn} bytes of a torn last line set aside in {}",
+                path.display(),
+                ledger.torn_path().display()
+            ));
+        }
+        Ok(ledger)
+    }
+
+    /// Appends `line` unless the very same line is there already.
+    pub fn append_new(&mut self, line: &[u8]) -> Result<()> {
+        let content = line.strip_suffix(b"\n").unwrap_or(line);
+        let key = key(content);
+        if self.seen.contains(&key) {
+            return Ok(());
+        }
+        self.locked(|ledger| {
+            ledger.catch_up()?;
+            if !ledger.seen.insert(key) {
+                return Ok(());
+            }
+            let whole = [content, b"\n"].concat();
+            ledger.file.write_all(&whole)?;
+            ledger.known += whole.len() as u64;
+            ledger.file.sync_data()
+        })
+        .map_err(|e| Error::cannot("appending to the ledger", e).on(self.path.display()))
+    }
+
+    fn locked<T>(&mut self, act: impl FnOnce(&mut Self) -> io::Result<T>) -> io::Result<T> {
+        self.file.lock()?;
+        let outcome = act(self);
+        self.file.unlock()?;
+        outcome
+    }
+
+    /// Learns the lines that others appended; returns the size of a torn tail that it set aside.
+    fn catch_up(&mut self) -> io::Result<u64> {
+        self.file.seek(SeekFrom::Start(self.known))?;
+        let mut tail = Vec::new();
+        self.file.read_to_end(&mut tail)?;
+        let whole = tail.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        self.seen
+            .extend(tail[..whole].split_inclusive(|byte| *byte == b'\n').map(|l| key(&l[..l.len() - 1])));
+        self.known += whole as u64;
+        if whole < tail.len() {
+            let mut torn = private(OpenOptions::new().append(true).create(true)).open(self.torn_path())?;
+            torn.write_all(&tail[whole..])?;
+            torn.write_all(b"\n")?;
+            torn.sync_data()?;
+            self.file.set_len(self.known)?;
+        }
+        Ok((tail.len() - whole) as u64)
+    }
+
+    fn torn_path(&self) -> PathBuf {
+        let mut name = self.path.as_os_str().to_owned();
+        name.push(".torn");
+        name.into()
+    }
+}
+
+/// A folder that only its owner may enter; an existing one keeps its mode.
+pub fn make_private_dir(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt;
+    options.mode(0o600)
+}
+
+fn key(content: &[u8]) -> [u8; 16] {
+    let mut key = [0; 16];
+    key.copy_from_slice(&blake3::hash(content).as_bytes()[..16]);
+    key
+}

@@ -1,0 +1,35 @@
+//! What two or more redfix tools need, nothing else.
+//!
+//! [`record`] defines the lines that the tools exchange, [`stream`] reads and passes them on byte for byte,
+//! [`ledger`] keeps them on disk before anybody else sees them, [`exit`] and [`error`] give every tool the
+//! same codes and the same voice.
+
+pub mod case;
+pub mod cli;
+pub mod clock;
+pub mod diag;
+#[cfg(feature = "docker")]
+pub mod docker;
+pub mod emit;
+pub mod error;
+pub mod evidence;
+pub mod exit;
+pub mod ledger;
+pub mod names;
+pub mod record;
+pub mod redact;
+pub mod signature;
+pub mod stream;
+pub mod text;
+
+pub use error::{Error, Result};
+pub use exit::{Exit, Io};
+
+/// Version of the workspace; every tool carries the same one.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// A fresh id that sorts by time: 26 characters, Crockford base 32 (<https://github.com/ulid/spec>).
+#[must_use]
+pub fn new_id() -> String {
+    ulid::Ulid::generate().to_string()
+}

@@ -1,0 +1,54 @@
+//! Names on the swarm: leased, given back, probed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::text::Text;
+
+/// `domain.leased`: a domain and the stack namespace that goes with it, held by one holder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DomainLeased {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub case: Option<String>,
+    pub recipe: String,
+    /// What the lease is for; with recipe and holder it makes leasing idempotent.
+    pub purpose: String,
+    pub domain: String,
+    /// Stack namespace; attempts append a fixed-length suffix to it.
+    pub stack: String,
+    pub lease_id: String,
+    /// `canon`, `cold`, `run`, ...
+    pub class: String,
+    pub ttl_ms: u64,
+    pub holder: String,
+    /// What it was proved not to collide with.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub checked: Vec<String>,
+}
+
+/// `domain.released`: the lease is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DomainReleased {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub case: Option<String>,
+    pub recipe: String,
+    pub domain: String,
+    pub stack: String,
+    pub lease_id: String,
+    pub reason: String,
+}
+
+/// `domain.probed`: what a domain answers, layer by layer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DomainProbed {
+    pub domain: String,
+    pub routes: bool,
+    /// The first layer that is broken: `dns`, `tcp`, `tls`, `http`, ...
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub broken: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cause: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub remedy: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub evidence: Vec<Text>,
+}

@@ -1,0 +1,30 @@
+//! Evidence bundles.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// `log.snapped`: what was captured of a stack, redacted and content-addressed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LogSnapped {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub attempt_id: Option<String>,
+    pub stack: String,
+    /// The bundle's folder, relative to the ledger's folder.
+    pub path: String,
+    /// BLAKE3 over the bundle, as `index.jsonl`'s last line repeats it.
+    pub blake3: String,
+    /// Every expected stream was read to its end.
+    pub complete: bool,
+    /// What is missing, in words.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub gaps: Vec<String>,
+    pub tasks: u32,
+    pub streams: u32,
+    pub lines: u64,
+    pub bytes: u64,
+    /// Replacements per redaction rule.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub redactions: BTreeMap<String, u64>,
+    pub duration_ms: u64,
+}

@@ -1,0 +1,97 @@
+//! Pull requests, what CI says of them, and what was promoted.
+
+use serde::{Deserialize, Serialize};
+
+use super::case::Ref;
+use super::verdict::Route;
+
+/// `pr.opened`: exactly one open pull request for one fix.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrOpened {
+    /// The cases that the fix serves.
+    pub cases: Vec<String>,
+    pub action: PrAction,
+    /// The forge as it was given, without credentials.
+    pub forge: String,
+    /// `owner/name`.
+    pub repo: String,
+    pub number: u64,
+    pub url: String,
+    pub branch: String,
+    /// Full commit of the pull request's head.
+    pub head: String,
+    pub base: String,
+    pub title: String,
+    /// Name of the fix's folder.
+    pub fix_id: String,
+    /// `git patch-id --stable` of what the pull request changes.
+    pub patch: String,
+    pub route: Route,
+    /// True when it was opened without a verdict that supports it.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub no_verdict: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PrAction {
+    Created,
+    Updated,
+    Unchanged,
+    Adopted,
+}
+
+/// `pr.checked`: what CI says of a pull request's head.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrChecked {
+    pub cases: Vec<String>,
+    pub forge: String,
+    pub repo: String,
+    pub number: u64,
+    pub head: String,
+    /// `git patch-id --stable` of what the pull request changes.
+    pub patch: String,
+    pub state: CheckState,
+    pub open: bool,
+    pub merged: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub contexts: Vec<Context>,
+    pub waited_ms: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CheckState {
+    Green,
+    Red,
+    Pending,
+    None,
+    Superseded,
+}
+
+/// One commit status.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Context {
+    pub context: String,
+    pub status: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub url: Option<String>,
+}
+
+/// `canon.promoted`: written from what is recorded on the swarm, never from an exit code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CanonPromoted {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub case: Option<String>,
+    pub recipe: String,
+    pub version: String,
+    pub domain: String,
+    #[serde(rename = "ref", skip_serializing_if = "Option::is_none", default)]
+    pub reference: Option<Ref>,
+    /// True for an unmerged fix, promoted on a copy of the warm state.
+    pub trial: bool,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub fix: Option<String>,
+}

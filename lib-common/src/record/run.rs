@@ -1,0 +1,164 @@
+//! Runs: planned, finished, and the test cases that they yield.
+
+use serde::{Deserialize, Serialize};
+
+use super::Factors;
+use super::case::Ref;
+use crate::text::Text;
+
+/// `run.planned`: which run would tell most next, and what it may cost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunPlanned {
+    pub case: String,
+    /// The factor levels to run with.
+    pub factors: Factors,
+    pub why: String,
+    /// Fewest and expected further runs until this case is settled.
+    pub minimum_runs: u32,
+    pub expected_runs: f64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub minimum_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub expected_ms: Option<u64>,
+    /// What the outcome would mean.
+    pub if_pass: String,
+    pub if_fail: String,
+}
+
+/// `run.finished`: one attempt, with the proof of its isolation and of its clean-up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunFinished {
+    pub attempt_id: String,
+    pub recipe: String,
+    pub version: String,
+    /// The cases that this run serves.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub cases: Vec<String>,
+    /// What was really tested, as the harness reports it.
+    #[serde(rename = "ref", skip_serializing_if = "Option::is_none", default)]
+    pub reference: Option<Ref>,
+    /// Commit or content hash of the harness.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub harness: Option<String>,
+    /// Content hash of the tests.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub tests: Option<String>,
+    /// Engine version.
+    pub engine: String,
+    pub node: String,
+    pub boot_id: String,
+    pub stack: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub domain: Option<String>,
+    pub factors: Factors,
+    pub outcome: Outcome,
+    /// Why it is not a plain pass or fail.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub exit_code: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub signal: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub stage: Option<String>,
+    /// RFC 3339, UTC, by the machine's clock.
+    pub started: String,
+    pub duration_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub signature: Option<String>,
+    pub isolation: Isolation,
+    pub cleanup: Cleanup,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub refusals: Vec<Text>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub evidence: Option<Evidence>,
+}
+
+/// How a run ended. Only `pass`, `fail` and `timeout` say something about the case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    Pass,
+    Fail,
+    Timeout,
+    /// Ended from outside (Ctrl-C, SIGTERM, budget).
+    Aborted,
+    /// Registry, DNS, no space, node down: nothing about the case.
+    Infra,
+    Disturbed,
+    GuardBypassed,
+}
+
+/// The proof that the run was alone, or as loaded as it claims.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Isolation {
+    /// Whether the claimed condition was really there from start to end.
+    pub proved: bool,
+    /// Why not, where it is not.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub why: Option<String>,
+    pub slots_held: u32,
+    pub slots_total: u32,
+    /// Services of others that were converging when the run started.
+    pub other_deploys: u32,
+    /// CPU time used by what is not the run's, as a share of the node (0 to 1): before, and mean during.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub foreign_cpu_before: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub foreign_cpu_during: Option<f64>,
+    /// Pressure stall information of the node, `some avg10` of cpu in percent: before, and highest during.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cpu_pressure_before: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cpu_pressure_during: Option<f64>,
+}
+
+/// The proof that nothing of the run is left.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cleanup {
+    /// Objects of the run that were seen, e.g. `service/abc123 name`.
+    pub created: Vec<String>,
+    /// Objects of the run that could not be removed: must be empty.
+    pub left: Vec<String>,
+    /// From the command's end until the engine was really empty.
+    pub duration_ms: u64,
+    /// Everything that is not the run's has the same ids as before.
+    pub others_unchanged: bool,
+    /// What changed, where something did.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub others_changed: Vec<String>,
+}
+
+/// A folder of files beside the ledger, and its root hash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Relative to the ledger's folder.
+    pub path: String,
+    /// BLAKE3 of the folder's `b3sum` listing in path order.
+    pub blake3: String,
+}
+
+/// `test.finished`: one test case of a run, read from the harness's `JUnit` file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestFinished {
+    pub attempt_id: String,
+    pub case: String,
+    pub recipe: String,
+    pub test: String,
+    pub outcome: TestOutcome,
+    pub duration_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub message: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub signature: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TestOutcome {
+    Pass,
+    Fail,
+    /// The test itself could not run.
+    Error,
+    Skip,
+}

@@ -1,0 +1,144 @@
+//! Decisions: flake or genuine, fixed or not, and the second look.
+
+use serde::{Deserialize, Serialize};
+
+use super::Factors;
+
+/// `flake.verdict`: what the runs prove about one case, and what causes it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FlakeVerdict {
+    pub case: String,
+    pub verdict: Verdict,
+    pub isolated: Tally,
+    pub loaded: Tally,
+    pub ratios: Ratios,
+    pub thresholds: Thresholds,
+    /// The attempts that were counted, in time order.
+    pub attempts: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub excluded: Vec<Exclusion>,
+    pub cause: Cause,
+    /// The contrast that shows the cause.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub shown_by: Option<ShownBy>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub routes: Vec<Route>,
+    /// What a person would say.
+    pub sentence: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    Genuine,
+    LoadFlake,
+    Flake,
+    Inconclusive,
+}
+
+/// Fails and passes under one condition.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Tally {
+    pub fail: u32,
+    pub pass: u32,
+}
+
+/// The four likelihood ratios of the sequential test, at the deciding run.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Ratios {
+    /// Against "fails at most half the time isolated".
+    pub half: f64,
+    /// Against "deterministic failure".
+    pub det: f64,
+    /// Against "an isolated failure is noise".
+    pub clean: f64,
+    /// Against "load makes no difference".
+    pub load: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Thresholds {
+    pub t: f64,
+    pub t_load: f64,
+    pub cap: u32,
+    /// Noise floor: failure rate below which an isolated failure is noise.
+    pub eps: f64,
+}
+
+/// Runs that did not count, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exclusion {
+    pub reason: String,
+    pub count: u64,
+    /// The first ten.
+    pub attempts: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    Load,
+    Recipe,
+    Test,
+    Machinery,
+    Namespace,
+    Unattributed,
+}
+
+/// The one factor whose change flips the outcome.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ShownBy {
+    pub factor: String,
+    pub red: String,
+    pub green: String,
+    pub ratio: f64,
+}
+
+/// Where the fix belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Route {
+    RecipePr,
+    HarnessPr,
+    TestComment,
+}
+
+/// `fix.verdict`: whether one patch cures one case under the condition that was red.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FixVerdict {
+    pub case: String,
+    /// `git patch-id --stable` of the patch.
+    pub fix: String,
+    pub verdict: FixOutcome,
+    /// The factor levels that were red without it.
+    pub under: Factors,
+    pub before: Tally,
+    pub after: Tally,
+    /// Against "it fails as often as before".
+    pub ratio: f64,
+    pub threshold: f64,
+    pub attempts: Vec<String>,
+    /// Green runs that would settle it; 0 when it is settled.
+    pub further_runs: u32,
+    pub sentence: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FixOutcome {
+    Fixed,
+    NotFixed,
+    Inconclusive,
+}
+
+/// `review.recorded`: the second look by somebody other than the author.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReviewRecorded {
+    pub reviewer: String,
+    pub gate: String,
+    /// BLAKE3 of the ledger that was reviewed.
+    pub ledger: String,
+    pub pass: bool,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub note: Option<String>,
+}
