@@ -69,6 +69,13 @@ impl Diag {
         }
     }
 
+    /// Something the user asked to be told, e.g. by `--dry-run`.
+    pub fn note(&self, message: impl Display) {
+        if !self.quiet {
+            self.line(None, &message.to_string());
+        }
+    }
+
     /// A phase, shown with `-v`; on a terminal it is the progress line even without.
     pub fn phase(&self, message: impl Display) {
         if self.verbose > 0 {

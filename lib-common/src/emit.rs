@@ -1,13 +1,14 @@
 //! Writing a record stream: lines passed on byte for byte, own records appended, each one durable in the
 //! ledger first.
 
+use std::collections::HashSet;
 use std::io::Write;
 
 use crate::cli::Common;
 use crate::clock::rfc3339;
 use crate::error::{Error, Result};
 use crate::exit::Io;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, key};
 use crate::record::{Body, Head, Known, to_line};
 use crate::stream::{Line, Reader, Torn};
 
@@ -15,13 +16,15 @@ use crate::stream::{Line, Reader, Torn};
 pub struct Emitter {
     investigation: Option<String>,
     ledger: Option<Ledger>,
+    /// Lines already on standard output, known only where there is a ledger to compare with.
+    passed: HashSet<[u8; 16]>,
 }
 
 impl Emitter {
     /// `investigation`: what the user asked for; else that of the first record that passes.
     #[must_use]
     pub fn new(investigation: Option<String>, ledger: Option<Ledger>) -> Self {
-        Self { investigation, ledger }
+        Self { investigation, ledger, passed: HashSet::new() }
     }
 
     /// The investigation that new records belong to; a fresh one if none was named or seen.
@@ -41,9 +44,18 @@ impl Emitter {
             self.investigation = line.keys().investigation.map(Into::into);
         }
         if let Some(ledger) = &mut self.ledger {
+            self.passed.insert(key(&line.raw));
             ledger.append_new(&line.raw)?;
         }
         write_line(io, &line.raw)
+    }
+
+    /// Passes a line of the ledger on, unless standard input brought it already. True: it was new.
+    pub fn pass_unseen(&mut self, io: &mut Io, line: &Line) -> Result<bool> {
+        if self.passed.contains(&key(&line.raw)) {
+            return Ok(false);
+        }
+        self.pass(io, line).map(|()| true)
     }
 
     /// Appends a record of ours: ledger and fsync first, then one write and one flush.

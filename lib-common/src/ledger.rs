@@ -45,7 +45,7 @@ impl Ledger {
     /// Appends `line` unless the very same line is there already.
     pub fn append_new(&mut self, line: &[u8]) -> Result<()> {
         let content = line.strip_suffix(b"\n").unwrap_or(line);
-        let key = key(content);
+        let key = key(line);
         if self.seen.contains(&key) {
             return Ok(());
         }
@@ -75,8 +75,7 @@ impl Ledger {
         let mut tail = Vec::new();
         self.file.read_to_end(&mut tail)?;
         let whole = tail.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        self.seen
-            .extend(tail[..whole].split_inclusive(|byte| *byte == b'\n').map(|l| key(&l[..l.len() - 1])));
+        self.seen.extend(tail[..whole].split_inclusive(|byte| *byte == b'\n').map(key));
         self.known += whole as u64;
         if whole < tail.len() {
             let mut torn = private(OpenOptions::new().append(true).create(true)).open(self.torn_path())?;
@@ -106,7 +105,9 @@ fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     options.mode(0o600)
 }
 
-fn key(content: &[u8]) -> [u8; 16] {
+/// What a line is recognised by, its line feed left out.
+pub(crate) fn key(line: &[u8]) -> [u8; 16] {
+    let content = line.strip_suffix(b"\n").unwrap_or(line);
     let mut key = [0; 16];
     key.copy_from_slice(&blake3::hash(content).as_bytes()[..16]);
     key

@@ -1,15 +1,138 @@
 //! Arguments.
 
-use clap::Parser;
-use lib_common::cli::Common;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use lib_common::cli::{Common, EngineArg, LedgerArg, duration};
 use lib_common::exit::ToolArgs;
 
 /// Run a command alone, or under measured load, on the swarm, and leave nothing behind
 #[derive(Parser, Debug)]
-#[command(name = "swarm-isolate", version, max_term_width = 100)]
+#[command(name = "swarm-isolate", version, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Args {
+    #[command(subcommand)]
+    pub action: Option<Action>,
     #[command(flatten)]
     pub common: Common,
+    #[command(flatten)]
+    pub engine: EngineArg,
+    #[command(flatten)]
+    pub ledger: LedgerArg,
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// The command and its arguments
+    #[arg(last = true, value_name = "CMD")]
+    pub command: Vec<String>,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Action {
+    /// Finish what a dead predecessor left: tear down its stacks and free its slot
+    Reap,
+}
+
+#[derive(clap::Args, Debug)]
+pub struct RunArgs {
+    /// Run alone, or while --load-with loads the node
+    #[arg(long, value_enum, default_value_t, env = "REDFIX_CONDITION", hide_env_values = true)]
+    pub condition: Condition,
+    /// Level of a further factor; the command sees it as `REDFIX_FACTOR_<NAME>` (repeatable)
+    #[arg(long, value_name = "NAME=LEVEL", value_parser = factor)]
+    pub factor: Vec<(String, String)>,
+    /// Shell command that loads the node during loaded runs
+    #[arg(long, value_name = "CMD", env = "REDFIX_LOAD_WITH", hide_env_values = true)]
+    pub load_with: Option<String>,
+    /// How many runs
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        conflicts_with = "until",
+        env = "REDFIX_RUNS",
+        hide_env_values = true
+    )]
+    pub runs: u32,
+    /// Shell command that reads all records after each run and answers with run.planned, or exit 0 when settled
+    #[arg(long, value_name = "CMD", env = "REDFIX_UNTIL", hide_env_values = true)]
+    pub until: Option<String>,
+    /// Shell command that runs beside the command, from before the first create until just before teardown
+    #[arg(long, value_name = "CMD", env = "REDFIX_COMPANION", hide_env_values = true)]
+    pub companion: Option<String>,
+    /// Recipe (default: that of the case on standard input)
+    #[arg(long, value_name = "NAME", env = "REDFIX_RECIPE", hide_env_values = true)]
+    pub recipe: Option<String>,
+    /// Version of the recipe (default: that of the case on standard input)
+    #[arg(long, value_name = "V", env = "REDFIX_VERSION", hide_env_values = true)]
+    pub version_under_test: Option<String>,
+    /// Domain to derive the attempts' domains and stacks from (default: the lease on standard input)
+    #[arg(long, value_name = "NAME", env = "REDFIX_DOMAIN", hide_env_values = true)]
+    pub domain: Option<String>,
+    /// Longest time that the command may take
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1h", env = "REDFIX_TIMEOUT", hide_env_values = true)]
+    pub timeout: Duration,
+    /// From SIGTERM to SIGKILL, for the command and its helpers
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s", env = "REDFIX_GRACE", hide_env_values = true)]
+    pub grace: Duration,
+    /// Longest wait for the slot, and for a calm node before an isolated run
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1h", env = "REDFIX_WAIT", hide_env_values = true)]
+    pub wait: Duration,
+    /// A slot whose holder gave no sign for this long is taken over
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "60s", env = "REDFIX_SLOT_TTL", hide_env_values = true)]
+    pub slot_ttl: Duration,
+    /// Longest teardown, after which what is left is named and the run fails
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2m", env = "REDFIX_TEARDOWN_TIMEOUT", hide_env_values = true)]
+    pub teardown_timeout: Duration,
+    /// An isolated run needs a foreign CPU share (0 to 1 of the node) of at most this
+    #[arg(
+        long,
+        value_name = "SHARE",
+        default_value_t = 0.35,
+        env = "REDFIX_MAX_FOREIGN_CPU",
+        hide_env_values = true
+    )]
+    pub max_foreign_cpu: f64,
+    /// A loaded run needs a foreign CPU share of at least this
+    #[arg(
+        long,
+        value_name = "SHARE",
+        default_value_t = 0.5,
+        env = "REDFIX_MIN_FOREIGN_CPU",
+        hide_env_values = true
+    )]
+    pub min_foreign_cpu: f64,
+    /// Folder for the evidence of each attempt (default: the ledger's folder, else a temporary one)
+    #[arg(long, value_name = "DIR", env = "REDFIX_EVIDENCE_DIR", hide_env_values = true)]
+    pub evidence: Option<PathBuf>,
+    /// Say what would be run, change nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+}
+
+/// The `load` factor of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Condition {
+    #[default]
+    Isolated,
+    Loaded,
+}
+
+impl Condition {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Isolated => "isolated",
+            Self::Loaded => "loaded",
+        }
+    }
+}
+
+fn factor(text: &str) -> Result<(String, String), String> {
+    let (name, level) = text.split_once('=').ok_or("not of the form NAME=LEVEL")?;
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if name.is_empty() || !name.chars().all(plain) || level.is_empty() {
+        return Err("a factor's name is made of a-z, 0-9 and _, and its level is not empty".into());
+    }
+    Ok((name.into(), level.into()))
 }
 
 impl ToolArgs for Args {
@@ -19,3 +142,16 @@ impl ToolArgs for Args {
         &self.common
     }
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  Run a life cycle alone, three times, and see each run's record:
+      swarm-isolate --domain iso-mumb.ci.example --runs 3 -- scripts/lifecycle mumble
+  The same with the node loaded:
+      swarm-isolate --domain iso-mumb.ci.example --condition loaded \\
+          --load-with 'scripts/load cpu 16' -- scripts/lifecycle mumble
+  As a stage of the pipe, until the verdict is settled:
+      ... | swarm-isolate --until 'flake-classify --next' --companion 'log-snap attach' \\
+          --ledger ledger.jsonl -- scripts/lifecycle mumble | ...
+  After a crash of this tool:
+      swarm-isolate reap";

@@ -1,0 +1,137 @@
+//! What `/proc` tells: CPU time of the node, of process groups and of containers, and pressure.
+
+use std::collections::HashMap;
+use std::fs;
+
+/// Clock ticks per second of `/proc`: fixed at 100 on Linux (`USER_HZ`).
+const HZ: f64 = 100.0;
+
+/// Busy CPU seconds of the whole node since boot, over all CPUs.
+pub fn node_busy() -> Option<f64> {
+    let text = fs::read_to_string("/proc/stat").ok()?;
+    busy_of(text.lines().next()?)
+}
+
+/// `cpu user nice system idle iowait irq softirq steal guest guest_nice`; guest is part of user.
+fn busy_of(line: &str) -> Option<f64> {
+    let fields: Vec<f64> =
+        line.strip_prefix("cpu ")?.split_whitespace().filter_map(|f| f.parse().ok()).collect();
+    let busy: f64 =
+        fields.iter().take(8).enumerate().filter(|(at, _)| *at != 3 && *at != 4).map(|(_, f)| f).sum();
+    (fields.len() >= 8).then_some(busy / HZ)
+}
+
+/// Number of CPUs that the node's time is shared over.
+pub fn cpus() -> f64 {
+    let text = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let count = text.lines().filter(|line| line.starts_with("cpu") && !line.starts_with("cpu ")).count();
+    f64::from(u32::try_from(count.max(1)).unwrap_or(1))
+}
+
+/// One process as far as accounting needs it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Process {
+    pub pid: i32,
+    pub parent: i32,
+    pub group: i32,
+    /// CPU seconds, its waited-for children included.
+    pub cpu: f64,
+}
+
+/// Every process that can be read.
+pub fn processes() -> Vec<Process> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
+        .filter_map(|pid| parse_stat(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?))
+        .collect()
+}
+
+/// `pid (comm) state ppid pgrp ... utime stime cutime cstime`: comm may hold spaces and parentheses.
+fn parse_stat(text: &str) -> Option<Process> {
+    let (head, rest) = text.rsplit_once(')')?;
+    let pid = head.split_once(' ')?.0.parse().ok()?;
+    let fields: Vec<&str> = rest.split_whitespace().collect();
+    let number = |at: usize| fields.get(at)?.parse::<f64>().ok();
+    let cpu = number(11)? + number(12)? + number(13)? + number(14)?;
+    Some(Process {
+        pid,
+        parent: fields.get(1)?.parse().ok()?,
+        group: fields.get(2)?.parse().ok()?,
+        cpu: cpu / HZ,
+    })
+}
+
+/// CPU seconds of the container whose first process is `pid`, from its control group (v1 or v2).
+pub fn container_cpu(pid: i64) -> Option<f64> {
+    let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+    let paths: HashMap<&str, &str> = groups
+        .lines()
+        .filter_map(|line| {
+            let mut parts = line.splitn(3, ':');
+            let (_, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
+            Some((controllers, path))
+        })
+        .collect();
+    let v1 = paths.iter().find(|(controllers, _)| controllers.split(',').any(|c| c == "cpuacct"));
+    if let Some((_, path)) = v1 {
+        for root in ["/sys/fs/cgroup/cpuacct", "/sys/fs/cgroup/cpu,cpuacct"] {
+            if let Ok(text) = fs::read_to_string(format!("{root}{path}/cpuacct.usage")) {
+                return text.trim().parse::<f64>().ok().map(|nanoseconds| nanoseconds / 1e9);
+            }
+        }
+    }
+    let text = fs::read_to_string(format!("/sys/fs/cgroup{}/cpu.stat", paths.get("")?)).ok()?;
+    let usage = text.lines().find_map(|line| line.strip_prefix("usage_usec "))?;
+    usage.parse::<f64>().ok().map(|microseconds| microseconds / 1e6)
+}
+
+/// Pressure of the node's CPUs: `some avg10` in percent.
+pub fn cpu_pressure() -> Option<f64> {
+    pressure_of(&fs::read_to_string("/proc/pressure/cpu").ok()?)
+}
+
+fn pressure_of(text: &str) -> Option<f64> {
+    let some = text.lines().find(|line| line.starts_with("some "))?;
+    some.split_whitespace()
+        .find_map(|field| field.strip_prefix("avg10="))
+        .and_then(|value| value.parse().ok())
+}
+
+/// This boot of this machine: two engines on one machine share it.
+pub fn boot_id() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn idle_time_is_not_busy() {
+        assert_eq!(busy_of("cpu  100 0 50 9999 77 10 40 0 5 0"), Some(2.0));
+        assert_eq!(busy_of("cpu0 1 2 3"), None);
+    }
+
+    #[test]
+    fn a_process_name_with_parentheses() {
+        let stat = "42 (a) b (c)) S 7 40 40 0 -1 0 0 0 0 0 150 50 25 25 20 0 1 0 1 1 1";
+        assert_eq!(parse_stat(stat), Some(Process { pid: 42, parent: 7, group: 40, cpu: 2.5 }));
+        assert_eq!(parse_stat("garbage"), None);
+    }
+
+    #[test]
+    fn pressure() {
+        let text =
+            "some avg10=12.50 avg60=1.00 avg300=0.10 total=1\nfull avg10=0.00 avg60=0 avg300=0 total=0\n";
+        assert_eq!(pressure_of(text), Some(12.5));
+        assert_eq!(pressure_of(""), None);
+    }
+
+    #[test]
+    fn this_machine_can_be_read() {
+        assert!(node_busy().unwrap() > 0.0 && cpus() >= 1.0);
+        let own = i32::try_from(std::process::id()).unwrap();
+        assert!(processes().iter().any(|process| process.pid == own));
+    }
+}
