@@ -1,1 +1,127 @@
-//! Helpers of the end-to-end tests.
+//! Helpers of the end-to-end tests: the built tools, the engine of `make test`, and what must be gone after.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// A built tool: from `REDFIX_BIN_DIR`, else from beside the test's own binary.
+///
+/// # Panics
+/// When it was not built.
+#[must_use]
+pub fn tool(name: &str) -> PathBuf {
+    let beside = || {
+        let test = std::env::current_exe().expect("the test's own path");
+        test.parent().and_then(Path::parent).expect("target/debug").to_owned()
+    };
+    let path = std::env::var_os("REDFIX_BIN_DIR").map_or_else(beside, PathBuf::from).join(name);
+    assert!(path.exists(), "{} is not built: run 'make test' or 'cargo build --workspace'", path.display());
+    path
+}
+
+/// The checkout.
+#[must_use]
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the checkout").to_owned()
+}
+
+/// Fails loudly where there is no engine: a test that needs one must not pass without.
+///
+/// # Panics
+/// Without a swarm manager at `DOCKER_HOST`.
+pub fn require_engine() {
+    assert!(
+        std::env::var_os("DOCKER_HOST").is_some(),
+        "this test needs a private engine: run 'make test', or eval \"$(scripts/engine env)\" after 'scripts/engine up'"
+    );
+    assert_eq!(
+        docker(["info", "--format", "{{.Swarm.ControlAvailable}}"]).trim(),
+        "true",
+        "DOCKER_HOST manages no swarm"
+    );
+}
+
+/// Output of the docker client.
+///
+/// # Panics
+/// When it fails.
+pub fn docker<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(args: I) -> String {
+    let output = Command::new("docker").args(args).output().expect("the docker client");
+    assert!(output.status.success(), "docker: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Every object on the engine whose name holds `part`, as `kind name`: what must be empty after a run.
+#[must_use]
+pub fn objects_named(part: &str) -> Vec<String> {
+    let lists: [(&str, &[&str]); 6] = [
+        ("service", &["service", "ls", "--format", "{{.Name}}"]),
+        ("container", &["ps", "-a", "--format", "{{.Names}}"]),
+        ("network", &["network", "ls", "--format", "{{.Name}}"]),
+        ("config", &["config", "ls", "--format", "{{.Name}}"]),
+        ("secret", &["secret", "ls", "--format", "{{.Name}}"]),
+        ("volume", &["volume", "ls", "--format", "{{.Name}}"]),
+    ];
+    let named = |(kind, args): (&str, &[&str])| {
+        let found: Vec<String> = docker(args)
+            .lines()
+            .filter(|name| name.contains(part))
+            .map(|name| format!("{kind} {name}"))
+            .collect();
+        found
+    };
+    lists.into_iter().flat_map(named).collect()
+}
+
+/// Polls until `check` holds.
+///
+/// # Panics
+/// After `seconds`, naming what was waited for.
+pub fn wait_for(what: &str, seconds: u64, mut check: impl FnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(seconds);
+    while !check() {
+        assert!(Instant::now() < until, "waited {seconds} s in vain for: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// The JSON lines of a tool's standard output.
+///
+/// # Panics
+/// When a line is not JSON.
+#[must_use]
+pub fn records(stdout: &[u8]) -> Vec<Value> {
+    let text = std::str::from_utf8(stdout).expect("UTF-8");
+    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
+}
+
+/// The first record of a type.
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn first<'r>(records: &'r [Value], kind: &str) -> &'r Value {
+    records
+        .iter()
+        .find(|record| record["type"] == kind)
+        .unwrap_or_else(|| panic!("no {kind} in {records:#?}"))
+}
+
+/// Runs a command with `input` on its standard input and returns what came out.
+///
+/// # Panics
+/// When it cannot be started.
+pub fn pipe(command: &mut Command, input: &[u8]) -> Output {
+    use std::io::Write;
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
+    let mut stdin = child.stdin.take().expect("piped");
+    let input = input.to_vec();
+    let writer = std::thread::spawn(move || stdin.write_all(&input).is_ok());
+    let output = child.wait_with_output().expect("ends");
+    let _ = writer.join();
+    output
+}

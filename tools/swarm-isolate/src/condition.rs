@@ -40,7 +40,7 @@ pub async fn wait(context: &Context<'_>, condition: Condition, stacks: &[String]
                     "wait longer with --wait, or raise --max-foreign-cpu if that is this node's normal state",
                 ));
             }
-            Condition::Loaded if start.elapsed() >= LOAD_DEADLINE => {
+            Condition::Loaded if start.elapsed() >= LOAD_DEADLINE.min(context.args.wait) => {
                 return Err(Error::cannot("loading the node", obstacle)
                     .hint("give --load-with more work, or lower --min-foreign-cpu"));
             }

@@ -98,14 +98,18 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
         let Some(finished) = finished else { return Ok(Exit::Signal(signal.unwrap_or_default())) };
         let (record, tests) = records::of(&context, &node, &finished, kept.is_some())?;
         done += 1;
-        for line in &finished.companion {
-            put(io, &mut emitter, &mut spool, line)?;
-        }
-        let line = emitter.line(io, &record)?;
-        put(io, &mut emitter, &mut spool, &line)?;
+        let mut lines = finished.companion.clone();
+        lines.push(emitter.line(io, &record)?);
         for test in &tests {
-            let line = emitter.line(io, test)?;
-            put(io, &mut emitter, &mut spool, &line)?;
+            lines.push(emitter.line(io, test)?);
+        }
+        for line in &lines {
+            spool.add(line)?;
+            match emitter.put(io, line) {
+                // Ctrl-C ends the rest of the pipe too; the ledger has the record.
+                Err(error) if error.is_closed_pipe() && signal.is_some() && emitter.is_durable() => {}
+                other => other?,
+            }
         }
         if !finished.teardown.left.is_empty() {
             return Err(Error::cannot("tearing down", "still there")
@@ -182,11 +186,6 @@ async fn next(args: &Args, spool: &mut Spool, done: u32) -> Result<Option<Factor
             Answer::Run(factors) => Ok(Some(factors)),
         },
     }
-}
-
-fn put(io: &mut Io, emitter: &mut Emitter, spool: &mut Spool, line: &[u8]) -> Result<()> {
-    spool.add(line)?;
-    emitter.put(io, line)
 }
 
 fn absolute(path: &Path) -> Result<PathBuf> {

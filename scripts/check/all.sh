@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# all.sh: everything that CI runs: lint, unit and pipe tests, the engine script, and the whole flow on a real
+# Swarm. Prints totals at the end.
+. "$(dirname "$(readlink -f "$0")")/../lib.sh"
+
+cd "$root"
+log=$(mktemp)
+undo "rm -f '$log'"
+"$scripts/check/packages.sh" test
+steps=0 broken=()
+step() {
+  local name=$1 status=0 started=$SECONDS
+  shift
+  steps=$((steps + 1))
+  printf '\n== %s\n' "$name"
+  interruptible "$@" > >(tee -a "$log") 2>&1 || status=$?
+  [[ -z $caught ]] || leave 1
+  printf '== %s: %s after %d s\n' "$name" "$([[ $status == 0 ]] && echo ok || echo "FAILED ($status)")" $((SECONDS - started))
+  ((status == 0)) || broken+=("$name")
+}
+
+step 'lint' scripts/check/lint.sh
+step 'build' cargo build --locked --workspace --all-targets --quiet
+step 'unit and pipe tests' make -s unit
+step 'engine' scripts/check/engine.sh
+undo "engine down --name test"
+step 'engine for the tests' engine up --name test
+eval "$(engine env --name test)"
+export DOCKER_HOST REDFIX_NODE_ADDR REDFIX_NODES
+step 'images' scripts/images/build busybox murmurd traefik
+export REDFIX_BIN=$root/target/debug
+step 'tests on a real swarm' cargo test --locked -p e2e --test isolate --test domain --test snap -- --test-threads=1
+step 'the whole flow' cargo test --locked -p e2e --test flow -- --test-threads=1
+
+# Totals over every runner's closing lines.
+read -r passed failed < <(sed 's/\x1b\[[0-9;]*m//g' "$log" | awk '
+  /^test result:/ { p += $4; f += $6 }
+  /^[0-9]+ passed, [0-9]+ failed/ { p += $1; f += $3 }
+  END { print p + 0, f + 0 }')
+((${#broken[@]} == 0)) || printf 'broken: %s\n' "${broken[*]}"
+((failed > 0 || ${#broken[@]} == 0)) || failed=${#broken[@]}
+printf '\n%d passed, %d failed\n' "$passed" "$failed"
+leave $((failed > 0 || passed == 0))

@@ -1,0 +1,160 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+# The cases of check/engine.sh, in their order; each can be run alone by name.
+
+CASES=(arguments stranger one_node killed stopped three_nodes forward_drop host_mode stranger_after)
+
+arguments() {
+  check 'no command: usage, exit 2' fails_with 2 'usage: engine up' engine
+  check '--help exits 0' engine --help
+  check 'unknown option' fails_with 2 'unknown option' engine up --frobnicate
+  check 'bad name' fails_with 2 '--name: a/b' engine up --name a/b
+  check 'bad node count' fails_with 2 '--nodes: 0' engine up --nodes 0
+  check 'bad ENGINE' fails_with 2 'must be private or host' env ENGINE=cloud "$root/scripts/engine" up
+  check 'status of nothing exits 1' fails_with 1 'not running' engine status
+  check 'env of nothing exits 2' fails_with 2 'hint: scripts/engine up' engine env
+  check 'down of nothing is done' engine down
+  check 'without root it names ENGINE=host' fails_with 2 'ENGINE=host' \
+    setpriv --reuid 65534 --clear-groups bash "$root/scripts/engine" up
+  check 'without Debian packages it names ENGINE=host' fails_with 2 'there is no apt-get' unshare --mount bash -c \
+    "mount --bind /dev/null $(command -v apt-get); mount --bind /dev/null $(command -v dockerd); $root/scripts/engine up"
+}
+
+stranger() {
+  make_image
+  check "somebody else's dockerd starts" stranger_start
+  stranger_looks >"$work/stranger-before"
+  take_before
+}
+
+one_node() {
+  check 'up, one node, within 15 s' within_ms 15000 engine up
+  check 'the comparison sees a running engine' fails_with 1 'link rf-check' nothing_left
+  check 'up again returns at once' within_ms 2000 engine up
+  check 'up with another size says what to do' fails_with 2 'hint: scripts/engine down' engine up --nodes 3
+  check 'status' engine status
+  check 'the node is a ready manager called n1' test "$(on n1 node ls --format '{{.Hostname}} {{.Status}} {{.ManagerStatus}}')" = 'n1 Ready Leader'
+  load_image /run/redfix-engine/check/n1/docker.sock
+  check 'env names an engine that answers' bash -c "eval \"\$($root/scripts/engine env)\"; docker node ls && [[ \$REDFIX_NODES == n1=\$DOCKER_HOST && \$REDFIX_NODE_ADDRS == n1=\$REDFIX_NODE_ADDR ]]"
+  eval "$(engine env)"
+  addr=$REDFIX_NODE_ADDR
+  unset DOCKER_HOST REDFIX_NODE_ADDR REDFIX_NODE_ADDRS REDFIX_NODES
+  check 'a service with a host-mode port' serve
+  check 'its port answers from outside' within 10 answers "$addr" 18080
+}
+
+# serve: a web server on every node, on a host-mode port.
+serve() {
+  on n1 service create -q -d --name web --mode global --endpoint-mode dnsrr --no-resolve-image --stop-grace-period 1s \
+    --publish mode=host,published=18080,target=8080 redfix-check:1 busybox httpd -f -p 8080 -h /redfix-check
+}
+
+killed() {
+  local -a pids
+  mapfile -t pids < <(pgrep -f '^dockerd .*/redfix-engine/check/')
+  kill -KILL "${pids[@]}"
+  check 'status of a dead dockerd exits 1' fails_with 1 'not running' engine status
+  check 'up after kill -9 of dockerd alone' within_ms 15000 engine up
+  check 'its service answers again' within 60 answers "$addr" 18080
+  mapfile -t pids < <(engine_pids check)
+  kill -KILL "${pids[@]}"
+  check "up after kill -9 of all its ${#pids[@]} processes" within_ms 15000 engine up
+  check 'its service answers again' within 60 answers "$addr" 18080
+  check 'down --keep-data' engine down --keep-data
+  check 'no process is left' test -z "$(engine_pids check)"
+  check 'up goes on with the data' within_ms 15000 engine up
+  check 'its service answers again' within 60 answers "$addr" 18080
+  mapfile -t pids < <(engine_pids check)
+  kill -KILL "${pids[@]}"
+  check 'down of a killed engine' engine down
+  check 'down left nothing' nothing_left
+  check 'down again is done' engine down
+}
+
+stopped() {
+  local pid status signal code
+  for signal in TERM:143 INT:130; do
+    code=${signal#*:} signal=${signal%:*} status=0
+    timeout --preserve-status -s "$signal" 0.7 "$root/scripts/engine" up --nodes 2 >"$work/up" 2>&1 || status=$?
+    check "up stopped by SIG$signal dies of it" test "$status" = "$code"
+    check 'and leaves nothing' nothing_left
+  done
+  "$root/scripts/engine" up >"$work/up1" 2>&1 &
+  pid=$!
+  check 'two ups at once: the second' engine up
+  status=0
+  wait "$pid" || status=$?
+  check 'two ups at once: the first' test "$status" = 0
+  check 'down' within_ms 10000 engine down
+  check 'down left nothing' nothing_left
+}
+
+three_nodes() {
+  local node other names
+  check "up, three nodes, within 15 s (Debian's docker client)" within_ms 15000 \
+    env PATH=/usr/sbin:/usr/bin:/sbin:/bin "$root/scripts/engine" up --nodes 3
+  names=$(on n2 node ls --format '{{.Hostname}} {{.Status}}' | sort | paste -sd ,)
+  check 'all are ready managers' test "$names" = 'n1 Ready,n2 Ready,n3 Ready'
+  for node in n1 n2 n3; do load_image "/run/redfix-engine/check/$node/docker.sock"; done
+  check 'a service on each node' serve
+  for other in $(engine env | sed -n 's/^export REDFIX_NODE_ADDRS="\(.*\)"$/\1/p'); do
+    check "port of ${other%=*} answers from outside" within 60 answers "${other#*=}" 18080
+  done
+  on n1 network create -d overlay --attachable net >/dev/null
+  on n1 run -d --name alpha --network net redfix-check:1 busybox httpd -f -p 8080 -h /redfix-check >/dev/null
+  check 'n2 reaches a container on n1 by name over the overlay' reach n2 alpha
+  check 'n3 too' reach n3 alpha
+  mapfile -t pids < <(pgrep -f '^dockerd .*/redfix-engine/check/n1/')
+  kill -KILL "${pids[@]}"
+  check 'without n1 the others keep quorum' within 60 on n2 node ls
+  check 'up brings n1 back' within_ms 20000 engine up
+  check 'down' within_ms 10000 engine down
+  check 'down left nothing' nothing_left
+}
+
+reach() {
+  on "$1" run --rm --network net redfix-check:1 bash -c \
+    "exec 3<>/dev/tcp/$2/8080; printf 'GET /index.html HTTP/1.0\r\n\r\n' >&3; busybox cat <&3" | grep -x hello-from-redfix-check
+}
+
+# forward_drop: a machine (a network namespace that plays one) whose packet filter drops what crosses bridges.
+forward_drop() {
+  # shellcheck disable=SC2016
+  check 'a host that drops FORWARD gets a rule, and loses it' unshare --net --mount bash -euc '
+    engine() { "$0" --name checkfw "$@"; }
+    ip link set lo up
+    iptables -P FORWARD DROP
+    ip link add spare type bridge # the setting exists once br_netfilter is loaded
+    [[ -e /proc/sys/net/bridge ]] || { echo "no br_netfilter here: nothing to check"; exit 0; }
+    echo 1 >/proc/sys/net/bridge/bridge-nf-call-iptables
+    before=$(iptables -S)
+    engine up --nodes 2
+    iptables -S FORWARD | grep -q "redfix engine checkfw"
+    engine up
+    iptables -F FORWARD
+    engine up
+    test "$(iptables -S FORWARD | grep -c "redfix engine checkfw")" = 1
+    engine down
+    diff <(echo "$before") <(iptables -S)' "$root/scripts/engine"
+}
+
+host_mode() {
+  local theirs=unix://$work/stranger/docker.sock
+  check 'ENGINE=host refuses an engine that is no manager' fails_with 2 'not a Swarm manager' \
+    env ENGINE=host DOCKER_HOST="$theirs" "$root/scripts/engine" up
+  check 'ENGINE=host, nobody answers: try again' fails_with 75 "$work/none" \
+    env ENGINE=host DOCKER_HOST="unix://$work/none" "$root/scripts/engine" up
+  engine up
+  local ours=unix:///run/redfix-engine/check/n1/docker.sock
+  check 'ENGINE=host takes a manager' env ENGINE=host DOCKER_HOST="$ours" "$root/scripts/engine" up
+  check 'ENGINE=host env' test "$(ENGINE=host DOCKER_HOST=$ours "$root/scripts/engine" env | paste -sd ' ')" = \
+    "export DOCKER_HOST=$ours export REDFIX_NODE_ADDR=127.0.0.1 export REDFIX_NODE_ADDRS=\"n1=127.0.0.1\" export REDFIX_NODES=\"n1=$ours\""
+  check 'ENGINE=host status' env ENGINE=host DOCKER_HOST="$ours" "$root/scripts/engine" status
+  check 'ENGINE=host down does nothing' env ENGINE=host DOCKER_HOST="$ours" "$root/scripts/engine" down
+  check 'the engine is still there' engine status
+  engine down
+}
+
+stranger_after() {
+  check "somebody else's dockerd is unchanged" diff "$work/stranger-before" <(stranger_looks)
+  check 'nothing is left' nothing_left
+}

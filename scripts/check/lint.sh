@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# lint.sh: everything that is checked without running the tools. Names what it could not check.
+set -euo pipefail
+cd "$(dirname "$(readlink -f "$0")")/../.."
+PATH=${REDFIX_CACHE:-/var/cache/redfix}/lint/bin:$PATH
+
+failed=0
+check() {
+  local name=$1 output
+  shift
+  if output=$("$@" 2>&1); then
+    printf 'lint: %s: ok\n' "$name"
+  else
+    printf 'lint: %s: FAILED\n%s\n' "$name" "$output"
+    failed=$((failed + 1))
+  fi
+}
+
+shell_scripts() { git ls-files scripts .ci | while read -r file; do head -1 "$file" | grep -qE '^#!.*(bash|sh)$|shellcheck shell' && printf '%s\n' "$file"; done; }
+python_scripts() { git ls-files scripts | while read -r file; do head -1 "$file" | grep -q 'python3' && printf '%s\n' "$file"; done; }
+long_files() {
+  local long
+  long=$(git ls-files '*.rs' | xargs wc -l | awk '$2 != "total" && $1 > 400')
+  [[ -z $long ]] || { printf 'over 400 lines:\n%s\n' "$long" && return 1; }
+}
+compiles() { python3 -c 'import ast,sys; [ast.parse(open(f).read(), f) for f in sys.argv[1:]]' "$@"; }
+
+mapfile -t shells < <(shell_scripts)
+mapfile -t pythons < <(python_scripts)
+check rustfmt cargo fmt --all --check
+check clippy cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
+check rustdoc env RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --quiet
+check shellcheck shellcheck -x "${shells[@]}"
+check shfmt shfmt -i 2 -ci -d "${shells[@]}"
+check python compiles "${pythons[@]}"
+check mandoc mandoc -T lint -W warning man/*.[157]
+check 'file lengths' long_files
+for tool in typos cargo-deny; do
+  if command -v "$tool" >/dev/null; then
+    if [[ $tool == typos ]]; then check typos typos; else check cargo-deny cargo deny --offline check licenses bans sources; fi
+  else
+    printf 'lint: %s: NOT CHECKED, it is not installed (see CONTRIBUTING.md)\n' "$tool"
+  fi
+done
+exit $((failed > 0))

@@ -1,0 +1,190 @@
+# shellcheck shell=bash
+# lib.sh: what every script of the flow needs: settings, tools, engine, forge, and an investigation that can
+# be interrupted at any moment and goes on where it was.
+set -euo pipefail
+
+scripts=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
+root=$(dirname "$scripts")
+self=$(basename "$0")
+
+say() { printf '%s: %s\n' "$self" "$*" >&2; }
+
+# cannot MESSAGE [HINT]: end with exit 2.
+cannot() {
+  say "$1"
+  [[ -z ${2-} ]] || printf '  hint: %s\n' "$2" >&2
+  exit 2
+}
+
+need() {
+  local program
+  for program; do
+    command -v "$program" >/dev/null || cannot "looking for programs: $program: not found" "see CONTRIBUTING.md"
+  done
+}
+
+# The operator's settings; every one of them is the twin of a tool's flag.
+settings=${REDFIX_ENV:-/etc/redfix/env}
+if [[ -r $settings ]]; then
+  set -a
+  # shellcheck source=/dev/null
+  . "$settings"
+  set +a
+fi
+export REDFIX_DIR=${REDFIX_DIR:-${XDG_STATE_HOME:-$HOME/.local/state}/redfix}
+export REDFIX_BASE=${REDFIX_BASE:-ci.example}
+export PATH=${REDFIX_BIN:-$root/target/release}:$scripts:$PATH
+
+# Things to undo at the end, last first, whatever the end is.
+undo_steps=()
+undo() { undo_steps=("$*" ${undo_steps[@]+"${undo_steps[@]}"}); }
+undo_all() {
+  local step
+  for step in ${undo_steps[@]+"${undo_steps[@]}"}; do
+    eval "$step" || say "undoing: '$step' failed"
+  done
+  undo_steps=()
+}
+trap undo_all EXIT
+
+# running PID...: whether one of them is alive.
+running() { kill -0 "$@" 2>/dev/null; }
+
+# end_group PID [SECONDS]: end a background job's process group, the hard way after SECONDS.
+end_group() {
+  local pid=$1 left=$((${2:-20} * 10))
+  kill -TERM -- "-$pid" 2>/dev/null || true
+  while running -- "-$pid" && ((left-- > 0)); do sleep 0.1; done
+  kill -KILL -- "-$pid" 2>/dev/null || true
+  wait "$pid" 2>/dev/null || true
+}
+
+# interruptible COMMAND...: run it in a process group of its own; INT, TERM and HUP reach all of it, and this
+# script goes on to its own clean-up once it has ended.
+caught=''
+interruptible() {
+  local name status=0
+  set -m
+  "$@" </dev/null &
+  job=$!
+  set +m
+  for name in INT TERM HUP; do
+    # shellcheck disable=SC2064 # the name is meant now
+    trap "caught=$name; kill -$name -- -\$job 2>/dev/null || true" "$name"
+  done
+  wait "$job" || status=$?
+  while running -- "-$job"; do
+    wait "$job" 2>/dev/null || true
+    sleep 0.1
+  done
+  trap - INT TERM HUP
+  return "$status"
+}
+
+# leave STATUS: exit, or die by the signal that ended us, after everything is undone.
+leave() {
+  undo_all
+  if [[ -n $caught ]]; then
+    trap - EXIT
+    kill -"$caught" $$
+  fi
+  exit "$1"
+}
+
+# engine_up NAME: use the engine that DOCKER_HOST or ENGINE=host names, else a private one, which goes again
+# at the end unless it was there before.
+engine_up() {
+  if [[ -z ${DOCKER_HOST-} ]]; then
+    if ! engine status --name "$1" >/dev/null 2>&1; then
+      undo "engine down --name '$1'"
+      interruptible engine up --name "$1" || leave $?
+    fi
+    eval "$(engine env --name "$1")"
+  fi
+  export DOCKER_HOST REDFIX_NODE_ADDR=${REDFIX_NODE_ADDR:-127.0.0.1}
+}
+
+# harness_forge: the built-in review queue for those who have no forge: the harness as a bare repository.
+harness_forge() {
+  export REDFIX_FORGE=${REDFIX_FORGE:-dir:$REDFIX_DIR/forge}
+  export REDFIX_REPO=${REDFIX_REPO:-recipe-maintainers/harness}
+  [[ $REDFIX_FORGE == dir:* ]] || return 0
+  local bare=${REDFIX_FORGE#dir:}/$REDFIX_REPO.git copy
+  copy=$(mktemp -d)
+  undo "rm -rf '$copy'"
+  if [[ ! -d $bare ]]; then
+    mkdir -p "$(dirname "$bare")"
+    git init -q --bare --initial-branch=main "$bare.part.$$"
+    mv -T "$bare.part.$$" "$bare" 2>/dev/null || rm -rf "$bare.part.$$"
+  fi
+  cp -a "$scripts/recipes/." "$copy"
+  local git=(git -C "$copy" --git-dir="$bare" --work-tree="$copy" -c user.name=redfix -c user.email=redfix@localhost)
+  "${git[@]}" read-tree --empty
+  "${git[@]}" add -A .
+  local tree parent=() commit
+  tree=$("${git[@]}" write-tree)
+  if commit=$("${git[@]}" rev-parse -q --verify main); then
+    [[ $(git --git-dir="$bare" rev-parse "main^{tree}") != "$tree" ]] || return 0
+    parent=(-p "$commit")
+  fi
+  commit=$("${git[@]}" commit-tree "$tree" ${parent[@]+"${parent[@]}"} -m 'the harness as it is')
+  "${git[@]}" update-ref refs/heads/main "$commit"
+}
+
+# review_ci: the CI behind the built-in queue, beside us until the end.
+review_ci() {
+  [[ $REDFIX_FORGE == dir:* ]] || return 0
+  set -m
+  review-ci --forge "${REDFIX_FORGE#dir:}" --follow -- "$scripts/ci-lifecycle" </dev/null >>"$folder/review-ci.log" 2>&1 &
+  set +m
+  undo "end_group $!"
+}
+
+# open_investigation RECIPE: go on with the one that was interrupted, or begin a new one.
+open_investigation() {
+  local open=$REDFIX_DIR/$1.open
+  mkdir -p "$REDFIX_DIR"
+  exec 9>"$REDFIX_DIR/$1.lock"
+  flock -n 9 || cannot "investigating $1: another investigation of it is running here" "wait for it, or set REDFIX_DIR"
+  if [[ -L $open && -s $open/ledger.jsonl ]]; then
+    folder=$(readlink -f "$open")
+    say "resuming ${folder##*/}: $(wc -l <"$folder/ledger.jsonl") records, $(grep -c '"type":"run.finished"' "$folder/ledger.jsonl" || true) runs"
+  else
+    folder=$REDFIX_DIR/$(case-failed --new-id)
+    (umask 077 && mkdir "$folder")
+    ln -sfnr "$folder" "$open"
+  fi
+  export REDFIX_INVESTIGATION=${folder##*/} REDFIX_LEDGER=$folder/ledger.jsonl REDFIX_LEDGER_DIR=$folder
+  undo "warm-domain-alloc release --holder '$REDFIX_INVESTIGATION' </dev/null >/dev/null"
+}
+
+# failed RECIPE: the ledger so far, or the failing case of the sweep that starts it.
+failed() {
+  if [[ -s $REDFIX_LEDGER ]]; then
+    cat "$REDFIX_LEDGER"
+  else
+    case-failed "${SWEEP:-$scripts/recipes/$1/sweep.xml}" --recipe "$1"
+  fi
+}
+
+# investigate RECIPE: run the function `pipeline` as this recipe's investigation, from red to report.
+investigate() {
+  local recipe=$1 status=0
+  need git jq flock python3
+  engine_up redfix
+  interruptible images/build || leave $?
+  open_investigation "$recipe"
+  harness_forge
+  review_ci
+  interruptible pipeline || status=$?
+  if [[ -z $caught ]]; then
+    rm -f "$REDFIX_DIR/$recipe.open"
+    ln -sfnr "$folder" "$REDFIX_DIR/$recipe.last"
+    cat "$folder/report.txt"
+    redfix-report --format md "$REDFIX_LEDGER" >"$folder/report.md" || true
+    say "report: $folder/report.md"
+  else
+    say "interrupted: the same command goes on from $REDFIX_LEDGER"
+  fi
+  leave "$status"
+}

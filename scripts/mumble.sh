@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# mumble.sh: from the sweep's red handshake test to a proven verdict, a pull request and its verification.
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+
+pipeline() {
+  failed mumble |
+    warm-domain-alloc --class run --purpose investigation |
+    swarm-isolate --until 'flake-classify --next' --companion 'log-snap attach' \
+      --load-with 'load cpu 16' -- lifecycle mumble |
+    flake-classify |
+    pr-open --fix "$scripts/recipes/mumble/fixes/readiness" --testme --wait |
+    redfix-report --gate M1 --gate M2 >"$folder/report.txt"
+}
+
+investigate mumble
