@@ -6,7 +6,7 @@ pipeline() {
   failed mumble |
     warm-domain-alloc --class run --purpose investigation |
     swarm-isolate --until 'flake-classify --next' --companion 'log-snap attach' \
-      --load-with 'load cpu 16' -- lifecycle mumble |
+      --load-with 'load cpu 10' -- lifecycle mumble |
     flake-classify |
     pr-open --fix "$scripts/recipes/mumble/fixes/readiness" --testme --wait |
     redfix-report --gate M1 --gate M2 >"$folder/report.txt"

@@ -1,0 +1,490 @@
+//! `log-snap` against a real Swarm: crash loops, secrets, long lines, removed services, kill -9.
+//!
+//! Needs an engine (`DOCKER_HOST`, as `make test` sets it) and the image that `scripts/images/build busybox`
+//! makes. Without them the tests fail and say so: a check that silently did nothing would be worse.
+
+#![allow(clippy::unwrap_used)] // helpers of tests, which clippy does not take for tests
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+const IMAGE: &str = "redfix/busybox:latest";
+const SECRET: &str = "s3cr3t/Zebra+42";
+/// Base64 of [`SECRET`].
+const SECRET_BASE64: &str = "czNjcjN0L1plYnJhKzQy";
+
+/// The binary: beside the tests, or where `REDFIX_BIN_DIR` says.
+fn binary() -> PathBuf {
+    let beside = || std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().to_owned();
+    let folder = std::env::var_os("REDFIX_BIN_DIR").map_or_else(beside, PathBuf::from);
+    let binary = folder.join("log-snap");
+    assert!(binary.exists(), "{} is missing: cargo build -p log-snap", binary.display());
+    binary
+}
+
+fn docker(args: &[&str]) -> Output {
+    Command::new("docker")
+        .args(args)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the docker client is not installed")
+}
+
+fn docker_text(args: &[&str]) -> String {
+    let output = docker(args);
+    assert!(output.status.success(), "docker {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+fn require_engine() {
+    let state = docker(&["info", "--format", "{{.Swarm.ControlAvailable}}"]);
+    let manager = String::from_utf8_lossy(&state.stdout).trim() == "true";
+    assert!(manager, "no swarm manager at DOCKER_HOST: scripts/engine up; eval \"$(scripts/engine env)\"");
+    assert!(
+        docker(&["image", "inspect", IMAGE]).status.success(),
+        "{IMAGE} is missing: scripts/images/build busybox"
+    );
+}
+
+/// Polls until `done`; says what it waited for when it is in vain.
+fn wait_for<T>(what: &str, seconds: u64, mut done: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(seconds);
+    loop {
+        if let Some(value) = done() {
+            return value;
+        }
+        assert!(Instant::now() < deadline, "waited {seconds} s in vain for {what}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// A stack of its own name; dropped, nothing of it is left.
+struct Stack {
+    name: String,
+}
+
+impl Stack {
+    fn new() -> Self {
+        require_engine();
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self { name: format!("snap{}x{number}", std::process::id()) }
+    }
+
+    /// Deploys services: `(name, script, further yaml lines)`.
+    fn deploy(&self, services: &[(&str, &str, &str)]) {
+        let mut yaml = "version: \"3.8\"\nservices:\n".to_owned();
+        for (name, script, more) in services {
+            let script = serde_json::to_string(&script.replace('$', "$$")).unwrap();
+            yaml += &format!(
+                "  {name}:\n    image: {IMAGE}\n    command: [\"/bin/sh\", \"-c\", {script}]\n    \
+                 stop_signal: SIGKILL\n"
+            );
+            let deploy = more.contains("deploy:");
+            yaml += more;
+            if !deploy {
+                yaml += "    deploy: {endpoint_mode: dnsrr}\n";
+            }
+        }
+        let mut child = Command::new("docker")
+            .args(["stack", "deploy", "--resolve-image", "never", "-c", "-", &self.name])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(yaml.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}\n{yaml}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    fn label(&self) -> String {
+        format!("label=com.docker.stack.namespace={}", self.name)
+    }
+
+    /// Full ids of the containers that had this event since the test began.
+    fn containers_with(&self, event: &str) -> Vec<String> {
+        let filter = format!("event={event}");
+        let args = ["events", "--since", "10m", "--until", "0s", "--filter", "type=container", "--filter"];
+        let more = [&*self.label(), "--filter", &filter, "--format", "{{.Actor.ID}}"];
+        docker_text(&[&args[..], &more[..]].concat()).lines().map(ToOwned::to_owned).collect()
+    }
+
+    fn wait_for_log(&self, service: &str, needle: &str) {
+        let name = format!("{}_{service}", self.name);
+        wait_for(&format!("'{needle}' in the log of {name}"), 60, || {
+            let ids = docker_text(&[
+                "ps",
+                "-aq",
+                "--filter",
+                &format!("label=com.docker.swarm.service.name={name}"),
+            ]);
+            let has = |id: &str| {
+                let output = docker(&["logs", id]);
+                [output.stdout, output.stderr]
+                    .concat()
+                    .windows(needle.len())
+                    .any(|part| part == needle.as_bytes())
+            };
+            ids.lines().any(has).then_some(())
+        });
+    }
+
+    fn remove(&self) {
+        docker(&["stack", "rm", &self.name]);
+        let label = self.label();
+        wait_for(&format!("the end of {}", self.name), 90, || {
+            let left = |args: &[&str]| !docker_text(&[args, &["-q", "--filter", &label]].concat()).is_empty();
+            let any = left(&["service", "ls"])
+                || left(&["ps", "-a"])
+                || left(&["network", "ls"])
+                || left(&["config", "ls"]);
+            (!any).then_some(())
+        });
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
+/// A running `log-snap attach`; dropped, it is gone.
+struct Attached {
+    child: Child,
+    out: PathBuf,
+}
+
+impl Attached {
+    /// Starts it and waits until nothing is missed any more.
+    fn start(stack: &Stack, dir: &Path, more: &[&str]) -> Self {
+        let out = dir.join("evidence/snap");
+        let mut child = Command::new(binary())
+            .args(["attach", "-v"])
+            .args(more)
+            .env("REDFIX_STACK", &stack.name)
+            .env("REDFIX_EVIDENCE", dir.join("evidence"))
+            .env("REDFIX_ATTEMPT", "A1")
+            .env("REDFIX_LEDGER_DIR", dir)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut errors = BufReader::new(child.stderr.take().unwrap());
+        let mut first = String::new();
+        errors.read_line(&mut first).unwrap();
+        assert!(first.contains("recording"), "{first}");
+        // Somebody must read the rest, or the pipe would fill.
+        std::thread::spawn(move || std::io::copy(&mut errors, &mut std::io::sink()));
+        Self { child, out }
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+    }
+
+    /// SIGTERM; the exit code, the record and the bundle.
+    fn stop(mut self) -> (i32, Value, Bundle) {
+        self.signal("TERM");
+        let mut text = String::new();
+        self.child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+        let code = self.child.wait().unwrap().code().unwrap();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        (code, serde_json::from_str(&text).unwrap(), Bundle::read(&self.out))
+    }
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A bundle, read with no help of the tool that wrote it.
+struct Bundle {
+    folder: PathBuf,
+    index: Vec<Value>,
+}
+
+impl Bundle {
+    fn read(folder: &Path) -> Self {
+        let text = fs::read_to_string(folder.join("index.jsonl")).unwrap();
+        let index = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        Self { folder: folder.to_owned(), index }
+    }
+
+    fn of_kind(&self, kind: &str) -> Vec<&Value> {
+        self.index.iter().filter(|entry| entry["kind"] == kind).collect()
+    }
+
+    fn blob(&self, hash: &str) -> Vec<u8> {
+        let path = self.folder.join(format!("blobs/{}/{hash}.zst", &hash[..2]));
+        zstd::decode_all(fs::File::open(path).unwrap()).unwrap()
+    }
+
+    /// Everything that was logged by the tasks of a service, one text per task.
+    fn logs(&self, service: &str) -> Vec<Vec<u8>> {
+        let of = |stream: &&&Value| stream["name"].as_str().unwrap().split('.').next() == Some(service);
+        let streams = self.of_kind("stream");
+        let texts = streams.iter().filter(of).filter_map(|stream| stream["text"].as_str());
+        texts.map(|hash| self.blob(hash)).collect()
+    }
+
+    /// Every byte that the bundle holds, uncompressed.
+    fn everything(&self) -> Vec<u8> {
+        let mut all = fs::read(self.folder.join("index.jsonl")).unwrap();
+        for blob in self.of_kind("blob") {
+            all.extend(self.blob(blob["blake3"].as_str().unwrap()));
+        }
+        all
+    }
+
+    fn verify(&self) -> (i32, String) {
+        let output = Command::new(binary()).arg("verify").arg(&self.folder).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    }
+}
+
+fn holds(haystack: &[u8], needle: &str) -> bool {
+    haystack.windows(needle.len()).any(|part| part == needle.as_bytes())
+}
+
+#[test]
+fn every_first_line_of_a_crash_loop() {
+    let (stack, dir) = (Stack::new(), tempfile::tempdir().unwrap());
+    let attached = Attached::start(&stack, dir.path(), &[]);
+    let restart = "    deploy: {endpoint_mode: dnsrr, restart_policy: {delay: 100ms}}\n";
+    stack.deploy(&[("crash", "echo first words of $HOSTNAME; exit 3", restart)]);
+    // The engine keeps five tasks of a slot; the first ones of these are long gone.
+    wait_for("nine crashes", 120, || (stack.containers_with("die").len() >= 9).then_some(()));
+    let died = stack.containers_with("die");
+    let (code, record, bundle) = attached.stop();
+    let all = bundle.logs("crash").concat();
+    for id in &died {
+        assert!(holds(&all, &format!("first words of {}\n", &id[..12])), "{id} of {died:?}");
+    }
+    assert_eq!((code, record["complete"].as_bool()), (0, Some(true)), "{record}");
+    assert_eq!(record["path"], "evidence/snap");
+    assert_eq!(record["attempt_id"], "A1");
+    assert_eq!(bundle.verify(), (0, String::new()));
+    let failed: Vec<&Value> =
+        bundle.of_kind("task").into_iter().filter(|task| task["exit_code"] == 3).collect();
+    assert!(failed.len() >= 9 && failed[0]["error"] == "task: non-zero exit (3)", "{failed:?}");
+    assert!(bundle.of_kind("event").iter().filter(|event| event["action"] == "die").count() >= 9);
+    assert!(!bundle.of_kind("pressure").is_empty());
+}
+
+#[test]
+fn no_secret_reaches_the_disk() {
+    let (stack, dir) = (Stack::new(), tempfile::tempdir().unwrap());
+    let attached = Attached::start(&stack, dir.path(), &[]);
+    let more = format!(
+        "    environment: {{DB_PASSWORD: \"{SECRET}\", URL: \"postgres://u:{SECRET}@db/x\"}}\n    \
+         labels: {{app.api_key: \"{SECRET}\"}}\n    \
+         healthcheck: {{test: [\"CMD-SHELL\", \"echo probe $$DB_PASSWORD; exit 1\"], interval: 1s, retries: 99}}\n"
+    );
+    // With `set -x` each value comes by stderr too; printf splits one over two writes.
+    let script = format!(
+        "echo \"connecting with $DB_PASSWORD\"; echo {SECRET_BASE64}; echo 'password=unknown-{SECRET}-value'; \
+         printf 's3cr3t/Ze'; printf 'bra+42 in two writes\\n'; echo Authorization: Bearer abcdefghijklmnop; \
+         (set -x; : \"$DB_PASSWORD\"); echo done; exec sleep 1000"
+    );
+    stack.deploy(&[("app", &script, &more)]);
+    stack.wait_for_log("app", "done");
+    wait_for("a probe", 30, || {
+        let ids = docker_text(&["ps", "-q", "--filter", &stack.label()]);
+        let health = docker(&["inspect", "--format", "{{json .State.Health.Log}}", ids.lines().next()?]);
+        holds(&health.stdout, "probe").then_some(())
+    });
+    let (code, record, bundle) = attached.stop();
+    let everything = bundle.everything();
+    for form in [SECRET, SECRET_BASE64, "s3cr3t%2FZebra%2B42", "Zebra", "abcdefghijklmnop"] {
+        assert!(!holds(&everything, form), "{form} is in the bundle");
+        assert!(!holds(record.to_string().as_bytes(), form), "{form} is in the record");
+    }
+    let log = bundle.logs("app").concat();
+    for words in ["connecting with [REDACTED:exact:", "in two writes", "done\n"] {
+        assert!(holds(&log, words), "{words}: {}", String::from_utf8_lossy(&log));
+    }
+    assert!(
+        bundle
+            .of_kind("probe")
+            .iter()
+            .any(|probe| probe["output"].as_str().unwrap().starts_with("probe [RED"))
+    );
+    assert!(record["redactions"]["exact"].as_u64().unwrap() >= 6, "{record}");
+    assert_eq!(code, 0, "{record}");
+}
+
+#[test]
+fn long_lines_odd_bytes_and_terminals() {
+    let (stack, dir) = (Stack::new(), tempfile::tempdir().unwrap());
+    let attached = Attached::start(&stack, dir.path(), &[]);
+    let long = "head -c 102400 /dev/zero | tr '\\0' y; echo end; echo after; exec sleep 1000";
+    stack.deploy(&[
+        ("long", long, ""),
+        ("bytes", "printf 'a\\377\\376\\000b\\n\\nno line feed'; exec sleep 1000", ""),
+        ("tty", long, "    tty: true\n"),
+        ("none", "echo nobody can read this; exec sleep 1000", "    logging: {driver: none}\n"),
+    ]);
+    stack.wait_for_log("long", "after");
+    stack.wait_for_log("bytes", "b\n");
+    stack.wait_for_log("tty", "after");
+    wait_for("the one without a log", 60, || (stack.containers_with("start").len() == 4).then_some(()));
+    let (code, record, bundle) = attached.stop();
+    let whole = [vec![b'y'; 102_400], b"end\nafter\n".to_vec()].concat();
+    assert!(bundle.logs("long") == [whole.clone()], "{:?}", bundle.of_kind("stream"));
+    assert!(bundle.logs("bytes").concat().starts_with(b"a\xff\xfe\x00b\n\n"));
+    let terminal = bundle.logs("tty").concat();
+    assert!(terminal.iter().filter(|byte| **byte != b'\r').eq(whole.iter()), "{} bytes", terminal.len());
+    // What cannot be read is a gap that is named, not an absence.
+    assert_eq!((code, record["complete"].as_bool()), (1, Some(false)), "{record}");
+    let gaps = record["gaps"].as_array().unwrap();
+    assert!(gaps.len() == 1 && gaps[0].as_str().unwrap().contains("log of none.1"), "{gaps:?}");
+    assert!(gaps[0].as_str().unwrap().contains("does not support reading"), "{gaps:?}");
+}
+
+#[test]
+fn a_removed_service_is_still_there_and_a_flipped_byte_is_found() {
+    let (stack, dir) = (Stack::new(), tempfile::tempdir().unwrap());
+    let attached = Attached::start(&stack, dir.path(), &["--until-gone"]);
+    stack.deploy(&[("app", "echo last will; exec sleep 1000", "")]);
+    stack.wait_for_log("app", "last will");
+    stack.remove();
+    let (code, record, bundle) = attached.stop();
+    assert_eq!(bundle.logs("app"), [b"last will\n"]);
+    assert_eq!((code, record["complete"].as_bool()), (0, Some(true)), "{record}");
+    assert_eq!(bundle.verify().0, 0);
+    let blob = bundle.of_kind("stream")[0]["text"].as_str().unwrap().to_owned();
+    let path = bundle.folder.join(format!("blobs/{}/{blob}.zst", &blob[..2]));
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[7] ^= 0x10;
+    fs::write(&path, bytes).unwrap();
+    let (code, text) = bundle.verify();
+    assert!(code == 1 && text.contains(&blob), "{code} {text}");
+}
+
+#[test]
+fn a_death_is_explained() {
+    let (stack, dir) = (Stack::new(), tempfile::tempdir().unwrap());
+    let attached = Attached::start(&stack, dir.path(), &[]);
+    let once = "restart_policy: {condition: none}";
+    stack.deploy(&[
+        (
+            "hog",
+            "echo eating; x=a; while true; do x=$x$x$x; done",
+            &format!("    deploy: {{endpoint_mode: dnsrr, {once}, resources: {{limits: {{memory: 20M}}}}}}\n"),
+        ),
+        ("lost", "exec /nonexistent", &format!("    deploy: {{endpoint_mode: dnsrr, {once}}}\n")),
+        (
+            "ill",
+            "echo up; exec sleep 1000",
+            &format!(
+                "    healthcheck: {{test: [\"CMD-SHELL\", \"echo no database; exit 1\"], interval: 1s, retries: 2}}\n    \
+                 deploy: {{endpoint_mode: dnsrr, {once}}}\n"
+            ),
+        ),
+    ]);
+    wait_for("three deaths", 90, || (stack.containers_with("die").len() >= 3).then_some(()));
+    // The tasks learn of it a moment later.
+    wait_for("failed tasks", 30, || {
+        let states = docker_text(&["stack", "ps", "--format", "{{.CurrentState}}", &stack.name]);
+        states.lines().all(|state| state.starts_with("Failed")).then_some(())
+    });
+    let (_, record, bundle) = attached.stop();
+    let meaning = |name: &str| {
+        let tasks = bundle.of_kind("task");
+        let task = tasks.iter().find(|task| task["name"] == format!("{name}.1")).unwrap();
+        task["meaning"].as_str().unwrap().to_owned()
+    };
+    assert!(meaning("hog").starts_with("out of memory"), "{}", meaning("hog"));
+    assert_eq!(meaning("lost"), "its command was not found");
+    assert!(meaning("ill").contains("health probes"), "{}", meaning("ill"));
+    let probes = bundle.of_kind("probe");
+    assert!(
+        probes.iter().any(|probe| probe["output"] == "no database\n" && probe["exit_code"] == 1),
+        "{probes:?}"
+    );
+    assert_eq!(record["complete"], true, "{record}");
+}
+
+#[test]
+fn kill_9_leaves_no_half_bundle_and_the_next_start_cleans_up() {
+    let (stack, dir) = (Stack::new(), tempfile::tempdir().unwrap());
+    let mut attached = Attached::start(&stack, dir.path(), &[]);
+    stack.deploy(&[("app", "echo here; exec sleep 1000", "")]);
+    stack.wait_for_log("app", "here");
+    attached.signal("KILL");
+    attached.child.wait().unwrap();
+    let names = || -> BTreeSet<String> {
+        let entries = fs::read_dir(dir.path().join("evidence")).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    };
+    assert!(names().iter().all(|name| name.starts_with(".tmp-snap-")), "{:?}", names());
+    let (code, record, bundle) = Attached::start(&stack, dir.path(), &[]).stop();
+    assert_eq!((code, names()), (0, BTreeSet::from(["snap".to_owned()])), "{record}");
+    assert_eq!(bundle.logs("app"), [b"here\n"]);
+}
+
+#[test]
+fn once_behind_a_run_and_the_same_log_is_the_same_blob() {
+    let (stack, dir) = (Stack::new(), tempfile::tempdir().unwrap());
+    stack.deploy(&[("app", "echo one; echo two >&2; exec sleep 1000", "")]);
+    stack.wait_for_log("app", "two");
+    let run = format!(
+        "{{\"type\":\"run.finished\",\"v\":1,\"ts\":\"2026-01-02T03:04:05.000Z\",\"investigation\":\"I1\",\"tool\":\"t/1\",\
+         \"attempt_id\":\"ATT\",\"recipe\":\"r\",\"version\":\"1\",\"engine\":\"e\",\"node\":\"n\",\"boot_id\":\"b\",\
+         \"stack\":\"{}\",\"factors\":{{}},\"outcome\":\"fail\",\"started\":\"2026-01-02T03:04:05.000Z\",\"duration_ms\":1,\
+         \"isolation\":{{\"proved\":true,\"slots_held\":1,\"slots_total\":1,\"other_deploys\":0}},\
+         \"cleanup\":{{\"created\":[],\"left\":[],\"duration_ms\":0,\"others_unchanged\":true}}}}\n",
+        stack.name
+    );
+    let snap = |out: &str| {
+        let mut child = Command::new(binary())
+            .arg("--out")
+            .arg(dir.path().join(out))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(run.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let record = text.strip_prefix(&run).expect("the run is passed on first, byte for byte");
+        let record: Value = serde_json::from_str(record).unwrap();
+        assert_eq!(
+            (record["investigation"].as_str(), record["attempt_id"].as_str()),
+            (Some("I1"), Some("ATT"))
+        );
+        Bundle::read(&dir.path().join(out).join("ATT"))
+    };
+    let (one, two) = (snap("one"), snap("two"));
+    let blobs = |bundle: &Bundle| -> Vec<Value> { bundle.of_kind("blob").into_iter().cloned().collect() };
+    assert_eq!(blobs(&one), blobs(&two));
+    let lines: BTreeSet<Vec<u8>> =
+        one.logs("app").concat().split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
+    assert_eq!(lines, BTreeSet::from([b"".to_vec(), b"one".to_vec(), b"two".to_vec()]));
+    // Nothing of a stack that never was: no bundle, exit 2.
+    let output = Command::new(binary())
+        .args(["--stack", "neverwas", "--out"])
+        .arg(dir.path().join("never"))
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(
+        (output.status.code(), output.stdout.len(), dir.path().join("never").exists()),
+        (Some(2), 0, false)
+    );
+}
