@@ -1,0 +1,75 @@
+//! Beyond the cap: an e-process, valid however long the history is and whatever was run in which order.
+//!
+//! Universal inference: the likelihood under a Jeffreys mixture (which looks at no data) over the best
+//! likelihood that the hypothesis allows. Under the hypothesis its expectation is at most 1 at any stopping
+//! time, so 20 is reached with a probability of at most 1 in 20 (Ville), and totals decide.
+
+use lib_common::record::verdict::{Tally, Verdict};
+
+use crate::glr;
+use crate::rule::{Counts, T};
+
+/// The verdict of counts of any length, if the evidence is there. `Genuine` is the rule's own: its mixture
+/// is the single point "always fails", against the hardest "half the time".
+pub fn decide(counts: &Counts) -> Option<Verdict> {
+    let isolated = counts.isolated;
+    let rate = glr::rate(isolated)?;
+    let against = |p: f64| mixture(isolated) - glr::ln_likelihood(isolated, p);
+    let not_deterministic = against(rate.max(1.0 - glr::EPS)) >= T.ln();
+    if isolated.pass == 0 && glr::against_at_most(isolated, 0.5) >= T {
+        Some(Verdict::Genuine)
+    } else if not_deterministic && against_load_is_nothing(counts) >= T.ln() {
+        Some(Verdict::LoadFlake)
+    } else if not_deterministic && against(rate.min(glr::EPS)) >= T.ln() {
+        Some(Verdict::Flake)
+    } else {
+        None
+    }
+}
+
+/// Logarithm of the evidence against "loaded runs fail no more often than isolated ones".
+fn against_load_is_nothing(counts: &Counts) -> f64 {
+    let (isolated, loaded) = (counts.isolated, counts.loaded);
+    match (glr::rate(isolated), glr::rate(loaded)) {
+        (Some(p), Some(q)) if q > p => {
+            let both = glr::sum(isolated, loaded);
+            let pooled = glr::rate(both).unwrap_or(0.0);
+            mixture(isolated) + mixture(loaded) - glr::ln_likelihood(both, pooled)
+        }
+        _ => 0.0,
+    }
+}
+
+/// `ln B(fail + 1/2, pass + 1/2) / B(1/2, 1/2)`, as the product of its one-step predictions.
+fn mixture(tally: Tally) -> f64 {
+    let fails = (0..tally.fail).map(|i| ((f64::from(i) + 0.5) / (f64::from(i) + 1.0)).ln());
+    let before = f64::from(tally.fail);
+    let passes = (0..tally.pass).map(|i| ((f64::from(i) + 0.5) / (before + f64::from(i) + 1.0)).ln());
+    fails.chain(passes).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(a: u32, b: u32, c: u32, d: u32) -> Counts {
+        Counts { isolated: Tally { fail: a, pass: b }, loaded: Tally { fail: c, pass: d } }
+    }
+
+    #[test]
+    fn the_mixture_is_a_distribution() {
+        let paths = |n: u32, k: u32| (0..k).map(|i| f64::from(n - i) / f64::from(i + 1)).product::<f64>();
+        let total: f64 =
+            (0..=30).map(|k| paths(30, k) * mixture(Tally { fail: k, pass: 30 - k }).exp()).sum();
+        assert!((total - 1.0).abs() < 1e-9, "{total}");
+    }
+
+    #[test]
+    fn long_histories_are_decided() {
+        assert_eq!(decide(&counts(0, 40, 8, 20)), Some(Verdict::LoadFlake));
+        assert_eq!(decide(&counts(10, 40, 0, 0)), Some(Verdict::Flake));
+        assert_eq!(decide(&counts(30, 0, 0, 0)), Some(Verdict::Genuine));
+        assert_eq!(decide(&counts(0, 40, 0, 40)), None);
+        assert_eq!(decide(&counts(0, 0, 9, 0)), None);
+    }
+}

@@ -1,0 +1,65 @@
+//! Everything that the runs of one case prove, and the records that say so. Pure.
+
+use lib_common::record::case::CaseFailed;
+use lib_common::record::verdict::{Cause, FixOutcome, FixVerdict, FlakeVerdict};
+
+use crate::contrast::{self, Attribution};
+use crate::fix;
+use crate::fold::{Case, Fold};
+use crate::judge::{Judgement, Settings, judge};
+use crate::pool::Pool;
+use crate::words;
+
+/// One case, decided as far as its runs go.
+#[derive(Debug)]
+pub struct Finding {
+    pub failed: CaseFailed,
+    pub pool: Pool,
+    pub judgement: Judgement,
+    pub attribution: Attribution,
+    pub fixes: Vec<FixVerdict>,
+    pub overfull: bool,
+}
+
+/// One finding for each case that was reported as failed.
+pub fn findings(fold: &Fold, settings: &Settings) -> Vec<Finding> {
+    let failed =
+        |(_, case): (&str, &Case)| case.failed.clone().map(|failed| Finding::new(failed, case, settings));
+    fold.cases().into_iter().filter_map(failed).collect()
+}
+
+impl Finding {
+    pub fn new(failed: CaseFailed, case: &Case, settings: &Settings) -> Self {
+        let mut pool = Pool::new(&failed, case, false);
+        let judgement = judge(&pool.base, settings);
+        let mut attribution = contrast::attribute(&failed, &pool, &judgement);
+        if attribution.cause == Cause::Test {
+            pool = Pool::new(&failed, case, true);
+        }
+        let fixes = fix::verdicts(&failed, &pool, &judgement, &settings.rule);
+        for fix in fixes.iter().filter(|fix| fix.verdict == FixOutcome::Fixed) {
+            contrast::confirm(&mut attribution, judgement.verdict, &fix.fix, fix.ratio);
+        }
+        Self { failed, pool, judgement, attribution, fixes, overfull: case.overfull }
+    }
+
+    /// The `flake.verdict` of this case.
+    pub fn verdict(&self, settings: &Settings) -> FlakeVerdict {
+        let counts = &self.judgement.counts;
+        let used = &self.pool.base[..self.judgement.used];
+        FlakeVerdict {
+            case: self.failed.case.clone(),
+            verdict: self.judgement.verdict,
+            isolated: counts.isolated,
+            loaded: counts.loaded,
+            ratios: counts.ratios(),
+            thresholds: settings.rule.thresholds(counts),
+            attempts: used.iter().map(|sample| sample.id().to_owned()).collect(),
+            excluded: self.pool.excluded.records(),
+            cause: self.attribution.cause,
+            shown_by: self.attribution.shown.first().cloned(),
+            routes: self.attribution.routes.clone(),
+            sentence: words::sentence(self, settings),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The verdict of one case: its runs in time order, the first crossing kept, correlated runs held back. Pure.
+
+use lib_common::record::verdict::Verdict;
+
+use crate::eprocess;
+use crate::pool::count;
+use crate::rule::{Counts, Load, Rule};
+use crate::sample::Sample;
+
+/// What the user may choose.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settings {
+    pub rule: Rule,
+    /// First to last failing isolated run on one machine, in milliseconds, from which on they count as independent.
+    pub spacing_ms: i64,
+    pub accept_correlated: bool,
+}
+
+/// Why it is what it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// The evidence crossed its threshold.
+    Decided,
+    /// The same, with back-to-back runs on one machine that the user accepts.
+    AcceptedCorrelated,
+    /// Enough red runs for `genuine`, but back to back on one machine.
+    Correlated,
+    /// Not enough evidence.
+    Open,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judgement {
+    pub verdict: Verdict,
+    pub why: Why,
+    /// Up to the deciding run; all of them while nothing is decided.
+    pub counts: Counts,
+    /// How many of the runs those are.
+    pub used: usize,
+    /// Runs after the deciding one: they change nothing, but a person wants to know.
+    pub later: Counts,
+    /// Decided, or the cap is reached: no further run of the baseline will be asked for.
+    pub settled: bool,
+}
+
+/// `base` in time order.
+pub fn judge(base: &[Sample], settings: &Settings) -> Judgement {
+    let all = count(base);
+    let mut counts = Counts::default();
+    let mut correlated = false;
+    for (at, sample) in base.iter().enumerate() {
+        counts = counts.and(sample.load, sample.red);
+        if settings.rule.order_free && at + 1 < base.len() {
+            continue;
+        }
+        let Some(verdict) = crossing(&settings.rule, &counts) else { continue };
+        correlated = verdict == Verdict::Genuine && back_to_back(&base[..=at], settings.spacing_ms);
+        if !correlated || settings.accept_correlated {
+            let why = if correlated { Why::AcceptedCorrelated } else { Why::Decided };
+            return Judgement {
+                verdict,
+                why,
+                counts,
+                used: at + 1,
+                later: count(&base[at + 1..]),
+                settled: true,
+            };
+        }
+    }
+    let why = if correlated && all.isolated.pass == 0 { Why::Correlated } else { Why::Open };
+    let (later, settled) = (Counts::default(), all.runs() >= settings.rule.cap);
+    Judgement { verdict: Verdict::Inconclusive, why, counts: all, used: base.len(), later, settled }
+}
+
+/// Within the cap the rule decides; beyond it the e-process, which needs no cap.
+pub fn crossing(rule: &Rule, counts: &Counts) -> Option<Verdict> {
+    if counts.runs() <= rule.cap { rule.decide(counts) } else { eprocess::decide(counts) }
+}
+
+/// Whether the failing isolated runs share one boot of one machine within less than `spacing_ms`.
+pub fn back_to_back(base: &[Sample], spacing_ms: i64) -> bool {
+    let mut red = base.iter().filter(|sample| sample.red && sample.load == Load::Isolated);
+    let Some(first) = red.next() else { return false };
+    let (mut last, mut one_machine) = (first.started, true);
+    for sample in red {
+        last = sample.started;
+        one_machine &= sample.attempt.run.boot == first.attempt.run.boot;
+    }
+    one_machine && last.saturating_sub(first.started) < spacing_ms
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pool::Pool;
+    use crate::testing::{case, failed, fold, history, settings};
+    use lib_common::record::Known;
+
+    fn judged(records: Vec<Known>, settings: &Settings) -> Judgement {
+        let all = std::iter::once(failed()).chain(records);
+        judge(&Pool::new(&case(), fold(all).cases()[0].1, false).base, settings)
+    }
+
+    #[test]
+    fn the_first_crossing_is_kept() {
+        let judgement = judged(history("a", "Iiiiiii", 5, &[]), &settings());
+        assert_eq!((judgement.verdict, judgement.used), (Verdict::Flake, 2));
+        assert_eq!(judgement.later.isolated.pass, 5);
+        assert!(judgement.settled);
+    }
+
+    #[test]
+    fn back_to_back_runs_on_one_machine_are_not_genuine() {
+        let judgement = judged(history("a", "IIIII", 1, &[]), &settings());
+        assert_eq!((judgement.verdict, judgement.why), (Verdict::Inconclusive, Why::Correlated));
+        assert!(!judgement.settled);
+        assert_eq!(judged(history("a", "IIIII", 3, &[]), &settings()).verdict, Verdict::Genuine);
+        let accepted = Settings { accept_correlated: true, ..settings() };
+        assert_eq!(judged(history("a", "IIIII", 1, &[]), &accepted).why, Why::AcceptedCorrelated);
+    }
+
+    #[test]
+    fn a_second_machine_is_independence() {
+        let mut records = history("a", "IIIII", 1, &[]);
+        if let Known::RunFinished(run) = &mut records[4] {
+            run.boot_id = "b2".into();
+        }
+        assert_eq!(judged(records, &settings()).why, Why::Decided);
+    }
+
+    #[test]
+    fn a_green_run_after_correlated_reds_is_a_flake() {
+        let judgement = judged(history("a", "IIIIIii", 1, &[]), &settings());
+        assert_eq!((judgement.verdict, judgement.used), (Verdict::Flake, 7));
+    }
+
+    #[test]
+    fn beyond_the_cap_the_e_process_goes_on() {
+        let silent = "iil".repeat(7);
+        let at_cap = judged(history("a", &silent[..20], 1, &[]), &settings());
+        assert_eq!((at_cap.verdict, at_cap.settled), (Verdict::Inconclusive, true));
+        let late = format!("{silent}{}", "LLLLLLLL");
+        let judgement = judged(history("a", &late, 1, &[]), &settings());
+        assert_eq!(judgement.verdict, Verdict::LoadFlake);
+        assert!(judgement.used > 20);
+    }
+}

@@ -1,0 +1,241 @@
+//! What a person would say: counts and ratios in plain words, never a false percentage. Pure.
+
+use lib_common::record::verdict::{Cause, FixOutcome, FixVerdict, Route, Tally, Verdict};
+
+use crate::finding::Finding;
+use crate::judge::{Settings, Why};
+use crate::needed::Needed;
+use crate::rule::{Counts, Load, runs};
+
+/// `28 to 1`: rounded down, because evidence is not to be flattered.
+pub fn odds(ratio: f64) -> String {
+    if ratio >= 1e6 {
+        "more than 1000000 to 1".into()
+    } else if ratio >= 10.0 {
+        format!("{} to 1", ratio.floor())
+    } else {
+        format!("{} to 1", (ratio * 10.0).floor() / 10.0)
+    }
+}
+
+/// `3 of 3 isolated runs green`, `2 of 5 isolated runs red`, `no isolated run`.
+pub fn tally(tally: Tally, what: &str) -> String {
+    match (tally.fail, tally.pass) {
+        (0, 0) => format!("no {what} run"),
+        (0, pass) => format!("{pass} of {pass} {what} {} green", plural(pass, "run")),
+        (fail, _) => format!("{fail} of {} {what} {} red", runs(tally), plural(runs(tally), "run")),
+    }
+}
+
+pub fn counts(counts: &Counts) -> String {
+    let isolated = tally(counts.isolated, Load::Isolated.name());
+    let loaded = tally(counts.loaded, Load::Loaded.name());
+    if runs(counts.loaded) == 0 { isolated } else { format!("{isolated}, {loaded}") }
+}
+
+pub fn plural(count: u32, noun: &str) -> String {
+    if count == 1 { noun.into() } else { format!("{noun}s") }
+}
+
+/// The word that the records use.
+pub fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Genuine => "genuine",
+        Verdict::LoadFlake => "load-flake",
+        Verdict::Flake => "flake",
+        Verdict::Inconclusive => "inconclusive",
+    }
+}
+
+pub fn cause(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Load => "load",
+        Cause::Recipe => "recipe",
+        Cause::Test => "test",
+        Cause::Machinery => "machinery",
+        Cause::Namespace => "namespace",
+        Cause::Unattributed => "unattributed",
+    }
+}
+
+pub fn route(route: Route) -> &'static str {
+    match route {
+        Route::RecipePr => "recipe pull request",
+        Route::HarnessPr => "harness pull request",
+        Route::TestComment => "comment on the test, or a patch with --with-tests",
+    }
+}
+
+/// Milliseconds as `40 s`, `12 min`, `3.5 h`.
+#[allow(clippy::cast_precision_loss)]
+pub fn time(ms: u64) -> String {
+    let seconds = ms / 1000;
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        _ => format!("{:.1} h", seconds as f64 / 3600.0),
+    }
+}
+
+/// The verdict's sentence.
+pub fn sentence(finding: &Finding, settings: &Settings) -> String {
+    let judgement = &finding.judgement;
+    let (head, seen) = (verdict(judgement.verdict), counts(&judgement.counts));
+    let mut parts = vec![format!("{head}: {seen}"), evidence(finding, settings)];
+    if matches!(judgement.verdict, Verdict::Genuine | Verdict::Flake) {
+        parts.extend(attribution(finding));
+    }
+    if judgement.later.runs() > 0 {
+        let later = counts(&judgement.later);
+        parts.push(format!("later runs ({later}) change nothing, the first crossing counts"));
+    }
+    let signatures = signatures(finding);
+    if signatures > 1 {
+        parts.push(format!("the red runs show {signatures} failure signatures, perhaps that many problems"));
+    }
+    parts.join("; ")
+}
+
+fn evidence(finding: &Finding, settings: &Settings) -> String {
+    let judgement = &finding.judgement;
+    let ratios = judgement.counts.ratios();
+    let cap = settings.rule.cap;
+    match (judgement.verdict, judgement.why) {
+        (Verdict::Genuine, why) => {
+            let accepted = if why == Why::AcceptedCorrelated {
+                " (back-to-back runs on one machine, accepted)"
+            } else {
+                ""
+            };
+            format!("{} against \"fails at most half the time\"{accepted}", odds(ratios.half))
+        }
+        (Verdict::LoadFlake, _) => format!("{} against \"load makes no difference\"", odds(ratios.load)),
+        (Verdict::Flake, _) => format!(
+            "{} against \"always fails\", {} against \"the fails are noise\"",
+            odds(ratios.det),
+            odds(ratios.clean)
+        ),
+        (Verdict::Inconclusive, Why::Correlated) => format!(
+            "all red ones on one machine within {}: needs a second machine, {} from the first to the last, or --accept-correlated",
+            time(span_ms(finding)),
+            time(u64::try_from(settings.spacing_ms).unwrap_or(0)),
+        ),
+        (Verdict::Inconclusive, _) if judgement.settled => {
+            format!("the cap of {cap} runs is reached without enough evidence")
+        }
+        (Verdict::Inconclusive, _) => match Needed::new(&settings.rule).cost(&judgement.counts).minimum {
+            Some(more) => format!("at least {more} further {}", plural(more, "run")),
+            None => format!("no outcome of the runs left under the cap of {cap} would decide it"),
+        },
+    }
+}
+
+/// First to last failing isolated run.
+pub fn span_ms(finding: &Finding) -> u64 {
+    let red = || finding.pool.base.iter().filter(|sample| sample.red && sample.load == Load::Isolated);
+    let (first, last) = (red().map(|s| s.started).min(), red().map(|s| s.started).max());
+    last.zip(first).map_or(0, |(last, first)| last.abs_diff(first))
+}
+
+fn attribution(finding: &Finding) -> Vec<String> {
+    let Some((first, others)) = finding.attribution.shown.split_first() else {
+        let genuine = finding.judgement.verdict == Verdict::Genuine;
+        return if genuine { vec!["no contrast shows a cause yet".into()] } else { vec![] };
+    };
+    let head = match finding.attribution.cause {
+        Cause::Unattributed => String::from("cause unattributed, but "),
+        known => format!("cause {}: ", cause(known)),
+    };
+    let (factor, odds_of_first) = (&first.factor, odds(first.ratio));
+    let shown = format!("{head}{factor}={} is red, {} is green ({odds_of_first})", first.red, first.green);
+    let more = others
+        .iter()
+        .map(|other| format!("{}={} is green too ({})", other.factor, other.green, odds(other.ratio)));
+    std::iter::once(shown).chain(more).collect()
+}
+
+/// Different signatures of the red runs that counted.
+pub fn signatures(finding: &Finding) -> usize {
+    let used = &finding.pool.base[..finding.judgement.used];
+    let mut seen: Vec<&str> = used.iter().filter_map(|sample| sample.signature()).collect();
+    seen.sort_unstable();
+    seen.dedup();
+    seen.len()
+}
+
+/// The fix verdict's sentence.
+pub fn fix_sentence(record: &FixVerdict, load: Load) -> String {
+    let before = tally(record.before, load.name());
+    let after = tally(record.after, load.name());
+    let odds = odds(record.ratio);
+    let seen = format!("without the fix {before}, with it {after}");
+    match record.verdict {
+        FixOutcome::Fixed => format!("fixed: {seen}; {odds} against \"it fails as often as before\""),
+        FixOutcome::NotFixed => format!("not-fixed: {seen}; what still fails is more than noise"),
+        FixOutcome::Inconclusive => format!(
+            "inconclusive: {seen}; {odds} against \"it fails as often as before\", {} more green {} would settle it",
+            record.further_runs,
+            plural(record.further_runs, "run")
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lib_common::record::Known;
+
+    use crate::testing::{case, find, history, settings};
+
+    fn said(letters: &str, step: i64) -> String {
+        sentence(&find(&case(), history("a", letters, step, &[])), &settings())
+    }
+
+    #[test]
+    fn sentences() {
+        assert_eq!(
+            said("iLiLi", 1),
+            "load-flake: 3 of 3 isolated runs green, 2 of 2 loaded runs red; 28 to 1 against \"load makes no difference\""
+        );
+        assert_eq!(
+            said("IIIII", 5),
+            "genuine: 5 of 5 isolated runs red; 32 to 1 against \"fails at most half the time\"; no contrast shows a cause yet"
+        );
+        assert_eq!(
+            said("IIIII", 1),
+            "inconclusive: 5 of 5 isolated runs red; all red ones on one machine within 4 min: needs a second machine, 10 min from the first to the last, or --accept-correlated"
+        );
+        assert_eq!(said("", 1), "inconclusive: no isolated run; at least 2 further runs");
+        assert!(said("Iii", 1).contains("later runs (1 of 1 isolated run green) change nothing"));
+    }
+
+    #[test]
+    fn different_signatures_are_reported_and_decide_nothing() {
+        let signed = |signatures: [&str; 2]| {
+            let mut records = history("a", "IIIII", 5, &[]);
+            for (at, record) in records.iter_mut().enumerate() {
+                if let Known::TestFinished(test) = record {
+                    test.signature = Some(signatures[usize::from(at > 4)].into());
+                }
+            }
+            find(&case(), records)
+        };
+        let (one, two) = (signed(["a", "a"]), signed(["a", "b"]));
+        assert_eq!(one.judgement, two.judgement);
+        assert!(!sentence(&one, &settings()).contains("signatures"));
+        assert!(sentence(&two, &settings()).contains("2 failure signatures, perhaps that many problems"));
+    }
+
+    #[test]
+    fn odds_are_rounded_down() {
+        assert_eq!(
+            [odds(28.93), odds(1.78), odds(1.0), odds(1e9)],
+            ["28 to 1", "1.7 to 1", "1 to 1", "more than 1000000 to 1"]
+        );
+    }
+
+    #[test]
+    fn times() {
+        assert_eq!([time(40_000), time(600_000), time(12_600_000)], ["40 s", "10 min", "3.5 h"]);
+    }
+}
