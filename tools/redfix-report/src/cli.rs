@@ -1,15 +1,119 @@
 //! Arguments.
 
-use clap::Parser;
-use lib_common::cli::Common;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::FalseyValueParser;
+use clap::{Parser, Subcommand, ValueEnum};
+use lib_common::cli::{Common, LedgerArg, duration};
 use lib_common::exit::ToolArgs;
+
+use crate::gate::GateName;
+
+const EXAMPLES: &str = "\
+Examples:
+  redfix-report ledger.jsonl
+  redfix-report --gate M1 --recheck ledger.jsonl | head -n 1
+  redfix-report --format md --out report.md ledger.jsonl
+  redfix-report review --gate M1 --reviewer ada --ledger ledger.jsonl ledger.jsonl
+
+Exit: 0 the selected gates pass, 1 one of them fails, 2 cannot.";
 
 /// Render the ledger for people and evaluate the gates
 #[derive(Parser, Debug)]
-#[command(name = "redfix-report", version, max_term_width = 100)]
+#[command(name = "redfix-report", version, max_term_width = 100, after_help = EXAMPLES)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
     #[command(flatten)]
     pub common: Common,
+    #[command(flatten)]
+    pub report: ReportArgs,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What the report itself takes.
+#[derive(clap::Args, Clone, Debug)]
+pub struct ReportArgs {
+    /// How the report is written
+    #[arg(long, value_enum, default_value = "text", env = "REDFIX_FORMAT", hide_env_values = true)]
+    pub format: Format,
+    /// Gate that decides the exit code; may be repeated (default: both)
+    #[arg(
+        long,
+        value_enum,
+        ignore_case = true,
+        value_delimiter = ',',
+        value_name = "GATE",
+        env = "REDFIX_GATE",
+        hide_env_values = true
+    )]
+    pub gate: Vec<GateName>,
+    /// Write the report to FILE; only the gate lines go to standard output
+    #[arg(long, value_name = "FILE", env = "REDFIX_OUT", hide_env_values = true)]
+    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub proof: ProofArgs,
+    /// Ledgers to read, in any order (default or `-`: standard input)
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
+
+/// What a gate is judged with: the report and a review take the same.
+#[derive(clap::Args, Clone, Debug)]
+pub struct ProofArgs {
+    /// Folder that evidence paths are relative to, besides the folders of the ledgers
+    #[arg(long, value_name = "DIR", env = "REDFIX_LEDGER_DIR", hide_env_values = true)]
+    pub evidence: Option<PathBuf>,
+    /// Have `flake-classify --recheck` derive every verdict again; gate M1 fails where it disagrees
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "REDFIX_RECHECK", hide_env_values = true)]
+    pub recheck: bool,
+    /// Deadline of the re-derivation
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5m",
+          env = "REDFIX_RECHECK_TIMEOUT", hide_env_values = true)]
+    pub recheck_timeout: Duration,
+    /// Who made the fixes: a review by the same name does not count
+    #[arg(long, value_name = "NAME", env = "REDFIX_AUTHOR", hide_env_values = true)]
+    pub author: Option<String>,
+}
+
+#[derive(Subcommand, Clone, Debug)]
+pub enum Command {
+    /// Judge one gate again and append `review.recorded`: the second look by somebody else
+    Review(ReviewArgs),
+}
+
+#[derive(clap::Args, Clone, Debug)]
+pub struct ReviewArgs {
+    /// Who reviews; must not be the author
+    #[arg(long, value_name = "NAME", env = "REDFIX_REVIEWER", hide_env_values = true)]
+    pub reviewer: String,
+    /// Gate that was reviewed
+    #[arg(long, value_enum, ignore_case = true, value_name = "GATE")]
+    pub gate: GateName,
+    /// Record a veto although the gate passes
+    #[arg(long)]
+    pub reject: bool,
+    /// What the reviewer wants to say
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
+    #[command(flatten)]
+    pub durable: LedgerArg,
+    #[command(flatten)]
+    pub proof: ProofArgs,
+    /// Ledgers to read (default or `-`: standard input, which is passed through)
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For a terminal, 80 columns
+    Text,
+    /// Markdown that is safe to paste into a comment
+    Md,
+    /// The same words for another program
+    Json,
 }
 
 impl ToolArgs for Args {

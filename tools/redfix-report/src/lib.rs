@@ -1,13 +1,127 @@
 //! Render the ledger for people and evaluate the gates.
+//!
+//! [`input`] reads every line once and puts records in time order, [`fold`] makes cases, runs and pull
+//! requests of them, [`gate`] says what each case still lacks, [`row`] puts a case into words, [`text`],
+//! [`md`] and [`json`] print it. Only [`input`], [`evidence`], [`recheck`] and the functions here do I/O.
 
 mod cli;
+pub mod escape;
+pub mod evidence;
+pub mod fold;
+pub mod gate;
+pub mod input;
+pub mod json;
+pub mod md;
+pub mod recheck;
+pub mod report;
+mod review;
+pub mod row;
+pub mod runs;
+pub mod text;
 
-pub use cli::Args;
-use lib_common::emit::{Emitter, copy_records};
-use lib_common::{Exit, Io, Result};
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+pub use cli::{Args, Command, Format};
+use cli::{ProofArgs, ReportArgs};
+use evidence::{Folders, verify_deciding};
+use fold::Fold;
+use gate::{GateName, Proofs, Rederivation};
+use input::Input;
+use lib_common::cli::Color;
+use lib_common::{Error, Exit, Io, Result};
+use recheck::{FlakeClassify, Rederive};
+use report::Report;
 
 pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
-    let mut emitter = Emitter::new(args.common.investigation.clone(), None);
-    copy_records(&args.common, io, &mut emitter, |_, _, _| Ok(()))?;
-    Ok(Exit::Done)
+    match &args.command {
+        Some(Command::Review(review)) => {
+            let rederive = FlakeClassify { deadline: review.proof.recheck_timeout };
+            review::run(args, review, &rederive, io)
+        }
+        None => print(args, &args.report, io),
+    }
+}
+
+fn print(args: &Args, options: &ReportArgs, io: &mut Io) -> Result<Exit> {
+    let input = input::read(&options.files, &args.common, io, options.proof.recheck, false)?;
+    let rederive = FlakeClassify { deadline: options.proof.recheck_timeout };
+    let report = judge(input, &options.files, &options.proof, &options.gate, &rederive)?;
+    let color = colored(args.common.color);
+    match &options.out {
+        None => {
+            let page = page(&report, options.format, color)?;
+            say(&page, io)?;
+        }
+        Some(path) => {
+            replace(path, &page(&report, options.format, false)?)?;
+            say(&text::gates(&report.selected(), color), io)?;
+        }
+    }
+    Ok(if report.passes() { Exit::Done } else { Exit::No })
+}
+
+/// Folds what was read, does the I/O that the gates need, and judges.
+fn judge(
+    input: Input,
+    files: &[PathBuf],
+    options: &ProofArgs,
+    asked: &[GateName],
+    rederive: &dyn Rederive,
+) -> Result<Report> {
+    let rederivation = if options.recheck { rederive.rederive(&input.raw)? } else { Rederivation::NotAsked };
+    let fold = Fold::new(input.records);
+    let folders = Folders::of(options.evidence.as_deref(), files);
+    let proofs = Proofs {
+        evidence: verify_deciding(&fold, &folders),
+        rederivation,
+        ledger: match files {
+            [file] if file != Path::new("-") => file.display().to_string(),
+            _ => "LEDGER".into(),
+        },
+    };
+    Ok(Report::new(&fold, &proofs, asked, &input.hash, options.author.as_deref()))
+}
+
+fn page(report: &Report, format: Format, color: bool) -> Result<String> {
+    match format {
+        Format::Text => Ok(text::render(report, color)),
+        Format::Md => Ok(md::render(report)),
+        Format::Json => json::render(report),
+    }
+}
+
+/// A reader that went away has read enough, but the exit code still says what the gates say.
+fn say(page: &str, io: &mut Io) -> Result<()> {
+    match io.stdout.write_all(page.as_bytes()).and_then(|()| io.stdout.flush()) {
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => {
+            io.stdout = Box::new(std::io::sink());
+            Ok(())
+        }
+        Err(e) => Err(Error::cannot("writing the report", e).on("standard output")),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Whole or not at all: beside the target first, then renamed over it.
+fn replace(path: &Path, page: &str) -> Result<()> {
+    let fail = |e: std::io::Error| Error::cannot("writing the report", e).on(path.display());
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(fail)?;
+    file.write_all(page.as_bytes()).map_err(fail)?;
+    file.persist(path).map_err(|e| fail(e.error))?;
+    Ok(())
+}
+
+/// Colour on standard output, which is where this tool speaks to people.
+fn colored(color: Color) -> bool {
+    match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => {
+            let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+            let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+            std::io::stdout().is_terminal() && !dumb && !unwanted
+        }
+    }
 }

@@ -1,0 +1,186 @@
+//! Gate M1: the case has a proven verdict and an attributed cause. Pure.
+
+use std::collections::BTreeSet;
+
+use lib_common::record::run::RunFinished;
+use lib_common::record::verdict::{Cause, FlakeVerdict, Tally, Verdict};
+
+use super::{Missing, Proofs, Rederivation, classify, more_runs};
+use crate::fold::{Case, Fold};
+use crate::runs::{at_baseline, level};
+
+/// The verdict that counts: the one that covers the most eligible runs, the newest of equals.
+#[must_use]
+pub fn chosen<'a>(case: &'a Case, fold: &Fold) -> Option<&'a FlakeVerdict> {
+    let covered = |verdict: &FlakeVerdict| {
+        let ids: BTreeSet<_> = verdict.attempts.iter().collect();
+        let eligible =
+            |id: &&String| fold.runs.get(id).is_some_and(|run| fold.runs.is_eligible(run, &case.key));
+        ids.into_iter().filter(eligible).count()
+    };
+    case.verdicts.iter().max_by_key(|verdict| covered(verdict))
+}
+
+/// Whether a verdict says anything.
+#[must_use]
+pub fn is_decided(verdict: &FlakeVerdict) -> bool {
+    verdict.verdict != Verdict::Inconclusive
+}
+
+/// The runs of a verdict that the ledger holds, each once.
+#[must_use]
+pub fn counted<'a>(verdict: &FlakeVerdict, fold: &'a Fold) -> Vec<&'a RunFinished> {
+    let ids: BTreeSet<_> = verdict.attempts.iter().collect();
+    ids.into_iter().filter_map(|id| fold.runs.get(id)).collect()
+}
+
+/// Greens and reds of a verdict's runs under one load, without a fix.
+#[must_use]
+pub fn recount(verdict: &FlakeVerdict, fold: &Fold, load: &str) -> Tally {
+    let alike =
+        |run: &&RunFinished| level(&run.factors, "load") == load && level(&run.factors, "fix") == "none";
+    fold.runs.tally(counted(verdict, fold).into_iter().filter(alike), &verdict.case)
+}
+
+/// Everything that M1 still wants of `case`; empty when it passes.
+#[must_use]
+pub fn judge(case: &Case, fold: &Fold, proofs: &Proofs) -> Vec<Missing> {
+    let runs = || more_runs(case, &proofs.ledger);
+    let Some(verdict) = chosen(case, fold) else {
+        return vec![missing("no-verdict", "no verdict yet", runs())];
+    };
+    if !is_decided(verdict) {
+        return vec![missing("undecided", "the verdict is inconclusive", runs())];
+    }
+    let mut all = Vec::new();
+    if verdict.cause == Cause::Unattributed {
+        all.push(missing("unattributed", "the cause is not attributed", runs()));
+    }
+    if verdict.cause != Cause::Unattributed && verdict.shown_by.is_none() {
+        all.push(missing("no-contrast", "no contrast shows the cause", runs()));
+    }
+    if let Some(why) = contradiction(verdict) {
+        all.push(missing("unfounded", why, classify(&proofs.ledger)));
+    }
+    if let Some(text) = proofs.objection(&case.key, fold) {
+        let what = format!("a re-derivation disagrees: {text}");
+        all.push(missing("recheck", what, classify(&proofs.ledger)));
+    }
+    all.extend(stale(case, verdict, fold, proofs));
+    let attempts: BTreeSet<&String> = verdict.attempts.iter().collect();
+    let here = attempts.iter().filter(|id| fold.runs.get(id).is_some()).count();
+    if here == attempts.len() {
+        all.extend(tallies(verdict, fold, &proofs.ledger));
+    }
+    for id in attempts {
+        all.extend(attempt(case, id, fold, proofs));
+    }
+    all
+}
+
+/// A verdict that its own counts cannot bear.
+fn contradiction(verdict: &FlakeVerdict) -> Option<&'static str> {
+    let (alone, load) = (verdict.isolated, verdict.loaded);
+    match verdict.verdict {
+        Verdict::Genuine if alone.fail == 0 => Some("genuine without a red run alone"),
+        Verdict::Genuine if alone.pass > 0 => Some("genuine with a green run alone"),
+        Verdict::LoadFlake if alone.pass == 0 => Some("load-flake without a green run alone"),
+        Verdict::LoadFlake if load.fail == 0 => Some("load-flake without a red run under load"),
+        Verdict::Flake if alone.pass == 0 || alone.fail == 0 => Some("flake without both colours alone"),
+        _ => None,
+    }
+}
+
+/// Eligible runs without a fix, at the red baseline, that the verdict neither counted nor excluded. Those after
+/// its deciding run cannot change a first crossing; that it is one, only a re-derivation shows.
+fn stale(case: &Case, verdict: &FlakeVerdict, fold: &Fold, proofs: &Proofs) -> Option<Missing> {
+    let known: BTreeSet<&String> = verdict.attempts.iter().chain(excluded(case)).collect();
+    let unlisted: u64 =
+        verdict.excluded.iter().map(|e| e.count.saturating_sub(e.attempts.len() as u64)).sum();
+    let fresh = fold.runs.of_case(&case.key).into_iter().filter(|run| {
+        !known.contains(&run.attempt_id)
+            && level(&run.factors, "fix") == "none"
+            && at_baseline(run, case.failed.as_ref())
+            && fold.runs.is_eligible(run, &case.key)
+    });
+    let order = |run: &RunFinished| (run.started.clone(), run.attempt_id.clone());
+    let deciding = counted(verdict, fold).into_iter().map(order).max();
+    let (later, earlier): (Vec<_>, Vec<_>) = fresh.partition(|run| Some(order(run)) > deciding);
+    let earlier = (earlier.len() as u64).saturating_sub(unlisted);
+    if earlier > 0 {
+        let what = format!("stale: {earlier} eligible run(s) on the ledger that the verdict does not count");
+        return Some(missing("stale", what, classify(&proofs.ledger)));
+    }
+    if later.is_empty() || proofs.rederivation == Rederivation::Agrees {
+        return None;
+    }
+    let what = format!("stale: {} eligible run(s) on the ledger since its deciding run", later.len());
+    let supply = vec!["redfix-report".into(), "--recheck".into(), super::quote(&proofs.ledger)];
+    Some(missing("stale", what, supply))
+}
+
+/// The attempts that any verdict of the case excluded, with a reason.
+pub fn excluded(case: &Case) -> impl Iterator<Item = &String> {
+    case.verdicts.iter().flat_map(|verdict| &verdict.excluded).flat_map(|excluded| &excluded.attempts)
+}
+
+/// The counts of the verdict against a recount from the runs.
+fn tallies(verdict: &FlakeVerdict, fold: &Fold, ledger: &str) -> Vec<Missing> {
+    let mut all = Vec::new();
+    let mut compare = |rule, condition: &str, claimed: Tally, load| {
+        let found = recount(verdict, fold, load);
+        if found != claimed {
+            let what = format!(
+                "the verdict counts {} {condition}, its runs give {}",
+                colours(claimed),
+                colours(found)
+            );
+            all.push(missing(rule, what, classify(ledger)));
+        }
+    };
+    compare("isolated-tally", "alone", verdict.isolated, "isolated");
+    if verdict.verdict == Verdict::LoadFlake {
+        compare("loaded-tally", "under load", verdict.loaded, "loaded");
+    }
+    all
+}
+
+fn colours(tally: Tally) -> String {
+    format!("{} red and {} green", tally.fail, tally.pass)
+}
+
+/// What one deciding attempt lacks.
+fn attempt(case: &Case, id: &str, fold: &Fold, proofs: &Proofs) -> Vec<Missing> {
+    let again = || more_runs(case, &proofs.ledger);
+    let Some(run) = fold.runs.get(id) else {
+        return vec![missing("no-run", format!("attempt {id} is not on the ledger"), again())];
+    };
+    let mut all = Vec::new();
+    if fold.runs.is_retold(id) {
+        let what = format!("attempt {id} is on the ledger twice, and not alike");
+        all.push(missing("retold", what, again()));
+    }
+    if !run.isolation.proved {
+        let why = run.isolation.why.as_deref().unwrap_or("no reason given");
+        all.push(missing("unproved", format!("attempt {id}: condition not proved: {why}"), again()));
+    }
+    if !run.cleanup.left.is_empty() {
+        let what = format!("attempt {id} left {} behind", run.cleanup.left.join(", "));
+        all.push(missing("left-over", what, again()));
+    }
+    if run.evidence.is_none() {
+        all.push(missing("no-evidence", format!("attempt {id} has no evidence folder"), again()));
+    } else if let Err(why) = proofs.evidence.get(id).unwrap_or(&Err("not looked at".into())) {
+        let supply = vec!["redfix-report".into(), "--evidence DIR".into(), super::quote(&proofs.ledger)];
+        all.push(missing("bad-evidence", format!("attempt {id}: {why}"), supply));
+    }
+    if fold.runs.snap(id).is_none() {
+        let what = format!("attempt {id} has no log.snapped record");
+        all.push(missing("no-snap", what, again()));
+    }
+    all
+}
+
+fn missing(rule: &'static str, what: impl Into<String>, supply: Vec<String>) -> Missing {
+    Missing { rule, what: what.into(), supply }
+}

@@ -1,0 +1,177 @@
+//! The gates: what each case still lacks, and the lines that a machine reads. Pure.
+
+pub mod m1;
+pub mod m2;
+
+use std::collections::BTreeMap;
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use crate::fold::{Case, Fold};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize)]
+pub enum GateName {
+    /// Every failing case has a proven verdict and an attributed cause
+    #[value(name = "M1", alias = "m1")]
+    M1,
+    /// Every case has a verified fix with an open pull request
+    #[value(name = "M2", alias = "m2")]
+    M2,
+}
+
+impl GateName {
+    pub const ALL: [Self; 2] = [Self::M1, Self::M2];
+
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::M1 => "M1",
+            Self::M2 => "M2",
+        }
+    }
+
+    /// What a case is that passes.
+    #[must_use]
+    pub fn achieved(self) -> &'static str {
+        match self {
+            Self::M1 => "proven",
+            Self::M2 => "fixed",
+        }
+    }
+}
+
+/// Why a case blocks a gate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Missing {
+    /// The condition that is not met; one word, for machines.
+    pub rule: &'static str,
+    /// For people.
+    pub what: String,
+    /// The command that would supply it, in pieces that a renderer may put on lines of their own.
+    pub supply: Vec<String>,
+}
+
+/// What an independent re-derivation from the raw records says of the verdicts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Rederivation {
+    #[default]
+    NotAsked,
+    Agrees,
+    /// Its objection, for people.
+    Disagrees(String),
+}
+
+/// What the gates are judged by besides the ledger: results of I/O that was done before.
+#[derive(Debug, Default)]
+pub struct Proofs {
+    /// Whether the evidence of an attempt verifies, else why not.
+    pub evidence: BTreeMap<String, Result<(), String>>,
+    pub rederivation: Rederivation,
+    /// What commands call the ledger.
+    pub ledger: String,
+}
+
+impl Proofs {
+    /// The objection of the re-derivation to `case`: the lines that name it, or all where none names a case.
+    fn objection(&self, case: &str, fold: &Fold) -> Option<String> {
+        let Rederivation::Disagrees(text) = &self.rederivation else { return None };
+        let own: Vec<&str> = text.lines().filter(|line| line.contains(case)).collect();
+        let names_one = fold.cases.keys().any(|key| text.contains(key.as_str()));
+        if names_one { (!own.is_empty()).then(|| own.join("; ")) } else { Some(text.clone()) }
+    }
+}
+
+/// What one gate says of the whole ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gate {
+    pub name: GateName,
+    /// Cases that pass, of how many.
+    pub passing: usize,
+    pub cases: usize,
+    /// What the others lack.
+    pub missing: BTreeMap<String, Vec<Missing>>,
+}
+
+impl Gate {
+    #[must_use]
+    pub fn judge(name: GateName, fold: &Fold, proofs: &Proofs) -> Self {
+        let judge = |case: &Case| match name {
+            GateName::M1 => m1::judge(case, fold, proofs),
+            GateName::M2 => m2::judge(case, fold, proofs),
+        };
+        let missing: BTreeMap<_, _> = fold
+            .cases
+            .iter()
+            .map(|(key, case)| (key.clone(), judge(case)))
+            .filter(|(_, missing)| !missing.is_empty())
+            .collect();
+        let cases = fold.cases.len();
+        Self { name, passing: cases - missing.len(), cases, missing }
+    }
+
+    /// A gate on nothing proves nothing: it fails.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        self.cases > 0 && self.missing.is_empty()
+    }
+
+    /// The line that a machine reads: `GATE M1 FAIL 4/6 proven`.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let word = if self.passes() { "PASS" } else { "FAIL" };
+        let (name, achieved) = (self.name.name(), self.name.achieved());
+        format!("GATE {name} {word} {}/{} {achieved}", self.passing, self.cases)
+    }
+}
+
+/// Shell quoting where a word needs it.
+#[must_use]
+pub fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// Further runs for a case: the flow of the design, over the ledger that is there.
+fn more_runs(case: &Case, ledger: &str) -> Vec<String> {
+    vec![
+        "swarm-isolate".into(),
+        "--until 'flake-classify --next'".into(),
+        "--companion 'log-snap attach'".into(),
+        "--load-with 'scripts/load cpu 16'".into(),
+        format!("-- scripts/lifecycle {}", quote(&case.recipe())),
+        format!("<{}", quote(ledger)),
+        "| flake-classify".into(),
+    ]
+}
+
+/// The verdicts derived again from the runs that are there.
+fn classify(ledger: &str) -> Vec<String> {
+    vec!["flake-classify".into(), format!("<{}", quote(ledger))]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_ledger_fails_every_gate() {
+        for name in GateName::ALL {
+            let gate = Gate::judge(name, &Fold::default(), &Proofs::default());
+            assert!(!gate.passes());
+            assert_eq!(gate.line(), format!("GATE {} FAIL 0/0 {}", name.name(), name.achieved()));
+        }
+    }
+
+    #[test]
+    fn words_are_quoted_for_the_shell() {
+        assert_eq!(quote("a-b_c.d"), "a-b_c.d");
+        assert_eq!(quote("$(x)"), "'$(x)'");
+        assert_eq!(quote("it's"), r"'it'\''s'");
+        assert_eq!(quote(""), "''");
+    }
+}

@@ -1,0 +1,68 @@
+//! The independent re-derivation: every verdict again, by `flake-classify`, from the raw records.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lib_common::{Error, Result};
+
+use crate::gate::Rederivation;
+
+const DOING: &str = "re-deriving the verdicts";
+
+/// Derives the verdicts of a stream again.
+pub trait Rederive {
+    /// Whether it comes to the same verdicts as those on `stream`.
+    fn rederive(&self, stream: &[u8]) -> Result<Rederivation>;
+}
+
+/// `flake-classify --recheck`, from PATH, else from beside this executable.
+pub struct FlakeClassify {
+    pub deadline: Duration,
+}
+
+impl Rederive for FlakeClassify {
+    fn rederive(&self, stream: &[u8]) -> Result<Rederivation> {
+        let program = find()?;
+        let fail = |e: std::io::Error| Error::cannot(DOING, e).on(program.display());
+        // A file, not a pipe: a reader that stops early must not leave us writing.
+        let mut input = tempfile::tempfile().map_err(fail)?;
+        input.write_all(stream).map_err(fail)?;
+        std::io::Seek::rewind(&mut input).map_err(fail)?;
+        let child = duct::cmd!(&program, "--recheck", "--color", "never")
+            .env_remove("REDFIX_LEDGER")
+            .stdin_file(input)
+            .stdout_null()
+            .stderr_capture()
+            .unchecked()
+            .start()
+            .map_err(fail)?;
+        let Some(output) = child.wait_timeout(self.deadline).map_err(fail)? else {
+            child.kill().map_err(fail)?;
+            let cause = format!("no answer within {} s", self.deadline.as_secs());
+            return Err(Error::again(DOING, cause)
+                .on(program.display())
+                .hint("raise it with --recheck-timeout"));
+        };
+        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        match output.status.code() {
+            Some(0) => Ok(Rederivation::Agrees),
+            Some(1) => {
+                let said = if said.is_empty() { "no reason given".into() } else { said };
+                Ok(Rederivation::Disagrees(said))
+            }
+            _ => Err(Error::cannot(DOING, format!("{}: {said}", output.status)).on(program.display())),
+        }
+    }
+}
+
+fn find() -> Result<PathBuf> {
+    which::which("flake-classify").or_else(|e| {
+        let beside = std::env::current_exe().ok().map(|exe| exe.with_file_name("flake-classify"));
+        beside.filter(|path| path.is_file()).ok_or_else(|| {
+            Error::cannot(DOING, e)
+                .on("flake-classify")
+                .hint("install it beside redfix-report or on PATH, or leave --recheck out")
+        })
+    })
+}

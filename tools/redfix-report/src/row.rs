@@ -1,0 +1,342 @@
+//! One case in words: what both renderers print. Pure; every foreign text is made plain here.
+
+use std::collections::BTreeMap;
+
+use lib_common::record::pr::{CheckState, PrOpened};
+use lib_common::record::run::{Outcome, RunFinished};
+use lib_common::record::verdict::{Cause, FixOutcome, FixVerdict, FlakeVerdict, Route, Tally, Verdict};
+
+use serde::Serialize;
+
+use crate::escape::{cut, plain};
+use crate::fold::{Case, Fold, Pull};
+use crate::gate::{Gate, GateName, Missing, Proofs, m1, m2};
+use crate::runs::{at_baseline, level};
+
+/// Longest foreign text in a cell; the ledger has the whole.
+const LONGEST: usize = 300;
+const NONE: &str = "none";
+
+/// A case, ready to be printed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Row {
+    pub key: String,
+    pub recipe: String,
+    pub failure: String,
+    pub before: String,
+    pub isolation: String,
+    pub verdict: String,
+    pub cause: String,
+    pub sentence: String,
+    pub routes: String,
+    pub fix: String,
+    pub pull: String,
+    /// Only what is surely a web address.
+    pub url: Option<String>,
+    pub ci: String,
+    pub after: String,
+    pub promoted: String,
+    pub evidence: String,
+    /// Attempt, condition, fix, outcome, duration.
+    pub runs: Vec<[String; 5]>,
+    pub missing: BTreeMap<GateName, Vec<Missing>>,
+}
+
+impl Row {
+    /// The cells that have words of their own, in the order of the flow.
+    #[must_use]
+    pub fn facts(&self) -> Vec<(&'static str, &str)> {
+        vec![
+            ("failure", &self.failure),
+            ("before", &self.before),
+            ("isolation", &self.isolation),
+            ("verdict", &self.verdict),
+            ("cause", &self.cause),
+            ("in words", &self.sentence),
+            ("route", &self.routes),
+            ("fix", &self.fix),
+            ("pull request", &self.pull),
+            ("address", self.url.as_deref().unwrap_or(NONE)),
+            ("CI", &self.ci),
+            ("after fix", &self.after),
+            ("promoted", &self.promoted),
+            ("evidence", &self.evidence),
+        ]
+    }
+
+    /// Whether `gate` has nothing against this case.
+    #[must_use]
+    pub fn passes(&self, gate: GateName) -> bool {
+        !self.missing.contains_key(&gate)
+    }
+}
+
+/// Every case, the ones that block first, then by key.
+#[must_use]
+pub fn rows(fold: &Fold, gates: &[Gate], proofs: &Proofs) -> Vec<Row> {
+    let mut rows: Vec<Row> = fold.cases.values().map(|case| row(case, fold, gates, proofs)).collect();
+    rows.sort_by_key(|row| (row.passes(GateName::M1), row.passes(GateName::M2)));
+    rows
+}
+
+fn row(case: &Case, fold: &Fold, gates: &[Gate], proofs: &Proofs) -> Row {
+    let verdict = m1::chosen(case, fold);
+    let pull = m2::nearest(case, verdict.filter(|v| m1::is_decided(v)), fold, proofs);
+    let pull = pull.map(|(pull, opened, _)| (pull, opened));
+    let fix = match pull {
+        Some((_, opened)) => m2::fix_verdict(case, &opened.patch),
+        None => case.fixes.last(),
+    };
+    let missing =
+        gates.iter().filter_map(|gate| Some((gate.name, readable(gate.missing.get(&case.key)?)))).collect();
+    Row {
+        key: plain(&case.key),
+        recipe: plain(&case.recipe()),
+        failure: failure(case),
+        before: before(case),
+        isolation: isolation(case, verdict, fold),
+        verdict: verdict.map_or(NONE, |verdict| verdict_word(verdict.verdict)).into(),
+        cause: verdict.map_or_else(|| NONE.into(), cause),
+        sentence: verdict.map_or_else(|| NONE.into(), |v| cut(&plain(&v.sentence), LONGEST)),
+        routes: routes(verdict),
+        fix: fix_name(pull.map(|(_, opened)| opened), fix),
+        pull: pull.map_or_else(|| NONE.into(), |(pull, opened)| pull_words(pull, opened)),
+        url: pull.and_then(|(_, opened)| web_address(&opened.url)),
+        ci: pull.map_or_else(|| NONE.into(), |(pull, opened)| ci(pull, opened)),
+        after: fix.map_or_else(|| NONE.into(), after),
+        promoted: promoted(case, fold),
+        evidence: evidence(verdict, fold, proofs),
+        runs: fold.runs.of_case(&case.key).into_iter().map(|run| run_row(run, case, fold)).collect(),
+        missing,
+    }
+}
+
+/// What is missing, with its foreign text made plain.
+fn readable(missing: &[Missing]) -> Vec<Missing> {
+    let plain_one = |one: &Missing| Missing {
+        rule: one.rule,
+        what: cut(&plain(&one.what), LONGEST),
+        supply: one.supply.iter().map(|piece| plain(piece)).collect(),
+    };
+    missing.iter().map(plain_one).collect()
+}
+
+fn failure(case: &Case) -> String {
+    let Some(failed) = &case.failed else { return "no case.failed on the ledger".into() };
+    let message = failed.message.as_ref().map(|text| plain(&text.lossy())).unwrap_or_default();
+    let stage = format!("{:?}", failed.stage).to_lowercase();
+    let told = if message.is_empty() { failed.test.clone() } else { message };
+    cut(&plain(&format!("{stage}: {told}")), LONGEST)
+}
+
+/// "It passed before": when, which ref, and whether that is what failed now.
+fn before(case: &Case) -> String {
+    let Some(failed) = &case.failed else { return "not known".into() };
+    let Some(green) = &failed.last_green else { return "not known to have passed".into() };
+    let same = match &failed.reference {
+        Some(now) if now.commit == green.reference.commit => "the ref that failed now",
+        Some(_) => "another ref than the one that failed now",
+        None => "the ref that failed now is not recorded",
+    };
+    let name = green.reference.name.as_deref().unwrap_or(&green.reference.commit);
+    plain(&format!("green {} at {} {name}: {same}", green.ts, green.reference.kind))
+}
+
+/// `5 of 5 green alone, 4 of 4 red under load`: what the verdict counted, else what could be counted.
+fn isolation(case: &Case, verdict: Option<&FlakeVerdict>, fold: &Fold) -> String {
+    let countable = |run: &&RunFinished, load: &str| {
+        level(&run.factors, "load") == load
+            && level(&run.factors, "fix") == "none"
+            && at_baseline(run, case.failed.as_ref())
+            && fold.runs.is_eligible(run, &case.key)
+    };
+    let tally = |load: &str| match verdict.filter(|verdict| m1::is_decided(verdict)) {
+        Some(verdict) => m1::recount(verdict, fold, load),
+        None => fold
+            .runs
+            .tally(fold.runs.of_case(&case.key).into_iter().filter(|run| countable(run, load)), &case.key),
+    };
+    let (alone, load) = (tally("isolated"), tally("loaded"));
+    let n = |tally: Tally| tally.fail + tally.pass;
+    format!("{} of {} green alone, {} of {} red under load", alone.pass, n(alone), load.fail, n(load))
+}
+
+fn cause(verdict: &FlakeVerdict) -> String {
+    let cause = match verdict.cause {
+        Cause::Load => "load",
+        Cause::Recipe => "recipe",
+        Cause::Test => "test",
+        Cause::Machinery => "machinery",
+        Cause::Namespace => "namespace",
+        Cause::Unattributed => "unattributed",
+    };
+    match &verdict.shown_by {
+        None => format!("{cause} (no contrast recorded)"),
+        Some(by) => plain(&format!(
+            "{cause}: {} {} is red, {} is green (ratio {:.1})",
+            by.factor, by.red, by.green, by.ratio
+        )),
+    }
+}
+
+fn routes(verdict: Option<&FlakeVerdict>) -> String {
+    let words: Vec<_> = verdict.iter().flat_map(|v| &v.routes).copied().map(route_word).collect();
+    if words.is_empty() { NONE.into() } else { words.join(", ") }
+}
+
+fn fix_name(opened: Option<&PrOpened>, fix: Option<&FixVerdict>) -> String {
+    match (opened, fix) {
+        (Some(opened), _) => plain(&format!("{}, patch {}", opened.fix_id, m2::short(&opened.patch))),
+        (None, Some(fix)) => plain(&format!("patch {}", m2::short(&fix.fix))),
+        (None, None) => NONE.into(),
+    }
+}
+
+fn pull_words(pull: &Pull, opened: &PrOpened) -> String {
+    let state = m2::is_open(pull).err().unwrap_or("open");
+    let route = route_word(opened.route);
+    plain(&format!("{}#{} {state} ({route}): {}", opened.repo, opened.number, cut(&opened.title, 100)))
+}
+
+fn ci(pull: &Pull, opened: &PrOpened) -> String {
+    let head = m2::short(&opened.head);
+    match m2::check(pull, opened) {
+        None => format!("not asked for head {}", plain(head)),
+        Some(checked) => {
+            let state = match checked.state {
+                CheckState::Green => "green",
+                CheckState::Red => "red",
+                CheckState::Pending => "pending",
+                CheckState::None => "none",
+                CheckState::Superseded => "superseded",
+            };
+            plain(&format!("{state} for head {head}"))
+        }
+    }
+}
+
+fn after(fix: &FixVerdict) -> String {
+    let word = match fix.verdict {
+        FixOutcome::Fixed => "fixed",
+        FixOutcome::NotFixed => "not fixed",
+        FixOutcome::Inconclusive => "inconclusive",
+    };
+    let (before, after) = (fix.before, fix.after);
+    let condition: Vec<String> = fix
+        .under
+        .iter()
+        .filter(|(factor, _)| *factor != "fix")
+        .map(|(factor, red)| format!("{factor} {red}"))
+        .collect();
+    let under = if condition.is_empty() { String::new() } else { format!(" ({})", condition.join(", ")) };
+    plain(&format!(
+        "{word}: {} of {} green, before {} of {}{under}",
+        after.pass,
+        after.pass + after.fail,
+        before.pass,
+        before.pass + before.fail
+    ))
+}
+
+fn promoted(case: &Case, fold: &Fold) -> String {
+    fold.promotion(case).map_or_else(
+        || "no".into(),
+        |promoted| {
+            let kind = if promoted.trial { "as a trial" } else { "released" };
+            plain(&format!("{} {kind} on {}", promoted.version, promoted.domain))
+        },
+    )
+}
+
+fn evidence(verdict: Option<&FlakeVerdict>, fold: &Fold, proofs: &Proofs) -> String {
+    let Some(verdict) = verdict else { return NONE.into() };
+    let runs = m1::counted(verdict, fold);
+    let whole = |run: &&&RunFinished| matches!(proofs.evidence.get(&run.attempt_id), Some(Ok(())));
+    let verified = runs.iter().filter(whole).count();
+    let snaps = runs.iter().filter_map(|run| fold.runs.snap(&run.attempt_id));
+    let partial = snaps.filter(|snap| !snap.complete).count();
+    let gaps = if partial == 0 { String::new() } else { format!(", {partial} with gaps in the logs") };
+    format!("{verified} of {} deciding attempts verified{gaps}", verdict.attempts.len())
+}
+
+fn run_row(run: &RunFinished, case: &Case, fold: &Fold) -> [String; 5] {
+    let whole = match run.outcome {
+        Outcome::Pass => "pass",
+        Outcome::Fail => "fail",
+        Outcome::Timeout => "timeout",
+        Outcome::Aborted => "aborted",
+        Outcome::Infra => "infra",
+        Outcome::Disturbed => "disturbed",
+        Outcome::GuardBypassed => "guard-bypassed",
+    };
+    // The case's own result speaks where it differs from the whole run's.
+    let outcome = match fold.runs.sample(run, &case.key) {
+        Some(true) => "pass",
+        Some(false) if whole == "pass" => "fail",
+        None if matches!(whole, "pass" | "fail" | "timeout") => "not reached",
+        Some(false) | None => whole,
+    };
+    let fix = m2::short(level(&run.factors, "fix"));
+    let further: Vec<String> = run
+        .factors
+        .iter()
+        .filter(|(factor, _)| !matches!(factor.as_str(), "load" | "fix"))
+        .map(|(factor, level)| format!("{factor}={level}"))
+        .collect();
+    let condition = [level(&run.factors, "load").to_owned(), further.join(" ")].join(" ");
+    [plain(&run.attempt_id), plain(&condition), plain(fix), outcome.to_owned(), duration(run.duration_ms)]
+}
+
+/// `850ms`, `12.3s`, `4m07s`, `1h02m`.
+#[must_use]
+pub fn duration(ms: u64) -> String {
+    match ms {
+        0..1000 => format!("{ms}ms"),
+        1000..60_000 => format!("{}.{}s", ms / 1000, ms % 1000 / 100),
+        60_000..3_600_000 => format!("{}m{:02}s", ms / 60_000, ms % 60_000 / 1000),
+        _ => format!("{}h{:02}m", ms / 3_600_000, ms % 3_600_000 / 60_000),
+    }
+}
+
+/// `url` if it is `http(s)` and holds nothing that could end a link.
+fn web_address(url: &str) -> Option<String> {
+    let safe = |c: char| c.is_ascii_alphanumeric() || "-._~:/?#@!$&'*+,;=%[]".contains(c);
+    let web = url.starts_with("https://") || url.starts_with("http://");
+    (web && url.chars().all(safe)).then(|| url.to_owned())
+}
+
+fn verdict_word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Genuine => "genuine",
+        Verdict::LoadFlake => "load-flake",
+        Verdict::Flake => "flake",
+        Verdict::Inconclusive => "inconclusive",
+    }
+}
+
+fn route_word(route: Route) -> &'static str {
+    match route {
+        Route::RecipePr => "recipe PR",
+        Route::HarnessPr => "harness PR",
+        Route::TestComment => "test comment",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_in_two_units() {
+        let texts = [850, 12_345, 247_000, 3_725_000].map(duration);
+        assert_eq!(texts, ["850ms", "12.3s", "4m07s", "1h02m"]);
+    }
+
+    #[test]
+    fn only_plain_web_addresses_are_linked() {
+        assert!(web_address("https://git.example/o/r/pulls/7").is_some());
+        for bad in ["javascript:alert(1)", "https://x/>", "https://x/ y", "https://x/\u{202e}", "file:///x"] {
+            assert_eq!(web_address(bad), None);
+        }
+    }
+}

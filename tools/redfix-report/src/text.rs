@@ -1,0 +1,194 @@
+//! The report as text: 80 columns, one block per case, what blocks first. Pure.
+
+use std::fmt::Write;
+
+use crate::gate::{Gate, Missing};
+use crate::report::{Report, ReviewState};
+use crate::row::Row;
+
+/// Columns that every line fits, a word that is longer by itself aside.
+const WIDTH: usize = 80;
+/// Where the words of a fact start.
+const INDENT: usize = 16;
+
+/// Paints a line, or leaves it.
+#[derive(Clone, Copy)]
+struct Paint(bool);
+
+impl Paint {
+    fn by(self, good: bool, text: &str) -> String {
+        match (self.0, good) {
+            (false, _) => text.to_owned(),
+            (true, true) => format!("\x1b[32m{text}\x1b[0m"),
+            (true, false) => format!("\x1b[31m{text}\x1b[0m"),
+        }
+    }
+
+    fn bold(self, text: &str) -> String {
+        if self.0 { format!("\x1b[1m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+/// The gate lines alone, one a line; the first line of every report is the first of them.
+#[must_use]
+pub fn gates(gates: &[&Gate], color: bool) -> String {
+    let paint = Paint(color);
+    gates.iter().fold(String::new(), |out, gate| out + &paint.by(gate.passes(), &gate.line()) + "\n")
+}
+
+/// The whole report.
+#[must_use]
+pub fn render(report: &Report, color: bool) -> String {
+    let paint = Paint(color);
+    let mut out = gates(&report.selected(), color);
+    for (gate, state) in &report.reviews {
+        let good = matches!(state, ReviewState::Passed(_));
+        let text = format!("REVIEW {} {state}", gate.name());
+        for line in wrap(&text, WIDTH) {
+            let _ = writeln!(out, "{}", paint.by(good, &line));
+        }
+    }
+    if report.rows.is_empty() {
+        out.push_str("\nNo case on the ledger: there is nothing that a gate could pass on.\n");
+    }
+    for row in &report.rows {
+        block(&mut out, row, paint);
+    }
+    out
+}
+
+fn block(out: &mut String, row: &Row, paint: Paint) {
+    out.push('\n');
+    for line in wrap(&row.key, WIDTH) {
+        let _ = writeln!(out, "{}", paint.bold(&line));
+    }
+    for (label, value) in row.facts() {
+        fact(out, label, value);
+    }
+    runs(out, &row.runs);
+    for (gate, missing) in &row.missing {
+        let _ = writeln!(out, "  {}", paint.by(false, &format!("{} is blocked", gate.name())));
+        let mut missing = missing.iter().peekable();
+        while let Some(one) = missing.next() {
+            item(out, &one.what);
+            // One command often supplies several things: it is printed once, after the last of them.
+            if missing.peek().is_none_or(|next| next.supply != one.supply) {
+                command(out, one);
+            }
+        }
+    }
+}
+
+fn fact(out: &mut String, label: &str, value: &str) {
+    for (n, line) in wrap(value, WIDTH - INDENT).into_iter().enumerate() {
+        let label = if n == 0 { label } else { "" };
+        let _ = writeln!(out, "  {label:<width$}{line}", width = INDENT - 2);
+    }
+}
+
+fn item(out: &mut String, text: &str) {
+    for (n, line) in wrap(text, WIDTH - 6).into_iter().enumerate() {
+        let _ = writeln!(out, "    {} {line}", if n == 0 { "-" } else { " " });
+    }
+}
+
+/// Ready to paste: a piece that does not fit goes on a line of its own, behind a backslash.
+fn command(out: &mut String, missing: &Missing) {
+    let mut line = String::from("      $");
+    for piece in &missing.supply {
+        if line.len() > 7 && width(&line) + 1 + width(piece) + 2 > WIDTH {
+            let _ = writeln!(out, "{line} \\");
+            line = String::from("         ");
+        }
+        line.push(' ');
+        line.push_str(piece);
+    }
+    let _ = writeln!(out, "{line}");
+}
+
+fn runs(out: &mut String, runs: &[[String; 5]]) {
+    if runs.is_empty() {
+        fact(out, "runs", "none");
+        return;
+    }
+    let _ = writeln!(
+        out,
+        "  {:<26}  {:<14}  {:<12}  {:<11}  {:>7}",
+        "attempt", "condition", "fix", "outcome", "took"
+    );
+    for [attempt, condition, fix, outcome, took] in runs {
+        let columns = [wrap(attempt, 26), wrap(condition, 14), wrap(fix, 12), wrap(outcome, 11)];
+        let height = columns.iter().map(Vec::len).max().unwrap_or(1);
+        for n in 0..height {
+            let cell = |column: usize| columns[column].get(n).map_or("", String::as_str);
+            let took = if n == 0 { took } else { "" };
+            let line =
+                format!("  {:<26}  {:<14}  {:<12}  {:<11}  {took:>7}", cell(0), cell(1), cell(2), cell(3));
+            let _ = writeln!(out, "{}", line.trim_end());
+        }
+    }
+}
+
+/// Lines of at most `columns`, broken at spaces, and inside a word only where it is longer than a line.
+fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut used = 0;
+    for word in text.split(' ') {
+        if used > 0 && used + 1 + width(word) > columns {
+            lines.push(String::new());
+            used = 0;
+        }
+        if used > 0 {
+            used += 1;
+            if let Some(line) = lines.last_mut() {
+                line.push(' ');
+            }
+        }
+        for c in word.chars() {
+            if used + char_width(c) > columns {
+                lines.push(String::new());
+                used = 0;
+            }
+            used += char_width(c);
+            if let Some(line) = lines.last_mut() {
+                line.push(c);
+            }
+        }
+    }
+    lines
+}
+
+fn width(text: &str) -> usize {
+    text.chars().map(char_width).sum()
+}
+
+/// Columns of a character, never too few: from the Hangul on, everything may be wide.
+fn char_width(c: char) -> usize {
+    if c < '\u{1100}' || ('\u{2010}'..'\u{2030}').contains(&c) { 1 } else { 2 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn commands_break_only_between_pieces() {
+        let supply = vec!["a".repeat(40), "b".repeat(40), "c".into()];
+        let mut out = String::new();
+        command(&mut out, &Missing { rule: "x", what: String::new(), supply });
+        let lines: Vec<_> = out.lines().collect();
+        assert_eq!(lines.len(), 2);
+        assert!(lines[0].ends_with("a \\") && lines[1].ends_with("b c"), "{out}");
+    }
+
+    proptest! {
+        #[test]
+        fn wrapped_text_fits_and_loses_nothing(text in "[a-z世 ]{0,200}", columns in 4usize..40) {
+            let lines = wrap(&text, columns);
+            prop_assert!(lines.iter().all(|line| width(line) <= columns));
+            let squeeze = |s: &str| s.chars().filter(|c| *c != ' ').collect::<String>();
+            prop_assert_eq!(squeeze(&lines.concat()), squeeze(&text));
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Every condition of both gates: a ledger that passes, and for each condition one that fails by it alone.
+#![allow(clippy::unwrap_used)] // a helper of a test fails as the test does
+
+mod support;
+
+use redfix_report::gate::GateName::{self, M1, M2};
+use redfix_report::gate::Rederivation::{Agrees, Disagrees, NotAsked};
+use serde_json::json;
+use support::{Fake, GITEA, Ledger, MUMBLE, PATCH, checked, flake, genuine, rules, run, snap};
+
+type Damage = fn(&mut Ledger);
+
+fn broken(gate: GateName, whole: &Ledger, damage: Damage) -> Vec<&'static str> {
+    let mut ledger = whole.clone();
+    damage(&mut ledger);
+    rules(gate, &ledger, &Fake(Ok(())), NotAsked)
+}
+
+#[test]
+fn a_whole_ledger_passes_both_gates() {
+    let both = Ledger([flake().0, genuine().0].concat());
+    for ledger in [flake(), genuine(), both] {
+        for gate in [M1, M2] {
+            assert_eq!(rules(gate, &ledger, &Fake(Ok(())), NotAsked), [""; 0]);
+        }
+    }
+}
+
+#[test]
+fn each_condition_of_m1_blocks_by_itself() {
+    let table: &[(&str, Damage)] = &[
+        ("no-verdict", |l| l.remove("flake.verdict", 0)),
+        ("undecided", |l| l.get("flake.verdict", 0)["verdict"] = json!("inconclusive")),
+        ("no-contrast", |l| {
+            l.get("flake.verdict", 0).as_object_mut().unwrap().remove("shown_by");
+        }),
+        ("unattributed", |l| l.get("flake.verdict", 0)["cause"] = json!("unattributed")),
+        ("unfounded", |l| l.get("flake.verdict", 0)["verdict"] = json!("genuine")),
+        ("unfounded", |l| l.get("flake.verdict", 0)["verdict"] = json!("flake")),
+        ("stale", |l| l.push("run.finished", run("new", MUMBLE, "isolated", "none", "pass"))),
+        ("no-run", |l| l.remove("run.finished", 8)),
+        ("retold", |l| {
+            let mut other = l.get("run.finished", 0).clone();
+            other["duration_ms"] = json!(1);
+            l.0.push(other);
+        }),
+        ("unproved", |l| l.get("run.finished", 0)["isolation"]["proved"] = json!(false)),
+        ("left-over", |l| l.get("run.finished", 0)["cleanup"]["left"] = json!(["volume/x"])),
+        ("isolated-tally", |l| l.get("flake.verdict", 0)["isolated"]["pass"] = json!(6)),
+        ("isolated-tally", |l| l.get("run.finished", 0)["outcome"] = json!("infra")),
+        ("isolated-tally", |l| {
+            // An id that is listed twice is one run.
+            let verdict = l.get("flake.verdict", 0);
+            verdict["attempts"].as_array_mut().unwrap().push(json!("a1"));
+            verdict["isolated"]["pass"] = json!(6);
+        }),
+        ("loaded-tally", |l| l.get("flake.verdict", 0)["loaded"]["fail"] = json!(5)),
+        ("no-evidence", |l| {
+            l.get("run.finished", 0).as_object_mut().unwrap().remove("evidence");
+        }),
+        ("no-snap", |l| l.remove("log.snapped", 0)),
+    ];
+    for (rule, damage) in table {
+        assert_eq!(broken(M1, &flake(), *damage), [*rule]);
+    }
+    assert_eq!(rules(M1, &flake(), &Fake(Err("changed".into())), NotAsked), ["bad-evidence"]);
+}
+
+#[test]
+fn a_verdict_must_be_borne_by_its_own_counts() {
+    let table = [
+        ("load-flake", [1, 0], [4, 0]),
+        ("load-flake", [0, 5], [0, 4]),
+        ("genuine", [0, 5], [0, 0]),
+        ("genuine", [5, 1], [0, 0]),
+        ("flake", [5, 0], [0, 0]),
+        ("flake", [0, 5], [4, 0]),
+    ];
+    for (word, isolated, loaded) in table {
+        let verdict = support::verdict(MUMBLE, word, "load", "harness-pr", isolated, loaded, &[]);
+        let ledger = Ledger::default().with("flake.verdict", verdict);
+        assert!(rules(M1, &ledger, &Fake(Ok(())), NotAsked).contains(&"unfounded"), "{word} {isolated:?}");
+    }
+}
+
+#[test]
+fn a_disagreeing_rederivation_blocks_the_case_that_it_names() {
+    let both = Ledger([flake().0, genuine().0].concat());
+    let blocked = |said: &str| {
+        let fold = redfix_report::fold::Fold::new(both.read().records);
+        let evidence = redfix_report::evidence::verify_deciding(&fold, &Fake(Ok(())));
+        let proofs = redfix_report::gate::Proofs {
+            evidence,
+            rederivation: Disagrees(said.to_owned()),
+            ledger: "LEDGER".into(),
+        };
+        let gate = redfix_report::gate::Gate::judge(M1, &fold, &proofs);
+        assert!(gate.missing.values().flatten().all(|missing| missing.rule == "recheck"));
+        gate.missing.into_keys().collect::<Vec<_>>()
+    };
+    assert_eq!(blocked(&format!("{GITEA}: says genuine, the runs say flake")), [GITEA]);
+    assert_eq!(blocked("something is off"), [GITEA, MUMBLE]);
+}
+
+#[test]
+fn a_run_that_the_verdict_need_not_count_does_not_make_it_stale() {
+    let table: &[Damage] = &[
+        // With a fix, unproved, saying nothing, at another level than the red one, or excluded by the verdict.
+        |l| l.push("run.finished", run("new", GITEA, "isolated", "ffff", "pass")),
+        |l| {
+            let mut other = run("new", GITEA, "isolated", "none", "pass");
+            other["isolation"]["proved"] = json!(false);
+            l.push("run.finished", other);
+        },
+        |l| l.push("run.finished", run("new", GITEA, "isolated", "none", "infra")),
+        |l| {
+            let mut other = run("new", GITEA, "isolated", "none", "pass");
+            other["factors"]["path"] = json!("cold");
+            l.push("run.finished", other);
+        },
+        |l| {
+            l.push("run.finished", run("new", GITEA, "isolated", "none", "pass"));
+            l.get("flake.verdict", 0)["excluded"] = json!([{"reason": "x", "count": 1, "attempts": ["new"]}]);
+        },
+    ];
+    for damage in table {
+        assert_eq!(broken(M1, &genuine(), *damage), [""; 0]);
+    }
+}
+
+#[test]
+fn a_run_since_the_deciding_one_needs_a_rederivation_an_earlier_one_a_new_verdict() {
+    for (started, rederived) in
+        [("2026-11-23T11:00:00.000Z", [""; 0].as_slice()), ("2026-11-23T08:00:00.000Z", &["stale"])]
+    {
+        let mut ledger = flake();
+        let mut other = run("new", MUMBLE, "isolated", "none", "fail");
+        other["started"] = json!(started);
+        ledger.push("run.finished", other);
+        assert_eq!(rules(M1, &ledger, &Fake(Ok(())), NotAsked), ["stale"]);
+        assert_eq!(rules(M1, &ledger, &Fake(Ok(())), Agrees), rederived);
+    }
+}
+
+#[test]
+fn the_verdict_that_covers_most_runs_counts_whatever_came_last() {
+    let mut ledger = flake();
+    let mut partial = ledger.get("flake.verdict", 0).clone();
+    partial["ts"] = json!("2026-12-01T00:00:00.000Z");
+    partial["verdict"] = json!("inconclusive");
+    partial["attempts"] = json!(["a1"]);
+    ledger.0.push(partial);
+    assert_eq!(rules(M1, &ledger, &Fake(Ok(())), NotAsked), [""; 0]);
+}
+
+#[test]
+fn a_test_result_speaks_louder_than_its_run() {
+    let mut ledger = genuine();
+    // The runs are red, but the case's own test was green in one of them.
+    for (id, outcome) in [("g1", "fail"), ("g2", "pass")] {
+        ledger.push(
+            "test.finished",
+            json!({"attempt_id": id, "case": GITEA, "recipe": "gitea",
+            "test": "promote", "outcome": outcome, "duration_ms": 1}),
+        );
+    }
+    assert_eq!(rules(M1, &ledger, &Fake(Ok(())), NotAsked), ["isolated-tally"]);
+}
+
+#[test]
+fn each_condition_of_m2_blocks_by_itself() {
+    let harness: &[(&str, Damage)] = &[
+        ("no-verdict", |l| l.remove("flake.verdict", 0)),
+        ("no-verdict", |l| l.get("flake.verdict", 0)["verdict"] = json!("inconclusive")),
+        ("no-pr", |l| l.remove("pr.opened", 0)),
+        ("unsupported", |l| l.get("pr.opened", 0)["no_verdict"] = json!(true)),
+        ("route", |l| l.get("flake.verdict", 0)["routes"] = json!(["recipe-pr"])),
+        ("route", |l| l.get("flake.verdict", 0)["routes"] = json!([])),
+        ("ci-red", |l| l.push("pr.checked", checked(MUMBLE, "coop/harness", 7, "red"))),
+        ("merged", |l| {
+            let mut merged = checked(MUMBLE, "coop/harness", 7, "green");
+            (merged["merged"], merged["open"]) = (json!(true), json!(false));
+            l.push("pr.checked", merged);
+        }),
+        ("closed", |l| {
+            let mut closed = checked(MUMBLE, "coop/harness", 7, "none");
+            closed["open"] = json!(false);
+            l.push("pr.checked", closed);
+        }),
+        ("unverified", |l| l.remove("fix.verdict", 0)),
+        ("unverified", |l| l.get("fix.verdict", 0)["fix"] = json!("another")),
+        ("unverified", |l| l.get("pr.opened", 0)["patch"] = json!("another")),
+        ("not-fixed", |l| l.get("fix.verdict", 0)["verdict"] = json!("not-fixed")),
+        ("not-fixed", |l| l.get("fix.verdict", 0)["verdict"] = json!("inconclusive")),
+        ("too-few", |l| l.get("fix.verdict", 0)["ratio"] = json!(19.9)),
+        ("after-tally", |l| l.get("fix.verdict", 0)["after"]["pass"] = json!(6)),
+        ("no-after-run", |l| {
+            let fix = l.get("fix.verdict", 0);
+            (fix["attempts"], fix["after"]["pass"]) = (json!(["gone"]), json!(1));
+            l.0.retain(|r| !r["attempt_id"].as_str().unwrap_or("").starts_with('f'));
+        }),
+        ("other-patch", |l| l.get("run.finished", 9)["factors"]["fix"] = json!("another")),
+        ("other-condition", |l| l.get("run.finished", 9)["factors"]["load"] = json!("isolated")),
+        ("after-unproved", |l| l.get("run.finished", 9)["isolation"]["proved"] = json!(false)),
+        ("after-unproved", |l| l.get("run.finished", 9)["cleanup"]["left"] = json!(["network/x"])),
+        ("after-red", |l| l.get("run.finished", 9)["outcome"] = json!("timeout")),
+        ("after-silent", |l| l.get("run.finished", 9)["outcome"] = json!("aborted")),
+        ("fix-stale", |l| l.push("run.finished", run("new", MUMBLE, "loaded", PATCH, "fail"))),
+    ];
+    for (rule, damage) in harness {
+        assert_eq!(broken(M2, &flake(), *damage), [*rule]);
+    }
+    let recipe: &[(&str, Damage)] = &[
+        ("ci-not-green", |l| l.remove("pr.checked", 0)),
+        ("ci-not-green", |l| l.get("pr.checked", 0)["state"] = json!("pending")),
+        ("ci-not-green", |l| l.get("pr.checked", 0)["head"] = json!("another")),
+        ("ci-red", |l| l.push("pr.checked", checked(GITEA, "coop/gitea", 3, "red"))),
+        ("not-promoted", |l| l.remove("canon.promoted", 0)),
+        ("not-promoted", |l| l.get("canon.promoted", 0)["fix"] = json!("another")),
+        ("not-promoted", |l| l.get("canon.promoted", 0)["trial"] = json!(false)),
+    ];
+    for (rule, damage) in recipe {
+        assert_eq!(broken(M2, &genuine(), *damage), [*rule]);
+    }
+}
+
+#[test]
+fn after_fix_verdict_without_runs_is_no_proof() {
+    let rules = broken(M2, &flake(), |l| {
+        let fix = l.get("fix.verdict", 0);
+        (fix["attempts"], fix["after"]["pass"]) = (json!([]), json!(0));
+        l.0.retain(|r| !r["attempt_id"].as_str().unwrap_or("").starts_with('f'));
+    });
+    assert_eq!(rules, ["no-after-run"]);
+}
+
+#[test]
+fn one_good_pull_request_is_enough_and_a_reopened_one_is_open() {
+    let mut two = flake();
+    two.push("pr.opened", support::opened(MUMBLE, "coop/mumble", 9, "recipe-pr"));
+    assert_eq!(rules(M2, &two, &Fake(Ok(())), NotAsked), [""; 0]);
+    let mut reopened = flake();
+    let mut closed = checked(MUMBLE, "coop/harness", 7, "none");
+    closed["open"] = json!(false);
+    reopened.push("pr.checked", closed);
+    reopened.push("pr.opened", support::opened(MUMBLE, "coop/harness", 7, "harness-pr"));
+    assert_eq!(rules(M2, &reopened, &Fake(Ok(())), NotAsked), [""; 0]);
+}
+
+#[test]
+fn runs_alone_are_a_case_that_waits_for_its_verdict() {
+    let ledger = Ledger::default()
+        .with("run.finished", run("a1", MUMBLE, "isolated", "none", "pass"))
+        .with("log.snapped", snap("a1"));
+    assert_eq!(rules(M1, &ledger, &Fake(Ok(())), NotAsked), ["no-verdict"]);
+    assert_eq!(rules(M2, &ledger, &Fake(Ok(())), NotAsked), ["no-pr", "no-verdict"]);
+}

@@ -1,0 +1,66 @@
+//! Neither the order of lines nor their repetition changes anything that is reported.
+#![allow(clippy::unwrap_used)] // a helper of a test fails as the test does
+
+mod support;
+
+use proptest::prelude::*;
+use redfix_report::evidence::verify_deciding;
+use redfix_report::fold::Fold;
+use redfix_report::gate::{Proofs, Rederivation};
+use redfix_report::report::Report;
+use redfix_report::{md, text};
+use support::{Fake, Ledger, flake, genuine, read};
+
+/// Everything that a reader sees, and the name of the ledger.
+fn seen(lines: &[&str]) -> (Fold, String, String, String) {
+    let input = read(&lines.concat());
+    let (hash, fold) = (input.hash.clone(), Fold::new(input.records));
+    let evidence = verify_deciding(&fold, &Fake(Ok(())));
+    let proofs = Proofs { evidence, rederivation: Rederivation::NotAsked, ledger: "LEDGER".into() };
+    let report = Report::new(&fold, &proofs, &[], &hash, None);
+    let pages = (text::render(&report, false), md::render(&report));
+    (fold, hash, pages.0, pages.1)
+}
+
+/// Two investigations, with tellings of one attempt that differ and records of one moment.
+fn ledger() -> String {
+    let mut all = Ledger([flake().0, genuine().0].concat());
+    let mut retold = all.get("run.finished", 0).clone();
+    retold["duration_ms"] = 7.into();
+    all.0.push(retold);
+    let mut second = all.get("flake.verdict", 0).clone();
+    second["sentence"] = "Said at the same moment.".into();
+    second["investigation"] = "01KAS3Q5T0000000000000000B".into();
+    all.0.push(second);
+    let mut again = all.get("pr.opened", 0).clone();
+    again["title"] = "Also at the same moment.".into();
+    all.0.push(again);
+    for outcome in ["pass", "fail"] {
+        all.push(
+            "test.finished",
+            serde_json::json!({"attempt_id": "g1", "case": support::GITEA,
+            "recipe": "gitea", "test": "promote", "outcome": outcome, "duration_ms": 1}),
+        );
+    }
+    all.text()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn order_and_repetition_change_nothing(
+        order in Just((0..ledger().lines().count()).collect::<Vec<_>>()).prop_shuffle(),
+        repeated in proptest::collection::vec(any::<prop::sample::Index>(), 0..30),
+    ) {
+        let text = ledger();
+        let lines: Vec<&str> = text.split_inclusive('\n').collect();
+        let mut shuffled: Vec<&str> = order.iter().map(|at| lines[*at]).collect();
+        for index in &repeated {
+            let line = lines[index.index(lines.len())];
+            let place = index.index(shuffled.len());
+            shuffled.insert(place, line);
+        }
+        prop_assert!(seen(&lines) == seen(&shuffled));
+    }
+}
