@@ -32,7 +32,7 @@ if [[ -r $settings ]]; then
   set +a
 fi
 export REDFIX_DIR=${REDFIX_DIR:-${XDG_STATE_HOME:-$HOME/.local/state}/redfix}
-export REDFIX_BASE=${REDFIX_BASE:-ci.example}
+export REDFIX_BASE_DOMAIN=${REDFIX_BASE_DOMAIN:-ci.example}
 export PATH=${REDFIX_BIN:-$root/target/release}:$scripts:$PATH
 
 # Things to undo at the end, last first, whatever the end is.

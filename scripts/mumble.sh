@@ -4,7 +4,7 @@
 
 pipeline() {
   failed mumble |
-    warm-domain-alloc --class run --purpose investigation |
+    warm-domain-alloc --class run --compose "$scripts/recipes/mumble/compose.yml" |
     swarm-isolate --until 'flake-classify --next' --companion 'log-snap attach' \
       --load-with 'load cpu 10' -- lifecycle mumble |
     flake-classify |

@@ -129,14 +129,19 @@ impl<R: BufRead> Reader<R> {
             };
             let end = chunk.iter().position(|byte| *byte == b'\n');
             let take = end.map_or(chunk.len(), |at| at + 1);
-            if (raw.len() + take) as u64 > self.limit.saturating_add(2) {
+            // Two bytes of grace while it grows: `\r\n` is no part of the line.
+            let grows = (raw.len() + take) as u64 <= self.limit.saturating_add(2);
+            if grows {
+                raw.extend_from_slice(&chunk[..take]);
+                self.input.consume(take);
+            }
+            let ended = end.is_some() || take == 0;
+            if !grows || ended && trim(raw).len() as u64 > self.limit {
                 return Err(self
                     .error(format!("longer than {} bytes", self.limit))
                     .hint("raise it with --max-line, or move the payload to a file"));
             }
-            raw.extend_from_slice(&chunk[..take]);
-            self.input.consume(take);
-            if end.is_some() || take == 0 {
+            if ended {
                 return Ok(());
             }
         }

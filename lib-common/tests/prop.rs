@@ -211,7 +211,7 @@ proptest! {
     }
 
     #[test]
-    fn a_line_beyond_the_limit_is_named(limit in 16u64..200, beyond in 3usize..50, before in 0usize..4, chunk in 1usize..64) {
+    fn a_line_beyond_the_limit_is_named(limit in 16u64..200, beyond in 1usize..50, before in 0usize..4, chunk in 1usize..64) {
         let size = usize::try_from(limit).unwrap();
         let line = |length: usize| format!("{{{}}}\n", " ".repeat(length - 2));
         let within = line(size).repeat(before + 1);

@@ -5,64 +5,29 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests, which clippy does not take for tests
 
+use std::time::Duration;
+
+use e2e::{docker, pipe, require_engine, tool, wait_for};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
-
-use serde_json::Value;
 
 const IMAGE: &str = "redfix/busybox:latest";
 const SECRET: &str = "s3cr3t/Zebra+42";
 /// Base64 of [`SECRET`].
 const SECRET_BASE64: &str = "czNjcjN0L1plYnJhKzQy";
 
-/// The binary: beside the tests, or where `REDFIX_BIN_DIR` says.
 fn binary() -> PathBuf {
-    let beside = || std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().to_owned();
-    let folder = std::env::var_os("REDFIX_BIN_DIR").map_or_else(beside, PathBuf::from);
-    let binary = folder.join("log-snap");
-    assert!(binary.exists(), "{} is missing: cargo build -p log-snap", binary.display());
-    binary
+    tool("log-snap")
 }
 
-fn docker(args: &[&str]) -> Output {
-    Command::new("docker")
-        .args(args)
-        .stdin(Stdio::null())
-        .output()
-        .expect("the docker client is not installed")
-}
-
-fn docker_text(args: &[&str]) -> String {
-    let output = docker(args);
-    assert!(output.status.success(), "docker {args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
-
-fn require_engine() {
-    let state = docker(&["info", "--format", "{{.Swarm.ControlAvailable}}"]);
-    let manager = String::from_utf8_lossy(&state.stdout).trim() == "true";
-    assert!(manager, "no swarm manager at DOCKER_HOST: scripts/engine up; eval \"$(scripts/engine env)\"");
-    assert!(
-        docker(&["image", "inspect", IMAGE]).status.success(),
-        "{IMAGE} is missing: scripts/images/build busybox"
-    );
-}
-
-/// Polls until `done`; says what it waited for when it is in vain.
-fn wait_for<T>(what: &str, seconds: u64, mut done: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(seconds);
-    loop {
-        if let Some(value) = done() {
-            return value;
-        }
-        assert!(Instant::now() < deadline, "waited {seconds} s in vain for {what}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
+/// A docker call that may fail.
+fn try_docker(args: &[&str]) -> Output {
+    Command::new("docker").args(args).stdin(Stdio::null()).output().expect("the docker client")
 }
 
 /// A stack of its own name; dropped, nothing of it is left.
@@ -72,8 +37,10 @@ struct Stack {
 
 impl Stack {
     fn new() -> Self {
-        require_engine();
         static NEXT: AtomicU32 = AtomicU32::new(0);
+        require_engine();
+        let image = try_docker(&["image", "inspect", IMAGE]);
+        assert!(image.status.success(), "{IMAGE} is missing: scripts/images/build busybox");
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         Self { name: format!("snap{}x{number}", std::process::id()) }
     }
@@ -83,25 +50,17 @@ impl Stack {
         let mut yaml = "version: \"3.8\"\nservices:\n".to_owned();
         for (name, script, more) in services {
             let script = serde_json::to_string(&script.replace('$', "$$")).unwrap();
-            yaml += &format!(
-                "  {name}:\n    image: {IMAGE}\n    command: [\"/bin/sh\", \"-c\", {script}]\n    \
-                 stop_signal: SIGKILL\n"
-            );
+            let command = format!("    command: [\"/bin/sh\", \"-c\", {script}]\n    stop_signal: SIGKILL\n");
+            yaml.extend(["  ", name, ":\n    image: ", IMAGE, "\n", &command]);
             let deploy = more.contains("deploy:");
             yaml += more;
             if !deploy {
                 yaml += "    deploy: {endpoint_mode: dnsrr}\n";
             }
         }
-        let mut child = Command::new("docker")
-            .args(["stack", "deploy", "--resolve-image", "never", "-c", "-", &self.name])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(yaml.as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
+        let mut deploy = Command::new("docker");
+        deploy.args(["stack", "deploy", "--resolve-image", "never", "-c", "-", &self.name]);
+        let output = pipe(&mut deploy, yaml.as_bytes());
         assert!(output.status.success(), "{}\n{yaml}", String::from_utf8_lossy(&output.stderr));
     }
 
@@ -114,46 +73,51 @@ impl Stack {
         let filter = format!("event={event}");
         let args = ["events", "--since", "10m", "--until", "0s", "--filter", "type=container", "--filter"];
         let more = [&*self.label(), "--filter", &filter, "--format", "{{.Actor.ID}}"];
-        docker_text(&[&args[..], &more[..]].concat()).lines().map(ToOwned::to_owned).collect()
+        docker([&args[..], &more[..]].concat()).lines().map(ToOwned::to_owned).collect()
     }
 
     fn wait_for_log(&self, service: &str, needle: &str) {
         let name = format!("{}_{service}", self.name);
         wait_for(&format!("'{needle}' in the log of {name}"), 60, || {
-            let ids = docker_text(&[
-                "ps",
-                "-aq",
-                "--filter",
-                &format!("label=com.docker.swarm.service.name={name}"),
-            ]);
+            let ids =
+                docker(["ps", "-aq", "--filter", &format!("label=com.docker.swarm.service.name={name}")]);
             let has = |id: &str| {
-                let output = docker(&["logs", id]);
+                let output = try_docker(&["logs", id]);
                 [output.stdout, output.stderr]
                     .concat()
                     .windows(needle.len())
                     .any(|part| part == needle.as_bytes())
             };
-            ids.lines().any(has).then_some(())
+            ids.lines().any(has)
         });
     }
 
-    fn remove(&self) {
-        docker(&["stack", "rm", &self.name]);
+    /// Removes it and waits until nothing of it is left; false after 90 s.
+    fn remove(&self) -> bool {
+        try_docker(&["stack", "rm", &self.name]);
         let label = self.label();
-        wait_for(&format!("the end of {}", self.name), 90, || {
-            let left = |args: &[&str]| !docker_text(&[args, &["-q", "--filter", &label]].concat()).is_empty();
-            let any = left(&["service", "ls"])
-                || left(&["ps", "-a"])
-                || left(&["network", "ls"])
-                || left(&["config", "ls"]);
-            (!any).then_some(())
-        });
+        let empty = |args: &[&str]| {
+            let output = try_docker(&[args, &["-q", "--filter", &label]].concat());
+            output.status.success() && output.stdout.is_empty()
+        };
+        let gone = || {
+            empty(&["service", "ls"])
+                && empty(&["ps", "-a"])
+                && empty(&["network", "ls"])
+                && empty(&["config", "ls"])
+        };
+        (0..450).any(|_| {
+            std::thread::sleep(Duration::from_millis(200));
+            gone()
+        })
     }
 }
 
 impl Drop for Stack {
     fn drop(&mut self) {
-        self.remove();
+        let gone = self.remove();
+        // A second panic would abort and hide the first.
+        assert!(gone || std::thread::panicking(), "stack {} is not gone", self.name);
     }
 }
 
@@ -267,7 +231,7 @@ fn every_first_line_of_a_crash_loop() {
     let restart = "    deploy: {endpoint_mode: dnsrr, restart_policy: {delay: 100ms}}\n";
     stack.deploy(&[("crash", "echo first words of $HOSTNAME; exit 3", restart)]);
     // The engine keeps five tasks of a slot; the first ones of these are long gone.
-    wait_for("nine crashes", 120, || (stack.containers_with("die").len() >= 9).then_some(()));
+    wait_for("nine crashes", 120, || stack.containers_with("die").len() >= 9);
     let died = stack.containers_with("die");
     let (code, record, bundle) = attached.stop();
     let all = bundle.logs("crash").concat();
@@ -303,9 +267,10 @@ fn no_secret_reaches_the_disk() {
     stack.deploy(&[("app", &script, &more)]);
     stack.wait_for_log("app", "done");
     wait_for("a probe", 30, || {
-        let ids = docker_text(&["ps", "-q", "--filter", &stack.label()]);
-        let health = docker(&["inspect", "--format", "{{json .State.Health.Log}}", ids.lines().next()?]);
-        holds(&health.stdout, "probe").then_some(())
+        let ids = docker(["ps", "-q", "--filter", &stack.label()]);
+        let Some(id) = ids.lines().next() else { return false };
+        let health = try_docker(&["inspect", "--format", "{{json .State.Health.Log}}", id]);
+        holds(&health.stdout, "probe")
     });
     let (code, record, bundle) = attached.stop();
     let everything = bundle.everything();
@@ -334,14 +299,19 @@ fn long_lines_odd_bytes_and_terminals() {
     let long = "head -c 102400 /dev/zero | tr '\\0' y; echo end; echo after; exec sleep 1000";
     stack.deploy(&[
         ("long", long, ""),
-        ("bytes", "printf 'a\\377\\376\\000b\\n\\nno line feed'; exec sleep 1000", ""),
+        // The json-file driver itself turns such bytes into U+FFFD; the local driver keeps them.
+        (
+            "bytes",
+            "printf 'a\\377\\376\\000b\\n\\nno line feed'; exec sleep 1000",
+            "    logging: {driver: local}\n",
+        ),
         ("tty", long, "    tty: true\n"),
         ("none", "echo nobody can read this; exec sleep 1000", "    logging: {driver: none}\n"),
     ]);
     stack.wait_for_log("long", "after");
     stack.wait_for_log("bytes", "b\n");
     stack.wait_for_log("tty", "after");
-    wait_for("the one without a log", 60, || (stack.containers_with("start").len() == 4).then_some(()));
+    wait_for("the one without a log", 60, || stack.containers_with("start").len() == 4);
     let (code, record, bundle) = attached.stop();
     let whole = [vec![b'y'; 102_400], b"end\nafter\n".to_vec()].concat();
     assert!(bundle.logs("long") == [whole.clone()], "{:?}", bundle.of_kind("stream"));
@@ -361,7 +331,7 @@ fn a_removed_service_is_still_there_and_a_flipped_byte_is_found() {
     let attached = Attached::start(&stack, dir.path(), &["--until-gone"]);
     stack.deploy(&[("app", "echo last will; exec sleep 1000", "")]);
     stack.wait_for_log("app", "last will");
-    stack.remove();
+    assert!(stack.remove());
     let (code, record, bundle) = attached.stop();
     assert_eq!(bundle.logs("app"), [b"last will\n"]);
     assert_eq!((code, record["complete"].as_bool()), (0, Some(true)), "{record}");
@@ -396,11 +366,11 @@ fn a_death_is_explained() {
             ),
         ),
     ]);
-    wait_for("three deaths", 90, || (stack.containers_with("die").len() >= 3).then_some(()));
+    wait_for("three deaths", 90, || stack.containers_with("die").len() >= 3);
     // The tasks learn of it a moment later.
     wait_for("failed tasks", 30, || {
-        let states = docker_text(&["stack", "ps", "--format", "{{.CurrentState}}", &stack.name]);
-        states.lines().all(|state| state.starts_with("Failed")).then_some(())
+        let states = docker(["stack", "ps", "--format", "{{.CurrentState}}", &stack.name]);
+        states.lines().all(|state| state.starts_with("Failed"))
     });
     let (_, record, bundle) = attached.stop();
     let meaning = |name: &str| {
@@ -451,15 +421,7 @@ fn once_behind_a_run_and_the_same_log_is_the_same_blob() {
         stack.name
     );
     let snap = |out: &str| {
-        let mut child = Command::new(binary())
-            .arg("--out")
-            .arg(dir.path().join(out))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(run.as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
+        let output = pipe(Command::new(binary()).arg("--out").arg(dir.path().join(out)), run.as_bytes());
         assert_eq!(output.status.code(), Some(0));
         let text = String::from_utf8(output.stdout).unwrap();
         let record = text.strip_prefix(&run).expect("the run is passed on first, byte for byte");

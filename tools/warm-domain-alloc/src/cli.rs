@@ -1,15 +1,116 @@
 //! Arguments.
 
-use clap::Parser;
-use lib_common::cli::Common;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+use lib_common::cli::{Common, EngineArg, LedgerArg, duration};
 use lib_common::exit::ToolArgs;
+use regex::Regex;
+
+use crate::name::{Base, Class, Pattern};
 
 /// Lease a domain and stack namespace that collides with nothing on the swarm
 #[derive(Parser, Debug)]
-#[command(name = "warm-domain-alloc", version, max_term_width = 100)]
+#[command(name = "warm-domain-alloc", version, max_term_width = 100, after_help = EXAMPLES)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
+    #[command(subcommand)]
+    pub action: Option<Action>,
+    #[command(flatten)]
+    pub alloc: AllocArgs,
     #[command(flatten)]
     pub common: Common,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Action {
+    /// Lease one domain per recipe; what is done without a command, too
+    Alloc(Box<AllocArgs>),
+    /// Say that the leases are still needed; exit 1 when none of that description is held
+    Renew(SelectArgs),
+    /// Give leases back; one that is gone already is success
+    Release(SelectArgs),
+    /// Print what is held
+    List(SelectArgs),
+    /// End the leases that are past their time to live and have nothing left on the swarm
+    Gc(SelectArgs),
+}
+
+#[derive(ClapArgs, Clone, Debug)]
+pub struct AllocArgs {
+    #[command(flatten)]
+    pub engine: EngineArg,
+    #[command(flatten)]
+    pub ledger: LedgerArg,
+    /// Domain below which names are leased, one label deep (a wildcard certificate covers no more)
+    #[arg(long, value_name = "DOMAIN", value_parser = Base::parse, env = "REDFIX_BASE_DOMAIN", hide_env_values = true)]
+    pub base: Option<Base>,
+    /// Recipe to lease for, instead of those of the failed cases on standard input (repeatable)
+    #[arg(long, value_name = "NAME", env = "REDFIX_RECIPE", hide_env_values = true)]
+    pub recipe: Vec<String>,
+    /// What kind of deployment: run, cold, canon or another; decides the name's prefix
+    #[arg(long, value_name = "CLASS", value_parser = Class::parse, default_value = "run",
+          env = "REDFIX_CLASS", hide_env_values = true)]
+    pub class: Class,
+    /// What the lease is for; one recipe, purpose and holder has one lease (default: the class)
+    #[arg(long, value_name = "TEXT", env = "REDFIX_PURPOSE", hide_env_values = true)]
+    pub purpose: Option<String>,
+    /// Who holds the lease (default: the investigation)
+    #[arg(long, value_name = "TEXT", env = "REDFIX_HOLDER", hide_env_values = true)]
+    pub holder: Option<String>,
+    /// Time to live after the last renewal
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "8h",
+          env = "REDFIX_TTL", hide_env_values = true)]
+    pub ttl: Duration,
+    /// How the first label is made of {class}, {recipe} and {short} (six random hex digits)
+    #[arg(long, value_name = "TEXT", value_parser = Pattern::parse, default_value = "{class}-{recipe}-{short}",
+          env = "REDFIX_PATTERN", hide_env_values = true)]
+    pub pattern: Pattern,
+    /// Never a domain or stack that matches: what another harness's janitor sweeps (repeatable)
+    #[arg(long, value_name = "REGEX", value_parser = Regex::new, env = "REDFIX_AVOID", hide_env_values = true)]
+    pub avoid: Vec<Regex>,
+    /// Compose file of the recipe: its object names must fit, its external networks are the shared ones
+    /// (repeatable)
+    #[arg(long, value_name = "FILE", num_args = 1.., env = "REDFIX_COMPOSE", value_delimiter = ':',
+          hide_env_values = true)]
+    pub compose: Vec<PathBuf>,
+    /// Shared network that the recipe joins (repeatable; default: those of --compose, else every shared one)
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "REDFIX_SHARED_NETWORK",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub shared_network: Vec<String>,
+    /// Say what would be leased, change nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+}
+
+/// Which leases are meant; all that is given must agree.
+#[derive(ClapArgs, Clone, Debug)]
+pub struct SelectArgs {
+    #[command(flatten)]
+    pub engine: EngineArg,
+    #[command(flatten)]
+    pub ledger: LedgerArg,
+    /// The lease of this id
+    #[arg(long, value_name = "ID")]
+    pub lease: Option<String>,
+    /// Leases of this holder (renew and release without --lease: the investigation)
+    #[arg(long, value_name = "TEXT", env = "REDFIX_HOLDER", hide_env_values = true)]
+    pub holder: Option<String>,
+    /// Leases for this recipe
+    #[arg(long, value_name = "NAME", env = "REDFIX_RECIPE", hide_env_values = true)]
+    pub recipe: Option<String>,
+    /// Leases for this purpose
+    #[arg(long, value_name = "TEXT", env = "REDFIX_PURPOSE", hide_env_values = true)]
+    pub purpose: Option<String>,
+    /// Say what would be changed, change nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
 }
 
 impl ToolArgs for Args {
@@ -19,3 +120,14 @@ impl ToolArgs for Args {
         &self.common
     }
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  As a stage of the pipe, one lease per failing recipe:
+      scripts/case-failed sweep.xml | warm-domain-alloc --base ci.example | swarm-isolate ...
+  A name for a canonical that can never be that of the live service:
+      warm-domain-alloc --base ci.example --recipe keycloak --class canon --holder ops --ttl 30d
+  With every object name of the recipe checked against the engine's limits:
+      warm-domain-alloc --base ci.example --recipe gitea --compose gitea/compose.yml gitea/compose.db.yml
+  Give everything of an investigation back:
+      warm-domain-alloc release < ledger.jsonl";

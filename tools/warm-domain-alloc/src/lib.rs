@@ -1,13 +1,194 @@
 //! Lease a domain and stack namespace that collides with nothing on the swarm.
+//!
+//! Standard input is passed on (`intake`); then each recipe that failed gets a name (`name`) that fits the
+//! engine's limits (`limits`, `compose`), meets nothing that exists (`world`, `clash`, `router`,
+//! `rule`), and is stored (`lease`, `store`) before it is printed (`grant`).
 
+mod clash;
 mod cli;
+mod compose;
+mod grant;
+mod intake;
+mod interrupt;
+mod lease;
+mod limits;
+mod manage;
+mod name;
+mod router;
+mod rule;
+mod store;
+mod world;
 
 pub use cli::Args;
-use lib_common::emit::{Emitter, copy_records};
-use lib_common::{Exit, Io, Result};
+use cli::{Action, AllocArgs, SelectArgs};
+use grant::{Grant, Granter, Terms};
+use intake::Seen;
+use interrupt::Interrupt;
+use lib_common::cli::{EngineArg, LedgerArg};
+use lib_common::docker::Engine;
+use lib_common::emit::Emitter;
+use lib_common::ledger::Ledger;
+use lib_common::{Error, Exit, Io, Result};
+use manage::Selection;
+use store::Store;
 
 pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
-    let mut emitter = Emitter::new(args.common.investigation.clone(), None);
-    copy_records(&args.common, io, &mut emitter, |_, _, _| Ok(()))?;
-    Ok(Exit::Done)
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| Error::cannot("starting", e))?;
+    runtime.block_on(async {
+        match &args.action {
+            None => alloc(args, &args.alloc, io).await,
+            Some(Action::Alloc(alloc_args)) => alloc(args, alloc_args, io).await,
+            Some(Action::Renew(select)) => {
+                let mut emitter = emitter(args, &select.ledger, io)?;
+                let (selection, _) = meant(args, select, io, &mut emitter)?;
+                manage::renew(&manager(&select.engine).await?, &selection, select.dry_run, io).await
+            }
+            Some(Action::Release(select)) => {
+                let mut emitter = emitter(args, &select.ledger, io)?;
+                let (selection, seen) = meant(args, select, io, &mut emitter)?;
+                let engine = manager(&select.engine).await?;
+                manage::release(&engine, &selection, select.dry_run, &seen, io, &mut emitter).await
+            }
+            Some(Action::List(select)) => {
+                let mut emitter = emitter(args, &select.ledger, io)?;
+                manage::list(&manager(&select.engine).await?, &Selection::new(select), io, &mut emitter).await
+            }
+            Some(Action::Gc(select)) => {
+                let mut emitter = emitter(args, &select.ledger, io)?;
+                let engine = manager(&select.engine).await?;
+                manage::gc(&engine, &Selection::new(select), select.dry_run, io, &mut emitter).await
+            }
+        }
+    })
+}
+
+async fn alloc(args: &Args, alloc: &AllocArgs, io: &mut Io<'_>) -> Result<Exit> {
+    let Some(base) = alloc.base.clone() else {
+        return Err(Error::cannot("reading the arguments", "--base (or REDFIX_BASE_DOMAIN) is missing")
+            .hint("the domain whose wildcard certificate and DNS record point at this swarm"));
+    };
+    let objects = compose::read(&alloc.compose)?;
+    for network in &objects.internal {
+        io.diag.warn(format_args!(
+            "network {network} is internal: the recipe's own names on it lose to those on every shared network"
+        ));
+    }
+    let mut emitter = emitter(args, &alloc.ledger, io)?;
+    let seen = intake::read(&args.common, io, &mut emitter)?;
+    let recipes: Vec<String> = match &alloc.recipe[..] {
+        [] => seen.cases.iter().map(|(recipe, _)| recipe.clone()).collect(),
+        named => named.to_vec(),
+    };
+    if recipes.is_empty() {
+        if io.stdin_is_terminal {
+            return Err(Error::cannot(
+                "reading the arguments",
+                "no failed case on standard input, no --recipe",
+            ));
+        }
+        return Ok(Exit::Done);
+    }
+    let terms = terms(alloc, base, objects, emitter.investigation());
+    let engine = manager(&alloc.engine).await?;
+    let world = store::world(&engine).await?;
+    let interrupt = Interrupt::watch()?;
+    let clock = io.clock;
+    let granter = Granter { store: &engine, world: &world, terms: &terms, clock, interrupt: &interrupt };
+    let mut exit = Exit::Done;
+    for recipe in &recipes {
+        match lease_one(&granter, recipe, &seen, io, &mut emitter).await {
+            Ok(()) => {}
+            // This recipe gets no name; the others still may.
+            Err(error) if error.exit() == Exit::No => {
+                io.diag.error(&error);
+                exit = Exit::No;
+            }
+            Err(error) => {
+                let Some(number) = interrupt.signal() else { return Err(error) };
+                io.diag.error(&error);
+                return Ok(Exit::Signal(number));
+            }
+        }
+    }
+    Ok(exit)
+}
+
+/// Grants a lease and prints it; what cannot be printed is undone.
+async fn lease_one<S: Store>(
+    granter: &Granter<'_, S>,
+    recipe: &str,
+    seen: &Seen,
+    io: &mut Io<'_>,
+    emitter: &mut Emitter,
+) -> Result<()> {
+    io.diag.phase(format_args!("leasing a domain for {recipe}"));
+    let Grant { lease, is_new, checked } = granter.grant(recipe).await?;
+    if granter.terms.dry_run {
+        let what = if is_new { "would lease" } else { "is held already:" };
+        io.diag.warn(format_args!("dry run: {what} {}", lease.domain));
+        return Ok(());
+    }
+    if seen.leases.contains_key(&lease.id) {
+        return Ok(());
+    }
+    let case = seen.case_of(recipe);
+    let Err(error) = emitter.emit(io, &lease.leased(case.clone(), checked)) else {
+        granter.interrupt.set_pending(None);
+        return Ok(());
+    };
+    let outcome = if is_new {
+        let outcome = granter.undo(&lease).await;
+        // For the ledger, which may have what standard output lost; both may be gone.
+        let _ = emitter.emit(io, &lease.released(case, "its record could not be written"));
+        outcome
+    } else {
+        "it was held before and still is".to_owned()
+    };
+    granter.interrupt.set_pending(None);
+    Err(Error::cannot("printing a lease", error.cause()).on(lease).hint(outcome))
+}
+
+fn terms(alloc: &AllocArgs, base: name::Base, mut objects: compose::Objects, investigation: &str) -> Terms {
+    let mut shared = std::mem::take(&mut objects.shared);
+    shared.extend(alloc.shared_network.iter().cloned());
+    let is_known = !alloc.compose.is_empty() || !alloc.shared_network.is_empty();
+    Terms {
+        base,
+        class: alloc.class.clone(),
+        purpose: alloc.purpose.clone().unwrap_or_else(|| alloc.class.0.clone()),
+        holder: alloc.holder.clone().unwrap_or_else(|| investigation.to_owned()),
+        investigation: investigation.to_owned(),
+        ttl_ms: u64::try_from(alloc.ttl.as_millis()).unwrap_or(u64::MAX),
+        pattern: alloc.pattern.clone(),
+        avoid: alloc.avoid.clone(),
+        objects,
+        shared: is_known.then_some(shared),
+        dry_run: alloc.dry_run,
+    }
+}
+
+/// The leases that `renew` and `release` mean: without a name for them, those of the investigation.
+fn meant(args: &Args, select: &SelectArgs, io: &mut Io, emitter: &mut Emitter) -> Result<(Selection, Seen)> {
+    let seen = intake::read(&args.common, io, emitter)?;
+    let mut selection = Selection::new(select);
+    if selection.lease.is_none() && selection.holder.is_none() {
+        if seen.investigation.is_none() {
+            return Err(Error::cannot("reading the arguments", "it is not said whose leases are meant")
+                .hint("--lease, --holder or --investigation, or records on standard input"));
+        }
+        selection.holder.clone_from(&seen.investigation);
+    }
+    Ok((selection, seen))
+}
+
+fn emitter(args: &Args, ledger: &LedgerArg, io: &Io) -> Result<Emitter> {
+    let ledger = ledger.ledger.as_deref().map(|path| Ledger::open(path, &io.diag)).transpose()?;
+    Ok(Emitter::new(args.common.investigation.clone(), ledger))
+}
+
+async fn manager(arg: &EngineArg) -> Result<Engine> {
+    let engine = Engine::connect(arg).await?;
+    engine.require_manager().await?;
+    Ok(engine)
 }

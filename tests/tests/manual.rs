@@ -1,0 +1,153 @@
+//! The manual pages and the binaries agree: flags both ways, defaults of the environment, names, exit codes.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+
+use e2e::{root, tool};
+
+const TOOLS: [&str; 6] =
+    ["warm-domain-alloc", "swarm-isolate", "log-snap", "flake-classify", "pr-open", "redfix-report"];
+
+fn page(name: &str) -> String {
+    fs::read_to_string(root().join("man").join(format!("{name}.1")))
+        .unwrap_or_else(|e| panic!("man/{name}.1: {e}"))
+}
+
+/// `--help` of the tool and of each of its subcommands, colours off.
+fn helps(name: &str) -> Vec<String> {
+    let help = |args: &[&str]| {
+        let output =
+            Command::new(tool(name)).args(args).arg("--help").env("COLUMNS", "100").output().unwrap();
+        assert!(output.status.success(), "{name} {args:?} --help");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let main = help(&[]);
+    let commands: Vec<String> = main
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| line.starts_with("  "))
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|command| *command != "help")
+        .map(ToOwned::to_owned)
+        .collect();
+    let mut all = vec![main];
+    all.extend(commands.iter().map(|command| help(&[command])));
+    all
+}
+
+/// Long flags that an option list declares (not those that its texts mention).
+fn flags_of(help: &str) -> BTreeSet<String> {
+    let declared = help.lines().filter_map(|line| {
+        let line = line.strip_prefix("  ")?.trim_start();
+        let rest = if line.starts_with("--") {
+            line
+        } else {
+            line.get(4..).filter(|_| line.as_bytes().get(2) == Some(&b','))?
+        };
+        let name = rest.strip_prefix("--")?;
+        Some(
+            name.split(|c: char| !c.is_ascii_alphanumeric() && c != '-')
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+        )
+    });
+    declared.filter(|name| !name.is_empty()).collect()
+}
+
+fn flags_in_page(page: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for part in page.split("Fl -").skip(1) {
+        let name: String = part.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+        if name.len() > 1 {
+            found.insert(name);
+        }
+    }
+    found
+}
+
+#[test]
+fn every_flag_is_in_its_page_and_no_page_invents_one() {
+    for name in TOOLS {
+        let flags: BTreeSet<String> = helps(name).iter().flat_map(|help| flags_of(help)).collect();
+        let page = flags_in_page(&page(name));
+        assert!(flags.len() > 5, "{name}: --help was understood: {flags:?}");
+        assert_eq!(
+            flags.difference(&page).collect::<Vec<_>>(),
+            Vec::<&String>::new(),
+            "{name}: not in the page"
+        );
+        assert_eq!(
+            page.difference(&flags).collect::<Vec<_>>(),
+            Vec::<&String>::new(),
+            "{name}: not in --help"
+        );
+    }
+}
+
+#[test]
+fn every_environment_twin_is_in_the_page() {
+    for name in TOOLS {
+        let page = page(name);
+        for help in helps(name) {
+            // Long texts are wrapped, also between `[env:` and the name.
+            let text = help.split_whitespace().collect::<Vec<_>>().join(" ");
+            for part in text.split("[env: ").skip(1) {
+                let twin = part.split(']').next().unwrap_or_default();
+                assert!(page.contains(twin), "{name}: {twin} is not in the page");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_name_line_is_what_help_says_first() {
+    for name in TOOLS {
+        let help = helps(name).remove(0);
+        let about = help.lines().next().unwrap().to_lowercase();
+        let page = page(name);
+        let line = page.lines().find_map(|line| line.strip_prefix(".Nd ")).expect(".Nd");
+        assert_eq!(line.to_lowercase(), about, "{name}");
+    }
+}
+
+#[test]
+fn every_page_has_the_four_exit_codes() {
+    for name in TOOLS {
+        let page = page(name);
+        let section =
+            page.split(".Sh EXIT STATUS").nth(1).expect("EXIT STATUS").split(".Sh ").next().unwrap();
+        for code in ["0", "1", "2", "75"] {
+            let stands = section.lines().any(|line| {
+                line.strip_prefix(".It ").is_some_and(|rest| rest.split_whitespace().any(|word| word == code))
+            });
+            assert!(stands, "{name}: exit code {code}");
+        }
+    }
+}
+
+#[test]
+fn the_documents_name_every_tool() {
+    for file in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "man/redfix.7"] {
+        let text = fs::read_to_string(root().join(file)).unwrap();
+        for name in TOOLS {
+            assert!(text.contains(name), "{file}: {name}");
+        }
+    }
+}
+
+#[test]
+fn make_help_lists_every_target() {
+    let makefile = fs::read_to_string(root().join("Makefile")).unwrap();
+    let output = Command::new("make").args(["-s", "help"]).current_dir(root()).output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    let targets = makefile.lines().filter_map(|line| line.split_once(':')).map(|(name, _)| name);
+    for target in
+        targets.filter(|name| !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'))
+    {
+        assert!(help.contains(&format!("make {target} ")), "{target} in make help");
+    }
+}

@@ -1,0 +1,98 @@
+//! Ctrl-C in the middle of a grant: the step that runs is finished and undone, within a bound.
+//!
+//! A thread of its own waits for the signals, so that even a write that hangs on a full pipe ends.
+
+use std::io::Write as _;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
+
+use lib_common::{Error, Result};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Longest time from the first signal to the end.
+const BOUND: Duration = Duration::from_secs(15);
+
+/// Whether a signal came, and what may be half done. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Interrupt(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    signal: AtomicI32,
+    pending: Mutex<Option<String>>,
+}
+
+impl Interrupt {
+    /// Catches SIGINT and SIGTERM from now on.
+    pub fn watch() -> Result<Self> {
+        let interrupt = Self::default();
+        let (ready, is_ready) = mpsc::channel();
+        let shared = interrupt.clone();
+        let fail = |cause: String| Error::cannot("waiting for signals", cause);
+        std::thread::Builder::new()
+            .name("signals".into())
+            .spawn(move || shared.wait(&ready))
+            .map_err(|e| fail(e.to_string()))?;
+        is_ready.recv().map_err(|e| fail(e.to_string()))?.map_err(fail)?;
+        Ok(interrupt)
+    }
+
+    /// The signal that came.
+    pub fn signal(&self) -> Option<i32> {
+        Some(self.0.signal.load(Ordering::Relaxed)).filter(|number| *number != 0)
+    }
+
+    /// Fails once a signal came.
+    pub fn check(&self) -> Result<()> {
+        match self.signal() {
+            Some(number) => Err(Error::again("leasing a domain", format!("ended by signal {number}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Names what exists but is not printed yet.
+    pub fn set_pending(&self, lease: Option<String>) {
+        *self.0.pending.lock().unwrap_or_else(PoisonError::into_inner) = lease;
+    }
+
+    fn wait(&self, ready: &mpsc::Sender<std::result::Result<(), String>>) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let _ = match runtime {
+            Err(e) => ready.send(Err(e.to_string())),
+            Ok(runtime) => runtime.block_on(async {
+                match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
+                    (Ok(mut int), Ok(mut term)) => {
+                        let _ = ready.send(Ok(()));
+                        self.serve(&mut int, &mut term).await;
+                        Ok(())
+                    }
+                    (Err(e), _) | (_, Err(e)) => ready.send(Err(e.to_string())),
+                }
+            }),
+        };
+    }
+
+    async fn serve(&self, int: &mut Signal, term: &mut Signal) {
+        let number = next(int, term).await;
+        self.0.signal.store(number, Ordering::Relaxed);
+        say("interrupted: undoing what is not printed yet (again to skip that)");
+        let _ = tokio::time::timeout(BOUND, next(int, term)).await;
+        if let Some(lease) = self.0.pending.lock().unwrap_or_else(PoisonError::into_inner).as_deref() {
+            say(&format!("undoing a grant: {lease}: not finished: it may still be held"));
+        }
+        std::process::exit(128 + number);
+    }
+}
+
+async fn next(int: &mut Signal, term: &mut Signal) -> i32 {
+    tokio::select! {
+        _ = int.recv() => SignalKind::interrupt().as_raw_value(),
+        _ = term.recv() => SignalKind::terminate().as_raw_value(),
+    }
+}
+
+fn say(message: &str) {
+    // Nobody is left to hear that standard error is gone.
+    let _ = writeln!(std::io::stderr(), "warm-domain-alloc: {message}");
+}

@@ -1,0 +1,248 @@
+//! A lease and the config object that it is stored in: everything in labels, which change only by
+//! compare-and-swap. No I/O.
+
+use jiff::{SignedDuration, Timestamp};
+use lib_common::clock::rfc3339;
+use lib_common::record::domain::{DomainLeased, DomainReleased};
+use serde_json::{Value, json};
+
+use crate::name::Candidate;
+
+/// The label that marks a lease and carries its id.
+pub const LABEL: &str = "redfix.lease";
+
+/// What one grant says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    pub id: String,
+    pub recipe: String,
+    pub purpose: String,
+    pub holder: String,
+    pub domain: String,
+    pub stack: String,
+    pub class: String,
+    pub ttl_ms: u64,
+    pub investigation: String,
+    pub granted: String,
+    pub renewed: String,
+}
+
+/// Whether a stored lease still counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    Held,
+    /// A tombstone: never held again, about to be deleted.
+    Released,
+}
+
+/// A lease as the swarm stores it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stored {
+    pub config_id: String,
+    pub version: u64,
+    /// When the swarm's leader stored it: of two grants that raced, the earlier one stands.
+    pub created: Timestamp,
+    pub state: State,
+    pub lease: Lease,
+    /// The object's whole spec: an update must carry it unchanged but for the labels.
+    pub spec: Value,
+}
+
+impl Lease {
+    /// The config object's name: the same for every spelling of one stack, so that the swarm's store itself
+    /// refuses a second grant.
+    pub fn config_name(&self) -> String {
+        format!("redfix-lease-{}", &blake3::hash(self.stack.as_bytes()).to_hex()[..32])
+    }
+
+    /// The config object, held.
+    pub fn spec(&self) -> Value {
+        // "redfix lease": a config needs at least one byte.
+        json!({"Name": self.config_name(), "Labels": self.labels(State::Held), "Data": "cmVkZml4IGxlYXNl"})
+    }
+
+    pub fn labels(&self, state: State) -> Value {
+        json!({
+            LABEL: self.id,
+            "redfix.lease.state": match state { State::Held => "held", State::Released => "released" },
+            "redfix.recipe": self.recipe,
+            "redfix.purpose": self.purpose,
+            "redfix.holder": self.holder,
+            "redfix.domain": self.domain,
+            "redfix.stack": self.stack,
+            "redfix.class": self.class,
+            "redfix.ttl-ms": self.ttl_ms.to_string(),
+            "redfix.investigation": self.investigation,
+            "redfix.granted": self.granted,
+            "redfix.renewed": self.renewed,
+        })
+    }
+
+    /// One recipe, purpose and holder has one lease.
+    pub fn is_for_same(&self, other: &Self) -> bool {
+        (&self.recipe, &self.purpose, &self.holder) == (&other.recipe, &other.purpose, &other.holder)
+    }
+
+    /// The same lease, needed until `ttl_ms` after `now`.
+    pub fn renewed(&self, now: Timestamp, ttl_ms: u64) -> Self {
+        Self { renewed: rfc3339(now), ttl_ms, ..self.clone() }
+    }
+
+    /// Whether nobody renewed it for its time to live. Unreadable times never expire.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        let ttl = SignedDuration::from_millis(i64::try_from(self.ttl_ms).unwrap_or(i64::MAX));
+        let end = self.renewed.parse::<Timestamp>().ok().and_then(|at| at.checked_add(ttl).ok());
+        end.is_some_and(|end| end < now)
+    }
+
+    /// First label, domain and stack.
+    pub fn name(&self) -> Candidate {
+        let label = self.domain.split('.').next().unwrap_or_default();
+        Candidate { label: label.into(), domain: self.domain.clone(), stack: self.stack.clone() }
+    }
+
+    pub fn leased(&self, case: Option<String>, checked: Vec<String>) -> DomainLeased {
+        DomainLeased {
+            case,
+            recipe: self.recipe.clone(),
+            purpose: self.purpose.clone(),
+            domain: self.domain.clone(),
+            stack: self.stack.clone(),
+            lease_id: self.id.clone(),
+            class: self.class.clone(),
+            ttl_ms: self.ttl_ms,
+            holder: self.holder.clone(),
+            checked,
+        }
+    }
+
+    pub fn released(&self, case: Option<String>, reason: &str) -> DomainReleased {
+        DomainReleased {
+            case,
+            recipe: self.recipe.clone(),
+            domain: self.domain.clone(),
+            stack: self.stack.clone(),
+            lease_id: self.id.clone(),
+            reason: reason.to_owned(),
+        }
+    }
+}
+
+impl std::fmt::Display for Lease {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "{} (lease {})", self.domain, self.id)
+    }
+}
+
+impl Stored {
+    /// Reads a config object; `None` for what is not a lease.
+    pub fn parse(config: &Value) -> Option<Self> {
+        let labels = &config["Spec"]["Labels"];
+        let text = |key: &str| labels[key].as_str().unwrap_or_default().to_owned();
+        let lease = Lease {
+            id: labels[LABEL].as_str()?.to_owned(),
+            recipe: text("redfix.recipe"),
+            purpose: text("redfix.purpose"),
+            holder: text("redfix.holder"),
+            domain: text("redfix.domain"),
+            stack: text("redfix.stack"),
+            class: text("redfix.class"),
+            ttl_ms: text("redfix.ttl-ms").parse().unwrap_or_default(),
+            investigation: text("redfix.investigation"),
+            granted: text("redfix.granted"),
+            renewed: text("redfix.renewed"),
+        };
+        // A lease label on somebody's own config is not a lease of ours: never swept, still a name.
+        if config["Spec"]["Name"].as_str() != Some(&lease.config_name()) {
+            return None;
+        }
+        Some(Self {
+            config_id: config["ID"].as_str()?.to_owned(),
+            version: config["Version"]["Index"].as_u64()?,
+            created: config["CreatedAt"].as_str()?.parse().ok()?,
+            state: if text("redfix.lease.state") == "released" { State::Released } else { State::Held },
+            lease,
+            spec: config["Spec"].clone(),
+        })
+    }
+
+    pub fn is_held(&self) -> bool {
+        self.state == State::Held
+    }
+
+    /// Whether it was granted before `other`; the id decides between equal times.
+    pub fn is_before(&self, other: &Self) -> bool {
+        (self.created, &self.config_id) < (other.created, &other.config_id)
+    }
+
+    /// The spec of an update to this lease and state.
+    pub fn updated_spec(&self, lease: &Lease, state: State) -> Value {
+        let mut spec = self.spec.clone();
+        spec["Labels"] = lease.labels(state);
+        spec
+    }
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+
+    pub fn lease(label: &str) -> Lease {
+        Lease {
+            id: format!("id-{label}"),
+            recipe: "gitea".into(),
+            purpose: "run".into(),
+            holder: "h\"ö\n".into(),
+            domain: format!("{label}.b"),
+            stack: format!("{label}_b"),
+            class: "run".into(),
+            ttl_ms: 1000,
+            investigation: "i".into(),
+            granted: "2026-01-01T00:00:00.000Z".into(),
+            renewed: "2026-01-01T00:00:00.000Z".into(),
+        }
+    }
+
+    pub fn config(lease: &Lease, index: u64) -> Value {
+        json!({"ID": format!("c{index}"), "Version": {"Index": index}, "CreatedAt": format!("2026-01-01T00:00:{index:02}.5Z"),
+               "Spec": lease.spec()})
+    }
+
+    #[test]
+    fn what_is_stored_is_read_again() {
+        let lease = lease("iso-x");
+        let stored = Stored::parse(&config(&lease, 7)).unwrap();
+        assert_eq!((stored.version, stored.is_held(), &stored.lease), (7, true, &lease));
+        assert_eq!(lease.config_name().len(), 45);
+        let mut released = config(&lease, 8);
+        released["Spec"] = stored.updated_spec(&lease, State::Released);
+        assert!(!Stored::parse(&released).unwrap().is_held());
+        assert_eq!(released["Spec"]["Data"], lease.spec()["Data"]);
+    }
+
+    #[test]
+    fn what_is_no_lease_is_none() {
+        let mut strange = config(&lease("iso-x"), 1);
+        strange["Spec"]["Name"] = json!("mine");
+        assert_eq!(Stored::parse(&strange), None);
+        assert_eq!(Stored::parse(&json!({"Spec": {"Name": "x"}})), None);
+        assert_eq!(Stored::parse(&Value::Null), None);
+    }
+
+    #[test]
+    fn a_lease_expires_after_its_time_to_live() {
+        let lease = lease("iso-x");
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        assert!(!lease.is_expired(at("2026-01-01T00:00:01Z")));
+        assert!(lease.is_expired(at("2026-01-01T00:00:01.001Z")));
+        assert!(!lease.renewed(at("2026-01-01T00:00:05Z"), 1000).is_expired(at("2026-01-01T00:00:05.5Z")));
+        assert!(!Lease { renewed: "?".into(), ..lease.clone() }.is_expired(at("2030-01-01T00:00:00Z")));
+        assert!(!Lease { ttl_ms: u64::MAX, ..lease }.is_expired(at("2030-01-01T00:00:00Z")));
+    }
+
+    #[test]
+    fn the_earlier_grant_stands() {
+        let stored = |index| Stored::parse(&config(&lease("iso-x"), index)).unwrap();
+        assert!(stored(1).is_before(&stored(2)) && !stored(2).is_before(&stored(1)));
+    }
+}

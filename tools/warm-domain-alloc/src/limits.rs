@@ -1,0 +1,80 @@
+//! The limits on names, applied to the longest name that will ever be made: an attempt's. No I/O.
+
+use lib_common::names::{STACK_MAX, attempt_domain};
+
+use crate::compose::{Named, Objects};
+use crate::name::{Candidate, SUFFIX};
+
+/// Longest DNS label, service name and network name.
+const LABEL_MAX: usize = 63;
+const DOMAIN_MAX: usize = 253;
+/// Longest config or secret name.
+const CONFIG_MAX: usize = 64;
+/// Longest file name, which is what a volume's name becomes.
+const VOLUME_MAX: usize = 255;
+
+/// Why the candidate, with an attempt's suffix and the recipe's objects, is too long; `None`: it fits.
+pub fn exceeded(candidate: &Candidate, objects: &Objects) -> Option<String> {
+    let domain = attempt_domain(&candidate.domain, SUFFIX);
+    // Not `stack_of`, which would cut what is too long.
+    let stack = domain.replace('.', "_");
+    let label = candidate.label.len() + 1 + SUFFIX.len();
+    let over = |what: &str, name: &str, length: usize, max: usize| {
+        (length > max).then(|| format!("{what} {name} would have {length} characters, {max} are allowed"))
+    };
+    over("the first label of", &domain, label, LABEL_MAX)
+        .or_else(|| over("the domain", &domain, domain.len(), DOMAIN_MAX))
+        .or_else(|| over("the stack", &stack, stack.len(), STACK_MAX))
+        .or_else(|| {
+            objects.names.iter().find_map(|object| {
+                let name = object.name_in(&stack);
+                over(object.what(), &name, name.chars().count(), object.max())
+            })
+        })
+}
+
+impl Named {
+    fn max(&self) -> usize {
+        match self.what() {
+            "the service" | "the network" => LABEL_MAX,
+            "the volume" => VOLUME_MAX,
+            _ => CONFIG_MAX,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compose;
+    use crate::name::Base;
+
+    fn candidate(label: &str, base: &str) -> Candidate {
+        Candidate::new(label, &Base::parse(base).unwrap())
+    }
+
+    #[test]
+    fn the_stack_of_an_attempt_is_not_cut() {
+        let nothing = Objects::default();
+        // 45 = 37 + "_b" .. exactly at the limit with the 7 of an attempt's suffix.
+        assert_eq!(exceeded(&candidate(&"a".repeat(36), "b"), &nothing), None);
+        let why = exceeded(&candidate(&"a".repeat(37), "b"), &nothing).unwrap();
+        assert!(why.starts_with("the stack ") && why.ends_with("46 characters, 45 are allowed"), "{why}");
+    }
+
+    #[test]
+    fn the_longest_object_name_counts() {
+        let text = "services: {app: {}}\nconfigs:\n  c:\n    name: ${STACK_NAME}_nginx_default_conf_file_${V:-v12}\n";
+        let objects = compose::parse(text, &|_| None).unwrap();
+        // stack = label + 7 + 11; name = stack + 28
+        assert_eq!(exceeded(&candidate("iso-a1b2c3", "ci.example"), &objects), None);
+        let why = exceeded(&candidate("iso-recipe-xy-a1b2c3", "ci.example"), &objects).unwrap();
+        assert!(why.contains("the config iso-recipe-xy-a1b2c3-zzzzzz_ci_example_nginx"), "{why}");
+    }
+
+    #[test]
+    fn a_deep_base_runs_into_the_domain_limit_or_the_stack_limit() {
+        let base = ["abcdefghij"; 25].join(".");
+        assert!(exceeded(&candidate("iso-x", &base), &Objects::default()).is_some());
+    }
+}

@@ -1,0 +1,253 @@
+//! What is done to leases that exist: renew, release, list, collect.
+
+use jiff::Timestamp;
+use lib_common::docker::Engine;
+use lib_common::emit::Emitter;
+use lib_common::{Exit, Io, Result};
+
+use crate::clash;
+use crate::cli::SelectArgs;
+use crate::intake::Seen;
+use crate::lease::{Lease, Stored};
+use crate::store::{self, Store, fail};
+use crate::world::{Kind, World};
+
+/// Which leases are meant; everything that is given must agree.
+#[derive(Debug, Default, Clone)]
+pub struct Selection {
+    pub lease: Option<String>,
+    pub holder: Option<String>,
+    pub recipe: Option<String>,
+    pub purpose: Option<String>,
+}
+
+impl Selection {
+    pub fn new(args: &SelectArgs) -> Self {
+        let SelectArgs { lease, holder, recipe, purpose, .. } = args.clone();
+        Self { lease, holder, recipe, purpose }
+    }
+
+    fn takes(&self, lease: &Lease) -> bool {
+        let agrees = |wanted: &Option<String>, is: &String| wanted.as_ref().is_none_or(|wanted| wanted == is);
+        agrees(&self.lease, &lease.id)
+            && agrees(&self.holder, &lease.holder)
+            && agrees(&self.recipe, &lease.recipe)
+            && agrees(&self.purpose, &lease.purpose)
+    }
+}
+
+/// Held leases that are meant, oldest first. Nothing is changed.
+async fn selected(store: &impl Store, selection: &Selection) -> Result<Vec<Stored>> {
+    let all = store.list().await.map_err(fail("listing the leases", "the swarm"))?;
+    let mut held: Vec<Stored> =
+        all.into_iter().filter(|stored| stored.is_held() && selection.takes(&stored.lease)).collect();
+    held.sort_by_key(|stored| (stored.created, stored.config_id.clone()));
+    Ok(held)
+}
+
+/// Prints each lease as the record that was printed when it was granted.
+pub async fn list(
+    store: &impl Store,
+    selection: &Selection,
+    io: &mut Io<'_>,
+    emitter: &mut Emitter,
+) -> Result<Exit> {
+    for stored in selected(store, selection).await? {
+        emitter.emit(io, &stored.lease.leased(None, Vec::new()))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Renews; the answer is no when there is nothing of that description.
+pub async fn renew(store: &impl Store, selection: &Selection, dry_run: bool, io: &Io<'_>) -> Result<Exit> {
+    let mut renewed = 0;
+    for Stored { lease, .. } in selected(store, selection).await? {
+        if dry_run {
+            io.diag.warn(format_args!("dry run: would renew {lease}"));
+            renewed += 1;
+            continue;
+        }
+        let answer = store::renew(store, &lease.id, io.clock.now(), None).await;
+        if answer.map_err(fail("renewing a lease", &lease.to_string()))?.is_some() {
+            io.diag.phase(format_args!("renewed {lease}"));
+            renewed += 1;
+        }
+    }
+    if renewed == 0 {
+        return Err(lib_common::Error::no("renewing leases", "none of that description is held"));
+    }
+    Ok(Exit::Done)
+}
+
+/// Releases; what is gone already is success.
+pub async fn release(
+    store: &impl Store,
+    selection: &Selection,
+    dry_run: bool,
+    seen: &Seen,
+    io: &mut Io<'_>,
+    emitter: &mut Emitter,
+) -> Result<Exit> {
+    if !dry_run {
+        // Also what a dead predecessor half released.
+        store::held(store).await.map_err(fail("releasing leases", "the swarm"))?;
+    }
+    for stored in selected(store, selection).await? {
+        let name = stored.lease.to_string();
+        if dry_run {
+            io.diag.warn(format_args!("dry run: would release {name}"));
+            continue;
+        }
+        let ended = store::end_it(store, &stored).await.map_err(fail("releasing a lease", &name))?;
+        if let Some(lease) = ended {
+            let case = seen.leases.get(&lease.id).cloned().flatten();
+            say_released(&lease.released(case, "released"), &lease, io, emitter)?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Ends what is past its time to live and has nothing left on the swarm. A canonical's lease ends only by
+/// `release`: its stack may be away for months while its volumes are archived elsewhere.
+pub async fn gc(
+    engine: &Engine,
+    selection: &Selection,
+    dry_run: bool,
+    io: &mut Io<'_>,
+    emitter: &mut Emitter,
+) -> Result<Exit> {
+    if !dry_run {
+        store::held(engine).await.map_err(fail("collecting leases", "the swarm"))?;
+    }
+    // Leases first: whoever renews or deploys after this look is caught by the compare-and-swap or by the
+    // look at the world.
+    let leases = selected(engine, selection).await?;
+    let world = store::world(engine).await?;
+    let nodes = engine.get("/nodes").await.map_err(fail("collecting leases", "/nodes"))?;
+    let one_node = nodes.as_array().is_some_and(|nodes| nodes.len() == 1);
+    for stored in &leases {
+        let lease = &stored.lease;
+        if let Some(reason) = keep(lease, &world, one_node, io.clock.now()) {
+            io.diag.phase(format_args!("keeping {lease}: {reason}"));
+        } else if dry_run {
+            io.diag.warn(format_args!("dry run: would release {lease}"));
+        } else if store::end_as_read(engine, stored)
+            .await
+            .map_err(fail("collecting a lease", &lease.to_string()))?
+        {
+            say_released(
+                &lease.released(None, "expired, and nothing of its stack is left"),
+                lease,
+                io,
+                emitter,
+            )?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Why a lease is not collected.
+fn keep(lease: &Lease, world: &World, one_node: bool, now: Timestamp) -> Option<String> {
+    if lease.class == "canon" {
+        return Some("a canonical's lease ends only by release".into());
+    }
+    if !lease.is_expired(now) {
+        return Some("its time to live has not passed".into());
+    }
+    if !one_node {
+        return Some("the swarm has several nodes, whose volumes cannot be seen from here".into());
+    }
+    let name = lease.name();
+    let left = world.names.iter().find(|(_, other)| clash::continues(other, &name.label));
+    left.map(|(kind, other): &(Kind, String)| format!("{} {other} is left", kind.singular()))
+}
+
+/// A release that cannot be printed has still happened: the error names it.
+fn say_released(
+    record: &lib_common::record::domain::DomainReleased,
+    lease: &Lease,
+    io: &mut Io<'_>,
+    emitter: &mut Emitter,
+) -> Result<()> {
+    emitter.emit(io, record).map_err(|e| {
+        lib_common::Error::cannot("saying that a lease was released", e.cause())
+            .on(lease)
+            .hint("it was released")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lease::tests::lease;
+    use crate::store::fake::Fake;
+    use lib_common::clock::SystemClock;
+    use lib_common::diag::Diag;
+    use serde_json::{Value, json};
+
+    fn io(out: &mut Vec<u8>) -> Io<'_> {
+        Io {
+            stdin: Box::new(std::io::empty()),
+            stdin_is_terminal: false,
+            stdout: Box::new(out),
+            diag: Diag::to_writer("t", Box::new(std::io::sink())),
+            clock: &SystemClock,
+        }
+    }
+
+    fn records(out: &[u8]) -> Vec<Value> {
+        out.split(|b| *b == b'\n')
+            .filter(|l| !l.is_empty())
+            .map(|l| serde_json::from_slice(l).unwrap())
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn what_is_selected_is_listed_and_released() {
+        let mumble = Lease { recipe: "mumble".into(), ..lease("b") };
+        let fake = Fake::with(&[lease("a"), mumble, lease("c")]);
+        let mut out = Vec::new();
+        let mut emitter = Emitter::new(Some("I".into()), None);
+        list(&fake, &Selection::default(), &mut io(&mut out), &mut emitter).await.unwrap();
+        let domains: Vec<Value> = records(&out).iter().map(|r| r["domain"].clone()).collect();
+        assert_eq!(domains, ["a.b", "b.b", "c.b"]);
+
+        let gitea = Selection { recipe: Some("gitea".into()), ..Selection::default() };
+        let mut seen = Seen::default();
+        seen.leases.insert("id-c".into(), Some("gitea@1/x".into()));
+        out.clear();
+        release(&fake, &gitea, true, &seen, &mut io(&mut out), &mut emitter).await.unwrap();
+        assert!(out.is_empty() && fake.domains().len() == 3);
+        for _ in 0..2 {
+            release(&fake, &gitea, false, &seen, &mut io(&mut out), &mut emitter).await.unwrap();
+        }
+        let released = records(&out);
+        assert_eq!(released.len(), 2);
+        assert_eq!((&released[0]["domain"], &released[1]["case"]), (&json!("a.b"), &json!("gitea@1/x")));
+        assert_eq!(fake.domains(), ["b.b"]);
+    }
+
+    #[tokio::test]
+    async fn renewing_nothing_is_a_no() {
+        let fake = Fake::with(&[lease("a")]);
+        let mut out = Vec::new();
+        let by = |id: &str| Selection { lease: Some(id.into()), ..Selection::default() };
+        assert_eq!(renew(&fake, &by("id-a"), false, &io(&mut out)).await, Ok(Exit::Done));
+        assert_eq!(renew(&fake, &by("gone"), false, &io(&mut out)).await.unwrap_err().exit(), Exit::No);
+    }
+
+    #[test]
+    fn only_what_is_over_and_gone_is_collected() {
+        let late = "2030-01-01T00:00:00Z".parse().unwrap();
+        let early = "2026-01-01T00:00:00Z".parse().unwrap();
+        let nothing = World::default();
+        assert_eq!(keep(&lease("iso-a"), &nothing, true, late), None);
+        assert!(keep(&lease("iso-a"), &nothing, true, early).is_some());
+        assert!(keep(&lease("iso-a"), &nothing, false, late).is_some());
+        assert!(keep(&Lease { class: "canon".into(), ..lease("iso-a") }, &nothing, true, late).is_some());
+        let mut volume = World::default();
+        volume.add(Kind::Volume, &json!("iso-a-abcdef_b_data"));
+        assert_eq!(keep(&lease("iso-a"), &volume, true, late).unwrap(), "volume iso-a-abcdef_b_data is left");
+        assert_eq!(keep(&lease("iso-ab"), &volume, true, late), None);
+    }
+}

@@ -1,0 +1,162 @@
+//! How names are made: base domain, class prefix, pattern, label. No I/O.
+
+use lib_common::names::stack_of;
+
+/// What attempts append to the first label: a hyphen and six characters.
+pub const SUFFIX: &str = "zzzzzz";
+
+/// A domain below which names are leased: lower case, no dot at either end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Base(String);
+
+impl Base {
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let base = text.trim_matches('.').to_ascii_lowercase();
+        if base.is_empty() || !base.split('.').all(is_label) {
+            return Err(format!("'{text}' is not a domain name"));
+        }
+        Ok(Self(base))
+    }
+
+    /// Whether the domain is one label below.
+    pub fn covers(&self, domain: &str) -> bool {
+        domain.split_once('.').is_some_and(|(_, rest)| rest == self.0)
+    }
+}
+
+/// What kind of deployment a name is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Class(pub String);
+
+impl Class {
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if is_label(text) {
+            Ok(Self(text.into()))
+        } else {
+            Err(format!("'{text}' is not made of a-z, 0-9 and -"))
+        }
+    }
+
+    /// The prefix in names. It has to sort before shared networks such as `proxy`, because the engine
+    /// resolves a name like `app` on a container's networks in the order of their names.
+    pub fn prefix(&self) -> &str {
+        match self.0.as_str() {
+            "run" => "iso",
+            other => other,
+        }
+    }
+}
+
+/// How a first label is put together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern(String);
+
+const FIELDS: [&str; 3] = ["{class}", "{recipe}", "{short}"];
+
+impl Pattern {
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let plain = FIELDS.iter().fold(text.to_owned(), |rest, field| rest.replace(field, "x"));
+        if is_label(&plain) {
+            return Ok(Self(text.into()));
+        }
+        Err(format!("'{text}' does not make one label of {} and a-z, 0-9, -", FIELDS.join(", ")))
+    }
+
+    /// Whether another try can give another name.
+    pub fn varies(&self) -> bool {
+        self.0.contains("{short}")
+    }
+
+    pub fn fill(&self, class: &Class, recipe: &str, short: &str) -> String {
+        self.0.replace("{class}", class.prefix()).replace("{recipe}", recipe).replace("{short}", short)
+    }
+}
+
+/// A name that may be leased.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// First label of the domain.
+    pub label: String,
+    pub domain: String,
+    /// The stack that abra makes of the domain.
+    pub stack: String,
+}
+
+impl Candidate {
+    pub fn new(label: &str, base: &Base) -> Self {
+        let domain = format!("{label}.{}", base.0);
+        Self { label: label.into(), stack: stack_of(&domain), domain }
+    }
+}
+
+/// A recipe's name as it may stand in a label; empty if nothing of it can.
+pub fn slug(recipe: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let mapped: String = recipe.chars().map(plain).collect();
+    mapped.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
+}
+
+/// The slug cut to four characters, as the sweep itself does where names get too long.
+pub fn cut(slug: &str) -> String {
+    let short: String = slug.chars().take(4).collect();
+    short.trim_end_matches('-').to_owned()
+}
+
+/// Six random hexadecimal digits.
+pub fn short() -> String {
+    blake3::hash(lib_common::new_id().as_bytes()).to_hex()[..6].to_owned()
+}
+
+fn is_label(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    !text.is_empty() && text.chars().all(plain) && !text.starts_with('-') && !text.ends_with('-')
+        // Reserved for internationalised names.
+        && text.get(2..4) != Some("--")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_is_made_of_its_parts() {
+        let pattern = Pattern::parse("{class}-{recipe}-{short}").unwrap();
+        let class = Class::parse("run").unwrap();
+        let label = pattern.fill(&class, &slug("Bluesky_PDS"), "1a2b3c");
+        assert_eq!(label, "iso-bluesky-pds-1a2b3c");
+        let name = Candidate::new(&label, &Base::parse(".CI.example.").unwrap());
+        assert_eq!(name.domain, "iso-bluesky-pds-1a2b3c.ci.example");
+        assert_eq!(name.stack, "iso-bluesky-pds-1a2b3c_ci_example");
+    }
+
+    #[test]
+    fn bad_parts_are_refused() {
+        for bad in ["", "a.{short}", "{class}_{short}", "-{short}", "{nonsense}", "A"] {
+            assert!(Pattern::parse(bad).is_err(), "{bad}");
+        }
+        for bad in ["", ".", "a..b", "*.ci", "a b"] {
+            assert!(Base::parse(bad).is_err(), "{bad}");
+        }
+        assert!(Class::parse("Run").is_err());
+    }
+
+    #[test]
+    fn the_built_in_classes_sort_before_proxy() {
+        for class in ["run", "cold", "canon"] {
+            assert!(Class::parse(class).unwrap().prefix() < "proxy", "{class}");
+        }
+    }
+
+    #[test]
+    fn cutting_leaves_no_hyphen_at_the_end() {
+        assert_eq!([cut("mattermost-lts"), cut("abc-def"), cut("x")], ["matt", "abc", "x"]);
+        assert_eq!(slug("--ü--"), "");
+    }
+
+    #[test]
+    fn shorts_are_six_hex_digits_and_differ() {
+        let (one, two) = (short(), short());
+        assert!(one.len() == 6 && one.chars().all(|c| c.is_ascii_hexdigit()));
+        assert_ne!(one, two);
+    }
+}

@@ -1,0 +1,266 @@
+//! Where leases live: config objects in the swarm's Raft store, and what can be done to them.
+
+use jiff::Timestamp;
+use lib_common::docker::{ApiError, ApiResult, Engine};
+use lib_common::{Error, Result};
+use serde_json::Value;
+
+use crate::lease::{LABEL, Lease, State, Stored};
+use crate::world::{Lists, World};
+
+/// The swarm's store, or a fake of it.
+pub trait Store {
+    /// Every lease, tombstones included.
+    async fn list(&self) -> ApiResult<Vec<Stored>>;
+    /// Stores a lease; false: the name is taken.
+    async fn create(&self, lease: &Lease) -> ApiResult<bool>;
+    /// Puts `lease` and `state` in the place of exactly what was read; false: it has changed or is gone.
+    async fn swap(&self, read: &Stored, lease: &Lease, state: State) -> ApiResult<bool>;
+    /// Deletes a tombstone. A deletion has no version check: nothing else may be deleted.
+    async fn delete(&self, tombstone: &Stored) -> ApiResult<()>;
+}
+
+impl Store for Engine {
+    async fn list(&self) -> ApiResult<Vec<Stored>> {
+        let query = lib_common::docker::filters(&[("label", LABEL)]);
+        let configs = self.get(&format!("/configs?{query}")).await?;
+        Ok(configs.as_array().into_iter().flatten().filter_map(Stored::parse).collect())
+    }
+
+    async fn create(&self, lease: &Lease) -> ApiResult<bool> {
+        match self.post("/configs/create", Some(&lease.spec())).await {
+            Ok(_) => Ok(true),
+            Err(e) if e.status == 409 => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
+    async fn swap(&self, read: &Stored, lease: &Lease, state: State) -> ApiResult<bool> {
+        let path = format!("/configs/{}/update?version={}", read.config_id, read.version);
+        match self.post(&path, Some(&read.updated_spec(lease, state))).await {
+            Ok(_) => Ok(true),
+            Err(e) if e.is_out_of_sequence() || e.is_missing() => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
+    async fn delete(&self, tombstone: &Stored) -> ApiResult<()> {
+        Engine::delete(self, &format!("/configs/{}", tombstone.config_id)).await
+    }
+}
+
+/// Everything on the swarm that a name can collide with, leases aside.
+pub async fn world(engine: &Engine) -> Result<World> {
+    let get = async |path: &str| -> Result<Value> {
+        Box::pin(engine.get(path)).await.map_err(|e| e.into_error("listing what is on the swarm", path))
+    };
+    let (services, tasks, networks, volumes, secrets, configs, containers) = tokio::try_join!(
+        get("/services"),
+        get("/tasks"),
+        get("/networks"),
+        get("/volumes"),
+        get("/secrets"),
+        get("/configs"),
+        get("/containers/json?all=1"),
+    )?;
+    Ok(World::new(&Lists { services, tasks, networks, volumes, secrets, configs, containers }))
+}
+
+/// How often a lost compare-and-swap is tried again; each loss means that somebody else went forward.
+const TRIES: usize = 20;
+
+/// The leases that are held. Tombstones that a dead process left are deleted on the way.
+pub async fn held(store: &impl Store) -> ApiResult<Vec<Stored>> {
+    let (held, tombstones): (Vec<_>, Vec<_>) = store.list().await?.into_iter().partition(Stored::is_held);
+    for tombstone in &tombstones {
+        store.delete(tombstone).await?;
+    }
+    Ok(held)
+}
+
+/// Renews the lease of this id, with a new time to live if one is given; `None`: it is not held any more.
+pub async fn renew(
+    store: &impl Store,
+    id: &str,
+    now: Timestamp,
+    ttl_ms: Option<u64>,
+) -> ApiResult<Option<Lease>> {
+    for _ in 0..TRIES {
+        let Some(stored) = held(store).await?.into_iter().find(|stored| stored.lease.id == id) else {
+            return Ok(None);
+        };
+        let renewed = stored.lease.renewed(now, ttl_ms.unwrap_or(stored.lease.ttl_ms));
+        if store.swap(&stored, &renewed, State::Held).await? {
+            return Ok(Some(renewed));
+        }
+    }
+    Err(busy())
+}
+
+/// Ends a lease that was just read, as it is now.
+pub async fn end_it(store: &impl Store, read: &Stored) -> ApiResult<Option<Lease>> {
+    if end_as_read(store, read).await? {
+        Ok(Some(read.lease.clone()))
+    } else {
+        end(store, &read.lease.id).await
+    }
+}
+
+/// Ends the lease of this id: a tombstone first, then nothing. `None`: it was gone already.
+pub async fn end(store: &impl Store, id: &str) -> ApiResult<Option<Lease>> {
+    for _ in 0..TRIES {
+        let Some(stored) = held(store).await?.into_iter().find(|stored| stored.lease.id == id) else {
+            return Ok(None);
+        };
+        if end_as_read(store, &stored).await? {
+            return Ok(Some(stored.lease));
+        }
+    }
+    Err(busy())
+}
+
+/// Ends a lease if it is still exactly as it was read.
+pub async fn end_as_read(store: &impl Store, stored: &Stored) -> ApiResult<bool> {
+    let ended = store.swap(stored, &stored.lease, State::Released).await?;
+    if ended {
+        store.delete(stored).await?;
+    }
+    Ok(ended)
+}
+
+fn busy() -> ApiError {
+    ApiError { status: 0, message: format!("changed by others {TRIES} times in a row") }
+}
+
+/// An engine's refusal in the tools' voice.
+pub fn fail(doing: &'static str, object: &str) -> impl FnOnce(ApiError) -> Error {
+    move |e| e.into_error(doing, object)
+}
+
+#[cfg(test)]
+pub mod fake {
+    //! A store in memory that keeps the engine's rules, and can be told to misbehave.
+
+    use super::*;
+    use serde_json::json;
+    use std::cell::{Cell, RefCell};
+
+    #[derive(Default)]
+    pub struct Fake {
+        pub configs: RefCell<Vec<Value>>,
+        pub index: Cell<u64>,
+        /// Puts this into the store just before the next create, as a faster process would.
+        pub faster: RefCell<Option<Lease>>,
+        /// The next create is stored, but its answer is lost.
+        pub lose_answer: Cell<bool>,
+    }
+
+    impl Fake {
+        pub fn with(leases: &[Lease]) -> Self {
+            let fake = Self::default();
+            for lease in leases {
+                fake.put(lease);
+            }
+            fake
+        }
+
+        pub fn domains(&self) -> Vec<String> {
+            let configs = self.configs.borrow();
+            configs.iter().filter_map(Stored::parse).filter(Stored::is_held).map(|s| s.lease.domain).collect()
+        }
+
+        fn put(&self, lease: &Lease) -> bool {
+            let spec = lease.spec();
+            if self.configs.borrow().iter().any(|config| config["Spec"]["Name"] == spec["Name"]) {
+                return false;
+            }
+            let index = self.next();
+            self.configs.borrow_mut().push(json!({
+                "ID": format!("c{index}"), "Version": {"Index": index}, "Spec": spec,
+                "CreatedAt": Timestamp::from_second(i64::try_from(index).unwrap()).unwrap().to_string(),
+            }));
+            true
+        }
+
+        fn next(&self) -> u64 {
+            self.index.set(self.index.get() + 1);
+            self.index.get()
+        }
+    }
+
+    impl Store for Fake {
+        async fn list(&self) -> ApiResult<Vec<Stored>> {
+            Ok(self.configs.borrow().iter().filter_map(Stored::parse).collect())
+        }
+
+        async fn create(&self, lease: &Lease) -> ApiResult<bool> {
+            if let Some(faster) = self.faster.take() {
+                assert!(self.put(&faster));
+            }
+            let created = self.put(lease);
+            if self.lose_answer.take() {
+                return Err(ApiError { status: 0, message: "no answer".into() });
+            }
+            Ok(created)
+        }
+
+        async fn swap(&self, read: &Stored, lease: &Lease, state: State) -> ApiResult<bool> {
+            let index = self.next();
+            let mut configs = self.configs.borrow_mut();
+            let found = configs
+                .iter_mut()
+                .find(|c| c["ID"] == read.config_id.as_str() && c["Version"]["Index"] == read.version);
+            let Some(config) = found else { return Ok(false) };
+            config["Spec"] = read.updated_spec(lease, state);
+            config["Version"]["Index"] = json!(index);
+            Ok(true)
+        }
+
+        async fn delete(&self, tombstone: &Stored) -> ApiResult<()> {
+            let mut configs = self.configs.borrow_mut();
+            let held =
+                |c: &Value| c["ID"] == tombstone.config_id.as_str() && Stored::parse(c).unwrap().is_held();
+            assert!(!configs.iter().any(held), "only a tombstone may be deleted");
+            configs.retain(|config| config["ID"] != tombstone.config_id.as_str());
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fake::Fake;
+    use super::*;
+    use crate::lease::tests::lease;
+
+    #[tokio::test]
+    async fn renewing_and_ending() {
+        let fake = Fake::with(&[lease("a"), lease("b")]);
+        let now = "2027-01-01T00:00:00Z".parse().unwrap();
+        let renewed = renew(&fake, "id-a", now, Some(5)).await.unwrap().unwrap();
+        assert_eq!((renewed.ttl_ms, renewed.renewed.as_str()), (5, "2027-01-01T00:00:00.000Z"));
+        assert_eq!(end(&fake, "id-a").await.unwrap().unwrap().domain, "a.b");
+        assert_eq!(end(&fake, "id-a").await.unwrap(), None);
+        assert_eq!(renew(&fake, "id-a", now, None).await.unwrap(), None);
+        assert_eq!(fake.domains(), ["b.b"]);
+        assert_eq!(fake.configs.borrow().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_renewal_in_between_keeps_the_lease() {
+        let fake = Fake::with(&[lease("a")]);
+        let read = fake.list().await.unwrap().remove(0);
+        renew(&fake, "id-a", Timestamp::UNIX_EPOCH, None).await.unwrap();
+        assert!(!end_as_read(&fake, &read).await.unwrap());
+        assert_eq!(fake.domains(), ["a.b"]);
+    }
+
+    #[tokio::test]
+    async fn tombstones_of_the_dead_are_deleted() {
+        let fake = Fake::with(&[lease("a"), lease("b")]);
+        let read = fake.list().await.unwrap().remove(0);
+        assert!(fake.swap(&read, &read.lease, State::Released).await.unwrap());
+        assert_eq!(held(&fake).await.unwrap().len(), 1);
+        assert_eq!(fake.configs.borrow().len(), 1);
+    }
+}
