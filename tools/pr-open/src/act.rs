@@ -1,0 +1,68 @@
+//! Carries a job out: push, open or edit. The only place that changes the forge, besides the comment for CI.
+
+use lib_common::record::pr::PrAction;
+use lib_common::{Error, Result};
+
+use crate::forge::{Draft, Forge, Pull};
+use crate::plan::{Plan, differs};
+use crate::prepare::Job;
+
+/// The one pull request.
+pub struct Done {
+    pub pull: Pull,
+    pub action: PrAction,
+    /// `git patch-id --stable` of what the pull request really changes.
+    pub patch: String,
+}
+
+/// Does what the plan says.
+pub fn carry_out(job: &Job, forge: &dyn Forge) -> Result<Done> {
+    let (pull, action) = match &job.plan {
+        Plan::Open { push } => {
+            let draft = Draft { head: pushed(job, *push)?, ..job.draft.clone() };
+            let (pull, created) = forge.open(&draft)?;
+            let as_wanted = created || !differs(&pull, &draft);
+            let pull = if as_wanted { pull } else { forge.edit(&pull, &draft)? };
+            let action = match (created, as_wanted) {
+                (true, _) => PrAction::Created,
+                (false, true) => PrAction::Unchanged,
+                (false, false) => PrAction::Updated,
+            };
+            (Pull { head: draft.head, ..pull }, action)
+        }
+        Plan::Update { pull, push } => {
+            let draft = Draft { head: pushed(job, *push)?, ..job.draft.clone() };
+            let edited = forge.edit(pull, &draft)?;
+            let asked = edited.asked.filter(|asked| asked.head == draft.head);
+            (Pull { head: draft.head, asked, ..edited }, PrAction::Updated)
+        }
+        Plan::Keep(pull) | Plan::Merged(pull) => (pull.clone(), PrAction::Unchanged),
+        Plan::Adopt(pull) => (pull.clone(), PrAction::Adopted),
+    };
+    let patch = patch_of(job, &pull);
+    Ok(Done { pull, action, patch })
+}
+
+/// The head branch's commit as the remote has it, after a push if one is needed.
+fn pushed(job: &Job, push: bool) -> Result<String> {
+    let branch = &job.draft.branch;
+    if push {
+        job.work.push(&job.draft.head, branch, job.remote_head.as_deref())?;
+    }
+    let there = job.work.remote_heads(&[branch])?.remove(0);
+    let wanted = if push { Some(&job.draft.head) } else { job.remote_head.as_ref() };
+    match there {
+        Some(head) if Some(&head) == wanted => Ok(head),
+        _ => {
+            Err(Error::again("pushing the branch", "it moved again at once").on(branch).hint("run it again"))
+        }
+    }
+}
+
+/// Computed from the commit that the remote has. One that cannot be fetched any more (merged, and its branch
+/// removed) is taken for what we made ourselves.
+fn patch_of(job: &Job, pull: &Pull) -> String {
+    let known = |head: &str| job.work.patch_id(&job.base, head).ok().flatten();
+    let fetched = || job.work.fetch(std::slice::from_ref(&pull.fetch)).ok().and_then(|()| known(&pull.head));
+    known(&pull.head).or_else(fetched).unwrap_or_else(|| job.patch.clone())
+}

@@ -1,0 +1,236 @@
+//! The text of a pull request: what failed, what proves it, what changes, how that was verified. Pure, and the
+//! same for the same facts, so that a second run finds nothing to update.
+
+use std::fmt::Write;
+
+use lib_common::record::verdict::{Cause, FixOutcome, FlakeVerdict, Tally, Verdict};
+use lib_common::redact::Redactor;
+
+use crate::fix::Fix;
+use crate::seen::Seen;
+
+pub const TEMPLATE: &str = include_str!("template.md");
+/// Deciding runs that are listed one by one.
+const MAX_RUNS: usize = 60;
+
+/// What the text is made of.
+pub struct Facts<'a> {
+    pub fix: &'a Fix,
+    /// `<recipe>/<fix-id>`
+    pub fix_id: &'a str,
+    pub patch: &'a str,
+    pub paths: &'a [String],
+    pub cases: &'a [String],
+    pub seen: &'a Seen,
+    pub no_verdict: bool,
+    pub upstream_issue: Option<&'a str>,
+}
+
+/// Fills the template in and adds the hidden line by which the fix is found again. `secrets` never appear.
+#[must_use]
+pub fn render(template: &str, facts: &Facts, secrets: &[&str]) -> String {
+    let upstream = facts.upstream_issue.map_or(String::new(), |url| format!("\nTracked upstream: {url}\n"));
+    let body = [
+        ("{title}", facts.fix.title.clone()),
+        ("{explanation}", facts.fix.explanation.clone()),
+        ("{cases}", cases(facts)),
+        ("{evidence}", evidence(facts)),
+        ("{fix}", fix(facts)),
+        ("{verified}", verified(facts)),
+        ("{upstream}", upstream),
+    ];
+    let text = fill(template, &body);
+    let clean = redacted(&text, secrets);
+    let marker = format!("<!-- redfix-fix {} patch={} -->", facts.fix_id, facts.patch);
+    format!("{}\n\n{marker}\n", clean.trim_end())
+}
+
+/// Whether a body is one of ours for this fix.
+#[must_use]
+pub fn is_ours(body: &str, fix_id: &str) -> bool {
+    body.contains(&format!("<!-- redfix-fix {fix_id} "))
+}
+
+/// One pass, so that a value that looks like a placeholder stays what it is.
+fn fill(template: &str, values: &[(&str, String)]) -> String {
+    let (mut out, mut rest) = (String::new(), template);
+    while let Some(at) = rest.find('{') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let hit = values.iter().find(|(name, _)| rest.starts_with(name));
+        let (text, used) = hit.map_or(("{", 1), |(name, value)| (value.as_str(), name.len()));
+        out.push_str(text);
+        rest = &rest[used..];
+    }
+    out + rest
+}
+
+/// Redacted, without the pseudonyms: they change with every process, and so would the text.
+#[must_use]
+pub fn redacted(text: &str, secrets: &[&str]) -> String {
+    let clean = Redactor::new(secrets).text(text.as_bytes());
+    let clean = String::from_utf8_lossy(&clean);
+    let mut parts = clean.split("[REDACTED:");
+    let first = parts.next().unwrap_or("").to_owned();
+    parts.fold(first, |mut out, part| {
+        let rule = part.split([':', ']']).next().unwrap_or("");
+        let rest = part.split_once(']').map_or("", |(_, rest)| rest);
+        let _ = write!(out, "[REDACTED:{rule}]{rest}");
+        out
+    })
+}
+
+fn cases(facts: &Facts) -> String {
+    let mut out = String::new();
+    if facts.no_verdict {
+        out.push_str("**Opened without a verdict that supports it** (`--no-verdict`).\n\n");
+    }
+    for case in facts.cases {
+        let _ = writeln!(out, "- `{case}`");
+        if let Some(message) = facts.seen.messages.get(case) {
+            let line: String = message.lines().next().unwrap_or("").chars().take(300).collect();
+            let _ = writeln!(out, "  - the sweep saw: {}", code(&line));
+        }
+        if let Some(verdict) = facts.seen.verdicts.get(case) {
+            out.push_str(&of_verdict(verdict));
+        }
+    }
+    if facts.cases.is_empty() { out + "No case is named." } else { out.trim_end().to_owned() }
+}
+
+fn of_verdict(verdict: &FlakeVerdict) -> String {
+    let (isolated, loaded) = (tally(verdict.isolated), tally(verdict.loaded));
+    let mut out = format!(
+        "  - verdict: **{}**, cause: **{}** (isolated: {isolated}; loaded: {loaded})\n",
+        verdict_word(verdict.verdict),
+        cause_word(verdict.cause),
+    );
+    if let Some(by) = &verdict.shown_by {
+        let _ = writeln!(
+            out,
+            "  - shown by: `{}` = {} is red, {} is green (likelihood ratio {:.1})",
+            by.factor,
+            code(&by.red),
+            code(&by.green),
+            by.ratio
+        );
+    }
+    let _ = writeln!(out, "  - {}", verdict.sentence.replace('\n', " "));
+    out
+}
+
+fn evidence(facts: &Facts) -> String {
+    let mut out = String::new();
+    let verdicts = facts.cases.iter().filter_map(|case| facts.seen.verdicts.get(case));
+    let mut attempts: Vec<&String> = verdicts.flat_map(|verdict| &verdict.attempts).collect();
+    attempts.sort();
+    attempts.dedup();
+    for id in attempts.iter().take(MAX_RUNS) {
+        let run = facts.seen.runs.get(*id);
+        let condition = run.map_or("not seen", |run| if run.isolated { "isolated" } else { "loaded" });
+        let hash = run.and_then(|run| run.blake3.as_deref()).unwrap_or("none");
+        let _ = writeln!(out, "- run `{id}`, {condition}, evidence blake3 `{hash}`");
+    }
+    if attempts.len() > MAX_RUNS {
+        let _ = writeln!(out, "- and {} more in the ledger", attempts.len() - MAX_RUNS);
+    }
+    if out.is_empty() { "No run is known.".into() } else { out.trim_end().to_owned() }
+}
+
+fn fix(facts: &Facts) -> String {
+    let mut out = format!("Patch `{}` (`git patch-id --stable`) changes:\n\n", facts.patch);
+    for path in facts.paths.iter().take(MAX_RUNS) {
+        let _ = writeln!(out, "- {}", code(path));
+    }
+    out.trim_end().to_owned()
+}
+
+fn verified(facts: &Facts) -> String {
+    let mut out = String::new();
+    for case in facts.cases {
+        let Some(verdict) = facts.seen.fixes.get(&(case.clone(), facts.patch.to_owned())) else { continue };
+        let word = match verdict.verdict {
+            FixOutcome::Fixed => "fixed",
+            FixOutcome::NotFixed => "not fixed",
+            FixOutcome::Inconclusive => "not decided yet",
+        };
+        let (before, after) = (tally(verdict.before), tally(verdict.after));
+        let _ = writeln!(out, "- `{case}`: **{word}** (before: {before}; with the patch: {after})");
+        let _ = writeln!(out, "  - {}", verdict.sentence.replace('\n', " "));
+    }
+    if out.is_empty() { "Not verified by runs yet.".into() } else { out.trim_end().to_owned() }
+}
+
+fn tally(tally: Tally) -> String {
+    format!("{} red, {} green", tally.fail, tally.pass)
+}
+
+/// Foreign text as a code span: nothing in it is markup, nobody is mentioned.
+fn code(text: &str) -> String {
+    format!("`{}`", text.replace('`', "'").replace('\n', " "))
+}
+
+fn verdict_word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Genuine => "genuine",
+        Verdict::LoadFlake => "load flake",
+        Verdict::Flake => "flake",
+        Verdict::Inconclusive => "inconclusive",
+    }
+}
+
+fn cause_word(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Load => "load",
+        Cause::Recipe => "recipe",
+        Cause::Test => "test",
+        Cause::Machinery => "machinery",
+        Cause::Namespace => "namespace",
+        Cause::Unattributed => "unattributed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lib_common::record::verdict::Route;
+
+    #[test]
+    fn values_are_not_filled_again() {
+        let values = [("{a}", "{b}".to_owned()), ("{b}", "x".to_owned())];
+        assert_eq!(fill("{a} {b} {c} {", &values), "{b} x {c} {");
+    }
+
+    #[test]
+    fn the_same_twice_and_no_secret() {
+        let fix = Fix {
+            id: "f".into(),
+            recipe: None,
+            patch: vec![],
+            route: Route::HarnessPr,
+            title: "use hunter22hunter".into(),
+            explanation: "POSTGRES_PASSWORD=s3cretvalue".into(),
+        };
+        let seen = Seen::default();
+        let (paths, cases) = (["m/a`b".to_owned()], ["m@1/x".to_owned()]);
+        let facts = Facts {
+            fix: &fix,
+            fix_id: "m/f",
+            patch: "p1",
+            paths: &paths,
+            cases: &cases,
+            seen: &seen,
+            no_verdict: true,
+            upstream_issue: Some("https://up/1"),
+        };
+        let text = render(TEMPLATE, &facts, &["hunter22hunter"]);
+        assert_eq!(text, render(TEMPLATE, &facts, &["hunter22hunter"]));
+        assert!(!text.contains("hunter22hunter") && !text.contains("s3cretvalue"), "{text}");
+        assert!(text.contains("[REDACTED:exact]") && text.contains("without a verdict"), "{text}");
+        assert!(
+            text.contains("`m/a'b`") && text.contains("https://up/1") && !text.contains("{cases}"),
+            "{text}"
+        );
+        assert!(is_ours(&text, "m/f") && !is_ours(&text, "m/g"));
+    }
+}

@@ -1,0 +1,148 @@
+//! A fix's folder: what it changes, where it belongs, and why.
+
+use std::fs;
+use std::path::Path;
+
+use lib_common::record::verdict::Route;
+use lib_common::{Error, Result};
+
+/// One fix, as its folder says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fix {
+    /// Name of the folder, or `--fix-id`.
+    pub id: String,
+    /// The recipe whose `fixes/` folder it is in, if it is in one.
+    pub recipe: Option<String>,
+    pub patch: Vec<u8>,
+    pub route: Route,
+    /// One line.
+    pub title: String,
+    /// What the patch's author says about it before the diff; may be empty.
+    pub explanation: String,
+}
+
+impl Fix {
+    /// Reads the folder; `id` overrides its name.
+    pub fn read(folder: &Path, id: Option<&str>) -> Result<Self> {
+        let cannot = |name: &str, cause: &dyn std::fmt::Display| {
+            Error::cannot("reading the fix", cause).on(folder.join(name).display())
+        };
+        let text = |name: &str| {
+            fs::read_to_string(folder.join(name)).map(|t| t.trim().to_owned()).map_err(|e| {
+                cannot(name, &e).hint("a fix is a folder with the files patch, repo, route and title")
+            })
+        };
+        let folder_path = folder.canonicalize().map_err(|e| cannot("", &e))?;
+        let name = |path: Option<&Path>| Some(path?.file_name()?.to_string_lossy().into_owned());
+        let parent = folder_path.parent();
+        let in_fixes = name(parent).as_deref() == Some("fixes");
+        let recipe = name(parent.and_then(Path::parent)).filter(|_| in_fixes);
+        let id = id.map(ToOwned::to_owned).or_else(|| name(Some(&folder_path))).unwrap_or_default();
+
+        let route_name = text("route")?;
+        let route = route_of(&route_name).ok_or_else(|| {
+            cannot("route", &format!("'{route_name}' is not recipe-pr, harness-pr or test-comment"))
+        })?;
+        let kind = text("repo")?;
+        agree(&kind, route).map_err(|e| e.on(folder.join("repo").display()))?;
+        let title = text("title")?;
+        if title.is_empty() || title.lines().count() != 1 || title.chars().count() > 255 {
+            return Err(cannot("title", &"not one line of at most 255 characters"));
+        }
+        let patch = fs::read(folder.join("patch")).map_err(|e| cannot("patch", &e))?;
+        let explanation = explanation(&String::from_utf8_lossy(&patch));
+        Ok(Self { id, recipe, patch, route, title, explanation })
+    }
+}
+
+/// The name of a route, as the records spell it.
+#[must_use]
+pub fn route_name(route: Route) -> &'static str {
+    match route {
+        Route::RecipePr => "recipe-pr",
+        Route::HarnessPr => "harness-pr",
+        Route::TestComment => "test-comment",
+    }
+}
+
+fn route_of(name: &str) -> Option<Route> {
+    [Route::RecipePr, Route::HarnessPr, Route::TestComment].into_iter().find(|r| route_name(*r) == name)
+}
+
+/// A load flake must not become a recipe patch, nor a recipe defect a harness patch. Tests live in the harness.
+fn agree(kind: &str, route: Route) -> Result<()> {
+    let right = match kind {
+        "recipe" => route == Route::RecipePr,
+        "harness" => route != Route::RecipePr,
+        _ => {
+            let cause = format!("'{kind}' is not harness or recipe");
+            return Err(Error::cannot("reading the fix", cause));
+        }
+    };
+    if right {
+        return Ok(());
+    }
+    let cause = format!("a {kind} repository, but the route is {}", route_name(route));
+    Err(Error::no("checking the fix", cause).hint("one of the files repo and route is wrong"))
+}
+
+/// The text between a mailed patch's header and its diff, without the `diffstat`.
+fn explanation(patch: &str) -> String {
+    let preface = patch.split("\ndiff --git ").next().unwrap_or("");
+    let preface = if patch.starts_with("diff --git ") { "" } else { preface };
+    let preface = preface.split("\n---\n").next().unwrap_or("");
+    let mailed = preface.starts_with("From ") || preface.starts_with("From: ");
+    let text = if mailed { preface.split_once("\n\n").map_or("", |(_, text)| text) } else { preface };
+    text.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("mumble/fixes/ready");
+        fs::create_dir_all(&dir).unwrap();
+        for (name, text) in files {
+            fs::write(dir.join(name), text).unwrap();
+        }
+        root
+    }
+
+    fn read(files: &[(&str, &str)]) -> Result<Fix> {
+        let root = folder(files);
+        Fix::read(&root.path().join("mumble/fixes/ready"), None)
+    }
+
+    #[test]
+    fn a_whole_folder() {
+        let fix = read(&[
+            ("patch", "From 0\nSubject: x\n\nBecause.\nTwice.\n---\n 1 file\n\ndiff --git a/m/f b/m/f\n"),
+            ("repo", "harness\n"),
+            ("route", "harness-pr\n"),
+            ("title", "mumble: wait\n"),
+        ])
+        .unwrap();
+        assert_eq!((fix.id.as_str(), fix.recipe.as_deref()), ("ready", Some("mumble")));
+        assert_eq!((fix.route, fix.title.as_str()), (Route::HarnessPr, "mumble: wait"));
+        assert_eq!(fix.explanation, "Because.\nTwice.");
+    }
+
+    #[test]
+    fn a_bare_diff_has_no_explanation() {
+        assert_eq!(explanation("diff --git a/x b/x\n--- a/x\n"), "");
+        assert_eq!(explanation("Why.\n\ndiff --git a/x b/x\n"), "Why.");
+    }
+
+    #[test]
+    fn route_and_repository_must_agree() {
+        let with = |repo, route| read(&[("patch", ""), ("repo", repo), ("route", route), ("title", "t")]);
+        assert_eq!(with("recipe", "harness-pr").unwrap_err().exit().code(), 1);
+        assert_eq!(with("harness", "recipe-pr").unwrap_err().exit().code(), 1);
+        assert_eq!(with("planet", "recipe-pr").unwrap_err().exit().code(), 2);
+        assert_eq!(with("harness", "nowhere").unwrap_err().exit().code(), 2);
+        assert!(with("harness", "test-comment").is_ok());
+        assert_eq!(read(&[("repo", "recipe")]).unwrap_err().exit().code(), 2);
+    }
+}

@@ -1,0 +1,234 @@
+//! `dir:PATH`: bare repositories `PATH/<owner>/<name>.git`, and a review queue beside them
+//! (its format stands in `queue.rs`). Everything that looks before it writes does so under the queue's lock.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use lib_common::clock::{Clock, SystemClock, rfc3339};
+use lib_common::{Error, Result};
+
+use super::address::RepoName;
+use super::marker::Marker;
+use super::queue::{Entry, Event, Queue};
+use super::{Draft, Forge, Pull, Site, Status};
+use crate::git::Git;
+
+pub struct Dir {
+    root: PathBuf,
+    repo: RepoName,
+    git: Git,
+    trigger: String,
+    timeout: Duration,
+}
+
+impl Dir {
+    /// `trigger`: the comment by which an earlier request for a run is recognised. `timeout` bounds the wait
+    /// for the queue's lock.
+    pub fn new(root: PathBuf, repo: RepoName, git: Git, trigger: &str, timeout: Duration) -> Result<Self> {
+        let dir = Self { root, repo, git, trigger: trigger.to_owned(), timeout };
+        let bare = dir.bare();
+        if !bare.join("HEAD").is_file() {
+            return Err(Error::cannot("opening the repository", "there is no bare repository")
+                .on(bare.display())
+                .hint(format!("git clone --bare HARNESS {}", bare.display())));
+        }
+        Ok(dir)
+    }
+
+    /// The repository's folder.
+    #[must_use]
+    pub fn bare(&self) -> PathBuf {
+        self.root.join(&self.repo.owner).join(format!("{}.git", self.repo.name))
+    }
+
+    fn git(&self, args: &[&str]) -> Result<Option<String>> {
+        let mut dir = std::ffi::OsString::from("--git-dir=");
+        dir.push(self.bare());
+        let all = std::iter::once(dir).chain(args.iter().map(std::ffi::OsString::from));
+        let output = self.git.remote(all, &[])?;
+        Ok(output.ok.then(|| output.text()))
+    }
+
+    /// The commit that a branch really is at, whoever pushed it.
+    fn branch(&self, name: &str) -> Result<Option<String>> {
+        self.git(&["rev-parse", "--verify", "--quiet", &format!("refs/heads/{name}^{{commit}}")])
+    }
+
+    /// Opens the queue, takes its lock, folds it, and hands both to `act`.
+    fn locked<T>(&self, act: impl FnOnce(&mut File, Queue) -> Result<T>) -> Result<T> {
+        let path = self.root.join("queue.jsonl");
+        let fail = |e: std::io::Error| Error::cannot("using the review queue", e).on(path.display());
+        let mut file = OpenOptions::new().read(true).append(true).create(true).open(&path).map_err(fail)?;
+        let start = Instant::now();
+        while let Err(error) = file.try_lock() {
+            match error {
+                TryLockError::Error(e) => return Err(fail(e)),
+                TryLockError::WouldBlock if start.elapsed() > self.timeout => {
+                    let cause = "somebody else holds its lock";
+                    return Err(Error::again("using the review queue", cause).on(path.display()));
+                }
+                TryLockError::WouldBlock => std::thread::sleep(Duration::from_millis(20)),
+            }
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(fail)?;
+        if bytes.last().is_some_and(|byte| *byte != b'\n') {
+            // A writer died in the middle of a line: it stays, as a line that is no event.
+            file.write_all(b"\n").map_err(fail)?;
+            bytes.push(b'\n');
+        }
+        let queue = Queue::parse(&bytes, &self.repo.to_string());
+        act(&mut file, queue)
+    }
+
+    fn append(&self, file: &mut File, queue: &Queue, event: Event) -> Result<u64> {
+        let fail =
+            |e: std::io::Error| Error::cannot("appending to the review queue", e).on(self.root.display());
+        let id = queue.lines + 1;
+        let event = Event { id, repo: self.repo.to_string(), ts: rfc3339(SystemClock.now()), ..event };
+        let mut line = serde_json::to_vec(&event).map_err(|e| fail(e.into()))?;
+        line.push(b'\n');
+        file.seek(SeekFrom::End(0)).map_err(fail)?;
+        file.write_all(&line).and_then(|()| file.sync_data()).map_err(fail)?;
+        Ok(id)
+    }
+
+    fn pull_of(&self, queue: &Queue, entry: Entry) -> Result<Pull> {
+        let live = if entry.open { self.branch(&entry.head)? } else { None };
+        let head = live.unwrap_or(entry.sha);
+        let asked = queue.asked(entry.number, &head, &self.trigger);
+        Ok(Pull {
+            number: entry.number,
+            url: format!("dir:{}/{}#{}", self.root.display(), self.repo, entry.number),
+            title: entry.title,
+            body: entry.body.trim_end().to_owned(),
+            fetch: format!("refs/heads/{}", entry.head),
+            branch: entry.head,
+            same_repo: true,
+            asked: asked.map(|id| Marker { head: head.clone(), after: id, comments: id }),
+            head,
+            base: entry.base,
+            open: entry.open,
+            merged: entry.merged,
+        })
+    }
+}
+
+impl Forge for Dir {
+    fn site(&self, base: &str, _branch: &str) -> Result<Site> {
+        if self.branch(base)?.is_none() {
+            return Err(Error::cannot("checking the repository", "there is no such branch")
+                .on(format!("{} {base}", self.bare().display()))
+                .hint("set --base"));
+        }
+        let default_branch = self.git(&["symbolic-ref", "--short", "HEAD"])?.unwrap_or_default();
+        Ok(Site { default_branch, ..Site::default() })
+    }
+
+    fn open_pulls(&self) -> Result<Vec<Pull>> {
+        self.locked(|_, queue| {
+            let open = queue.pulls().into_iter().filter(|entry| entry.open);
+            open.map(|entry| self.pull_of(&queue, entry)).collect()
+        })
+    }
+
+    fn past_pull(&self, base: &str, branch: &str) -> Result<Option<Pull>> {
+        self.locked(|_, queue| {
+            let entry = queue.pulls().into_iter().rfind(|entry| entry.base == base && entry.head == branch);
+            entry.map(|entry| self.pull_of(&queue, entry)).transpose()
+        })
+    }
+
+    fn open(&self, draft: &Draft) -> Result<(Pull, bool)> {
+        self.locked(|file, queue| {
+            let same = |entry: &Entry| entry.open && entry.base == draft.base && entry.head == draft.branch;
+            if let Some(there) = queue.pulls().into_iter().find(same) {
+                return Ok((self.pull_of(&queue, there)?, false));
+            }
+            let number = queue.next_number();
+            let event = Event {
+                kind: "pull.opened".into(),
+                number,
+                head: Some(draft.branch.clone()),
+                base: Some(draft.base.clone()),
+                sha: Some(draft.head.clone()),
+                title: Some(draft.title.clone()),
+                body: Some(draft.body.clone()),
+                ..Event::default()
+            };
+            self.append(file, &queue, event)?;
+            let entry = Entry {
+                number,
+                head: draft.branch.clone(),
+                base: draft.base.clone(),
+                sha: draft.head.clone(),
+                title: draft.title.clone(),
+                body: draft.body.clone(),
+                open: true,
+                merged: false,
+            };
+            Ok((self.pull_of(&queue, entry)?, true))
+        })
+    }
+
+    fn edit(&self, pull: &Pull, draft: &Draft) -> Result<Pull> {
+        self.locked(|file, queue| {
+            let Some(mut entry) = queue.pulls().into_iter().find(|entry| entry.number == pull.number) else {
+                return Err(
+                    Error::cannot("updating the pull request", "it is not in the queue").on(&pull.url)
+                );
+            };
+            let mut event = Event { kind: "pull.updated".into(), number: pull.number, ..Event::default() };
+            for (field, new, out) in [
+                (&mut entry.sha, &draft.head, &mut event.sha),
+                (&mut entry.title, &draft.title, &mut event.title),
+                (&mut entry.body, &draft.body, &mut event.body),
+            ] {
+                if field.trim_end() != new.trim_end() {
+                    field.clone_from(new);
+                    *out = Some(new.clone());
+                }
+            }
+            if event.sha.is_some() || event.title.is_some() || event.body.is_some() {
+                self.append(file, &queue, event)?;
+            }
+            self.pull_of(&queue, entry)
+        })
+    }
+
+    fn pull(&self, number: u64) -> Result<Pull> {
+        self.locked(|_, queue| {
+            let entry = queue.pulls().into_iter().find(|entry| entry.number == number);
+            let entry = entry.ok_or_else(|| {
+                Error::cannot("reading a pull request", "it is not in the queue").on(format!("#{number}"))
+            })?;
+            self.pull_of(&queue, entry)
+        })
+    }
+
+    fn trigger(&self, pull: &Pull, text: &str, _ours: bool) -> Result<Marker> {
+        self.locked(|file, queue| {
+            let id = match queue.asked(pull.number, &pull.head, text) {
+                Some(id) => id,
+                None => self.append(
+                    file,
+                    &queue,
+                    Event {
+                        kind: "comment".into(),
+                        number: pull.number,
+                        body: Some(text.to_owned()),
+                        sha: Some(pull.head.clone()),
+                        ..Event::default()
+                    },
+                )?,
+            };
+            Ok(Marker { head: pull.head.clone(), after: id, comments: id })
+        })
+    }
+
+    fn statuses(&self, commit: &str) -> Result<Vec<Status>> {
+        self.locked(|_, queue| Ok(queue.statuses(commit)))
+    }
+}

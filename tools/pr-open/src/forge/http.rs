@@ -1,0 +1,165 @@
+//! One HTTP request at a time: a deadline each, no redirects, retries only where nothing can happen twice.
+
+use std::hash::{BuildHasher, RandomState};
+use std::io::Read;
+use std::time::Duration;
+
+use lib_common::{Error, Result};
+use reqwest::blocking::{Client, Response};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::{Method, Url, redirect};
+use serde_json::Value;
+
+use super::address::RepoName;
+use super::route::Call;
+use super::wire;
+
+/// Longest answer that is read.
+const MAX_BODY: u64 = 32 << 20;
+/// How often a reading request is tried.
+const TRIES: u32 = 4;
+/// Longest pause that a `Retry-After` can ask for.
+const MAX_PAUSE: Duration = Duration::from_mins(1);
+
+pub struct Http {
+    client: Client,
+    api: String,
+    repo: RepoName,
+}
+
+/// An answer, whatever its status.
+pub struct Reply {
+    pub status: u16,
+    pub body: Vec<u8>,
+    /// `X-Total-Count` of a list.
+    pub total: Option<usize>,
+    retry_after: Option<Duration>,
+    location: Option<String>,
+}
+
+/// What became of a request that is not retried.
+pub enum Sent {
+    Answered(Reply),
+    /// No answer, or one from half-way: it may have happened. With the pause that was asked for, if any.
+    Lost(Error, Option<Duration>),
+}
+
+impl Http {
+    /// `token` goes into one header and nowhere else.
+    pub fn new(forge: &Url, repo: RepoName, token: Option<&str>, timeout: Duration) -> Result<Self> {
+        let fail = |e: &dyn std::fmt::Display| Error::cannot("setting up HTTP", e);
+        // A second call finds the provider installed already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut headers = HeaderMap::new();
+        if let Some(token) = token {
+            let mut value = HeaderValue::from_str(&format!("token {token}"))
+                .map_err(|_| fail(&"the token is not text"))?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        let client = Client::builder()
+            .user_agent(concat!("redfix-pr-open/", env!("CARGO_PKG_VERSION")))
+            .default_headers(headers)
+            .redirect(redirect::Policy::none())
+            .connect_timeout(timeout.min(Duration::from_secs(10)))
+            .timeout(timeout)
+            .build()
+            .map_err(|e| fail(&e))?;
+        let api = format!("{}/api/v1", forge.as_str().trim_end_matches('/'));
+        Ok(Self { client, api, repo })
+    }
+
+    /// A reading request, retried while the forge is away.
+    pub fn get(&self, call: &Call) -> Result<Reply> {
+        let mut tries = 1;
+        loop {
+            match self.send(call, None) {
+                Sent::Answered(reply) => return Ok(reply),
+                Sent::Lost(error, _) if tries == TRIES => return Err(error),
+                Sent::Lost(_, asked) => pause(tries, asked),
+            }
+            tries += 1;
+        }
+    }
+
+    /// One try of any request. A redirect is an answer: following it would show the token to somebody else.
+    pub fn send(&self, call: &Call, body: Option<&Value>) -> Sent {
+        let (method, _) = call.allowed();
+        let url = format!("{}{}", self.api, call.path(&self.repo));
+        let mut request = self.client.request(Method::clone(method), &url);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let lost = |cause: String, asked| {
+            Sent::Lost(Error::again("asking the forge", cause).on(format!("{method} {url}")), asked)
+        };
+        let answer =
+            request.send().map_err(|e| why(&e)).and_then(|response| read(response).map_err(|e| why(&*e)));
+        match answer {
+            Err(cause) => lost(cause, None),
+            Ok(reply) if reply.status == 429 || reply.status >= 500 => {
+                let cause = format!("HTTP {} {}", reply.status, wire::message(&reply.body));
+                lost(cause, reply.retry_after)
+            }
+            Ok(reply) => Sent::Answered(reply),
+        }
+    }
+
+    /// The error for an answer that is not the hoped-for one.
+    pub fn refused(&self, call: &Call, reply: &Reply) -> Error {
+        let object = format!("{} {}{}", call.allowed().0, self.api, call.path(&self.repo));
+        let mut cause = format!("HTTP {} {}", reply.status, wire::message(&reply.body));
+        if let Some(location) = &reply.location {
+            cause = format!("HTTP {}: it has moved to {location}", reply.status);
+        }
+        let error = Error::cannot("asking the forge", cause.trim_end()).on(object);
+        match hint(reply.status) {
+            Some(text) => error.hint(text),
+            None => error,
+        }
+    }
+}
+
+/// Waits before try `tries` + 1: what the forge asked for, else half a second doubled each time, with jitter.
+pub fn pause(tries: u32, asked: Option<Duration>) {
+    let base = Duration::from_millis(250) * 2u32.saturating_pow(tries);
+    let jitter = RandomState::new().hash_one(tries) % 250;
+    std::thread::sleep(asked.map_or(base, |asked| asked.min(MAX_PAUSE)) + Duration::from_millis(jitter));
+}
+
+fn hint(status: u16) -> Option<&'static str> {
+    Some(match status {
+        300..=399 => "give the final address of the forge and the repository; redirects are not followed",
+        401 => "the token is missing or not valid: --token-file",
+        403 => "the token needs write:repository and write:issue, its user write access to the repository",
+        404 => "is the name right, and may the token read it? A private repository looks like this, too",
+        413 => "the forge's quota is used up",
+        423 => "the repository is archived",
+        _ => return None,
+    })
+}
+
+fn read(response: Response) -> std::result::Result<Reply, Box<dyn std::error::Error>> {
+    let header = |name: &str| Some(response.headers().get(name)?.to_str().ok()?.trim().to_owned());
+    let mut reply = Reply {
+        status: response.status().as_u16(),
+        body: Vec::new(),
+        total: header("x-total-count").and_then(|text| text.parse().ok()),
+        retry_after: header(RETRY_AFTER.as_str()).and_then(|text| text.parse().ok()).map(Duration::from_secs),
+        location: header(LOCATION.as_str()),
+    };
+    response.take(MAX_BODY + 1).read_to_end(&mut reply.body)?;
+    if reply.body.len() as u64 > MAX_BODY {
+        return Err(format!("an answer of more than {MAX_BODY} bytes").into());
+    }
+    Ok(reply)
+}
+
+/// The innermost cause, which is the one that tells a person something.
+fn why(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut last = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    last.to_string()
+}

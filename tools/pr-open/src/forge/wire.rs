@@ -1,0 +1,191 @@
+//! What Gitea and Forgejo send, read leniently: absent and null are the same, unknown fields are skipped.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+
+use super::{Pull, Status, marker};
+
+fn or_default<'de, T: DeserializeOwned + Default, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
+    Ok(Option::<T>::deserialize(from)?.unwrap_or_default())
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Repository {
+    #[serde(deserialize_with = "or_default")]
+    pub id: u64,
+    #[serde(deserialize_with = "or_default")]
+    pub default_branch: String,
+    #[serde(deserialize_with = "or_default")]
+    pub archived: bool,
+    #[serde(deserialize_with = "or_default")]
+    pub mirror: bool,
+    #[serde(deserialize_with = "or_default")]
+    pub empty: bool,
+    pub has_pull_requests: Option<bool>,
+    pub permissions: Option<Permissions>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Permissions {
+    #[serde(deserialize_with = "or_default")]
+    pub push: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Branch {
+    #[serde(deserialize_with = "or_default")]
+    pub protected: bool,
+    #[serde(deserialize_with = "or_default")]
+    pub user_can_push: bool,
+    #[serde(deserialize_with = "or_default")]
+    pub user_can_merge: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct PullRequest {
+    #[serde(deserialize_with = "or_default")]
+    pub number: u64,
+    #[serde(deserialize_with = "or_default")]
+    pub html_url: String,
+    #[serde(deserialize_with = "or_default")]
+    pub title: String,
+    #[serde(deserialize_with = "or_default")]
+    pub body: String,
+    #[serde(deserialize_with = "or_default")]
+    pub state: String,
+    #[serde(deserialize_with = "or_default")]
+    pub merged: bool,
+    #[serde(deserialize_with = "or_default")]
+    pub base: End,
+    #[serde(deserialize_with = "or_default")]
+    pub head: End,
+}
+
+/// One end of a pull request. `label` is the branch's name even after the branch is gone.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct End {
+    #[serde(deserialize_with = "or_default")]
+    pub label: String,
+    #[serde(deserialize_with = "or_default", rename = "ref")]
+    pub reference: String,
+    #[serde(deserialize_with = "or_default")]
+    pub sha: String,
+    #[serde(deserialize_with = "or_default")]
+    pub repo_id: i64,
+}
+
+impl PullRequest {
+    /// As `pr-open` sees it.
+    #[must_use]
+    pub fn into_pull(self) -> Pull {
+        let (body, marker) = marker::split(&self.body);
+        Pull {
+            asked: marker.filter(|marker| marker.head == self.head.sha),
+            number: self.number,
+            url: self.html_url,
+            title: self.title,
+            body,
+            branch: self.head.label,
+            same_repo: self.head.repo_id == self.base.repo_id,
+            head: self.head.sha,
+            base: self.base.reference,
+            open: self.state == "open",
+            merged: self.merged,
+            fetch: format!("refs/pull/{}/head", self.number),
+        }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Comment {
+    #[serde(deserialize_with = "or_default")]
+    pub id: u64,
+    #[serde(deserialize_with = "or_default")]
+    pub body: String,
+    #[serde(deserialize_with = "or_default")]
+    pub created_at: String,
+}
+
+/// In lists the field is `status`; elsewhere the same thing is called `state`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct CommitStatus {
+    #[serde(deserialize_with = "or_default")]
+    pub id: u64,
+    #[serde(deserialize_with = "or_default", alias = "state")]
+    pub status: String,
+    #[serde(deserialize_with = "or_default")]
+    pub context: String,
+    pub description: Option<String>,
+    pub target_url: Option<String>,
+    #[serde(deserialize_with = "or_default")]
+    pub created_at: String,
+}
+
+impl From<CommitStatus> for Status {
+    fn from(status: CommitStatus) -> Self {
+        let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
+        Self {
+            id: status.id,
+            context: status.context,
+            state: status.status,
+            description: filled(status.description),
+            url: filled(status.target_url),
+            created: status.created_at,
+        }
+    }
+}
+
+/// The message of an error answer: JSON as the forge sends it, or whatever a proxy says, cut short.
+#[must_use]
+pub fn message(body: &[u8]) -> String {
+    #[derive(Deserialize)]
+    struct ApiError {
+        message: String,
+    }
+    let text = match serde_json::from_slice::<ApiError>(body) {
+        Ok(error) => error.message,
+        Err(_) => String::from_utf8_lossy(body).into_owned(),
+    };
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    line.chars().filter(|c| !c.is_control()).take(300).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn nulls_and_strangers_are_no_trouble() {
+        let text = r#"{"number":3,"title":null,"state":"open","new":{"x":[1]},
+            "head":{"label":"fix/a/b","sha":"abc","repo_id":5,"repo":null},"base":{"ref":"main","repo_id":5}}"#;
+        let pull = serde_json::from_str::<PullRequest>(text).unwrap().into_pull();
+        assert_eq!(
+            (pull.number, pull.branch.as_str(), pull.open, pull.same_repo),
+            (3, "fix/a/b", true, true)
+        );
+    }
+
+    #[test]
+    fn messages_are_one_short_line() {
+        assert_eq!(message(br#"{"message":"no\nway","url":"x"}"#), "no way");
+        assert_eq!(message(b"<html>\n  502 </html>"), "<html> 502 </html>");
+        assert!(message(&[b'x'; 10_000]).len() <= 300);
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_makes_us_fall_over(body in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = message(&body);
+            let _ = serde_json::from_slice::<PullRequest>(&body).map(PullRequest::into_pull);
+            let _ = serde_json::from_slice::<Vec<CommitStatus>>(&body);
+        }
+    }
+}

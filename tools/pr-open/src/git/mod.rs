@@ -1,0 +1,9 @@
+//! Git, as far as a pull request needs it: no work tree, one explicit refspec.
+
+mod author;
+mod run;
+mod work;
+
+pub use author::Author;
+pub use run::{Git, Output};
+pub use work::{Remote, Work};

@@ -1,0 +1,223 @@
+//! One fix's temporary repository: fetch the base, make the commit, compare, push.
+//!
+//! There is no work tree: the patch is applied to an index, so no filter, hook or link of the repository
+//! runs or is followed, and nobody's checkout is disturbed.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use lib_common::{Error, Result};
+use tempfile::TempDir;
+
+use super::author::Author;
+use super::run::{Git, Output};
+
+/// Where git fetches from and pushes to.
+#[derive(Debug, Clone)]
+pub struct Remote {
+    pub url: String,
+    /// Settings that only the child sees (credentials), as `GIT_CONFIG_KEY_n` and `GIT_CONFIG_VALUE_n`.
+    pub config: Vec<(String, String)>,
+}
+
+pub struct Work {
+    git: Git,
+    dir: TempDir,
+    remote: Remote,
+}
+
+impl Work {
+    /// An empty repository below the temporary folder, removed when this value goes.
+    pub fn new(git: Git, remote: Remote) -> Result<Self> {
+        let dir = tempfile::Builder::new()
+            .prefix("pr-open.")
+            .tempdir()
+            .map_err(|e| Error::cannot("making a temporary folder", e).hint("set TMPDIR"))?;
+        let work = Self { git, dir, remote };
+        let init = ["init", "--quiet", "--bare", "--template="].map(OsString::from);
+        let made = work.git.local(init.into_iter().chain([work.dir.path().into()]), b"", &[])?;
+        check(&made, "making a temporary repository", "")?;
+        Ok(work)
+    }
+
+    /// The commits of those of `branches` that the remote has, in their order.
+    pub fn remote_heads(&self, branches: &[&str]) -> Result<Vec<Option<String>>> {
+        let refs: Vec<String> = branches.iter().map(|branch| format!("refs/heads/{branch}")).collect();
+        let mut args = vec!["ls-remote".to_owned(), self.remote.url.clone()];
+        args.extend(refs.iter().cloned());
+        let listed = self.over_the_net(args, "reading the remote's branches")?.text();
+        let commit = |name: &String| {
+            let mut lines = listed.lines().filter_map(|line| line.split_once('\t'));
+            lines.find(|(_, found)| found == name).map(|(commit, _)| commit.to_owned())
+        };
+        Ok(refs.iter().map(commit).collect())
+    }
+
+    /// Fetches whole histories of `refs`, so that merge bases can be told.
+    pub fn fetch(&self, refs: &[String]) -> Result<()> {
+        let mut args = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no"]
+            .map(String::from)
+            .to_vec();
+        args.push(self.remote.url.clone());
+        args.extend(refs.iter().map(|name| format!("+{name}:refs/redfix/{name}")));
+        self.over_the_net(args, "fetching from the remote").map(drop)
+    }
+
+    /// The patch as one commit on `base`. Same patch, base, message and author: same commit, as its dates are
+    /// the base's. `Ok(None)`: the base has the change already.
+    pub fn commit(&self, base: &str, patch: &[u8], message: &str, author: &Author) -> Result<Option<String>> {
+        let index = [("GIT_INDEX_FILE", OsString::from(self.dir.path().join("redfix-index")))];
+        check(&self.here(&["read-tree", base], b"", &index)?, "reading the base", base)?;
+        let applied = self.here(&["apply", "--cached", "--whitespace=nowarn"], patch, &index)?;
+        if !applied.ok {
+            let undone = self.here(&["apply", "--cached", "--check", "--reverse"], patch, &index)?;
+            return if undone.ok { Ok(None) } else { Err(stale(&applied, base)) };
+        }
+        let tree = self.read(&["write-tree"], &index)?;
+        if tree == self.read(&["rev-parse", &format!("{base}^{{tree}}")], &[])? {
+            return Ok(None);
+        }
+        let date = format!("@{} +0000", self.read(&["show", "-s", "--format=%ct", base], &[])?);
+        let identity = [
+            ("GIT_AUTHOR_NAME", author.name.clone().into()),
+            ("GIT_AUTHOR_EMAIL", author.mail.clone().into()),
+            ("GIT_AUTHOR_DATE", date.clone().into()),
+            ("GIT_COMMITTER_NAME", author.name.clone().into()),
+            ("GIT_COMMITTER_EMAIL", author.mail.clone().into()),
+            ("GIT_COMMITTER_DATE", OsString::from(date)),
+        ];
+        let made = self.here(&["commit-tree", "-p", base, &tree], message.as_bytes(), &identity)?;
+        check(&made, "making the commit", "")?;
+        Ok(Some(made.text()))
+    }
+
+    /// Paths that differ between where `head` left `base` and `head`; a rename counts as both of its paths.
+    pub fn paths(&self, base: &str, head: &str) -> Result<Vec<String>> {
+        let from = self.left_at(base, head)?;
+        let listed = self.here(&["diff", "--name-only", "-z", "--no-renames", &from, head], b"", &[])?;
+        check(&listed, "listing what changes", head)?;
+        let names = listed.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+        Ok(names.map(|name| String::from_utf8_lossy(name).into_owned()).collect())
+    }
+
+    /// `git patch-id --stable` of what `head` changes since it left `base`; `None` if that is nothing.
+    pub fn patch_id(&self, base: &str, head: &str) -> Result<Option<String>> {
+        let from = self.left_at(base, head)?;
+        let diff =
+            self.here(&["diff", "--no-ext-diff", "--no-textconv", "--binary", &from, head], b"", &[])?;
+        check(&diff, "reading what changes", head)?;
+        self.patch_id_of(&diff.stdout)
+    }
+
+    /// `git patch-id --stable` of a patch as a file has it.
+    pub fn patch_id_of(&self, patch: &[u8]) -> Result<Option<String>> {
+        let named = self.here(&["patch-id", "--stable"], patch, &[])?;
+        check(&named, "hashing the patch", "")?;
+        Ok(named.text().split_whitespace().next().map(ToOwned::to_owned))
+    }
+
+    /// Mail addresses of those who committed between `base` and `head`.
+    pub fn committers(&self, base: &str, head: &str) -> Result<Vec<String>> {
+        let range = format!("{base}..{head}");
+        let listed = self.read(&["log", "--format=%ce", &range, "--"], &[])?;
+        Ok(listed.lines().map(ToOwned::to_owned).collect())
+    }
+
+    /// Pushes `commit` to `branch`, which the remote must still have at `expected` (`None`: not at all).
+    /// Somebody else who pushed the very same commit meanwhile is as good.
+    pub fn push(&self, commit: &str, branch: &str, expected: Option<&str>) -> Result<()> {
+        let lease = format!("--force-with-lease=refs/heads/{branch}:{}", expected.unwrap_or(""));
+        let refspec = format!("{commit}:refs/heads/{branch}");
+        let args = ["push", "--quiet", "--no-verify", &lease, &self.remote.url, &refspec].map(String::from);
+        let mut outcome = self.over_the_net(args.to_vec(), "pushing the branch").map(drop);
+        for pause in [50, 200, 800, 2000] {
+            let Err(error) = outcome else { break };
+            match self.remote_heads(&[branch])?.remove(0) {
+                Some(now) if now == commit => return Ok(()),
+                now if now.as_deref() != expected => {
+                    return Err(Error::again("pushing the branch", "somebody else moved it meanwhile")
+                        .on(branch)
+                        .hint("run it again"));
+                }
+                // The server only had its hands full (a lock on the branch), or refuses for good.
+                _ if !error.to_string().contains("lock") => return Err(error),
+                _ => std::thread::sleep(Duration::from_millis(pause)),
+            }
+            outcome = self.over_the_net(args.to_vec(), "pushing the branch").map(drop);
+        }
+        outcome
+    }
+
+    /// The merge base; for a head that the base contains (merged), the head's first parent.
+    fn left_at(&self, base: &str, head: &str) -> Result<String> {
+        let found = self.here(&["merge-base", base, head], b"", &[])?;
+        let from = if found.ok { found.text() } else { base.to_owned() };
+        if from != self.read(&["rev-parse", head], &[])? {
+            return Ok(from);
+        }
+        let parent = self.here(&["rev-parse", "--verify", "--quiet", &format!("{head}^")], b"", &[])?;
+        Ok(if parent.ok { parent.text() } else { from })
+    }
+
+    fn read(&self, args: &[&str], env: &[(&str, OsString)]) -> Result<String> {
+        let output = self.here(args, b"", env)?;
+        check(&output, "reading the temporary repository", args.last().copied().unwrap_or(""))?;
+        Ok(output.text())
+    }
+
+    fn here(&self, args: &[&str], stdin: &[u8], env: &[(&str, OsString)]) -> Result<Output> {
+        self.git.local(self.git_dir().chain(args.iter().map(OsString::from)), stdin, env)
+    }
+
+    fn over_the_net(&self, args: Vec<String>, doing: &str) -> Result<Output> {
+        let mut env = vec![
+            ("GIT_ALLOW_PROTOCOL".to_owned(), OsString::from("file:http:https:ssh")),
+            ("GIT_CONFIG_COUNT".to_owned(), self.remote.config.len().to_string().into()),
+        ];
+        for (n, (key, value)) in self.remote.config.iter().enumerate() {
+            env.push((format!("GIT_CONFIG_KEY_{n}"), key.into()));
+            env.push((format!("GIT_CONFIG_VALUE_{n}"), value.into()));
+        }
+        let env: Vec<(&str, OsString)> = env.iter().map(|(name, value)| (&**name, value.clone())).collect();
+        let fixed =
+            ["-c", "core.hooksPath=/dev/null", "-c", "http.followRedirects=false"].map(OsString::from);
+        let args = self.git_dir().chain(fixed).chain(args.into_iter().map(OsString::from));
+        let output = self.git.remote(args, &env)?;
+        check(&output, doing, &self.remote.url)?;
+        Ok(output)
+    }
+
+    fn git_dir(&self) -> impl Iterator<Item = OsString> {
+        let mut arg = OsString::from("--git-dir=");
+        arg.push(self.dir.path());
+        std::iter::once(arg)
+    }
+}
+
+/// Signs that the other side is away rather than unwilling.
+const AWAY: [&str; 7] = [
+    "Could not resolve host",
+    "Failed to connect",
+    "Connection refused",
+    "Connection reset",
+    "timed out",
+    "returned error: 502",
+    "returned error: 503",
+];
+
+fn check(output: &Output, doing: &str, object: &str) -> Result<()> {
+    if output.ok {
+        return Ok(());
+    }
+    let lines: Vec<&str> = output.stderr.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let cause = lines.join("; ");
+    let cause = if cause.is_empty() { "git failed and does not say why".to_owned() } else { cause };
+    let away = AWAY.iter().any(|sign| cause.contains(sign));
+    let error = if away { Error::again(doing, cause) } else { Error::cannot(doing, cause) };
+    Err(if object.is_empty() { error } else { error.on(object) })
+}
+
+fn stale(applied: &Output, base: &str) -> Error {
+    let cause = applied.stderr.lines().next().unwrap_or("git says no more").to_owned();
+    Error::cannot("applying the patch", cause).on(base).hint("make it again from the base's newest commit")
+}

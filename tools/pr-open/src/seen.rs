@@ -1,0 +1,63 @@
+//! What went by on standard input, as far as it bears on a pull request. Keeps a few words per run.
+
+use std::collections::{BTreeMap, HashMap};
+
+use lib_common::record::Known;
+use lib_common::record::run::RunFinished;
+use lib_common::record::verdict::{FixVerdict, FlakeVerdict};
+
+/// The last word on each thing.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// By case.
+    pub verdicts: BTreeMap<String, FlakeVerdict>,
+    /// By case and patch.
+    pub fixes: BTreeMap<(String, String), FixVerdict>,
+    /// By attempt.
+    pub runs: HashMap<String, Run>,
+    /// By case: what the sweep saw.
+    pub messages: BTreeMap<String, String>,
+}
+
+/// One run, in short.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// The claimed condition was really there.
+    pub proved: bool,
+    /// The claimed condition is "alone".
+    pub isolated: bool,
+    /// BLAKE3 of the evidence folder.
+    pub blake3: Option<String>,
+}
+
+impl Seen {
+    pub fn learn(&mut self, record: Known) {
+        match record {
+            Known::CaseFailed(case) => {
+                if let Some(message) = &case.message {
+                    self.messages.insert(case.case.clone(), message.lossy().into_owned());
+                }
+            }
+            Known::RunFinished(run) => {
+                self.runs.insert(run.attempt_id.clone(), Run::of(&run));
+            }
+            Known::FlakeVerdict(verdict) => {
+                self.verdicts.insert(verdict.case.clone(), *verdict);
+            }
+            Known::FixVerdict(verdict) => {
+                self.fixes.insert((verdict.case.clone(), verdict.fix.clone()), *verdict);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Run {
+    fn of(run: &RunFinished) -> Self {
+        Self {
+            proved: run.isolation.proved,
+            isolated: run.factors.get("load").is_some_and(|load| load == "isolated"),
+            blake3: run.evidence.as_ref().map(|evidence| evidence.blake3.clone()),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Waits for CI: by commit, never by branch, with a growing pause and one request a look.
+
+use std::time::{Duration, Instant};
+
+use lib_common::diag::Diag;
+use lib_common::record::pr::{CheckState, Context};
+use lib_common::{Exit, Result};
+
+use crate::checks::{Judgement, judge};
+use crate::cli::CiArgs;
+use crate::forge::{Forge, Pull};
+
+/// How the wait ended.
+pub struct Waited {
+    /// As the forge told it last.
+    pub pull: Pull,
+    pub state: CheckState,
+    pub contexts: Vec<Context>,
+    pub took: Duration,
+}
+
+impl Waited {
+    /// 0 green, 1 red or superseded, 75 still pending or never started.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self.state {
+            CheckState::Green => Exit::Done,
+            CheckState::Red | CheckState::Superseded => Exit::No,
+            CheckState::Pending | CheckState::None => Exit::Again,
+        }
+    }
+}
+
+/// Every so many looks the pull request is read instead of the statuses: it may have moved on.
+const LOOK_AT_PULL: u32 = 4;
+
+/// Follows the statuses of `pull.head` until they are decided and stay so, the head is superseded, or time is up.
+/// A forge that is away is waited for as long as anything else.
+pub fn wait(forge: &dyn Forge, pull: &Pull, ci: &CiArgs, diag: &Diag) -> Result<Waited> {
+    let start = Instant::now();
+    let after = pull.asked.as_ref().map_or(0, |asked| asked.after);
+    let mut last = Judgement { state: CheckState::None, contexts: vec![] };
+    let mut stands_since: Option<Instant> = None;
+    let mut pause = ci.poll;
+    for look in 1u32.. {
+        let out_of_time = start.elapsed() >= ci.deadline;
+        let seen = if look % LOOK_AT_PULL == 0 && stands_since.is_none() {
+            forge.pull(pull.number).map(|now| moved_on(&now, pull).then_some(Look::Moved))
+        } else {
+            forge
+                .statuses(&pull.head)
+                .map(|statuses| Some(Look::Judged(judge(&statuses, after, &ci.require_context))))
+        };
+        match seen {
+            Ok(Some(Look::Moved)) => break,
+            Ok(Some(Look::Judged(now))) => {
+                let settled = stands_since.filter(|_| now == last).unwrap_or_else(Instant::now);
+                stands_since = decided(now.state).then_some(settled);
+                last = now;
+            }
+            Ok(None) => {}
+            Err(error) if error.exit() == Exit::Again && !out_of_time => diag.warn(&error),
+            Err(error) => return Err(error),
+        }
+        let settle = if ci.require_context.is_empty() { ci.settle } else { Duration::ZERO };
+        let stands = stands_since.is_some_and(|since| since.elapsed() >= settle);
+        let silent = last.state == CheckState::None && start.elapsed() >= ci.first_wait;
+        if stands || silent || out_of_time {
+            break;
+        }
+        diag.phase(format_args!(
+            "{}: CI {} after {} s",
+            pull.url,
+            word(last.state),
+            start.elapsed().as_secs()
+        ));
+        let left = ci.deadline.saturating_sub(start.elapsed());
+        let pace = if stands_since.is_some() { ci.poll.max(settle / 4) } else { pause };
+        std::thread::sleep(pace.min(left));
+        pause = (pause * 3 / 2).min(ci.poll * 15);
+    }
+    let now = forge.pull(pull.number)?;
+    let state = if moved_on(&now, pull) { CheckState::Superseded } else { last.state };
+    Ok(Waited { pull: now, state, contexts: last.contexts, took: start.elapsed() })
+}
+
+enum Look {
+    Moved,
+    Judged(Judgement),
+}
+
+fn moved_on(now: &Pull, then: &Pull) -> bool {
+    now.head != then.head || !now.open
+}
+
+fn decided(state: CheckState) -> bool {
+    matches!(state, CheckState::Green | CheckState::Red)
+}
+
+/// A state, for people.
+#[must_use]
+pub fn word(state: CheckState) -> &'static str {
+    match state {
+        CheckState::Green => "is green",
+        CheckState::Red => "is red",
+        CheckState::Pending => "is not done",
+        CheckState::None => "has not started",
+        CheckState::Superseded => "was overtaken",
+    }
+}
