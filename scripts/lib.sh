@@ -167,12 +167,14 @@ failed() {
   fi
 }
 
-# investigate RECIPE: run the function `pipeline` as this recipe's investigation, from red to report.
+# investigate RECIPE IMAGE...: run the function `pipeline` as this recipe's investigation, from red to report,
+# on an engine that has these images.
 investigate() {
   local recipe=$1 status=0
+  shift
   need git jq flock python3
   engine_up redfix
-  interruptible images/build || leave $?
+  interruptible "$scripts/images/build" "$@" || leave $?
   open_investigation "$recipe"
   harness_forge
   review_ci

@@ -23,6 +23,9 @@ pub fn tool(name: &str) -> PathBuf {
 }
 
 /// The checkout.
+///
+/// # Panics
+/// Never: this crate lies in it.
 #[must_use]
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the checkout").to_owned()

@@ -1,6 +1,8 @@
 //! The whole flow of the mumble row on a real swarm, as an operator starts it: once straight through, and
 //! once interrupted at five moments by Ctrl-C and SIGTERM.
 
+#![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
+
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -138,10 +140,12 @@ fn from_red_to_report() {
     assert!(fs::read_to_string(folder.join("report.md")).unwrap().contains("load-flake"));
 }
 
+/// What is waited for, and how it shows.
+type Moment = (&'static str, fn(&Flow) -> bool);
+
 #[test]
 fn five_interruptions_leave_nothing_and_cost_no_finished_run() {
     let flow = Flow::new();
-    type Moment = (&'static str, fn(&Flow) -> bool);
     let moments: [(Moment, &str); 5] = [
         (("the case on record", |flow| flow.count("case.failed") == 1), "-INT"),
         (("a container of the first run", |_| !docker(["ps", "-q"]).is_empty()), "-TERM"),

@@ -1,6 +1,8 @@
 //! `swarm-isolate` on a real swarm: whatever happens to the run, nothing of it is left, and the record says
 //! what happened.
 
+#![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
+
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;

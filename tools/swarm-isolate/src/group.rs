@@ -74,7 +74,14 @@ impl Group {
         let mut status = None;
         let gone = async {
             status = self.child.wait().await.ok();
-            while group.is_some_and(|group| rustix::process::test_kill_process_group(group).is_ok()) {
+            // The rest of the group may have become our children (we adopt orphans): nobody else reaps them.
+            while let Some(group) = group {
+                while rustix::process::waitpgid(group, WaitOptions::NOHANG).is_ok_and(|ended| ended.is_some())
+                {
+                }
+                if rustix::process::test_kill_process_group(group).is_err() {
+                    break;
+                }
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };

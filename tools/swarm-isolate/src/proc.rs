@@ -62,11 +62,13 @@ fn parse_stat(text: &str) -> Option<Process> {
     })
 }
 
-/// CPU seconds of the container whose first process is `pid`, from its control group (v1 or v2).
-pub fn container_cpu(pid: i64) -> Option<f64> {
+/// CPU seconds of the container `id` whose first process is `pid`, from its control group (v1 or v2). `None`
+/// while the process is not in a group of the container's name: on its way in, or its number reused.
+pub fn container_cpu(id: &str, pid: i64) -> Option<f64> {
     let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
     let paths: HashMap<&str, &str> = groups
         .lines()
+        .filter(|line| line.contains(id))
         .filter_map(|line| {
             let mut parts = line.splitn(3, ':');
             let (_, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);

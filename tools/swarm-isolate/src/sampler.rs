@@ -79,7 +79,7 @@ struct Account {
 impl Account {
     fn take(&mut self, own: &Own, containers: &[(String, i64)]) {
         for (id, pid) in containers {
-            self.note(id.clone(), proc::container_cpu(*pid));
+            self.note(id.clone(), proc::container_cpu(id, *pid));
         }
         let me = i32::try_from(std::process::id()).unwrap_or(0);
         for process in proc::processes() {

@@ -1,5 +1,7 @@
 //! `swarm-isolate` as a program: arguments, streams and exit codes. What needs an engine is in crate e2e.
 
+#![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
+
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
@@ -31,7 +33,11 @@ fn what_it_read_passes_even_if_the_run_cannot_be_planned() {
     let output = run(&["--", "true"], ODD);
     assert_eq!(output.stdout, ODD);
     assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("no domain.leased on standard input\nswarm-isolate:   hint: give --domain"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("no domain.leased on standard input\nswarm-isolate:   hint: give --domain"),
+        "{}",
+        stderr(&output)
+    );
 }
 
 #[test]

@@ -126,7 +126,7 @@ async fn lease_one<S: Store>(
     let Grant { lease, is_new, checked } = granter.grant(recipe).await?;
     if granter.terms.dry_run {
         let what = if is_new { "would lease" } else { "is held already:" };
-        io.diag.warn(format_args!("dry run: {what} {}", lease.domain));
+        io.diag.note(format_args!("dry run: {what} {}", lease.domain));
         return Ok(());
     }
     if seen.leases.contains_key(&lease.id) {

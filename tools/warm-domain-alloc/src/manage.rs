@@ -63,7 +63,7 @@ pub async fn renew(store: &impl Store, selection: &Selection, dry_run: bool, io:
     let mut renewed = 0;
     for Stored { lease, .. } in selected(store, selection).await? {
         if dry_run {
-            io.diag.warn(format_args!("dry run: would renew {lease}"));
+            io.diag.note(format_args!("dry run: would renew {lease}"));
             renewed += 1;
             continue;
         }
@@ -95,7 +95,7 @@ pub async fn release(
     for stored in selected(store, selection).await? {
         let name = stored.lease.to_string();
         if dry_run {
-            io.diag.warn(format_args!("dry run: would release {name}"));
+            io.diag.note(format_args!("dry run: would release {name}"));
             continue;
         }
         let ended = store::end_it(store, &stored).await.map_err(fail("releasing a lease", &name))?;
@@ -130,7 +130,7 @@ pub async fn gc(
         if let Some(reason) = keep(lease, &world, one_node, io.clock.now()) {
             io.diag.phase(format_args!("keeping {lease}: {reason}"));
         } else if dry_run {
-            io.diag.warn(format_args!("dry run: would release {lease}"));
+            io.diag.note(format_args!("dry run: would release {lease}"));
         } else if store::end_as_read(engine, stored)
             .await
             .map_err(fail("collecting a lease", &lease.to_string()))?

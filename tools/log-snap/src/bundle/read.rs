@@ -1,0 +1,64 @@
+//! Reads a bundle's index, and its blobs as streams.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use lib_common::{Error, Result};
+
+use super::entry::{Blob, Stream};
+use super::write::path_of;
+use super::{INDEX, SCHEMA};
+
+/// What readers need of a bundle.
+pub struct Bundle {
+    pub folder: PathBuf,
+    pub streams: Vec<Stream>,
+    pub blobs: Vec<Blob>,
+}
+
+impl Bundle {
+    /// Reads the index. Kinds that are not known are left out.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let path = folder.join(INDEX);
+        let fail =
+            |cause: &dyn std::fmt::Display| Error::cannot("reading the bundle", cause).on(path.display());
+        let index = File::open(&path).map_err(|e| fail(&e).hint("a bundle is a folder with index.jsonl"))?;
+        let mut bundle = Self { folder: folder.to_owned(), streams: Vec::new(), blobs: Vec::new() };
+        for (number, line) in BufReader::new(index).lines().enumerate() {
+            let line = line.map_err(|e| fail(&e))?;
+            let bad = |cause: &dyn std::fmt::Display| fail(&format!("line {}: {cause}", number + 1));
+            let value: Value = serde_json::from_str(&line).map_err(|e| bad(&e))?;
+            let kind = value["kind"].as_str().unwrap_or_default().to_owned();
+            match kind.as_str() {
+                "snap" if value["schema"].as_u64() > Some(SCHEMA.into()) => {
+                    return Err(bad(&"made by a newer log-snap").hint("update this one"));
+                }
+                "stream" => bundle.streams.push(typed(value).map_err(|e| bad(&e))?),
+                "blob" => bundle.blobs.push(typed(value).map_err(|e| bad(&e))?),
+                _ => {}
+            }
+        }
+        Ok(bundle)
+    }
+
+    /// The content of a blob, decompressed as it is read.
+    pub fn content(&self, hash: &str) -> Result<impl BufRead + use<>> {
+        let doing = "reading a blob";
+        let blob = self.blobs.iter().find(|blob| blob.blake3 == hash);
+        let blob = blob.ok_or_else(|| Error::cannot(doing, "not in the index").on(hash))?;
+        let path = path_of(&self.folder, blob);
+        let fail = |e| Error::cannot(doing, e).on(path.display());
+        let file = File::open(&path).map_err(fail)?;
+        let content = zstd::stream::read::Decoder::new(file).map_err(fail)?;
+        // What claims to be longer than the index says is not read further.
+        Ok(BufReader::new(content.take(blob.bytes.saturating_add(1))))
+    }
+}
+
+fn typed<T: DeserializeOwned>(value: Value) -> serde_json::Result<T> {
+    serde_json::from_value(value)
+}

@@ -1,0 +1,83 @@
+//! A fake engine for tests: canned answers by path, bodies that end, break or stall.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use lib_common::docker::{ApiError, ApiResult};
+use serde_json::Value;
+
+use crate::api::{Api, Body};
+
+/// What a body does after its bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum After {
+    End,
+    Break,
+    Stall,
+}
+
+type Bodies = BTreeMap<String, VecDeque<ApiResult<(Vec<u8>, After)>>>;
+
+/// Answers by path: the longest stored one that is a prefix; bodies are used up one by one.
+#[derive(Clone, Default)]
+pub struct FakeEngine {
+    bodies: Arc<Mutex<Bodies>>,
+    answers: Arc<Mutex<BTreeMap<String, Value>>>,
+    pub asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl FakeEngine {
+    pub fn body(self, prefix: &str, answer: ApiResult<(Vec<u8>, After)>) -> Self {
+        self.bodies.lock().unwrap().entry(prefix.to_owned()).or_default().push_back(answer);
+        self
+    }
+
+    pub fn json(self, prefix: &str, answer: Value) -> Self {
+        self.answers.lock().unwrap().insert(prefix.to_owned(), answer);
+        self
+    }
+
+    pub fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+pub fn missing() -> ApiError {
+    ApiError { status: 404, message: "No such container".into() }
+}
+
+pub struct FakeBody {
+    bytes: Option<Vec<u8>>,
+    after: After,
+}
+
+impl Api for FakeEngine {
+    type Body = FakeBody;
+
+    async fn get(&self, path: &str) -> ApiResult<Value> {
+        let answers = self.answers.lock().unwrap();
+        let found = answers.iter().rev().find(|(prefix, _)| path.starts_with(prefix.as_str()));
+        let nothing = || ApiError { status: 404, message: format!("no canned answer for {path}") };
+        found.map(|(_, answer)| answer.clone()).ok_or_else(nothing)
+    }
+
+    async fn open(&self, path: &str) -> ApiResult<FakeBody> {
+        self.asked.lock().unwrap().push(path.to_owned());
+        let mut bodies = self.bodies.lock().unwrap();
+        let found = bodies.iter_mut().rev().find(|(prefix, _)| path.starts_with(prefix.as_str()));
+        let answer = found.and_then(|(_, answers)| answers.pop_front());
+        let (bytes, after) = answer.unwrap_or_else(|| Err(missing()))?;
+        Ok(FakeBody { bytes: Some(bytes), after })
+    }
+}
+
+impl Body for FakeBody {
+    async fn chunk(&mut self) -> ApiResult<Option<Vec<u8>>> {
+        match (self.bytes.take(), self.after) {
+            (Some(bytes), _) => Ok(Some(bytes)),
+            (None, After::End) => Ok(None),
+            (None, After::Break) => Err(ApiError { status: 0, message: "connection lost".into() }),
+            (None, After::Stall) => std::future::pending().await,
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Asking the engine: one look at everything of the stack, and its events as they come.
+
+use std::time::Duration;
+
+use lib_common::docker::{ApiResult, filters};
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use crate::api::{Api, Body};
+use crate::seen::{NAMESPACE, Poll};
+use crate::stream::stamp;
+
+/// An event is a few hundred bytes; what is longer is none.
+const MAX_EVENT: usize = 1 << 20;
+/// The engine forgets all but its last 256 events, so a lost connection is made again soon.
+const RECONNECT: Duration = Duration::from_millis(200);
+
+/// One look: services, tasks, containers and configs of the stack.
+pub async fn poll<A: Api>(api: &A, stack: &str) -> Poll {
+    let label = filters(&[("label", &format!("{NAMESPACE}={stack}"))]);
+    let mut poll = Poll::default();
+    let mut ask = async |path: String| match api.get(&path).await {
+        Ok(value) => Some(value),
+        Err(e) => {
+            poll.errors.push(format!("{}: {}", path.split('?').next().unwrap_or_default(), e.message));
+            None
+        }
+    };
+    let services = ask(format!("/services?{label}")).await;
+    let tasks = ask(format!("/tasks?{label}")).await;
+    let containers = ask(format!("/containers/json?all=1&{label}")).await;
+    let configs = ask(format!("/configs?{label}")).await;
+    Poll { services, tasks, containers, configs, ..poll }
+}
+
+/// What the event stream says.
+pub enum News {
+    /// The stream is open: nothing that happens from now on is missed.
+    Open,
+    Event(Value),
+    /// The stream is lost; it is tried again.
+    Lost(String),
+}
+
+/// Follows the events from `since` (nanoseconds since 1970) until nobody listens any more.
+pub async fn follow_events<A: Api>(api: A, mut since: i64, news: mpsc::Sender<News>) {
+    loop {
+        let path = format!("/events?since={}", stamp::query(since));
+        let lost = match api.open(&path).await {
+            Err(e) => e.message,
+            Ok(body) => {
+                if news.send(News::Open).await.is_err() {
+                    return;
+                }
+                match read_events(body, |event| since = since.max(event + 1), &news).await {
+                    Ok(()) => "the engine ended the event stream".to_owned(),
+                    Err(e) => e.message,
+                }
+            }
+        };
+        if news.send(News::Lost(lost)).await.is_err() {
+            return;
+        }
+        tokio::time::sleep(RECONNECT).await;
+    }
+}
+
+/// The events that the engine still remembers, up to now.
+pub async fn past_events<A: Api>(api: &A, now: i64) -> ApiResult<Vec<Value>> {
+    const DAY: i64 = 86_400_000_000_000;
+    let path = format!("/events?since={}&until={}", stamp::query(now - DAY), stamp::query(now));
+    let mut body = api.open(&path).await?;
+    let (mut lines, mut events) = (Lines::default(), Vec::new());
+    while let Some(bytes) = body.chunk().await? {
+        lines.push(&bytes, |event| events.push(event));
+    }
+    Ok(events)
+}
+
+async fn read_events<B: Body>(
+    mut body: B,
+    mut seen: impl FnMut(i64),
+    news: &mpsc::Sender<News>,
+) -> ApiResult<()> {
+    let mut lines = Lines::default();
+    while let Some(bytes) = body.chunk().await? {
+        let mut events = Vec::new();
+        lines.push(&bytes, |event| events.push(event));
+        for event in events {
+            seen(event["timeNano"].as_i64().unwrap_or_default());
+            if news.send(News::Event(event)).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// JSON objects, one a line, from chunks.
+#[derive(Default)]
+struct Lines(Vec<u8>);
+
+impl Lines {
+    fn push(&mut self, bytes: &[u8], mut on: impl FnMut(Value)) {
+        self.0.extend_from_slice(bytes);
+        while let Some(end) = self.0.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.0.drain(..=end).collect();
+            if let Ok(event) = serde_json::from_slice(&line) {
+                on(event);
+            }
+        }
+        if self.0.len() > MAX_EVENT {
+            self.0.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::{After, FakeEngine};
+
+    #[test]
+    fn a_lost_event_stream_goes_on_behind_the_last_event() {
+        let event = |n: i64| format!("{{\"Type\":\"x\",\"timeNano\":{n}}}\n").into_bytes();
+        let engine = FakeEngine::default()
+            .body("/events", Ok(([event(5), event(7)].concat(), After::Break)))
+            .body("/events", Ok((event(9), After::Stall)));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let got = runtime.block_on(async {
+            let (sender, mut news) = mpsc::channel(8);
+            let following = follow_events(engine.clone(), 1, sender);
+            let listening = async {
+                let mut got = Vec::new();
+                while got.len() < 6 {
+                    got.push(match news.recv().await {
+                        Some(News::Open) => "open".into(),
+                        Some(News::Event(event)) => event["timeNano"].to_string(),
+                        Some(News::Lost(cause)) => cause,
+                        None => "end".into(),
+                    });
+                }
+                got
+            };
+            tokio::select! { got = listening => got, () = following => Vec::new() }
+        });
+        assert_eq!(got, ["open", "5", "7", "connection lost", "open", "9"]);
+        assert!(engine.asked()[1].ends_with("since=0.000000008"), "{:?}", engine.asked());
+    }
+
+    #[test]
+    fn objects_come_whole_whatever_the_chunks() {
+        let (mut lines, mut got) = (Lines::default(), Vec::new());
+        for byte in b"{\"a\":1}\nnonsense\n{\"a\":2}\n" {
+            lines.push(&[*byte], |event| got.push(event["a"].clone()));
+        }
+        assert_eq!(got, [1, 2]);
+    }
+}

@@ -1,0 +1,113 @@
+//! What the arguments mean: which stack, where the bundle goes, and how its path is printed.
+
+use std::path::{Path, PathBuf};
+
+use lib_common::{Error, Result};
+
+use crate::cli::Capture;
+use crate::stream::reader::Limits;
+
+const DOING: &str = "reading arguments";
+
+/// One bundle to make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    pub stack: String,
+    pub out: PathBuf,
+    pub attempt: Option<String>,
+}
+
+/// The bundle of a stack that was named.
+pub fn named(capture: &Capture) -> Result<Option<Target>> {
+    let Some(stack) = capture.stack.as_deref() else { return Ok(None) };
+    check_stack(stack)?;
+    let target = Target { stack: stack.into(), out: out(capture)?, attempt: capture.attempt.clone() };
+    Ok(Some(target))
+}
+
+/// The bundle of a run that was read: a folder of its own for each attempt.
+pub fn of_run(capture: &Capture, stack: &str, attempt: &str) -> Result<Target> {
+    check_stack(stack)?;
+    // The id becomes a path: nothing in it may lead out of the folder.
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if attempt.is_empty() || attempt.starts_with('.') || !attempt.bytes().all(plain) {
+        return Err(
+            Error::cannot(DOING, "not usable as the name of a folder").on(format!("attempt '{attempt}'"))
+        );
+    }
+    Ok(Target { stack: stack.into(), out: out(capture)?.join(attempt), attempt: Some(attempt.into()) })
+}
+
+fn out(capture: &Capture) -> Result<PathBuf> {
+    let beside = || capture.evidence.as_ref().map(|folder| folder.join("snap"));
+    let out = capture.out.clone().or_else(beside).filter(|out| out.file_name().is_some());
+    out.ok_or_else(|| {
+        Error::cannot(DOING, "no folder for the bundle").hint("give --out DIR, or set REDFIX_EVIDENCE")
+    })
+}
+
+/// A stack's name as the engine takes it; it goes into filters.
+fn check_stack(stack: &str) -> Result<()> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if stack.is_empty() || !stack.bytes().all(plain) {
+        return Err(Error::cannot(DOING, "not the name of a stack").on(format!("'{stack}'")));
+    }
+    Ok(())
+}
+
+#[must_use]
+pub fn limits(capture: &Capture) -> Limits {
+    Limits {
+        idle: capture.idle,
+        stream: capture.max_bytes,
+        line: usize::try_from(capture.max_log_line).unwrap_or(usize::MAX),
+    }
+}
+
+/// The path as `log.snapped` carries it: relative to `base` where it lies below, else as given.
+#[must_use]
+pub fn printed(out: &Path, base: Option<&Path>) -> String {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let relative = base.and_then(|base| real(out).strip_prefix(real(base)).map(Path::to_owned).ok());
+    relative.unwrap_or_else(|| out.to_owned()).to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Args;
+    use clap::Parser as _;
+
+    fn capture(args: &[&str]) -> Capture {
+        Args::try_parse_from([&["log-snap"], args].concat()).unwrap().capture
+    }
+
+    #[test]
+    fn the_bundle_goes_beside_the_evidence() {
+        let target = named(&capture(&["--stack", "s", "--evidence", "/e"])).unwrap().unwrap();
+        assert_eq!(target.out, Path::new("/e/snap"));
+        let target = named(&capture(&["--stack", "s", "--evidence", "/e", "--out", "o"])).unwrap().unwrap();
+        assert_eq!(target.out, Path::new("o"));
+        assert!(named(&capture(&["--stack", "s"])).unwrap_err().hint_text().unwrap().contains("--out"));
+        assert_eq!(named(&capture(&["--out", "o"])).unwrap(), None);
+    }
+
+    #[test]
+    fn names_from_records_cannot_lead_elsewhere() {
+        let capture = capture(&["--out", "o"]);
+        assert_eq!(of_run(&capture, "s", "A1").unwrap().out, Path::new("o/A1"));
+        for (stack, attempt) in [("s", "../x"), ("s", ""), ("s", "a/b"), ("s&x=1", "A1"), ("", "A1")] {
+            assert!(of_run(&capture, stack, attempt).is_err(), "{stack} {attempt}");
+        }
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_ledger() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("a/snap");
+        std::fs::create_dir_all(&out).unwrap();
+        assert_eq!(printed(&out, Some(dir.path())), "a/snap");
+        assert_eq!(printed(&out, Some(Path::new("/elsewhere"))), out.to_string_lossy());
+        assert_eq!(printed(Path::new("x/y"), None), "x/y");
+    }
+}

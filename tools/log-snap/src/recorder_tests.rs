@@ -1,0 +1,128 @@
+//! The recording against a fake engine: what it opens, when it ends, what it says is missing.
+
+use super::*;
+use crate::fake::{After, FakeEngine};
+use crate::seen::NAMESPACE;
+use crate::stream::hold::Item;
+use lib_common::clock::SystemClock;
+use serde_json::json;
+
+fn setup(attach: bool) -> Setup {
+    Setup {
+        stack: "s".into(),
+        attach,
+        until_gone: false,
+        limits: Limits { idle: Duration::from_millis(100), stream: 1 << 20, line: 1 << 20 },
+        deadline: Duration::from_millis(300),
+        node_id: "here".into(),
+    }
+}
+
+fn log(text: &str) -> (Vec<u8>, After) {
+    let body = format!("2026-01-02T03:04:05.000000001Z {text}\n");
+    let size = u32::try_from(body.len()).unwrap().to_be_bytes();
+    ([&[1, 0, 0, 0], &size[..], body.as_bytes()].concat(), After::End)
+}
+
+fn engine(containers: Value) -> FakeEngine {
+    FakeEngine::default()
+        .json("/services", json!([]))
+        .json("/tasks", json!([]))
+        .json("/configs", json!([]))
+        .json("/containers/json", containers)
+}
+
+/// Records; two signals where `stop_after` (ms) says so.
+fn record_with(engine: &FakeEngine, setup: &Setup, stop_after: Option<u64>) -> Capture {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let diag = Diag::to_writer("log-snap", Box::new(std::io::sink()));
+    runtime.block_on(async {
+        let (sender, signals) = mpsc::channel(2);
+        if let Some(ms) = stop_after {
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+                sender.send(()).await.unwrap();
+                std::future::pending::<()>().await;
+            });
+        } else {
+            std::mem::forget(sender);
+        }
+        record(engine.clone(), setup, None, &SystemClock, signals, &diag).await
+    })
+}
+
+fn texts(capture: &Capture) -> Vec<String> {
+    let items = capture.streams.iter().flat_map(|stream| stream.held.items());
+    items
+        .map(|item| match item {
+            Item::Line(line) => String::from_utf8(line.text).unwrap(),
+            Item::Elided(_) => "...".into(),
+        })
+        .collect()
+}
+
+#[test]
+fn once_takes_what_is_there() {
+    let list = json!([
+        {"Id": "c1", "State": "exited", "Labels": {NAMESPACE: "s"}},
+        {"Id": "c2", "State": "created", "Labels": {NAMESPACE: "s"}}
+    ]);
+    let engine =
+        engine(list).body("/events", Ok((Vec::new(), After::End))).body("/containers/c1/", Ok(log("hello")));
+    let capture = record_with(&engine, &setup(false), None);
+    assert_eq!(texts(&capture), ["hello"]);
+    assert_eq!((capture.streams.len(), capture.gaps), (1, vec![]), "a container that never ran has no log");
+}
+
+#[test]
+fn an_event_opens_the_log_of_a_container_that_is_gone_from_every_list() {
+    let event = json!({"Type": "container", "Action": "start", "timeNano": 5,
+                       "Actor": {"ID": "c1", "Attributes": {NAMESPACE: "s"}}});
+    let engine = engine(json!([]))
+        .body("/events", Ok((format!("{event}\n").into_bytes(), After::Stall)))
+        .body("/containers/c1/", Ok(log("first words")))
+        .body("/containers/c1/", Ok(log("first words")));
+    let capture = record_with(&engine, &setup(true), Some(400));
+    assert_eq!((texts(&capture), capture.gaps), (vec!["first words".into()], vec![]));
+}
+
+#[test]
+fn a_silent_engine_is_a_gap_and_never_hangs() {
+    let engine = FakeEngine::default()
+        .body("/events", Ok((Vec::new(), After::Stall)))
+        .json("/containers/json", json!([{"Id": "c1", "State": "running", "Labels": {NAMESPACE: "s"}}]))
+        .body("/containers/c1/", Ok((Vec::new(), After::Stall)));
+    let began = std::time::Instant::now();
+    let capture = record_with(&engine, &setup(false), None);
+    assert!(began.elapsed() < Duration::from_secs(3));
+    assert_eq!(capture.streams[0].ended, Ended::Idle);
+    assert!(
+        capture.gaps.iter().any(|gap| gap.contains("last look at the stack: /services")),
+        "{:?}",
+        capture.gaps
+    );
+}
+
+#[test]
+fn a_task_elsewhere_is_read_through_the_manager() {
+    let task = json!([{"ID": "t1", "NodeID": "there", "Slot": 1, "ServiceID": "sv",
+                       "Status": {"State": "running", "ContainerStatus": {"ContainerID": "c9"}}}]);
+    let engine = engine(json!([]))
+        .json("/tasks", task)
+        .body("/events", Ok((Vec::new(), After::End)))
+        .body("/tasks/t1/", Ok(log("from afar")));
+    let capture = record_with(&engine, &setup(false), None);
+    assert_eq!((texts(&capture), capture.streams[0].source), (vec!["from afar".into()], Source::Task));
+}
+
+#[test]
+fn the_end_of_the_stack_ends_the_recording() {
+    let event = json!({"Type": "container", "Action": "start", "timeNano": 5,
+                       "Actor": {"ID": "c1", "Attributes": {NAMESPACE: "s"}}});
+    let engine = engine(json!([]))
+        .body("/events", Ok((format!("{event}\n").into_bytes(), After::Stall)))
+        .body("/containers/c1/", Ok(log("bye")))
+        .body("/containers/c1/", Ok(log("bye")));
+    let capture = record_with(&engine, &Setup { until_gone: true, ..setup(true) }, None);
+    assert_eq!(texts(&capture), ["bye"]);
+}

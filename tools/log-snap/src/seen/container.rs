@@ -1,0 +1,211 @@
+//! One container: how it lived and died, and what its health probes said.
+
+use serde_json::Value;
+
+use super::event::Event;
+use super::text;
+use crate::stream::stamp;
+
+/// Probes that said the same in a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// When the first and the last of them began, nanoseconds since 1970.
+    pub first: i64,
+    pub last: i64,
+    pub count: u64,
+    pub exit_code: i64,
+    pub output: String,
+}
+
+/// Changes of the probes' answers that are kept.
+const MAX_PROBES: usize = 500;
+
+#[derive(Clone, Debug, Default)]
+pub struct Container {
+    pub id: String,
+    pub name: String,
+    pub service: String,
+    pub task: Option<String>,
+    /// `created`, `running`, `exited`, ... as last seen.
+    pub state: String,
+    /// Seen before it ran; seen when or after it ran.
+    made: bool,
+    ran: bool,
+    pub exit_code: Option<i64>,
+    pub oom_killed: bool,
+    /// Why the engine could not start it.
+    pub error: String,
+    pub started: Option<i64>,
+    pub finished: Option<i64>,
+    pub restarts: u64,
+    pub health: String,
+    /// Signals that the engine was asked to send.
+    pub signals: Vec<String>,
+    pub probes: Vec<Probe>,
+    pub probes_dropped: u64,
+    pub log_driver: String,
+    /// Environment as it ran with, image defaults included.
+    pub env: Vec<String>,
+}
+
+impl Container {
+    #[must_use]
+    pub fn new(id: &str) -> Self {
+        Self { id: id.to_owned(), ..Self::default() }
+    }
+
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.state == "running"
+    }
+
+    /// It was there and never ran: the engine could not start it, and it has no log.
+    #[must_use]
+    pub fn never_ran(&self) -> bool {
+        self.made && !self.ran
+    }
+
+    fn is_in(&mut self, state: &str) {
+        self.made |= state == "created";
+        self.ran |= ["running", "paused", "restarting", "exited", "dead"].contains(&state);
+        state.clone_into(&mut self.state);
+    }
+
+    /// Takes a row of `/containers/json`.
+    pub fn listed(&mut self, row: &Value) {
+        self.is_in(&text(&row["State"]));
+        if let Some(name) = row["Names"][0].as_str() {
+            name.trim_start_matches('/').clone_into(&mut self.name);
+        }
+        self.labels(&row["Labels"]);
+    }
+
+    fn labels(&mut self, labels: &Value) {
+        if let Some(task) = labels["com.docker.swarm.task.id"].as_str() {
+            self.task = Some(task.to_owned());
+        }
+        if let Some(service) = labels["com.docker.swarm.service.id"].as_str() {
+            service.clone_into(&mut self.service);
+        }
+    }
+
+    pub fn event(&mut self, event: &Event, labels: &Value) {
+        self.labels(labels);
+        if let Some(name) = event.attributes.get("name") {
+            self.name.clone_from(name);
+        }
+        match event.action.as_str() {
+            "create" => self.is_in("created"),
+            "start" => self.is_in("running"),
+            "die" => {
+                self.is_in("exited");
+                self.finished = Some(event.at);
+                self.exit_code = event.attributes.get("exitCode").and_then(|code| code.parse().ok());
+            }
+            "destroy" => self.is_in("removed"),
+            "oom" => self.oom_killed = true,
+            "kill" => self.signals.extend(event.attributes.get("signal").cloned()),
+            _ => {}
+        }
+    }
+
+    /// Takes `/containers/{id}/json`.
+    pub fn inspected(&mut self, row: &Value) {
+        let state = &row["State"];
+        self.labels(&row["Config"]["Labels"]);
+        self.is_in(&text(&state["Status"]));
+        self.oom_killed |= state["OOMKilled"].as_bool().unwrap_or(false);
+        self.error = text(&state["Error"]);
+        self.started = state["StartedAt"].as_str().and_then(stamp::parse).filter(|at| *at > 0);
+        let finished = state["FinishedAt"].as_str().and_then(stamp::parse).filter(|at| *at > 0);
+        self.finished = finished.or(self.finished);
+        self.ran |= self.started.is_some();
+        if self.finished.is_some() && !self.is_running() {
+            self.exit_code = state["ExitCode"].as_i64();
+        }
+        self.restarts = row["RestartCount"].as_u64().unwrap_or(0);
+        self.log_driver = text(&row["HostConfig"]["LogConfig"]["Type"]);
+        self.env = row["Config"]["Env"].as_array().into_iter().flatten().map(text).collect();
+        self.health = text(&state["Health"]["Status"]);
+        for probe in state["Health"]["Log"].as_array().into_iter().flatten() {
+            self.probe(probe);
+        }
+    }
+
+    /// The engine keeps five probes; each look brings the ones that are new.
+    fn probe(&mut self, row: &Value) {
+        let Some(at) = row["Start"].as_str().and_then(stamp::parse) else { return };
+        if self.probes.last().is_some_and(|last| last.last >= at) {
+            return;
+        }
+        let exit_code = row["ExitCode"].as_i64().unwrap_or(0);
+        let output = text(&row["Output"]);
+        let full = self.probes.len() >= MAX_PROBES;
+        match self.probes.last_mut() {
+            Some(last) if last.exit_code == exit_code && last.output == output => {
+                last.last = at;
+                last.count += 1;
+            }
+            _ if full => self.probes_dropped += 1,
+            _ => self.probes.push(Probe { first: at, last: at, count: 1, exit_code, output }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn health(probes: &[(u32, i64, &str)]) -> Value {
+        let log: Vec<Value> = probes
+            .iter()
+            .map(|(at, code, output)| {
+                json!({"Start": format!("2026-01-02T03:04:{at:02}Z"), "ExitCode": code, "Output": output})
+            })
+            .collect();
+        json!({"State": {"Status": "running", "Health": {"Status": "starting", "Log": log}}})
+    }
+
+    #[test]
+    fn each_probe_counts_once_and_equal_ones_are_folded() {
+        let mut container = Container::new("c");
+        container.inspected(&health(&[(1, 1, "no"), (2, 1, "no"), (3, 0, "ok")]));
+        container.inspected(&health(&[(2, 1, "no"), (3, 0, "ok"), (4, 0, "ok"), (5, 1, "no")]));
+        let folded: Vec<(u64, i64)> = container.probes.iter().map(|p| (p.count, p.exit_code)).collect();
+        assert_eq!(folded, [(2, 1), (2, 0), (1, 1)]);
+    }
+
+    #[test]
+    fn what_could_not_be_started_never_ran() {
+        let action = |action: &str| {
+            Event::parse(
+                &json!({"Type": "container", "Action": action, "Actor": {"ID": "c", "Attributes": {}}}),
+            )
+        };
+        let mut container = Container::new("c");
+        container.event(&action("create"), &Value::Null);
+        container.event(&action("destroy"), &Value::Null);
+        assert!(container.never_ran());
+        container.event(&action("start"), &Value::Null);
+        assert!(!container.never_ran());
+        let mut found_late = Container::new("c");
+        found_late.listed(&json!({"State": "removing"}));
+        assert!(!found_late.never_ran(), "nobody knows");
+    }
+
+    #[test]
+    fn a_death_is_read_from_event_and_inspection() {
+        let mut container = Container::new("c");
+        let raw = json!({"Type": "container", "Action": "die", "timeNano": 9,
+                         "Actor": {"ID": "c", "Attributes": {"exitCode": "137"}}});
+        container.event(&Event::parse(&raw), &Value::Null);
+        assert_eq!(
+            (container.exit_code, container.finished, container.oom_killed),
+            (Some(137), Some(9), false)
+        );
+        container.inspected(&json!({"State": {"Status": "exited", "OOMKilled": true, "ExitCode": 137,
+            "StartedAt": "2026-01-02T03:04:05Z", "FinishedAt": "2026-01-02T03:04:06Z"}}));
+        assert!(container.oom_killed && container.started < container.finished);
+    }
+}

@@ -1,0 +1,255 @@
+//! What was seen of the stack: fed with the engine's raw JSON, asks for what should be looked at next.
+//!
+//! No I/O here. Objects are raw JSON, because one odd value in a typed list would lose the whole list.
+
+pub mod container;
+pub mod event;
+pub mod service;
+pub mod task;
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use container::Container;
+use event::Event;
+use service::Service;
+use task::Task;
+
+pub const NAMESPACE: &str = "com.docker.stack.namespace";
+/// A crash loop of hours must not fill the memory with its events.
+const MAX_EVENTS: usize = 20_000;
+
+/// One look at everything of the stack; `None` where the engine did not answer.
+#[derive(Default)]
+pub struct Poll {
+    pub services: Option<Value>,
+    pub tasks: Option<Value>,
+    pub containers: Option<Value>,
+    pub configs: Option<Value>,
+    /// What the engine said instead of an answer.
+    pub errors: Vec<String>,
+}
+
+/// What an event asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wish {
+    /// Open the log of this container.
+    Log(String),
+    /// Look at the state and the health probes of this container.
+    Inspect(String),
+    /// Look at everything again.
+    Poll,
+}
+
+pub struct Seen {
+    stack: String,
+    pub services: BTreeMap<String, Service>,
+    pub tasks: BTreeMap<String, Task>,
+    pub containers: BTreeMap<String, Container>,
+    pub configs: BTreeMap<String, Value>,
+    pub events: Vec<Event>,
+    pub events_dropped: u64,
+    /// The last look found nothing that lives.
+    gone: bool,
+}
+
+impl Seen {
+    #[must_use]
+    pub fn new(stack: &str) -> Self {
+        Self {
+            stack: stack.to_owned(),
+            services: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            containers: BTreeMap::new(),
+            configs: BTreeMap::new(),
+            events: Vec::new(),
+            events_dropped: 0,
+            gone: false,
+        }
+    }
+
+    /// Nothing of the stack was ever there.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.services.is_empty() && self.tasks.is_empty() && self.containers.is_empty()
+    }
+
+    /// The stack was there, and the last whole look found nothing of it.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.gone && !self.is_empty()
+    }
+
+    /// Takes one look; `now` is nanoseconds since 1970 by the engine's clock, for what carries no time.
+    pub fn poll(&mut self, poll: &Poll, now: i64) {
+        let rows =
+            |list: &Option<Value>| list.as_ref().and_then(Value::as_array).cloned().unwrap_or_default();
+        let services = rows(&poll.services);
+        let stack = self.stack.clone();
+        for service in services.iter().filter(|s| s["Spec"]["Labels"][NAMESPACE] == stack.as_str()) {
+            let id = text(&service["ID"]);
+            self.services.entry(id.clone()).or_insert_with(|| Service::new(&id)).see(service);
+        }
+        let tasks = rows(&poll.tasks);
+        for task in tasks.iter().filter(|task| is_of(task, &stack)) {
+            let id = text(&task["ID"]);
+            self.tasks.entry(id.clone()).or_insert_with(|| Task::new(&id)).see(task, now);
+        }
+        let containers = rows(&poll.containers);
+        for container in containers.iter().filter(|c| c["Labels"][NAMESPACE] == stack.as_str()) {
+            self.container(&text(&container["Id"])).listed(container);
+        }
+        for config in rows(&poll.configs) {
+            if config["Spec"]["Labels"][NAMESPACE] == stack.as_str() {
+                self.configs.insert(text(&config["ID"]), config);
+            }
+        }
+        let alive = |task: &Value| !task::is_terminal(task["Status"]["State"].as_str().unwrap_or_default());
+        self.gone = poll.errors.is_empty()
+            && services.is_empty()
+            && containers.is_empty()
+            && !tasks.iter().any(|task| is_of(task, &stack) && alive(task));
+    }
+
+    fn container(&mut self, id: &str) -> &mut Container {
+        self.containers.entry(id.to_owned()).or_insert_with(|| Container::new(id))
+    }
+
+    /// Takes what the engine says of a container.
+    pub fn inspected(&mut self, id: &str, state: &Value) {
+        self.container(id).inspected(state);
+    }
+
+    /// Takes one engine event, keeps it if it is of the stack, and says what to look at now.
+    pub fn event(&mut self, raw: &Value) -> Vec<Wish> {
+        let event = Event::parse(raw);
+        let label = raw["Actor"]["Attributes"][NAMESPACE].as_str();
+        let Some(matched) = self.matches(&event, label) else { return Vec::new() };
+        let mut wishes = Vec::new();
+        if event.kind == "container" && matched == "label" {
+            self.container(&event.id).event(&event, &raw["Actor"]["Attributes"]);
+            wishes = match event.action.as_str() {
+                "start" => vec![Wish::Log(event.id.clone()), Wish::Poll],
+                "die" | "oom" => vec![Wish::Inspect(event.id.clone()), Wish::Poll],
+                "create" | "destroy" => vec![Wish::Poll],
+                action if action.starts_with("exec_die") || action.starts_with("health_status") => {
+                    vec![Wish::Inspect(event.id.clone())]
+                }
+                _ => Vec::new(),
+            };
+        } else if event.kind == "service" {
+            wishes.push(Wish::Poll);
+        }
+        // A probe's three exec events tell nothing that the probe itself does not.
+        if !event.action.starts_with("exec_") {
+            if self.events.len() < MAX_EVENTS {
+                self.events.push(Event { matched, ..event });
+            } else {
+                self.events_dropped += 1;
+            }
+        }
+        wishes
+    }
+
+    /// How an event is known to be of the stack; a node's events are everybody's.
+    fn matches(&self, event: &Event, label: Option<&str>) -> Option<&'static str> {
+        if let Some(label) = label {
+            return (label == self.stack).then_some("label");
+        }
+        let known = |id: &str| {
+            self.services.contains_key(id)
+                || self.containers.contains_key(id)
+                || self.configs.contains_key(id)
+        };
+        let other = event.attributes.get("container").is_some_and(|id| known(id));
+        if known(&event.id) || other {
+            return Some("id");
+        }
+        // Swarm's own objects carry no label in their events; their names start with the stack's. Another
+        // stack's name may start so too, which is why the record says how it matched.
+        let name = event.attributes.get("name").map(String::as_str).unwrap_or_default();
+        let rest = name.strip_prefix(self.stack.as_str()).and_then(|rest| rest.strip_prefix('_'));
+        match event.kind.as_str() {
+            "node" | "daemon" => Some("node"),
+            "service" | "network" | "secret" | "config" | "volume" => rest.map(|_| "name"),
+            _ => None,
+        }
+    }
+}
+
+/// The engine already filtered by the service's label; where the task's own says otherwise, that counts.
+fn is_of(task: &Value, stack: &str) -> bool {
+    let label = &task["Spec"]["ContainerSpec"]["Labels"][NAMESPACE];
+    label.as_str().is_none_or(|label| label == stack)
+}
+
+/// A string of the engine's JSON; empty where there is none.
+#[must_use]
+pub fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn container_event(action: &str, stack: &str) -> Value {
+        json!({"Type": "container", "Action": action, "timeNano": 7,
+               "Actor": {"ID": "c1", "Attributes": {NAMESPACE: stack, "name": "s_app.1.x"}}})
+    }
+
+    #[test]
+    fn a_started_container_of_the_stack_asks_for_its_log() {
+        let mut seen = Seen::new("s");
+        assert_eq!(seen.event(&container_event("start", "s")), [Wish::Log("c1".into()), Wish::Poll]);
+        assert_eq!(seen.event(&container_event("start", "s_other")), []);
+        assert_eq!(seen.event(&container_event("exec_die", "s")), [Wish::Inspect("c1".into())]);
+        assert_eq!(seen.events.len(), 1, "exec events are not kept");
+    }
+
+    #[test]
+    fn swarm_objects_match_by_id_or_name() {
+        let mut seen = Seen::new("s");
+        let service = json!({"ID": "sv", "Spec": {"Name": "s_app", "Labels": {NAMESPACE: "s"}}});
+        seen.poll(&Poll { services: Some(json!([service])), ..Poll::default() }, 1);
+        let event = |kind: &str, id: &str, name: &str| json!({"Type": kind, "Action": "update", "Actor": {"ID": id, "Attributes": {"name": name}}});
+        let mut matched = |raw: &Value| {
+            seen.event(raw);
+            seen.events.pop().map(|event| event.matched)
+        };
+        assert_eq!(matched(&event("service", "sv", "s_app")), Some("id"));
+        assert_eq!(matched(&event("network", "nx", "s_default")), Some("name"));
+        assert_eq!(matched(&event("network", "nx", "sx_default")), None);
+        assert_eq!(matched(&event("node", "n1", "host")), Some("node"));
+        assert_eq!(matched(&event("image", "i1", "s_app")), None);
+    }
+
+    #[test]
+    fn a_stack_whose_name_starts_alike_is_not_ours() {
+        let mut seen = Seen::new("s");
+        let list = json!([{"Id": "c1", "Labels": {NAMESPACE: "s_two"}}]);
+        let task = json!([{"ID": "t1", "Spec": {"ContainerSpec": {"Labels": {NAMESPACE: "s_two"}}}}]);
+        seen.poll(&Poll { containers: Some(list), tasks: Some(task), ..Poll::default() }, 1);
+        assert!(seen.is_empty());
+    }
+
+    #[test]
+    fn gone_means_that_it_was_there() {
+        let none = || Poll {
+            services: Some(json!([])),
+            tasks: Some(json!([])),
+            containers: Some(json!([])),
+            ..Poll::default()
+        };
+        let mut seen = Seen::new("s");
+        seen.poll(&none(), 1);
+        assert!(!seen.is_gone());
+        seen.event(&container_event("start", "s"));
+        seen.poll(&none(), 1);
+        assert!(seen.is_gone());
+        seen.poll(&Poll { errors: vec!["no answer".into()], ..none() }, 1);
+        assert!(!seen.is_gone());
+    }
+}

@@ -1,0 +1,208 @@
+//! Decoder of the engine's log stream: `stdcopy` frames, or raw bytes where the service has a TTY.
+//!
+//! A frame is one byte of stream type, three zero bytes, a big-endian 32-bit length and that many bytes.
+//! Type 3 is the engine telling, in band and after its 200, that it could not read the log.
+
+use super::stamp;
+
+/// Which of the container's outputs a line came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum From {
+    Out,
+    Err,
+}
+
+impl From {
+    /// 0 or 1, for what is kept per output.
+    #[must_use]
+    pub fn index(self) -> usize {
+        usize::from(self == Self::Err)
+    }
+
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        if self == Self::Err { "err" } else { "out" }
+    }
+}
+
+/// What the stream holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// A line, or a part of a long one, behind its timestamp.
+    Log(From, Vec<u8>),
+    /// The engine's own complaint; never log text.
+    Fault(String),
+}
+
+/// No driver writes more than 16 KiB and its attributes at once; more is a broken stream.
+const MAX_FRAME: usize = 4 << 20;
+/// The engine splits longer lines here, in every driver.
+pub const CHUNK: usize = 16 * 1024;
+const HEADER: usize = 8;
+
+/// Push bytes as they come; the shape is known from the first of them, because a raw stream starts with the
+/// digits of a timestamp.
+#[derive(Default)]
+pub struct Decoder {
+    buffer: Vec<u8>,
+    shape: Option<Shape>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Framed,
+    Raw,
+}
+
+impl Decoder {
+    /// Decodes what is whole so far. An error is final: the stream is not what it should be.
+    pub fn push(&mut self, bytes: &[u8], out: &mut Vec<Piece>) -> Result<(), String> {
+        self.buffer.extend_from_slice(bytes);
+        let Some(&first) = self.buffer.first() else { return Ok(()) };
+        let shape = *self.shape.get_or_insert(if first <= 3 { Shape::Framed } else { Shape::Raw });
+        let used = match shape {
+            Shape::Framed => self.frames(out)?,
+            Shape::Raw => self.raw(out),
+        };
+        self.buffer.drain(..used);
+        Ok(())
+    }
+
+    /// The stream ended: what is left is a last unterminated raw line, or half a frame.
+    pub fn finish(self, out: &mut Vec<Piece>) -> Result<(), String> {
+        match (self.shape, self.buffer.len()) {
+            (_, 0) => Ok(()),
+            (Some(Shape::Raw), _) => {
+                out.push(Piece::Log(From::Out, self.buffer));
+                Ok(())
+            }
+            (_, left) => Err(format!("the log stream ended within a frame ({left} bytes of it)")),
+        }
+    }
+
+    fn frames(&self, out: &mut Vec<Piece>) -> Result<usize, String> {
+        let mut at = 0;
+        while let Some(header) = self.buffer.get(at..at + HEADER) {
+            let size = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);
+            let size = usize::try_from(size).unwrap_or(usize::MAX);
+            if header[0] > 3 || header[1..4] != [0; 3] || size > MAX_FRAME {
+                return Err(format!("not a log frame: {header:02x?}"));
+            }
+            let Some(body) = self.buffer.get(at + HEADER..at + HEADER + size) else { break };
+            out.push(match header[0] {
+                3 => Piece::Fault(String::from_utf8_lossy(body).trim().to_owned()),
+                2 => Piece::Log(From::Err, body.to_vec()),
+                _ => Piece::Log(From::Out, body.to_vec()),
+            });
+            at += HEADER + size;
+        }
+        Ok(at)
+    }
+
+    /// Messages follow one another without a border: a line ends with its line feed, a part of a long line
+    /// after exactly [`CHUNK`] bytes.
+    fn raw(&self, out: &mut Vec<Piece>) -> usize {
+        let mut at = 0;
+        loop {
+            let rest = &self.buffer[at..];
+            let head = stamp::split(rest).map_or(0, |(_, len)| len);
+            let window = &rest[..rest.len().min(head + CHUNK)];
+            let size = match window[head..].iter().position(|byte| *byte == b'\n') {
+                Some(end) => head + end + 1,
+                None if rest.len() >= head + CHUNK => head + CHUNK,
+                None => return at,
+            };
+            out.push(Piece::Log(From::Out, rest[..size].to_vec()));
+            at += size;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const AT: &str = "2026-01-02T03:04:05.123456789Z ";
+
+    pub fn frame(kind: u8, body: &[u8]) -> Vec<u8> {
+        let size = u32::try_from(body.len()).unwrap().to_be_bytes();
+        [&[kind, 0, 0, 0], &size[..], body].concat()
+    }
+
+    fn decode(parts: &[&[u8]]) -> Result<Vec<Piece>, String> {
+        let (mut decoder, mut out) = (Decoder::default(), Vec::new());
+        for part in parts {
+            decoder.push(part, &mut out)?;
+        }
+        decoder.finish(&mut out)?;
+        Ok(out)
+    }
+
+    #[test]
+    fn frames_of_each_type() {
+        let bytes = [frame(1, b"a\n"), frame(2, b"\xff\n"), frame(3, b"Error grabbing logs: x\n")].concat();
+        let fault = Piece::Fault("Error grabbing logs: x".into());
+        let expected =
+            vec![Piece::Log(From::Out, b"a\n".to_vec()), Piece::Log(From::Err, b"\xff\n".to_vec()), fault];
+        assert_eq!(decode(&[&bytes]), Ok(expected));
+    }
+
+    #[test]
+    fn a_length_that_holds_a_line_feed_is_no_border() {
+        let body = [b'x'; 10];
+        assert_eq!(decode(&[&frame(3, &body)]), Ok(vec![Piece::Fault("xxxxxxxxxx".into())]));
+    }
+
+    #[test]
+    fn a_broken_stream_is_an_error() {
+        assert!(decode(&[&frame(1, b"abc")[..9]]).unwrap_err().contains("within a frame"));
+        assert!(decode(&[&[1, 0, 0, 7, 0, 0, 0, 1, 65]]).unwrap_err().contains("not a log frame"));
+        assert!(decode(&[&[1, 0, 0, 0, 255, 0, 0, 1, 65]]).unwrap_err().contains("not a log frame"));
+    }
+
+    #[test]
+    fn a_raw_stream_gives_lines_and_chunks() {
+        let long = [b'x'; CHUNK];
+        let bytes = [
+            AT.as_bytes(),
+            b"one\r\n",
+            AT.as_bytes(),
+            &long[..],
+            AT.as_bytes(),
+            b"end\n",
+            AT.as_bytes(),
+            b"last",
+        ];
+        let pieces = decode(&[&bytes.concat()]).unwrap();
+        let sizes: Vec<usize> = pieces
+            .iter()
+            .map(|piece| match piece {
+                Piece::Log(_, bytes) => bytes.len() - AT.len(),
+                Piece::Fault(_) => 0,
+            })
+            .collect();
+        assert_eq!(sizes, [5, CHUNK, 4, 4]);
+    }
+
+    proptest! {
+        #[test]
+        fn every_split_gives_the_same(cuts in prop::collection::vec(0usize..200, 0..6), raw: bool) {
+            let bytes = if raw {
+                format!("{AT}one\n{AT}two two\n{AT}last").into_bytes()
+            } else {
+                [frame(1, b"abc\n"), frame(2, b""), frame(1, &[7; 90]), frame(3, b"no")].concat()
+            };
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(bytes.len())).collect();
+            cuts.extend([0, bytes.len()]);
+            cuts.sort_unstable();
+            let parts: Vec<&[u8]> = cuts.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect();
+            prop_assert_eq!(decode(&parts), decode(&[&bytes]));
+        }
+
+        #[test]
+        fn hostile_bytes_never_panic(bytes: Vec<u8>) {
+            let _ = decode(&[&bytes]);
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! One container's log: from the engine's bytes to lines held in bounded memory.
+
+pub mod frame;
+pub mod hold;
+pub mod line;
+pub mod reader;
+pub mod resume;
+pub mod stamp;
