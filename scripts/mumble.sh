@@ -5,10 +5,10 @@
 pipeline() {
   failed mumble |
     warm-domain-alloc --class run --compose "$scripts/recipes/mumble/compose.yml" |
-    swarm-isolate --until 'flake-classify --next' --companion 'log-snap attach' \
+    swarm-isolate -v --until 'flake-classify --next' --companion 'log-snap attach' \
       --load-with 'load cpu 10' -- lifecycle mumble |
     flake-classify |
-    pr-open --fix "$scripts/recipes/mumble/fixes/readiness" --testme --wait |
+    pr-open -v --fix "$scripts/recipes/mumble/fixes/readiness" --testme --wait |
     redfix-report --recheck >"$folder/report.txt"
 }
 

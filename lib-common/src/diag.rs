@@ -50,9 +50,10 @@ impl Diag {
         self.tool
     }
 
+    /// How often `-v` was given.
     #[must_use]
-    pub fn is_verbose(&self) -> bool {
-        self.verbose > 0
+    pub fn verbosity(&self) -> u8 {
+        self.verbose
     }
 
     pub fn error(&self, error: &Error) {

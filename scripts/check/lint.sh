@@ -29,7 +29,7 @@ mapfile -t shells < <(shell_scripts)
 mapfile -t pythons < <(python_scripts)
 check rustfmt cargo fmt --all --check
 check clippy cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
-check rustdoc env RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --quiet
+check rustdoc env RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --document-private-items --quiet
 check shellcheck shellcheck -x "${shells[@]}"
 check shfmt shfmt -i 2 -ci -d "${shells[@]}"
 check python compiles "${pythons[@]}"

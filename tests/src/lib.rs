@@ -1,5 +1,7 @@
 //! Helpers of the end-to-end tests: the built tools, the engine of `make test`, and what must be gone after.
 
+pub mod stack;
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

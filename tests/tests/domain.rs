@@ -7,7 +7,6 @@
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
@@ -21,10 +20,7 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        assert!(
-            std::env::var_os("DOCKER_HOST").is_some(),
-            "these tests need an engine: scripts/engine up && eval \"$(scripts/engine env)\""
-        );
+        e2e::require_engine();
         let ulid = lib_common::new_id();
         let id = ulid[ulid.len() - 10..].to_lowercase();
         let scene = Self { base: format!("{id}.test"), id };
@@ -72,7 +68,7 @@ impl Scene {
     }
 
     fn tool(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(binary());
+        let mut command = Command::new(e2e::tool("warm-domain-alloc"));
         command.args(args).args(["--investigation", &self.id]);
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("REDFIX_")) {
             command.env_remove(name);
@@ -101,14 +97,6 @@ impl Drop for Scene {
             }
         }
     }
-}
-
-fn binary() -> PathBuf {
-    let beside_tests = || std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().to_owned();
-    let folder = std::env::var_os("REDFIX_BIN_DIR").map_or_else(beside_tests, PathBuf::from);
-    let path = folder.join("warm-domain-alloc");
-    assert!(path.is_file(), "{}: missing: cargo build -p warm-domain-alloc", path.display());
-    path
 }
 
 fn finish(mut command: Command, input: &str) -> Output {

@@ -5,121 +5,18 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests, which clippy does not take for tests
 
-use std::time::Duration;
-
-use e2e::{docker, pipe, require_engine, tool, wait_for};
+use e2e::stack::{Stack, try_docker};
+use e2e::{docker, pipe, tool, wait_for};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::process::{Child, Command, Stdio};
 
-const IMAGE: &str = "redfix/busybox:latest";
 const SECRET: &str = "s3cr3t/Zebra+42";
 /// Base64 of [`SECRET`].
 const SECRET_BASE64: &str = "czNjcjN0L1plYnJhKzQy";
-
-fn binary() -> PathBuf {
-    tool("log-snap")
-}
-
-/// A docker call that may fail.
-fn try_docker(args: &[&str]) -> Output {
-    Command::new("docker").args(args).stdin(Stdio::null()).output().expect("the docker client")
-}
-
-/// A stack of its own name; dropped, nothing of it is left.
-struct Stack {
-    name: String,
-}
-
-impl Stack {
-    fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        require_engine();
-        let image = try_docker(&["image", "inspect", IMAGE]);
-        assert!(image.status.success(), "{IMAGE} is missing: scripts/images/build busybox");
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self { name: format!("snap{}x{number}", std::process::id()) }
-    }
-
-    /// Deploys services: `(name, script, further yaml lines)`.
-    fn deploy(&self, services: &[(&str, &str, &str)]) {
-        let mut yaml = "version: \"3.8\"\nservices:\n".to_owned();
-        for (name, script, more) in services {
-            let script = serde_json::to_string(&script.replace('$', "$$")).unwrap();
-            let command = format!("    command: [\"/bin/sh\", \"-c\", {script}]\n    stop_signal: SIGKILL\n");
-            yaml.extend(["  ", name, ":\n    image: ", IMAGE, "\n", &command]);
-            let deploy = more.contains("deploy:");
-            yaml += more;
-            if !deploy {
-                yaml += "    deploy: {endpoint_mode: dnsrr}\n";
-            }
-        }
-        let mut deploy = Command::new("docker");
-        deploy.args(["stack", "deploy", "--resolve-image", "never", "-c", "-", &self.name]);
-        let output = pipe(&mut deploy, yaml.as_bytes());
-        assert!(output.status.success(), "{}\n{yaml}", String::from_utf8_lossy(&output.stderr));
-    }
-
-    fn label(&self) -> String {
-        format!("label=com.docker.stack.namespace={}", self.name)
-    }
-
-    /// Full ids of the containers that had this event since the test began.
-    fn containers_with(&self, event: &str) -> Vec<String> {
-        let filter = format!("event={event}");
-        let args = ["events", "--since", "10m", "--until", "0s", "--filter", "type=container", "--filter"];
-        let more = [&*self.label(), "--filter", &filter, "--format", "{{.Actor.ID}}"];
-        docker([&args[..], &more[..]].concat()).lines().map(ToOwned::to_owned).collect()
-    }
-
-    fn wait_for_log(&self, service: &str, needle: &str) {
-        let name = format!("{}_{service}", self.name);
-        wait_for(&format!("'{needle}' in the log of {name}"), 60, || {
-            let ids =
-                docker(["ps", "-aq", "--filter", &format!("label=com.docker.swarm.service.name={name}")]);
-            let has = |id: &str| {
-                let output = try_docker(&["logs", id]);
-                [output.stdout, output.stderr]
-                    .concat()
-                    .windows(needle.len())
-                    .any(|part| part == needle.as_bytes())
-            };
-            ids.lines().any(has)
-        });
-    }
-
-    /// Removes it and waits until nothing of it is left; false after 90 s.
-    fn remove(&self) -> bool {
-        try_docker(&["stack", "rm", &self.name]);
-        let label = self.label();
-        let empty = |args: &[&str]| {
-            let output = try_docker(&[args, &["-q", "--filter", &label]].concat());
-            output.status.success() && output.stdout.is_empty()
-        };
-        let gone = || {
-            empty(&["service", "ls"])
-                && empty(&["ps", "-a"])
-                && empty(&["network", "ls"])
-                && empty(&["config", "ls"])
-        };
-        (0..450).any(|_| {
-            std::thread::sleep(Duration::from_millis(200));
-            gone()
-        })
-    }
-}
-
-impl Drop for Stack {
-    fn drop(&mut self) {
-        let gone = self.remove();
-        // A second panic would abort and hide the first.
-        assert!(gone || std::thread::panicking(), "stack {} is not gone", self.name);
-    }
-}
 
 /// A running `log-snap attach`; dropped, it is gone.
 struct Attached {
@@ -131,7 +28,7 @@ impl Attached {
     /// Starts it and waits until nothing is missed any more.
     fn start(stack: &Stack, dir: &Path, more: &[&str]) -> Self {
         let out = dir.join("evidence/snap");
-        let mut child = Command::new(binary())
+        let mut child = Command::new(tool("log-snap"))
             .args(["attach", "-v"])
             .args(more)
             .env("REDFIX_STACK", &stack.name)
@@ -215,7 +112,7 @@ impl Bundle {
     }
 
     fn verify(&self) -> (i32, String) {
-        let output = Command::new(binary()).arg("verify").arg(&self.folder).output().unwrap();
+        let output = Command::new(tool("log-snap")).arg("verify").arg(&self.folder).output().unwrap();
         (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
     }
 }
@@ -424,7 +321,8 @@ fn once_behind_a_run_and_the_same_log_is_the_same_blob() {
         stack.name
     );
     let snap = |out: &str| {
-        let output = pipe(Command::new(binary()).arg("--out").arg(dir.path().join(out)), run.as_bytes());
+        let output =
+            pipe(Command::new(tool("log-snap")).arg("--out").arg(dir.path().join(out)), run.as_bytes());
         assert_eq!(output.status.code(), Some(0));
         let text = String::from_utf8(output.stdout).unwrap();
         let record = text.strip_prefix(&run).expect("the run is passed on first, byte for byte");
@@ -442,7 +340,7 @@ fn once_behind_a_run_and_the_same_log_is_the_same_blob() {
         one.logs("app").concat().split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
     assert_eq!(lines, BTreeSet::from([b"".to_vec(), b"one".to_vec(), b"two".to_vec()]));
     // Nothing of a stack that never was: no bundle, exit 2.
-    let output = Command::new(binary())
+    let output = Command::new(tool("log-snap"))
         .args(["--stack", "neverwas", "--out"])
         .arg(dir.path().join("never"))
         .stdin(Stdio::null())

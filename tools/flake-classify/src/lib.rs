@@ -1,7 +1,7 @@
 //! Decide genuine, load-flake, flake or inconclusive in as few runs as possible.
 //!
-//! [`fold`] turns the stream into cases, [`sample`] and [`pool`] say which of their runs count, [`judge`]
-//! decides by [`rule`], [`contrast`] and [`fix`] compare what was varied, [`plan`] says what to run next.
+//! `fold` turns the stream into cases, `sample` and `pool` say which of their runs count, `judge`
+//! decides by `rule`, `contrast` and `fix` compare what was varied, `plan` says what to run next.
 
 mod attempt;
 mod cli;

@@ -23,7 +23,7 @@ pub struct Dated {
 pub struct Input {
     /// By time; a line that was read twice is here once.
     pub records: Vec<Dated>,
-    /// Names the ledger's content; see [`ledger_hash`].
+    /// Names the ledger's content; see `ledger_hash`.
     pub hash: String,
     /// Every line as it was read, where somebody else is to read it again.
     pub raw: Vec<u8>,

@@ -283,7 +283,9 @@ fn run_row(run: &RunFinished, case: &Case, fold: &Fold) -> [String; 5] {
         .filter(|(factor, _)| !matches!(factor.as_str(), "load" | "fix"))
         .map(|(factor, level)| format!("{factor}={level}"))
         .collect();
-    let condition = [level(&run.factors, "load").to_owned(), further.join(" ")].join(" ");
+    // A run whose condition is not proved is no evidence, whatever it says.
+    let doubt = if run.isolation.proved { "" } else { "(not proved)" };
+    let condition = [level(&run.factors, "load"), &further.join(" "), doubt].join(" ");
     [plain(&run.attempt_id), plain(&condition), plain(fix), outcome.to_owned(), duration(run.duration_ms)]
 }
 

@@ -208,7 +208,12 @@ async fn run_command(
         Some(line) => {
             let mut shell = shell(line);
             environment(context, &mut shell, factors, id, names, folder);
-            Some(Group::start(shell, &folder.join("companion.log"), Stdout::Keep, context.diag.is_verbose())?)
+            Some(Group::start(
+                shell,
+                &folder.join("companion.log"),
+                Stdout::Keep,
+                context.diag.verbosity() > 1,
+            )?)
         }
     };
     let mut command = Command::new(&context.command[0]);
@@ -218,7 +223,7 @@ async fn run_command(
         .env("ABRA_DIR", scratch.path().join("abra"));
     environment(context, &mut command, factors, id, names, folder);
     let mut command =
-        Group::start(command, &folder.join("command.log"), Stdout::Log, context.diag.is_verbose())?;
+        Group::start(command, &folder.join("command.log"), Stdout::Log, context.diag.verbosity() > 1)?;
     context.diag.phase(format_args!(
         "running {} {}",
         factors.get("load").map_or("", String::as_str),

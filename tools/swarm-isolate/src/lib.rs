@@ -24,6 +24,7 @@ pub use cli::Args;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use attempt::{Context, End, Finished};
 use cli::Action;
@@ -31,6 +32,7 @@ use lib_common::docker::Engine;
 use lib_common::emit::Emitter;
 use lib_common::ledger::Ledger;
 use lib_common::record::Factors;
+use lib_common::record::run::RunFinished;
 use lib_common::stream::{Line, Reader, Torn};
 use lib_common::{Error, Exit, Io, Result};
 use plan::{Seen, Subject};
@@ -119,6 +121,7 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
         if let Some(signal) = signal {
             return Ok(Exit::Signal(signal));
         }
+        tell_run(io, &record);
         last = Some(finished);
     }
     Ok(exit(args, last.as_ref()))
@@ -190,6 +193,21 @@ async fn next(args: &Args, spool: &mut Spool, done: u32) -> Result<Option<Factor
 
 fn absolute(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path).map_err(|e| Error::cannot("finding the evidence folder", e).on(path.display()))
+}
+
+/// With `-v`, one line for each run.
+fn tell_run(io: &Io, run: &RunFinished) {
+    let seconds = |ms: u64| Duration::from_millis(ms).as_secs_f32();
+    let factors: Vec<String> =
+        run.factors.iter().map(|(name, level)| format!("{name}={level:.12}")).collect();
+    let doubt = run.isolation.why.as_ref().map(|why| format!("; not proved: {why}")).unwrap_or_default();
+    io.diag.phase(format_args!(
+        "{}: {:?} after {:.1} s, empty after {:.1} s more{doubt}",
+        factors.join(" "),
+        run.outcome,
+        seconds(run.duration_ms),
+        seconds(run.cleanup.duration_ms)
+    ));
 }
 
 fn tell_plan(args: &Args, io: &Io, subject: &Subject, seen: &Seen) {

@@ -1,0 +1,127 @@
+//! A stack of a test's own: deployed from a few words, gone when the test ends.
+
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use crate::{docker, pipe, require_engine, wait_for};
+
+/// What `scripts/images/build busybox` makes.
+pub const IMAGE: &str = "redfix/busybox:latest";
+
+/// A docker call that may fail.
+///
+/// # Panics
+/// Without a docker client.
+#[allow(clippy::must_use_candidate)] // often run for its effect alone
+pub fn try_docker(args: &[&str]) -> Output {
+    Command::new("docker").args(args).stdin(Stdio::null()).output().expect("the docker client")
+}
+
+/// A stack of its own name; dropped, nothing of it is left.
+pub struct Stack {
+    pub name: String,
+}
+
+impl Stack {
+    /// # Panics
+    /// Without an engine or its test image.
+    #[must_use]
+    pub fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        require_engine();
+        let image = try_docker(&["image", "inspect", IMAGE]);
+        assert!(image.status.success(), "{IMAGE} is missing: scripts/images/build busybox");
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self { name: format!("snap{}x{number}", std::process::id()) }
+    }
+
+    /// Deploys services: `(name, script, further yaml lines)`.
+    ///
+    /// # Panics
+    /// When the engine refuses.
+    pub fn deploy(&self, services: &[(&str, &str, &str)]) {
+        let mut yaml = "version: \"3.8\"\nservices:\n".to_owned();
+        for (name, script, more) in services {
+            let script = serde_json::to_string(&script.replace('$', "$$")).expect("a string");
+            let command = format!("    command: [\"/bin/sh\", \"-c\", {script}]\n    stop_signal: SIGKILL\n");
+            yaml.extend(["  ", name, ":\n    image: ", IMAGE, "\n", &command]);
+            let deploy = more.contains("deploy:");
+            yaml += more;
+            if !deploy {
+                yaml += "    deploy: {endpoint_mode: dnsrr}\n";
+            }
+        }
+        let mut deploy = Command::new("docker");
+        deploy.args(["stack", "deploy", "--resolve-image", "never", "-c", "-", &self.name]);
+        let output = pipe(&mut deploy, yaml.as_bytes());
+        assert!(output.status.success(), "{}\n{yaml}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// The filter that finds what belongs to it.
+    #[must_use]
+    pub fn label(&self) -> String {
+        format!("label=com.docker.stack.namespace={}", self.name)
+    }
+
+    /// Full ids of the containers that had this event since the test began.
+    #[must_use]
+    pub fn containers_with(&self, event: &str) -> Vec<String> {
+        let filter = format!("event={event}");
+        let args = ["events", "--since", "10m", "--until", "0s", "--filter", "type=container", "--filter"];
+        let more = [&*self.label(), "--filter", &filter, "--format", "{{.Actor.ID}}"];
+        docker([&args[..], &more[..]].concat()).lines().map(ToOwned::to_owned).collect()
+    }
+
+    /// Waits until a container of the service has logged `needle`.
+    pub fn wait_for_log(&self, service: &str, needle: &str) {
+        let name = format!("{}_{service}", self.name);
+        wait_for(&format!("'{needle}' in the log of {name}"), 60, || {
+            let ids =
+                docker(["ps", "-aq", "--filter", &format!("label=com.docker.swarm.service.name={name}")]);
+            let has = |id: &str| {
+                let output = try_docker(&["logs", id]);
+                [output.stdout, output.stderr]
+                    .concat()
+                    .windows(needle.len())
+                    .any(|part| part == needle.as_bytes())
+            };
+            ids.lines().any(has)
+        });
+    }
+
+    /// Removes it and waits until nothing of it is left; false after 90 s.
+    #[must_use]
+    pub fn remove(&self) -> bool {
+        try_docker(&["stack", "rm", &self.name]);
+        let label = self.label();
+        let empty = |args: &[&str]| {
+            let output = try_docker(&[args, &["-q", "--filter", &label]].concat());
+            output.status.success() && output.stdout.is_empty()
+        };
+        let gone = || {
+            empty(&["service", "ls"])
+                && empty(&["ps", "-a"])
+                && empty(&["network", "ls"])
+                && empty(&["config", "ls"])
+        };
+        (0..450).any(|_| {
+            std::thread::sleep(Duration::from_millis(200));
+            gone()
+        })
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        let gone = self.remove();
+        // A second panic would abort and hide the first.
+        assert!(gone || std::thread::panicking(), "stack {} is not gone", self.name);
+    }
+}
+
+impl Default for Stack {
+    fn default() -> Self {
+        Self::new()
+    }
+}
