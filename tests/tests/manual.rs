@@ -60,15 +60,11 @@ fn flags_of(help: &str) -> BTreeSet<String> {
     declared.filter(|name| !name.is_empty()).collect()
 }
 
+/// `Fl -name`, also behind a comma: `Fl q , -quiet`.
 fn flags_in_page(page: &str) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for part in page.split("Fl -").skip(1) {
-        let name: String = part.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-        if name.len() > 1 {
-            found.insert(name);
-        }
-    }
-    found
+    let macros = page.lines().filter(|line| line.starts_with('.') && line.contains("Fl "));
+    let words = macros.flat_map(str::split_whitespace).filter_map(|word| word.strip_prefix('-'));
+    words.filter(|name| name.len() > 1).map(ToOwned::to_owned).collect()
 }
 
 #[test]
@@ -117,14 +113,17 @@ fn the_name_line_is_what_help_says_first() {
 }
 
 #[test]
-fn every_page_has_the_four_exit_codes() {
+fn every_page_has_the_exit_codes_of_the_tool() {
     for name in TOOLS {
+        // A pure filter has nobody to wait for.
+        let codes: &[&str] = if name == "flake-classify" { &["0", "1", "2"] } else { &["0", "1", "2", "75"] };
         let page = page(name);
         let section =
             page.split(".Sh EXIT STATUS").nth(1).expect("EXIT STATUS").split(".Sh ").next().unwrap();
-        for code in ["0", "1", "2", "75"] {
+        for code in codes {
             let stands = section.lines().any(|line| {
-                line.strip_prefix(".It ").is_some_and(|rest| rest.split_whitespace().any(|word| word == code))
+                line.strip_prefix(".It ")
+                    .is_some_and(|rest| rest.split_whitespace().any(|word| word == *code))
             });
             assert!(stands, "{name}: exit code {code}");
         }
