@@ -23,6 +23,14 @@ need() {
   done
 }
 
+# new_id: a ULID: 48 bits of milliseconds and 80 random bits in Crockford's base 32.
+new_id() {
+  local digits=0123456789ABCDEFGHJKMNPQRSTVWXYZ now=$((${EPOCHREALTIME/[.,]/} / 1000)) id='' shift byte
+  for ((shift = 45; shift >= 0; shift -= 5)); do id+=${digits:now>>shift&31:1}; done
+  for byte in $(od -An -N16 -tu1 /dev/urandom); do id+=${digits:byte&31:1}; done
+  printf '%s\n' "$id"
+}
+
 # The operator's settings; every one of them is the twin of a tool's flag.
 settings=${REDFIX_ENV:-/etc/redfix/env}
 if [[ -r $settings ]]; then
@@ -150,7 +158,7 @@ open_investigation() {
     folder=$(readlink -f "$open")
     say "resuming ${folder##*/}: $(wc -l <"$folder/ledger.jsonl") records, $(grep -c '"type":"run.finished"' "$folder/ledger.jsonl" || true) runs"
   else
-    folder=$REDFIX_DIR/$(case-failed --new-id)
+    folder=$REDFIX_DIR/$(new_id)
     (umask 077 && mkdir "$folder")
     ln -sfnr "$folder" "$open"
   fi

@@ -86,3 +86,22 @@ fn a_newer_version_and_an_unknown_type_are_left_alone() {
     }
     assert_eq!(Known::parse("x.y", 1, b"{}").unwrap(), None);
 }
+
+#[test]
+fn words_are_what_the_records_say() {
+    use lib_common::record::run::Outcome;
+    use lib_common::record::verdict::{Cause, Verdict};
+    let json = |value: serde_json::Result<serde_json::Value>| value.unwrap();
+    for verdict in [Verdict::Genuine, Verdict::LoadFlake, Verdict::Flake, Verdict::Inconclusive] {
+        assert_eq!(json(serde_json::to_value(verdict)), verdict.word());
+    }
+    let causes =
+        [Cause::Load, Cause::Recipe, Cause::Test, Cause::Machinery, Cause::Namespace, Cause::Unattributed];
+    for cause in causes {
+        assert_eq!(json(serde_json::to_value(cause)), cause.word());
+    }
+    let outcomes = [Outcome::Pass, Outcome::Fail, Outcome::Timeout, Outcome::Aborted, Outcome::Infra];
+    for outcome in outcomes.into_iter().chain([Outcome::Disturbed, Outcome::GuardBypassed]) {
+        assert_eq!(json(serde_json::to_value(outcome)), outcome.word());
+    }
+}

@@ -2,17 +2,24 @@
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
-use std::process::Command;
+use std::path::Path;
+use std::process::{Command, Output};
 
 use e2e::{first, pipe, records, root, tool};
 
+/// Where the scripts find the tools.
+fn bin() -> std::path::PathBuf {
+    tool("flake-classify").parent().unwrap().to_owned()
+}
+
+fn case_failed_of(sweep: &Path) -> Output {
+    let mut script = Command::new(root().join("scripts/case-failed"));
+    script.arg(sweep).args(["--recipe", "mumble"]).env("REDFIX_BIN", bin()).output().unwrap()
+}
+
 fn case_failed() -> Vec<u8> {
     let sweep = root().join("scripts/recipes/mumble/sweep.xml");
-    let output = Command::new(root().join("scripts/case-failed"))
-        .arg(sweep)
-        .args(["--recipe", "mumble"])
-        .output()
-        .unwrap();
+    let output = case_failed_of(&sweep);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     output.stdout
 }
@@ -23,6 +30,7 @@ fn a_sweep_becomes_cases_that_every_tool_understands() {
     let all = records(&cases);
     let case = first(&all, "case.failed");
     assert_eq!(all.len(), 1, "only what is red");
+    assert_eq!(case["baseline"], serde_json::json!({"fix": "none", "load": "loaded"}));
     assert_eq!(case["stage"], "custom");
     assert_eq!(case["contrasts"][1]["levels"].as_array().unwrap().len(), 2, "none and the one fix");
     let planned = pipe(Command::new(tool("flake-classify")).arg("--next"), &cases);
@@ -37,12 +45,10 @@ fn a_green_sweep_is_no_case() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("s.xml");
     std::fs::write(&file, "<testsuite><testcase classname='custom/x' name='y'/></testsuite>").unwrap();
-    let script = root().join("scripts/case-failed");
-    let output = Command::new(&script).arg(&file).args(["--recipe", "mumble"]).output().unwrap();
-    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
+    let run = || case_failed_of(&file);
+    assert_eq!((run().status.code(), run().stdout.len()), (Some(1), 0));
     std::fs::write(&file, "<testsuite").unwrap();
-    let output = Command::new(&script).arg(&file).args(["--recipe", "mumble"]).output().unwrap();
-    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
+    assert_eq!((run().status.code(), run().stdout.len()), (Some(2), 0));
 }
 
 #[test]
@@ -63,4 +69,14 @@ fn jq_accepts_every_line_that_the_filters_print() {
     let jq = pipe(Command::new("jq").args(["-c", "."]), &judged.stdout);
     assert!(jq.status.success());
     assert_eq!(records(&jq.stdout).len(), records(&judged.stdout).len());
+}
+
+#[test]
+fn a_new_id_is_a_ulid_of_now() {
+    let script = format!(". {}; new_id", root().join("scripts/lib.sh").display());
+    let output = Command::new("bash").args(["-c", &script]).output().unwrap();
+    let id = String::from_utf8(output.stdout).unwrap().trim().to_owned();
+    let ours = lib_common::new_id();
+    assert_eq!(id.len(), ours.len());
+    assert!(id <= ours && id[..5] == ours[..5], "{id} and {ours} are of the same half hour");
 }

@@ -89,6 +89,22 @@ pub enum Outcome {
     GuardBypassed,
 }
 
+impl Outcome {
+    /// The word that the records use.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Timeout => "timeout",
+            Self::Aborted => "aborted",
+            Self::Infra => "infra",
+            Self::Disturbed => "disturbed",
+            Self::GuardBypassed => "guard-bypassed",
+        }
+    }
+}
+
 /// The proof that the run was alone, or as loaded as it claims.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Isolation {

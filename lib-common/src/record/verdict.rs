@@ -36,6 +36,19 @@ pub enum Verdict {
     Inconclusive,
 }
 
+impl Verdict {
+    /// The word that the records use.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Genuine => "genuine",
+            Self::LoadFlake => "load-flake",
+            Self::Flake => "flake",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
+}
+
 /// Fails and passes under one condition.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Tally {
@@ -83,6 +96,21 @@ pub enum Cause {
     Machinery,
     Namespace,
     Unattributed,
+}
+
+impl Cause {
+    /// The word that the records use.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Load => "load",
+            Self::Recipe => "recipe",
+            Self::Test => "test",
+            Self::Machinery => "machinery",
+            Self::Namespace => "namespace",
+            Self::Unattributed => "unattributed",
+        }
+    }
 }
 
 /// The one factor whose change flips the outcome.

@@ -1,9 +1,10 @@
 //! Arguments.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
 use clap::builder::BoolishValueParser;
+use clap::{Parser, ValueEnum};
 use lib_common::cli::{Common, duration};
 use lib_common::exit::ToolArgs;
 use lib_common::{Error, Result};
@@ -44,6 +45,52 @@ pub struct Args {
     /// Let runs back to back on one machine prove `genuine`; the verdict says so
     #[arg(long, env = "REDFIX_ACCEPT_CORRELATED", hide_env_values = true, value_parser = BoolishValueParser::new())]
     pub accept_correlated: bool,
+    #[command(flatten)]
+    pub sweep: Sweep,
+}
+
+/// Reading what another CI wrote.
+#[derive(clap::Args, Debug)]
+pub struct Sweep {
+    /// Read FILEs of this format instead of records on standard input
+    #[arg(long, value_enum, requires_all = ["emit", "files"])]
+    pub from: Option<Format>,
+    /// What to make of the FILEs: a case.failed for each red test; exit 1 when nothing is red
+    #[arg(long, value_enum, requires_all = ["from", "recipe", "version_under_test"],
+          conflicts_with_all = ["next", "explain", "recheck", "require"])]
+    pub emit: Option<Emit>,
+    /// Recipe that the FILEs are about
+    #[arg(long, value_name = "NAME", env = "REDFIX_RECIPE", hide_env_values = true)]
+    pub recipe: Option<String>,
+    /// Its version
+    #[arg(long, value_name = "V", env = "REDFIX_VERSION", hide_env_values = true)]
+    pub version_under_test: Option<String>,
+    /// Factor that may be varied, with its levels, that of the red run first (repeatable)
+    #[arg(long, value_name = "FACTOR=LEVEL,...", value_parser = contrast)]
+    pub contrast: Vec<(String, Vec<String>)>,
+    #[arg(value_name = "FILE", requires = "from")]
+    pub files: Vec<PathBuf>,
+}
+
+/// Formats of other CIs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Junit,
+}
+
+/// What `--emit` makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Emit {
+    Cases,
+}
+
+fn contrast(text: &str) -> std::result::Result<(String, Vec<String>), String> {
+    let (factor, levels) = text.split_once('=').ok_or("not of the form FACTOR=LEVEL,...")?;
+    let levels: Vec<String> = levels.split(',').map(ToOwned::to_owned).collect();
+    if factor.is_empty() || levels.iter().any(String::is_empty) {
+        return Err("a factor has a name, and none of its levels is empty".into());
+    }
+    Ok((factor.to_owned(), levels))
 }
 
 impl Args {
@@ -70,4 +117,6 @@ Examples:
       swarm-isolate --until 'flake-classify --next' ...
   How the verdicts of a ledger are argued, and whether they are what its runs say:
       flake-classify --explain < ledger.jsonl
-      flake-classify --recheck < ledger.jsonl";
+      flake-classify --recheck < ledger.jsonl
+  The red tests of a sweep as cases:
+      flake-classify --from junit --emit cases --recipe mumble --version-under-test 1.0.0 sweep.xml";

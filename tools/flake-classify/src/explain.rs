@@ -85,7 +85,7 @@ fn levels(finding: &Finding) -> Vec<String> {
 }
 
 fn routes(finding: &Finding) -> String {
-    let cause = words::cause(finding.attribution.cause);
+    let cause = finding.attribution.cause.word();
     let routes: Vec<&str> = finding.attribution.routes.iter().map(|route| words::route(*route)).collect();
     if routes.is_empty() {
         format!("cause: {cause}")
@@ -162,7 +162,7 @@ fn fewest(finding: &Finding, needed: &Needed) -> String {
     let verdicts = [Verdict::Genuine, Verdict::LoadFlake, Verdict::Flake];
     let reachable = verdicts.into_iter().filter_map(|verdict| {
         let more = needed.minimum_to(verdict, &finding.judgement.counts)?;
-        Some(format!("{} {more}", words::verdict(verdict)))
+        Some(format!("{} {more}", verdict.word()))
     });
     format!("fewest further runs by verdict: {}", reachable.collect::<Vec<_>>().join(", "))
 }

@@ -4,6 +4,7 @@
 //! decides by `rule`, `contrast` and `fix` compare what was varied, `plan` says what to run next.
 
 mod attempt;
+mod cases;
 mod cli;
 mod contrast;
 mod cure;
@@ -42,6 +43,9 @@ use plan::Next;
 pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
     let settings = args.settings()?;
     let mut emitter = Emitter::new(args.common.investigation.clone(), None);
+    if args.sweep.emit.is_some() {
+        return cases::emit(args, io, &mut emitter);
+    }
     let silent = args.next || args.explain || args.recheck;
     let fold =
         if silent { read::only(args, io, &mut emitter)? } else { read::passing(args, io, &mut emitter)? };

@@ -72,7 +72,7 @@ fn for_verdict(finding: &Finding, settings: &Settings, needed: &mut Needed) -> O
             return "genuine, if on a second machine or late enough".to_owned();
         }
         match settings.rule.decide(&then) {
-            Some(verdict) => words::verdict(verdict).to_owned(),
+            Some(verdict) => verdict.word().to_owned(),
             None => undecided(needed.cost(&then).minimum),
         }
     };

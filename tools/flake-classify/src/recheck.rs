@@ -6,7 +6,6 @@ use lib_common::record::verdict::{FixVerdict, FlakeVerdict};
 use crate::finding::Finding;
 use crate::fold::{Case, Fold};
 use crate::judge::Settings;
-use crate::words;
 
 /// Largest relative difference of a ratio that is rounding.
 const ROUNDING: f64 = 1e-9;
@@ -36,7 +35,7 @@ pub fn recheck(fold: &Fold, findings: &[Finding], settings: &Settings) -> Vec<Di
 fn compare(case: &Case, finding: &Finding, settings: &Settings, say: &mut impl FnMut(String)) {
     let derived = finding.verdict(settings);
     match &case.last_verdict {
-        None => say(format!("no verdict is recorded; the runs say {}", words::verdict(derived.verdict))),
+        None => say(format!("no verdict is recorded; the runs say {}", derived.verdict.word())),
         Some(recorded) => verdict(recorded, &derived).into_iter().for_each(&mut *say),
     }
     for fix in &finding.fixes {
@@ -59,7 +58,7 @@ fn compare(case: &Case, finding: &Finding, settings: &Settings, say: &mut impl F
 /// Where two verdicts on one case differ; the sentence is wording, not evidence.
 fn verdict(recorded: &FlakeVerdict, derived: &FlakeVerdict) -> Vec<String> {
     if recorded.verdict != derived.verdict {
-        let (was, is) = (words::verdict(recorded.verdict), words::verdict(derived.verdict));
+        let (was, is) = (recorded.verdict.word(), derived.verdict.word());
         return vec![format!("recorded as {was}, the runs say {is} (\"{}\")", derived.sentence)];
     }
     let r = [recorded, derived].map(|v| [v.ratios.half, v.ratios.det, v.ratios.clean, v.ratios.load]);
@@ -81,7 +80,7 @@ fn verdict(recorded: &FlakeVerdict, derived: &FlakeVerdict) -> Vec<String> {
     if named.is_empty() {
         vec![]
     } else {
-        vec![format!("recorded as {} with other {}", words::verdict(derived.verdict), named.join(", "))]
+        vec![format!("recorded as {} with other {}", derived.verdict.word(), named.join(", "))]
     }
 }
 

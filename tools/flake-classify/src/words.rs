@@ -37,27 +37,6 @@ pub fn plural(count: u32, noun: &str) -> String {
     if count == 1 { noun.into() } else { format!("{noun}s") }
 }
 
-/// The word that the records use.
-pub fn verdict(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Genuine => "genuine",
-        Verdict::LoadFlake => "load-flake",
-        Verdict::Flake => "flake",
-        Verdict::Inconclusive => "inconclusive",
-    }
-}
-
-pub fn cause(cause: Cause) -> &'static str {
-    match cause {
-        Cause::Load => "load",
-        Cause::Recipe => "recipe",
-        Cause::Test => "test",
-        Cause::Machinery => "machinery",
-        Cause::Namespace => "namespace",
-        Cause::Unattributed => "unattributed",
-    }
-}
-
 pub fn route(route: Route) -> &'static str {
     match route {
         Route::RecipePr => "recipe pull request",
@@ -80,7 +59,7 @@ pub fn time(ms: u64) -> String {
 /// The verdict's sentence.
 pub fn sentence(finding: &Finding, settings: &Settings) -> String {
     let judgement = &finding.judgement;
-    let (head, seen) = (verdict(judgement.verdict), counts(&judgement.counts));
+    let (head, seen) = (judgement.verdict.word(), counts(&judgement.counts));
     let mut parts = vec![format!("{head}: {seen}"), evidence(finding, settings)];
     if matches!(judgement.verdict, Verdict::Genuine | Verdict::Flake) {
         parts.extend(attribution(finding));
@@ -144,7 +123,7 @@ fn attribution(finding: &Finding) -> Vec<String> {
     };
     let head = match finding.attribution.cause {
         Cause::Unattributed => String::from("cause unattributed, but "),
-        known => format!("cause {}: ", cause(known)),
+        known => format!("cause {}: ", known.word()),
     };
     let (factor, odds_of_first) = (&first.factor, odds(first.ratio));
     let shown = format!("{head}{factor}={} is red, {} is green ({odds_of_first})", first.red, first.green);

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use lib_common::record::verdict::{Cause, FixOutcome, FlakeVerdict, Tally, Verdict};
+use lib_common::record::verdict::{FixOutcome, FlakeVerdict, Tally};
 use lib_common::redact::Redactor;
 
 use crate::fix::Fix;
@@ -102,8 +102,8 @@ fn of_verdict(verdict: &FlakeVerdict) -> String {
     let (isolated, loaded) = (tally(verdict.isolated), tally(verdict.loaded));
     let mut out = format!(
         "  - verdict: **{}**, cause: **{}** (isolated: {isolated}; loaded: {loaded})\n",
-        verdict_word(verdict.verdict),
-        cause_word(verdict.cause),
+        verdict.verdict.word(),
+        verdict.cause.word(),
     );
     if let Some(by) = &verdict.shown_by {
         let _ = writeln!(
@@ -168,26 +168,6 @@ fn tally(tally: Tally) -> String {
 /// Foreign text as a code span: nothing in it is markup, nobody is mentioned.
 fn code(text: &str) -> String {
     format!("`{}`", text.replace('`', "'").replace('\n', " "))
-}
-
-fn verdict_word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Genuine => "genuine",
-        Verdict::LoadFlake => "load flake",
-        Verdict::Flake => "flake",
-        Verdict::Inconclusive => "inconclusive",
-    }
-}
-
-fn cause_word(cause: Cause) -> &'static str {
-    match cause {
-        Cause::Load => "load",
-        Cause::Recipe => "recipe",
-        Cause::Test => "test",
-        Cause::Machinery => "machinery",
-        Cause::Namespace => "namespace",
-        Cause::Unattributed => "unattributed",
-    }
 }
 
 #[cfg(test)]

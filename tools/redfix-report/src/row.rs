@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use lib_common::record::pr::{CheckState, PrOpened};
-use lib_common::record::run::{Outcome, RunFinished};
-use lib_common::record::verdict::{Cause, FixOutcome, FixVerdict, FlakeVerdict, Route, Tally, Verdict};
+use lib_common::record::run::RunFinished;
+use lib_common::record::verdict::{FixOutcome, FixVerdict, FlakeVerdict, Route, Tally};
 
 use serde::Serialize;
 
@@ -95,7 +95,7 @@ fn row(case: &Case, fold: &Fold, gates: &[Gate], proofs: &Proofs) -> Row {
         failure: failure(case),
         before: before(case),
         isolation: isolation(case, verdict, fold),
-        verdict: verdict.map_or(NONE, |verdict| verdict_word(verdict.verdict)).into(),
+        verdict: verdict.map_or(NONE, |verdict| verdict.verdict.word()).into(),
         cause: verdict.map_or_else(|| NONE.into(), cause),
         sentence: verdict.map_or_else(|| NONE.into(), |v| cut(&plain(&v.sentence), LONGEST)),
         routes: routes(verdict),
@@ -162,14 +162,7 @@ fn isolation(case: &Case, verdict: Option<&FlakeVerdict>, fold: &Fold) -> String
 }
 
 fn cause(verdict: &FlakeVerdict) -> String {
-    let cause = match verdict.cause {
-        Cause::Load => "load",
-        Cause::Recipe => "recipe",
-        Cause::Test => "test",
-        Cause::Machinery => "machinery",
-        Cause::Namespace => "namespace",
-        Cause::Unattributed => "unattributed",
-    };
+    let cause = verdict.cause.word();
     match &verdict.shown_by {
         None => format!("{cause} (no contrast recorded)"),
         Some(by) => plain(&format!(
@@ -260,15 +253,7 @@ fn evidence(verdict: Option<&FlakeVerdict>, fold: &Fold, proofs: &Proofs) -> Str
 }
 
 fn run_row(run: &RunFinished, case: &Case, fold: &Fold) -> [String; 5] {
-    let whole = match run.outcome {
-        Outcome::Pass => "pass",
-        Outcome::Fail => "fail",
-        Outcome::Timeout => "timeout",
-        Outcome::Aborted => "aborted",
-        Outcome::Infra => "infra",
-        Outcome::Disturbed => "disturbed",
-        Outcome::GuardBypassed => "guard-bypassed",
-    };
+    let whole = run.outcome.word();
     // The case's own result speaks where it differs from the whole run's.
     let outcome = match fold.runs.sample(run, &case.key) {
         Some(true) => "pass",
@@ -305,15 +290,6 @@ fn web_address(url: &str) -> Option<String> {
     let safe = |c: char| c.is_ascii_alphanumeric() || "-._~:/?#@!$&'*+,;=%[]".contains(c);
     let web = url.starts_with("https://") || url.starts_with("http://");
     (web && url.chars().all(safe)).then(|| url.to_owned())
-}
-
-fn verdict_word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Genuine => "genuine",
-        Verdict::LoadFlake => "load-flake",
-        Verdict::Flake => "flake",
-        Verdict::Inconclusive => "inconclusive",
-    }
 }
 
 fn route_word(route: Route) -> &'static str {

@@ -8,7 +8,6 @@ mod attempt;
 mod cli;
 mod condition;
 mod group;
-mod junit;
 mod objects;
 mod plan;
 mod proc;
@@ -202,9 +201,9 @@ fn tell_run(io: &Io, run: &RunFinished) {
         run.factors.iter().map(|(name, level)| format!("{name}={level:.12}")).collect();
     let doubt = run.isolation.why.as_ref().map(|why| format!("; not proved: {why}")).unwrap_or_default();
     io.diag.phase(format_args!(
-        "{}: {:?} after {:.1} s, empty after {:.1} s more{doubt}",
+        "{}: {} after {:.1} s, empty after {:.1} s more{doubt}",
         factors.join(" "),
-        run.outcome,
+        run.outcome.word(),
         seconds(run.duration_ms),
         seconds(run.cleanup.duration_ms)
     ));

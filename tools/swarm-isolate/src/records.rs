@@ -11,12 +11,11 @@ use lib_common::record::run::{
 use lib_common::redact::Redactor;
 use lib_common::signature::signature;
 use lib_common::text::Text;
-use lib_common::{Result, evidence};
+use lib_common::{Result, evidence, junit};
 use serde::Deserialize;
 
 use crate::attempt::{Context, End, Finished};
 use crate::cli::Condition;
-use crate::junit;
 use crate::plan;
 
 /// What the harness says of itself in `$REDFIX_EVIDENCE/run.json`; every field is optional.

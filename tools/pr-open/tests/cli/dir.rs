@@ -25,7 +25,7 @@ fn created_then_unchanged() {
 
     let body = world.events("pull.opened")[0]["body"].as_str().unwrap().to_owned();
     for word in
-        [CASE, "load flake", "0 red, 2 green", "hash-of-a1", "hash-of-a2", "It is red only under load."]
+        [CASE, "load-flake", "0 red, 2 green", "hash-of-a1", "hash-of-a2", "It is red only under load."]
     {
         assert!(body.contains(word), "{word} is missing in {body}");
     }

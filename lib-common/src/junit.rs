@@ -1,10 +1,11 @@
-//! The `JUnit` files that the harness wrote, as outcomes of single tests.
+//! `JUnit` files as outcomes of single tests.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use junit_parser::{TestCase, TestStatus, TestSuite};
-use lib_common::record::run::TestOutcome;
+
+use crate::record::run::TestOutcome;
 
 /// One test case of one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,7 @@ pub struct Test {
 }
 
 /// Every test in the `*.xml` files below `folder`, and the files that could not be read, with the reason.
+#[must_use]
 pub fn read(folder: &Path) -> (Vec<Test>, Vec<String>) {
     let mut files = Vec::new();
     find(folder, &mut files);
@@ -42,7 +44,8 @@ fn find(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-fn parse(xml: &str) -> Result<Vec<Test>, String> {
+/// Every test of one file, in its order. The error is the parser's, without the file's name.
+pub fn parse(xml: &str) -> Result<Vec<Test>, String> {
     let report = junit_parser::from_reader(xml.as_bytes()).map_err(|e| e.to_string())?;
     let mut tests = Vec::new();
     report.suites.iter().for_each(|suite| collect(suite, &mut tests));
