@@ -122,17 +122,14 @@ fn interrupt(child: &Child, signal: &str) {
 #[test]
 fn from_red_to_report() {
     let flow = Flow::new();
-    let before = docker(["system", "df", "-v", "--format", "{{json .Images}}"]);
+    let images = || docker(["images", "--no-trunc", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}"]);
+    let before = images();
     let output = flow.script().output().unwrap();
     let report = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{report}");
     flow.assert_proven_and_fixed(&report);
     flow.assert_nothing_left();
-    assert_eq!(
-        docker(["system", "df", "-v", "--format", "{{json .Images}}"]),
-        before,
-        "images are as before"
-    );
+    assert_eq!(images(), before, "images are as before");
     let folder = flow.folder().unwrap();
     let ledger = fs::read(folder.join("ledger.jsonl")).unwrap();
     let jq = pipe(Command::new("jq").args(["-c", "."]), &ledger);

@@ -283,3 +283,41 @@ fn a_dead_reader_costs_no_record() {
     assert_eq!(bench.last_run()["outcome"], "pass");
     bench.assert_nothing_left();
 }
+
+/// Forwards one TCP port of the loopback to the engine's socket until the test ends.
+fn engine_over_tcp() -> String {
+    use std::net::{Shutdown, TcpListener};
+    use std::os::unix::net::UnixStream;
+    let socket = std::env::var("DOCKER_HOST").unwrap();
+    let socket = socket.strip_prefix("unix://").expect("the private engine listens on a socket").to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let Ok(engine) = UnixStream::connect(&socket) else { continue };
+            let (mut up, mut down) = (client.try_clone().unwrap(), client);
+            let (mut to, mut from) = (engine.try_clone().unwrap(), engine);
+            std::thread::spawn(move || {
+                let _ = std::io::copy(&mut up, &mut to);
+                let _ = to.shutdown(Shutdown::Write);
+            });
+            std::thread::spawn(move || {
+                let _ = std::io::copy(&mut from, &mut down);
+                let _ = down.shutdown(Shutdown::Both);
+            });
+        }
+    });
+    format!("tcp://{address}")
+}
+
+#[test]
+fn an_engine_elsewhere_works_and_its_node_is_not_claimed_to_be_measured() {
+    let bench = Bench::new("tcp");
+    let host = engine_over_tcp();
+    let output = bench.command(&["--host", &host], "exit 0").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let run = bench.last_run();
+    assert_eq!((&run["outcome"], &run["isolation"]["proved"]), (&"pass".into(), &false.into()), "{run:#}");
+    assert!(run["isolation"]["why"].as_str().unwrap().contains("could not be measured"), "{run:#}");
+    bench.assert_nothing_left();
+}

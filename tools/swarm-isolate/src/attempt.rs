@@ -73,11 +73,11 @@ pub async fn run(context: &Context<'_>, factors: &Factors) -> Result<Option<Fini
     let Some(slot) = taken else { return Ok(None) };
     let outcome = in_slot(context, factors, &id, &names, &slot).await;
     // What could not be torn down stays recorded in the slot: whoever takes it next tries again.
-    let clean =
-        outcome.as_ref().is_ok_and(|finished| finished.as_ref().is_none_or(|f| f.teardown.left.is_empty()));
-    if clean || outcome.is_err() {
-        slot.intend(&[]).await.ok();
-        slot.release().await.ok();
+    if slot.intends_nothing().await
+        && let Err(error) = slot.release().await
+    {
+        // The run has its record all the same.
+        context.diag.warn(error);
     }
     outcome
 }
@@ -152,7 +152,7 @@ async fn in_slot(
             if let Some(load) = load {
                 load.stop(context.args.grace).await;
             }
-            teardown::tear_down(context.engine, &stacks, context.args.teardown_timeout).await;
+            tear_down(context, slot, &stacks).await;
             // Nothing ran, so there is no evidence to keep.
             let _ = std::fs::remove_dir_all(&folder);
             return other.map(|_| None);
@@ -166,7 +166,7 @@ async fn in_slot(
     group::kill_orphans(&[]).await;
     let took = started.1.elapsed();
     context.diag.phase(format_args!("tearing down {}", names.stack));
-    let torn = teardown::tear_down(context.engine, &stacks, context.args.teardown_timeout).await;
+    let torn = tear_down(context, slot, &stacks).await;
     let (end, during, companion) = ran?;
     let others_changed = changes(context, &snapshot, &stacks).await;
     Ok(Some(Finished {
@@ -183,6 +183,17 @@ async fn in_slot(
         others_changed,
         companion,
     }))
+}
+
+/// Tears down; once nothing is left, nothing is intended any more.
+async fn tear_down(context: &Context<'_>, slot: &Slot, stacks: &[String]) -> Teardown {
+    let torn = teardown::tear_down(context.engine, stacks, context.args.teardown_timeout).await;
+    if torn.left.is_empty()
+        && let Err(error) = slot.intend(&[]).await
+    {
+        context.diag.warn(error);
+    }
+    torn
 }
 
 async fn changes(context: &Context<'_>, before: &Snapshot, stacks: &[String]) -> Vec<String> {

@@ -161,6 +161,11 @@ impl Slot {
         renew(&self.engine, &state).await.map_err(|e| e.into_error("recording what will be created", NAME))
     }
 
+    /// Whether everything that was intended is torn down.
+    pub async fn intends_nothing(&self) -> bool {
+        self.state.lock().await.holding.stacks.is_empty()
+    }
+
     /// Frees the slot.
     pub async fn release(self) -> Result<()> {
         self.beat.abort();
