@@ -53,7 +53,9 @@ undo_all() {
   done
   undo_steps=()
 }
-trap undo_all EXIT
+# A script that dies between the lines still ends what it started, and waits for its teardown.
+job=''
+trap '[[ -z $job ]] || end_group "$job" 150; undo_all' EXIT
 
 # running PID...: whether one of them is alive.
 running() { kill -0 "$@" 2>/dev/null; }
@@ -85,6 +87,7 @@ interruptible() {
     wait "$job" 2>/dev/null || true
     sleep 0.1
   done
+  job=''
   trap - INT TERM HUP
   return "$status"
 }
