@@ -152,6 +152,12 @@ impl<R: BufRead> Reader<R> {
     }
 }
 
+/// Whether a line, its line feed included or not, is one JSON object.
+#[must_use]
+pub fn is_object(raw: &[u8]) -> bool {
+    check_object(trim(raw)).is_ok()
+}
+
 fn trim(raw: &[u8]) -> &[u8] {
     let raw = raw.strip_suffix(b"\n").unwrap_or(raw);
     raw.strip_suffix(b"\r").unwrap_or(raw)

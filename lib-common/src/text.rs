@@ -63,3 +63,21 @@ impl<'de> Deserialize<'de> for Text {
         deserializer.deserialize_any(Either)
     }
 }
+
+/// Percent-encodes everything but unreserved characters (RFC 3986, section 2.3).
+#[must_use]
+pub fn percent_encode(text: impl AsRef<[u8]>) -> String {
+    let keep = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let encode = |&byte: &u8| if keep(byte) { (byte as char).to_string() } else { format!("%{byte:02X}") };
+    text.as_ref().iter().map(encode).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::percent_encode;
+
+    #[test]
+    fn only_unreserved_characters_stay() {
+        assert_eq!(percent_encode("aZ0-._~ /é%"), "aZ0-._~%20%2F%C3%A9%25");
+    }
+}

@@ -273,6 +273,17 @@ fn until_is_asked_after_each_run_and_what_the_ledger_holds_is_not_repeated() {
 }
 
 #[test]
+fn what_a_companion_prints_joins_the_stream_if_it_is_a_record() {
+    let bench = Bench::new("mate");
+    let mate = r#"echo '{"type":"x.seen","v":1}'; echo 'no record'; sleep 60"#;
+    let output = bench.command(&["--companion", mate], "sleep 1").output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && told.contains("1 lines of the companion are no records"), "{told}");
+    assert_eq!(first(&records(&output.stdout), "x.seen")["v"], 1);
+    bench.assert_nothing_left();
+}
+
+#[test]
 fn a_dead_reader_costs_no_record() {
     let bench = Bench::new("pipe");
     let mut child =

@@ -15,6 +15,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::{Method, Response, StatusCode};
 use serde_json::Value;
 
+pub use crate::text::percent_encode;
 pub use endpoint::Endpoint;
 
 use crate::cli::EngineArg;
@@ -180,15 +181,6 @@ pub fn filters(pairs: &[(&str, &str)]) -> String {
     let map: std::collections::BTreeMap<&str, [&str; 1]> = pairs.iter().map(|(k, v)| (*k, [*v])).collect();
     let json = serde_json::to_string(&map).unwrap_or_default();
     format!("filters={}", percent_encode(&json))
-}
-
-/// Percent-encodes everything but unreserved characters.
-#[must_use]
-pub fn percent_encode(text: &str) -> String {
-    let keep = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    text.bytes()
-        .map(|byte| if keep(byte) { (byte as char).to_string() } else { format!("%{byte:02X}") })
-        .collect()
 }
 
 fn parse_version(text: &str) -> Option<(u64, u64)> {

@@ -4,10 +4,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
 use super::MIN_SECRET;
+use crate::text::percent_encode;
 
 /// The secret itself first, then its encodings; short remainders are left out.
 pub(super) fn all(secret: &[u8]) -> Vec<Vec<u8>> {
-    let mut forms = vec![secret.to_vec(), hex(secret), percent(secret), json(secret)];
+    let mut forms = vec![secret.to_vec(), hex(secret), percent_encode(secret).into_bytes(), json(secret)];
     for skip in 0..3usize {
         // Three alignments: what a longer encoded text shows of the secret, without the characters that
         // mix with its neighbours.
@@ -26,14 +27,6 @@ pub(super) fn all(secret: &[u8]) -> Vec<Vec<u8>> {
 
 fn hex(secret: &[u8]) -> Vec<u8> {
     secret.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect()
-}
-
-fn percent(secret: &[u8]) -> Vec<u8> {
-    let keep = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    secret
-        .iter()
-        .flat_map(|&byte| if keep(byte) { vec![byte] } else { format!("%{byte:02X}").into_bytes() })
-        .collect()
 }
 
 fn json(secret: &[u8]) -> Vec<u8> {

@@ -29,9 +29,9 @@ pub struct Context<'c> {
     pub args: &'c RunArgs,
     pub command: &'c [String],
     pub subject: &'c Subject,
-    pub investigation: String,
+    pub investigation: &'c str,
     /// Evidence folders are made below it; records name them relative to it.
-    pub base: PathBuf,
+    pub base: &'c Path,
     pub stop: Stop,
     pub diag: &'c Diag,
     pub clock: &'c dyn Clock,
@@ -283,13 +283,13 @@ fn environment(
 ) {
     let subject = context.subject;
     command
-        .env("REDFIX_INVESTIGATION", &context.investigation)
+        .env("REDFIX_INVESTIGATION", context.investigation)
         .env("REDFIX_ATTEMPT", id)
         .env("REDFIX_STACK", &names.stack)
         .env("REDFIX_DOMAIN", &names.domain)
         .env("REDFIX_CONDITION", factors.get("load").map_or("isolated", String::as_str))
         .env("REDFIX_EVIDENCE", folder)
-        .env("REDFIX_LEDGER_DIR", &context.base)
+        .env("REDFIX_LEDGER_DIR", context.base)
         .env("DOCKER_HOST", context.engine.endpoint().to_string())
         .env("RECIPE", &subject.recipe)
         .env("VERSION", factors.get("version").unwrap_or(&subject.version))

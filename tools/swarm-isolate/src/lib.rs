@@ -32,7 +32,7 @@ use lib_common::emit::Emitter;
 use lib_common::ledger::Ledger;
 use lib_common::record::Factors;
 use lib_common::record::run::RunFinished;
-use lib_common::stream::{Line, Reader, Torn};
+use lib_common::stream::{Line, Reader, Torn, is_object};
 use lib_common::{Error, Exit, Io, Result};
 use plan::{Seen, Subject};
 use until::{Answer, Spool};
@@ -60,7 +60,9 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
     if args.command.is_empty() {
         return Err(Error::cannot("planning a run", "no command").hint("put it behind --, see --help"));
     }
-    let ledger = args.ledger.ledger.as_deref().map(|path| Ledger::open(path, &io.diag)).transpose()?;
+    // A dry run changes nothing, the ledger included.
+    let path = args.ledger.ledger.as_deref().filter(|_| !args.run.dry_run);
+    let ledger = path.map(|path| Ledger::open(path, &io.diag)).transpose()?;
     let mut emitter = Emitter::new(args.common.investigation.clone(), ledger);
     let (seen, mut spool) = read(args, io, &mut emitter)?;
     let subject = Subject::choose(&args.run, &seen)?;
@@ -82,14 +84,13 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
     let mut done = 0;
     while let Some(factors) = next(args, &mut spool, done).await? {
         let (diag, clock) = (&io.diag, io.clock);
-        let (base, stop, investigation) = (base.clone(), stop.clone(), investigation.clone());
         let context = Context {
             engine: &engine,
             args: &args.run,
             command: &args.command,
             subject: &subject,
-            investigation,
-            base,
+            investigation: &investigation,
+            base: &base,
             stop: stop.clone(),
             diag,
             clock,
@@ -99,7 +100,11 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
         let Some(finished) = finished else { return Ok(Exit::Signal(signal.unwrap_or_default())) };
         let (record, tests) = records::of(&context, &node, &finished, kept.is_some())?;
         done += 1;
-        let mut lines = finished.companion.clone();
+        let (mut lines, other): (Vec<_>, Vec<_>) =
+            finished.companion.iter().cloned().partition(|line| is_object(line));
+        if !other.is_empty() {
+            io.diag.warn(format_args!("{} lines of the companion are no records: left out", other.len()));
+        }
         lines.push(emitter.line(io, &record)?);
         for test in &tests {
             lines.push(emitter.line(io, test)?);
@@ -152,7 +157,7 @@ fn read(args: &Args, io: &mut Io, emitter: &mut Emitter) -> Result<(Seen, Spool)
             note(&mut reader, &line, io, &mut seen, &mut spool)?;
         }
     }
-    if let Some(path) = &args.ledger.ledger {
+    if let Some(path) = args.ledger.ledger.as_ref().filter(|path| path.exists()) {
         let file = File::open(path).map_err(|e| Error::cannot("reading the ledger", e).on(path.display()))?;
         let mut reader =
             Reader::new(BufReader::new(file), path.display().to_string(), &args.common, Torn::SetAside);

@@ -48,7 +48,7 @@ pub fn of(
     let (exit_code, signal) = codes(finished.end);
     let tests = tests.into_iter().map(|test| test_finished(context, finished, test)).collect::<Vec<_>>();
     let evidence = if keep {
-        let path = finished.folder.strip_prefix(&context.base).unwrap_or(&finished.folder);
+        let path = finished.folder.strip_prefix(context.base).unwrap_or(&finished.folder);
         Some(Evidence { path: path.display().to_string(), blake3: evidence::root_hash(&finished.folder)? })
     } else {
         None

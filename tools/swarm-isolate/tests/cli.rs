@@ -58,6 +58,10 @@ fn no_engine_is_worth_another_try() {
 fn a_dry_run_touches_no_engine() {
     let output = run(&["--dry-run", "--domain", "a.ci.example", "--runs", "3", "--", "deploy", "me"], ODD);
     assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), ODD));
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = dir.path().join("ledger.jsonl");
+    let dry = ["-n", "--ledger", ledger.to_str().unwrap(), "--domain", "a.b", "--", "true"];
+    assert!(run(&dry, ODD).status.success() && !ledger.exists(), "nor the ledger");
     assert!(stderr(&output).contains("3 run(s), isolated, of deploy me, in stacks like a-000000_ci_example"));
 }
 
