@@ -68,10 +68,30 @@ pub struct RunFinished {
     pub signature: Option<String>,
     pub isolation: Isolation,
     pub cleanup: Cleanup,
+    /// What the guard refused: `rule: METHOD path: remedy`.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub refusals: Vec<Text>,
+    /// What passed the guard, where there was one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub guard: Option<Guard>,
+    /// Protected things that changed because of this run, named.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub harm: Vec<String>,
+    /// What the run had to do without, e.g. for want of root: a sentence each.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub notes: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub evidence: Option<Evidence>,
+}
+
+/// The traffic of the command with the engine.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Guard {
+    pub requests: u64,
+    pub refused: u64,
+    /// Objects of the run that the engine's events show and the guard never saw: it was bypassed.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub unseen: Vec<String>,
 }
 
 /// How a run ended. Only `pass`, `fail` and `timeout` say something about the case.
@@ -127,6 +147,31 @@ pub struct Isolation {
     pub cpu_pressure_before: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cpu_pressure_during: Option<f64>,
+    /// Copies of the stack that ran beside it as load.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub neighbours: Option<u32>,
+    /// The same per node, for every node that the run's containers were on.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub nodes: Vec<NodeLoad>,
+}
+
+/// What one node bore that was not the run's.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct NodeLoad {
+    pub node: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub foreign_cpu_before: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub foreign_cpu_during: Option<f64>,
+    /// Highest `some avg10` of cpu in percent among containers that are not the run's.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub foreign_pressure: Option<f64>,
+    /// The same among the run's own containers: what it suffered.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub own_pressure: Option<f64>,
+    /// Why it could not be measured.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub why: Option<String>,
 }
 
 /// The proof that nothing of the run is left.
@@ -143,6 +188,25 @@ pub struct Cleanup {
     /// What changed, where something did.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub others_changed: Vec<String>,
+    /// Where emptiness could not be proved, e.g. a node that did not answer: a sentence each.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub unproved: Vec<String>,
+    /// Kept on purpose (`--keep-on-success`): these stacks are still there.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub kept: Vec<String>,
+    /// Addresses in use on each shared network before and after: a leaked one shows here.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub networks: Vec<NetworkUse>,
+}
+
+/// Addresses in use on a shared network.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkUse {
+    pub network: String,
+    pub before: u32,
+    pub after: u32,
+    /// Addresses that its subnets can give in all.
+    pub size: u32,
 }
 
 /// A folder of files beside the ledger, and its root hash.

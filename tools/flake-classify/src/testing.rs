@@ -73,9 +73,14 @@ pub fn run_body(id: &str, minute: i64, load: &str) -> RunFinished {
             foreign_cpu_during: None,
             cpu_pressure_before: None,
             cpu_pressure_during: None,
+            neighbours: None,
+            nodes: vec![],
         },
         cleanup: Cleanup::default(),
         refusals: vec![],
+        guard: None,
+        harm: vec![],
+        notes: vec![],
         evidence: None,
     }
 }

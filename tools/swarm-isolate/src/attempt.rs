@@ -14,13 +14,13 @@ use tokio::process::Command;
 use tokio::sync::watch;
 
 use crate::cli::{Condition, RunArgs};
+use crate::command::group::{self, Group, Stdout};
 use crate::condition::{self, Before};
-use crate::group::{self, Group, Stdout};
-use crate::objects::Snapshot;
 use crate::plan::{Namespace, Subject};
 use crate::sampler::{self, Load, Own};
 use crate::signals::Stop;
 use crate::slot::{Slot, Taken};
+use crate::teardown::objects::Snapshot;
 use crate::teardown::{self, Outcome as Teardown};
 
 /// What every attempt of this call shares.

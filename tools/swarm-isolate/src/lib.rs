@@ -6,9 +6,8 @@
 
 mod attempt;
 mod cli;
+mod command;
 mod condition;
-mod group;
-mod objects;
 mod plan;
 mod proc;
 mod records;
@@ -73,7 +72,7 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
     let engine = Engine::connect(&args.engine).await?;
     let info = engine.require_manager().await?;
     let node = info["Name"].as_str().unwrap_or_default().to_owned();
-    group::adopt_orphans();
+    command::group::adopt_orphans();
     let stop = signals::listen()?;
     let kept = args.run.evidence.clone().or_else(|| Some(args.ledger.ledger.as_ref()?.parent()?.to_owned()));
     let scratch = tempfile::tempdir().map_err(|e| Error::cannot("making a scratch folder", e))?;

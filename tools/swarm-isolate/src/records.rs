@@ -82,8 +82,12 @@ pub fn of(
             duration_ms: milliseconds(finished.teardown.took),
             others_unchanged: finished.others_changed.is_empty(),
             others_changed: finished.others_changed.clone(),
+            ..Cleanup::default()
         },
         refusals: Vec::new(),
+        guard: None,
+        harm: Vec::new(),
+        notes: Vec::new(),
         evidence,
     };
     Ok((run, tests))
@@ -150,6 +154,8 @@ fn isolation(context: &Context, finished: &Finished) -> Isolation {
         foreign_cpu_during: finished.during.map(|load| round(load.foreign_cpu)),
         cpu_pressure_before: finished.before.load.map(|load| round(load.cpu_pressure)),
         cpu_pressure_during: finished.during.map(|load| round(load.cpu_pressure)),
+        neighbours: None,
+        nodes: Vec::new(),
     }
 }
 

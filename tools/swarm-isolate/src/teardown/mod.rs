@@ -4,12 +4,14 @@
 //! Services first, then their containers must be gone, then networks, configs and secrets, then volumes: a
 //! private network that goes before its containers makes the task's address on the shared network leak.
 
+pub mod objects;
+
 use std::time::{Duration, Instant};
 
 use lib_common::Result;
 use lib_common::docker::{ApiResult, Engine};
 
-use crate::objects::{Kind, Object, Snapshot, parse};
+use self::objects::{Kind, Object, Snapshot, parse};
 
 /// What became of the stacks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
