@@ -16,7 +16,7 @@ check() {
   fi
 }
 
-shell_scripts() { git ls-files scripts .ci | while read -r file; do head -1 "$file" | grep -qE '^#!.*(bash|sh)$|shellcheck shell' && printf '%s\n' "$file"; done; }
+shell_scripts() { git ls-files scripts benches .ci | while read -r file; do head -1 "$file" | grep -qE '^#!.*(bash|sh)$|shellcheck shell' && printf '%s\n' "$file"; done; }
 python_scripts() { git ls-files scripts | while read -r file; do head -1 "$file" | grep -q 'python3' && printf '%s\n' "$file"; done; }
 long_files() {
   local long

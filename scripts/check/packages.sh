@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
-# packages.sh run|test: install what the demo (run) or the tests (test) need from Debian, if it is missing.
+# packages.sh run|test|bench: install what the demo (run), the tests or the benches need from Debian, if it is missing.
 set -euo pipefail
 
 run=(git jq python3 util-linux)
 test=(shellcheck shfmt mandoc procps python3-pip)
+bench=(bsdextrautils gawk time python3-venv)
 wanted=("${run[@]}")
-[[ ${1-run} != test ]] || wanted+=("${test[@]}")
+case ${1-run} in
+  test) wanted+=("${test[@]}") ;;
+  bench) wanted+=("${bench[@]}") ;;
+esac
 cache=${REDFIX_CACHE:-/var/cache/redfix}/lint
 missing=()
 
