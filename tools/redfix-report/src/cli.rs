@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
 use clap::{Parser, Subcommand, ValueEnum};
-use lib_common::cli::{Common, LedgerArg, duration};
+use lib_common::cli::{Common, LedgerArg, duration, size};
 use lib_common::exit::ToolArgs;
 
 use crate::gate::GateName;
@@ -15,6 +15,7 @@ Examples:
   redfix-report ledger.jsonl
   redfix-report --gate M1 --recheck ledger.jsonl | head -n 1
   redfix-report --format md --out report.md ledger.jsonl
+  redfix-report --format text,md,csv,junit,json --out reports/ ledger.jsonl
   redfix-report review --gate M1 --reviewer ada --ledger ledger.jsonl ledger.jsonl
 
 Exit: 0 the selected gates pass, 1 one of them fails, 2 cannot.";
@@ -35,9 +36,19 @@ pub struct Args {
 /// What the report itself takes.
 #[derive(clap::Args, Clone, Debug)]
 pub struct ReportArgs {
-    /// How the report is written
-    #[arg(long, value_enum, default_value = "text", env = "REDFIX_FORMAT", hide_env_values = true)]
-    pub format: Format,
+    /// How the report is written; several with --out DIR
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "text",
+        env = "REDFIX_FORMAT",
+        hide_env_values = true
+    )]
+    pub format: Vec<Format>,
+    /// Markdown of at most this many bytes: details go first, the gates and their tables never
+    #[arg(long, value_name = "SIZE", value_parser = size, env = "REDFIX_MAX_BYTES", hide_env_values = true)]
+    pub max_bytes: Option<u64>,
     /// Gate that decides the exit code; may be repeated (default: both)
     #[arg(
         long,
@@ -49,8 +60,8 @@ pub struct ReportArgs {
         hide_env_values = true
     )]
     pub gate: Vec<GateName>,
-    /// Write the report to FILE; only the gate lines go to standard output
-    #[arg(long, value_name = "FILE", env = "REDFIX_OUT", hide_env_values = true)]
+    /// Write to this file, or into this folder as report.FORMAT; only the gate lines go to standard output
+    #[arg(long, value_name = "PATH", env = "REDFIX_OUT", hide_env_values = true)]
     pub out: Option<PathBuf>,
     #[command(flatten)]
     pub proof: ProofArgs,
@@ -112,8 +123,26 @@ pub enum Format {
     Text,
     /// Markdown that is safe to paste into a comment
     Md,
+    /// A table for a spreadsheet
+    Csv,
+    /// A suite per gate, a test per case
+    Junit,
     /// The same words for another program
     Json,
+}
+
+impl Format {
+    /// File name ending.
+    #[must_use]
+    pub fn ending(self) -> &'static str {
+        match self {
+            Self::Text => "txt",
+            Self::Md => "md",
+            Self::Csv => "csv",
+            Self::Junit => "xml",
+            Self::Json => "json",
+        }
+    }
 }
 
 impl ToolArgs for Args {

@@ -6,6 +6,7 @@ use lib_common::case::CaseKey;
 use lib_common::record::Known;
 use lib_common::record::case::CaseFailed;
 use lib_common::record::pr::{CanonPromoted, PrChecked, PrOpened};
+use lib_common::record::run::RunPlanned;
 use lib_common::record::verdict::{FixVerdict, FlakeVerdict, ReviewRecorded};
 
 use crate::input::Dated;
@@ -20,6 +21,8 @@ pub struct Case {
     pub verdicts: Vec<FlakeVerdict>,
     pub fixes: Vec<FixVerdict>,
     pub pulls: BTreeSet<PullId>,
+    /// The newest plan for its further runs.
+    pub planned: Option<RunPlanned>,
 }
 
 impl Case {
@@ -102,10 +105,13 @@ impl Fold {
             }
             Known::CanonPromoted(promoted) => self.promoted.push(*promoted),
             Known::ReviewRecorded(review) => self.reviews.push(*review),
-            Known::DomainLeased(_)
-            | Known::DomainReleased(_)
-            | Known::DomainProbed(_)
-            | Known::RunPlanned(_) => {}
+            Known::DomainLeased(_) | Known::DomainReleased(_) | Known::DomainProbed(_) => {}
+            // A plan alone makes no case: nothing failed yet.
+            Known::RunPlanned(plan) => {
+                if let Some(case) = self.cases.get_mut(&plan.case) {
+                    case.planned = Some(*plan);
+                }
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 //! requests of them, [`gate`] says what each case still lacks, [`row`] puts a case into words, [`text`],
 //! [`md`] and [`json`] print it. Only [`input`], [`evidence`], [`recheck`] and the functions here do I/O.
 
+pub mod bound;
 mod cli;
 pub mod escape;
 pub mod evidence;
@@ -11,12 +12,14 @@ pub mod fold;
 pub mod gate;
 pub mod input;
 pub mod json;
+pub mod junit;
 pub mod md;
 pub mod recheck;
 pub mod report;
 mod review;
 pub mod row;
 pub mod runs;
+pub mod table;
 pub mod text;
 
 use std::io::{IsTerminal, Write};
@@ -48,13 +51,16 @@ fn print(args: &Args, options: &ReportArgs, io: &mut Io) -> Result<Exit> {
     let rederive = FlakeClassify { deadline: options.proof.recheck_timeout };
     let report = judge(input, &options.files, &options.proof, &options.gate, &rederive)?;
     let color = colored(args.common.color);
-    match &options.out {
-        None => {
-            let page = page(&report, options.format, color)?;
-            say(&page, io)?;
+    match (&options.out, options.format.as_slice()) {
+        (None, [format]) => say(&page(&report, *format, options, color)?, io)?,
+        (None, _) => {
+            return Err(Error::cannot("writing the report", "several formats, one standard output")
+                .hint("name a folder with --out"));
         }
-        Some(path) => {
-            replace(path, &page(&report, options.format, false)?)?;
+        (Some(path), formats) => {
+            for format in formats {
+                replace(&target(path, *format, formats.len())?, &page(&report, *format, options, false)?)?;
+            }
             say(&text::gates(&report.selected(), color), io)?;
         }
     }
@@ -83,12 +89,24 @@ fn judge(
     Ok(Report::new(&fold, &proofs, asked, &input.hash, options.author.as_deref()))
 }
 
-fn page(report: &Report, format: Format, color: bool) -> Result<String> {
+fn page(report: &Report, format: Format, options: &ReportArgs, color: bool) -> Result<String> {
     match format {
         Format::Text => Ok(text::render(report, color)),
-        Format::Md => Ok(md::render(report)),
+        Format::Md => md::render(report, options.max_bytes),
+        Format::Csv => table::render(report),
+        Format::Junit => junit::render(report),
         Format::Json => json::render(report),
     }
+}
+
+/// Where a format goes: into a folder, made when it is missing, or to the one file that was named.
+fn target(out: &Path, format: Format, formats: usize) -> Result<PathBuf> {
+    let is_folder = out.is_dir() || formats > 1 || out.as_os_str().as_encoded_bytes().ends_with(b"/");
+    if !is_folder {
+        return Ok(out.to_owned());
+    }
+    std::fs::create_dir_all(out).map_err(|e| Error::cannot("making the folder", e).on(out.display()))?;
+    Ok(out.join("report").with_extension(format.ending()))
 }
 
 /// A reader that went away has read enough, but the exit code still says what the gates say.

@@ -2,14 +2,41 @@
 
 use std::fmt::Write;
 
+use lib_common::{Error, Result};
+
 use crate::escape::{fenced, markdown};
 use crate::gate::{GateName, Missing};
 use crate::report::Report;
 use crate::row::Row;
 
-/// The whole report.
-#[must_use]
-pub fn render(report: &Report) -> String {
+/// The whole report, or as much of it as `limit` bytes hold: details are left out from the last, and the report
+/// says how many. Gates and tables are never cut: a limit that they do not fit is an error.
+pub fn render(report: &Report, limit: Option<u64>) -> Result<String> {
+    let mut out = overview(report);
+    let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let left_out = |n: usize| format!("\nLeft out to keep the limit: the details of {n} case(s).\n");
+    if out.len() > limit {
+        let cause = format!("its gates and tables alone take {} bytes", out.len());
+        return Err(Error::cannot("writing the report", cause).hint("raise --max-bytes"));
+    }
+    for (n, row) in report.rows.iter().enumerate() {
+        let mut part = String::new();
+        details(&mut part, row);
+        let after = report.rows.len() - n - 1;
+        let note = if after == 0 { 0 } else { left_out(after).len() };
+        if out.len().saturating_add(part.len() + note) > limit {
+            let note = left_out(after + 1);
+            if out.len() + note.len() <= limit {
+                out.push_str(&note);
+            }
+            break;
+        }
+        out.push_str(&part);
+    }
+    Ok(out)
+}
+
+fn overview(report: &Report) -> String {
     let mut out = String::new();
     for gate in report.selected() {
         let _ = writeln!(out, "{}  ", gate.line());
@@ -23,9 +50,6 @@ pub fn render(report: &Report) -> String {
     }
     proof_table(&mut out, &report.rows);
     fix_table(&mut out, &report.rows);
-    for row in &report.rows {
-        details(&mut out, row);
-    }
     out
 }
 
@@ -79,6 +103,10 @@ fn details(out: &mut String, row: &Row) {
             let _ = writeln!(out, "| {} |", run.each_ref().map(|cell| markdown(cell)).join(" | "));
         }
     }
+    if !row.repeat.is_empty() {
+        out.push_str("\n**Repeat the deciding run:**\n\n");
+        out.push_str(&fenced(&row.repeat.join(" "), "sh"));
+    }
     for (gate, missing) in &row.missing {
         let _ = writeln!(out, "\n**{} is blocked:**\n", gate.name());
         for one in missing {
@@ -93,9 +121,17 @@ fn details(out: &mut String, row: &Row) {
 fn commands(missing: &[Missing]) -> String {
     let mut all: Vec<String> = Vec::new();
     for one in missing {
-        let command = one.supply.join(" ");
-        if !all.contains(&command) {
-            all.push(command);
+        let named = if one.choices.is_empty() { "" } else { "more runs" };
+        let first = (named, one.cost.as_deref(), &one.supply);
+        let others = one.choices.iter().map(|c| (c.name, c.cost.as_deref(), &c.supply));
+        for (name, cost, supply) in std::iter::once(first).chain(others) {
+            let note: Vec<&str> =
+                [name, cost.unwrap_or_default()].into_iter().filter(|s| !s.is_empty()).collect();
+            let note = if note.is_empty() { String::new() } else { format!("# {}\n", note.join(": ")) };
+            let command = note + &supply.join(" ");
+            if !all.contains(&command) {
+                all.push(command);
+            }
         }
     }
     all.join("\n")

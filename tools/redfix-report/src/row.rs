@@ -8,14 +8,33 @@ use lib_common::record::verdict::{FixOutcome, FixVerdict, FlakeVerdict, Route, T
 
 use serde::Serialize;
 
+use crate::bound;
 use crate::escape::{cut, plain};
 use crate::fold::{Case, Fold, Pull};
-use crate::gate::{Gate, GateName, Missing, Proofs, m1, m2};
+use crate::gate::{Choice, Gate, GateName, Missing, Proofs, m1, m2, quote};
 use crate::runs::{at_baseline, level};
 
 /// Longest foreign text in a cell; the ledger has the whole.
 const LONGEST: usize = 300;
 const NONE: &str = "none";
+
+/// What [`Row::facts`] tells, in the order of the flow.
+pub const LABELS: [&str; 14] = [
+    "failure",
+    "before",
+    "isolation",
+    "verdict",
+    "cause",
+    "in words",
+    "route",
+    "fix",
+    "pull request",
+    "address",
+    "CI",
+    "after fix",
+    "promoted",
+    "evidence",
+];
 
 /// A case, ready to be printed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -37,6 +56,8 @@ pub struct Row {
     pub after: String,
     pub promoted: String,
     pub evidence: String,
+    /// A command that repeats the deciding run, in pieces.
+    pub repeat: Vec<String>,
     /// Attempt, condition, fix, outcome, duration.
     pub runs: Vec<[String; 5]>,
     pub missing: BTreeMap<GateName, Vec<Missing>>,
@@ -45,23 +66,24 @@ pub struct Row {
 impl Row {
     /// The cells that have words of their own, in the order of the flow.
     #[must_use]
-    pub fn facts(&self) -> Vec<(&'static str, &str)> {
-        vec![
-            ("failure", &self.failure),
-            ("before", &self.before),
-            ("isolation", &self.isolation),
-            ("verdict", &self.verdict),
-            ("cause", &self.cause),
-            ("in words", &self.sentence),
-            ("route", &self.routes),
-            ("fix", &self.fix),
-            ("pull request", &self.pull),
-            ("address", self.url.as_deref().unwrap_or(NONE)),
-            ("CI", &self.ci),
-            ("after fix", &self.after),
-            ("promoted", &self.promoted),
-            ("evidence", &self.evidence),
-        ]
+    pub fn facts(&self) -> [(&'static str, &str); LABELS.len()] {
+        let values = [
+            self.failure.as_str(),
+            &self.before,
+            &self.isolation,
+            &self.verdict,
+            &self.cause,
+            &self.sentence,
+            &self.routes,
+            &self.fix,
+            &self.pull,
+            self.url.as_deref().unwrap_or(NONE),
+            &self.ci,
+            &self.after,
+            &self.promoted,
+            &self.evidence,
+        ];
+        std::array::from_fn(|n| (LABELS[n], values[n]))
     }
 
     /// Whether `gate` has nothing against this case.
@@ -106,6 +128,7 @@ fn row(case: &Case, fold: &Fold, gates: &[Gate], proofs: &Proofs) -> Row {
         after: fix.map_or_else(|| NONE.into(), after),
         promoted: promoted(case, fold),
         evidence: evidence(verdict, fold, proofs),
+        repeat: verdict.and_then(|verdict| repeat(verdict, fold)).unwrap_or_default(),
         runs: fold.runs.of_case(&case.key).into_iter().map(|run| run_row(run, case, fold)).collect(),
         missing,
     }
@@ -113,10 +136,13 @@ fn row(case: &Case, fold: &Fold, gates: &[Gate], proofs: &Proofs) -> Row {
 
 /// What is missing, with its foreign text made plain.
 fn readable(missing: &[Missing]) -> Vec<Missing> {
+    let pieces = |supply: &[String]| supply.iter().map(|piece| plain(piece)).collect();
     let plain_one = |one: &Missing| Missing {
         rule: one.rule,
         what: cut(&plain(&one.what), LONGEST),
-        supply: one.supply.iter().map(|piece| plain(piece)).collect(),
+        supply: pieces(&one.supply),
+        cost: one.cost.clone(),
+        choices: one.choices.iter().map(|c| Choice { supply: pieces(&c.supply), ..c.clone() }).collect(),
     };
     missing.iter().map(plain_one).collect()
 }
@@ -158,7 +184,19 @@ fn isolation(case: &Case, verdict: Option<&FlakeVerdict>, fold: &Fold) -> String
     };
     let (alone, load) = (tally("isolated"), tally("loaded"));
     let n = |tally: Tally| tally.fail + tally.pass;
-    format!("{} of {} green alone, {} of {} red under load", alone.pass, n(alone), load.fail, n(load))
+    let bound = |tally| match bound::words(tally) {
+        words if words.is_empty() => words,
+        words => format!(" ({words})"),
+    };
+    format!(
+        "{} of {} green alone{}, {} of {} red under load{}",
+        alone.pass,
+        n(alone),
+        bound(alone),
+        load.fail,
+        n(load),
+        bound(load)
+    )
 }
 
 fn cause(verdict: &FlakeVerdict) -> String {
@@ -250,6 +288,27 @@ fn evidence(verdict: Option<&FlakeVerdict>, fold: &Fold, proofs: &Proofs) -> Str
     let partial = snaps.filter(|snap| !snap.complete).count();
     let gaps = if partial == 0 { String::new() } else { format!(", {partial} with gaps in the logs") };
     format!("{verified} of {} deciding attempts verified{gaps}", verdict.attempts.len())
+}
+
+/// The deciding run once more: a domain of its own, the same version, condition and factor levels.
+fn repeat(verdict: &FlakeVerdict, fold: &Fold) -> Option<Vec<String>> {
+    let run = verdict.attempts.iter().rev().find_map(|id| fold.runs.get(id))?;
+    let word = |word: &str| quote(&plain(word));
+    let condition = level(&run.factors, "load");
+    let mut pieces = vec![
+        format!("warm-domain-alloc --recipe {} --class run", word(&run.recipe)),
+        "| swarm-isolate".into(),
+        format!("--recipe {}", word(&run.recipe)),
+        format!("--version-under-test {}", word(&run.version)),
+        format!("--condition {}", if condition.is_empty() { "isolated" } else { condition }),
+    ];
+    if condition == "loaded" {
+        pieces.push("--load-with 'scripts/load cpu 16'".into());
+    }
+    let others = run.factors.iter().filter(|(factor, _)| *factor != "load");
+    pieces.extend(others.map(|(factor, level)| format!("--factor {}", word(&format!("{factor}={level}")))));
+    pieces.push(format!("-- scripts/lifecycle {}", word(&run.recipe)));
+    Some(pieces)
 }
 
 fn run_row(run: &RunFinished, case: &Case, fold: &Fold) -> [String; 5] {

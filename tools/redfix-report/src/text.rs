@@ -66,6 +66,10 @@ fn block(out: &mut String, row: &Row, paint: Paint) {
         fact(out, label, value);
     }
     runs(out, &row.runs);
+    if !row.repeat.is_empty() {
+        let _ = writeln!(out, "  {}", paint.bold("repeat the deciding run"));
+        command(out, &row.repeat);
+    }
     for (gate, missing) in &row.missing {
         let _ = writeln!(out, "  {}", paint.by(false, &format!("{} is blocked", gate.name())));
         let mut missing = missing.iter().peekable();
@@ -73,7 +77,7 @@ fn block(out: &mut String, row: &Row, paint: Paint) {
             item(out, &one.what);
             // One command often supplies several things: it is printed once, after the last of them.
             if missing.peek().is_none_or(|next| next.supply != one.supply) {
-                command(out, one);
+                ways(out, one);
             }
         }
     }
@@ -92,10 +96,29 @@ fn item(out: &mut String, text: &str) {
     }
 }
 
+/// What would supply it, with its cost; where there is a choice, each by its name.
+fn ways(out: &mut String, missing: &Missing) {
+    let note = |name: &str, cost: Option<&String>| match (name, cost) {
+        ("", None) => None,
+        ("", Some(cost)) => Some(format!("cost: {cost}")),
+        (name, None) => Some(format!("{name}:")),
+        (name, Some(cost)) => Some(format!("{name}: {cost}")),
+    };
+    let first = if missing.choices.is_empty() { "" } else { "more runs" };
+    let mut all = vec![(note(first, missing.cost.as_ref()), &missing.supply)];
+    all.extend(missing.choices.iter().map(|c| (note(c.name, c.cost.as_ref()), &c.supply)));
+    for (note, supply) in all {
+        for line in note.iter().flat_map(|note| wrap(note, WIDTH - 6)) {
+            let _ = writeln!(out, "      {line}");
+        }
+        command(out, supply);
+    }
+}
+
 /// Ready to paste: a piece that does not fit goes on a line of its own, behind a backslash.
-fn command(out: &mut String, missing: &Missing) {
+fn command(out: &mut String, supply: &[String]) {
     let mut line = String::from("      $");
-    for piece in &missing.supply {
+    for piece in supply {
         if line.len() > 7 && width(&line) + 1 + width(piece) + 2 > WIDTH {
             let _ = writeln!(out, "{line} \\");
             line = String::from("         ");
@@ -176,7 +199,7 @@ mod tests {
     fn commands_break_only_between_pieces() {
         let supply = vec!["a".repeat(40), "b".repeat(40), "c".into()];
         let mut out = String::new();
-        command(&mut out, &Missing { rule: "x", what: String::new(), supply });
+        command(&mut out, &supply);
         let lines: Vec<_> = out.lines().collect();
         assert_eq!(lines.len(), 2);
         assert!(lines[0].ends_with("a \\") && lines[1].ends_with("b c"), "{out}");

@@ -74,8 +74,13 @@ fn hostile(all: &mut Ledger) {
 }
 
 fn report(format: &str) -> Output {
+    with(&["--format", format])
+}
+
+fn with(options: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_redfix-report"))
-        .args(["--format", format, "ledger.jsonl"])
+        .args(options)
+        .arg("ledger.jsonl")
         .current_dir(data())
         .env_clear()
         .output()
@@ -100,7 +105,8 @@ fn the_evidence_is_what_the_ledger_says() {
 #[test]
 fn the_reports_are_what_they_were() {
     same("ledger.jsonl", &rich());
-    for (format, name) in [("text", "report.txt"), ("md", "report.md"), ("json", "report.json")] {
+    let files = ["report.txt", "report.md", "report.csv", "report.xml", "report.json"];
+    for (format, name) in ["text", "md", "csv", "junit", "json"].into_iter().zip(files) {
         let output = report(format);
         assert_eq!(output.status.code(), Some(1));
         assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
@@ -116,6 +122,69 @@ fn text_fits_eighty_columns_and_holds_nothing_that_a_terminal_obeys() {
         assert!(line.chars().count() + wide <= 80, "{line}");
         assert!(!line.chars().any(|c| c.is_control() || c == '\u{202e}'), "{line:?}");
     }
+}
+
+#[test]
+fn csv_has_a_row_per_case_and_no_formula() {
+    let text = report("csv").stdout;
+    let mut rows = csv::Reader::from_reader(text.as_slice());
+    let head = rows.headers().unwrap().clone();
+    assert_eq!((&head[0], &head[1], &head[head.len() - 1]), ("case", "recipe", "M2"));
+    let rows: Vec<csv::StringRecord> = rows.records().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), 5);
+    for cell in rows.iter().flatten() {
+        assert!(!cell.starts_with(['=', '+', '-', '@']) && !cell.contains(char::is_control), "{cell:?}");
+    }
+}
+
+#[test]
+fn junit_is_read_by_another_reader_and_its_names_are_unique() {
+    let text = report("junit").stdout;
+    let suites = junit_parser::from_reader(text.as_slice()).unwrap();
+    let gates: Vec<&str> = suites.suites.iter().map(|suite| suite.name.as_str()).collect();
+    assert_eq!(gates, ["GATE M1 FAIL 2/5 proven", "GATE M2 FAIL 2/5 fixed"]);
+    let tests: Vec<_> = suites.suites.iter().flat_map(|suite| &suite.cases).collect();
+    let names: std::collections::BTreeSet<_> = tests.iter().map(|t| (&t.classname, &t.name)).collect();
+    assert_eq!((tests.len(), names.len()), (10, 10));
+    assert_eq!(tests.iter().filter(|test| test.status.is_failure()).count(), 6);
+}
+
+#[test]
+fn markdown_keeps_its_limit_and_never_cuts_a_table() {
+    let limited = |bytes: &str| with(&["--format", "md", "--max-bytes", bytes]);
+    let whole = String::from_utf8(report("md").stdout).unwrap();
+    let tables = whole.split("\n### ").next().unwrap();
+    for limit in [tables.len() + 100, whole.len() - 1, whole.len()] {
+        let text = String::from_utf8(limited(&limit.to_string()).stdout).unwrap();
+        assert!(text.len() <= limit && text.starts_with(tables), "{limit}");
+        assert_eq!(text.contains("Left out to keep the limit"), limit < whole.len(), "{limit}");
+    }
+    let output = limited("100");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("raise --max-bytes"));
+}
+
+#[test]
+fn several_formats_go_into_one_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("reports");
+    let output = with(&["--format", "text,md,csv,junit,json", "--out", out.to_str().unwrap()]);
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        "GATE M1 FAIL 2/5 proven\nGATE M2 FAIL 2/5 fixed\n"
+    );
+    for (format, ending) in
+        ["text", "md", "csv", "junit", "json"].into_iter().zip(["txt", "md", "csv", "xml", "json"])
+    {
+        assert_eq!(
+            fs::read(out.join(format!("report.{ending}"))).unwrap(),
+            report(format).stdout,
+            "{format}"
+        );
+    }
+    let output = with(&["--format", "text,md"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("--out"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use lib_common::record::run::RunFinished;
 use lib_common::record::verdict::{Cause, FlakeVerdict, Tally, Verdict};
 
-use super::{Missing, Proofs, Rederivation, classify, more_runs};
+use super::{Missing, Proofs, Rederivation, classify, cost, more_runs};
 use crate::fold::{Case, Fold};
 use crate::runs::{at_baseline, level};
 
@@ -45,26 +45,28 @@ pub fn recount(verdict: &FlakeVerdict, fold: &Fold, load: &str) -> Tally {
 /// Everything that M1 still wants of `case`; empty when it passes.
 #[must_use]
 pub fn judge(case: &Case, fold: &Fold, proofs: &Proofs) -> Vec<Missing> {
-    let runs = || more_runs(case, &proofs.ledger);
+    let more = |rule, what| {
+        Missing::new(rule, what, more_runs(case, &proofs.ledger)).costing(cost::further(case, fold))
+    };
     let Some(verdict) = chosen(case, fold) else {
-        return vec![missing("no-verdict", "no verdict yet", runs())];
+        return vec![more("no-verdict", "no verdict yet")];
     };
     if !is_decided(verdict) {
-        return vec![missing("undecided", "the verdict is inconclusive", runs())];
+        return vec![cost::undecided(case, verdict, fold, &proofs.ledger)];
     }
     let mut all = Vec::new();
     if verdict.cause == Cause::Unattributed {
-        all.push(missing("unattributed", "the cause is not attributed", runs()));
+        all.push(more("unattributed", "the cause is not attributed"));
     }
     if verdict.cause != Cause::Unattributed && verdict.shown_by.is_none() {
-        all.push(missing("no-contrast", "no contrast shows the cause", runs()));
+        all.push(more("no-contrast", "no contrast shows the cause"));
     }
     if let Some(why) = contradiction(verdict) {
-        all.push(missing("unfounded", why, classify(&proofs.ledger)));
+        all.push(Missing::new("unfounded", why, classify(&proofs.ledger)));
     }
     if let Some(text) = proofs.objection(&case.key, fold) {
         let what = format!("a re-derivation disagrees: {text}");
-        all.push(missing("recheck", what, classify(&proofs.ledger)));
+        all.push(Missing::new("recheck", what, classify(&proofs.ledger)));
     }
     all.extend(stale(case, verdict, fold, proofs));
     let attempts: BTreeSet<&String> = verdict.attempts.iter().collect();
@@ -109,14 +111,14 @@ fn stale(case: &Case, verdict: &FlakeVerdict, fold: &Fold, proofs: &Proofs) -> O
     let earlier = (earlier.len() as u64).saturating_sub(unlisted);
     if earlier > 0 {
         let what = format!("stale: {earlier} eligible run(s) on the ledger that the verdict does not count");
-        return Some(missing("stale", what, classify(&proofs.ledger)));
+        return Some(Missing::new("stale", what, classify(&proofs.ledger)));
     }
     if later.is_empty() || proofs.rederivation == Rederivation::Agrees {
         return None;
     }
     let what = format!("stale: {} eligible run(s) on the ledger since its deciding run", later.len());
     let supply = vec!["redfix-report".into(), "--recheck".into(), super::quote(&proofs.ledger)];
-    Some(missing("stale", what, supply))
+    Some(Missing::new("stale", what, supply))
 }
 
 /// The attempts that any verdict of the case excluded, with a reason.
@@ -135,7 +137,7 @@ fn tallies(verdict: &FlakeVerdict, fold: &Fold, ledger: &str) -> Vec<Missing> {
                 colours(claimed),
                 colours(found)
             );
-            all.push(missing(rule, what, classify(ledger)));
+            all.push(Missing::new(rule, what, classify(ledger)));
         }
     };
     compare("isolated-tally", "alone", verdict.isolated, "isolated");
@@ -153,34 +155,30 @@ fn colours(tally: Tally) -> String {
 fn attempt(case: &Case, id: &str, fold: &Fold, proofs: &Proofs) -> Vec<Missing> {
     let again = || more_runs(case, &proofs.ledger);
     let Some(run) = fold.runs.get(id) else {
-        return vec![missing("no-run", format!("attempt {id} is not on the ledger"), again())];
+        return vec![Missing::new("no-run", format!("attempt {id} is not on the ledger"), again())];
     };
     let mut all = Vec::new();
     if fold.runs.is_retold(id) {
         let what = format!("attempt {id} is on the ledger twice, and not alike");
-        all.push(missing("retold", what, again()));
+        all.push(Missing::new("retold", what, again()));
     }
     if !run.isolation.proved {
         let why = run.isolation.why.as_deref().unwrap_or("no reason given");
-        all.push(missing("unproved", format!("attempt {id}: condition not proved: {why}"), again()));
+        all.push(Missing::new("unproved", format!("attempt {id}: condition not proved: {why}"), again()));
     }
     if !run.cleanup.left.is_empty() {
         let what = format!("attempt {id} left {} behind", run.cleanup.left.join(", "));
-        all.push(missing("left-over", what, again()));
+        all.push(Missing::new("left-over", what, again()));
     }
     if run.evidence.is_none() {
-        all.push(missing("no-evidence", format!("attempt {id} has no evidence folder"), again()));
+        all.push(Missing::new("no-evidence", format!("attempt {id} has no evidence folder"), again()));
     } else if let Err(why) = proofs.evidence.get(id).unwrap_or(&Err("not looked at".into())) {
         let supply = vec!["redfix-report".into(), "--evidence DIR".into(), super::quote(&proofs.ledger)];
-        all.push(missing("bad-evidence", format!("attempt {id}: {why}"), supply));
+        all.push(Missing::new("bad-evidence", format!("attempt {id}: {why}"), supply));
     }
     if fold.runs.snap(id).is_none() {
         let what = format!("attempt {id} has no log.snapped record");
-        all.push(missing("no-snap", what, again()));
+        all.push(Missing::new("no-snap", what, again()));
     }
     all
-}
-
-fn missing(rule: &'static str, what: impl Into<String>, supply: Vec<String>) -> Missing {
-    Missing { rule, what: what.into(), supply }
 }

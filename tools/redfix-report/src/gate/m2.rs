@@ -8,7 +8,7 @@ use lib_common::record::pr::{CheckState, PrChecked, PrOpened};
 use lib_common::record::run::RunFinished;
 use lib_common::record::verdict::{FixOutcome, FixVerdict, FlakeVerdict, Route, Verdict};
 
-use super::{Missing, Proofs, classify, m1, quote};
+use super::{Missing, Proofs, classify, cost, m1, quote};
 use crate::fold::{Case, Fold, Pull};
 use crate::runs::level;
 
@@ -37,11 +37,12 @@ pub fn judge(case: &Case, fold: &Fold, proofs: &Proofs) -> Vec<Missing> {
     let mut all = Vec::new();
     if verdict.is_none() {
         let supply = super::more_runs(case, &proofs.ledger);
-        all.push(missing("no-verdict", "no decided verdict to fix", supply));
+        let cost = cost::further(case, fold);
+        all.push(Missing::new("no-verdict", "no decided verdict to fix", supply).costing(cost));
     }
     match nearest(case, verdict, fold, proofs) {
         Some((_, _, lacks)) => all.extend(lacks),
-        None => all.push(missing("no-pr", "no pull request", open(case, &proofs.ledger))),
+        None => all.push(Missing::new("no-pr", "no pull request", open(case, &proofs.ledger))),
     }
     all
 }
@@ -82,17 +83,21 @@ fn candidate(
     let mut all = Vec::new();
     match is_open(pull) {
         Err("merged") => {
-            all.push(missing("merged", format!("{name} is merged: the proof ends where it does"), again()));
+            all.push(Missing::new(
+                "merged",
+                format!("{name} is merged: the proof ends where it does"),
+                again(),
+            ));
         }
-        Err(_) => all.push(missing("closed", format!("{name} is closed"), again())),
+        Err(_) => all.push(Missing::new("closed", format!("{name} is closed"), again())),
         Ok(()) => {}
     }
     if opened.no_verdict {
-        all.push(missing("unsupported", format!("{name} was opened without a verdict"), again()));
+        all.push(Missing::new("unsupported", format!("{name} was opened without a verdict"), again()));
     }
     if verdict.is_some_and(|verdict| !verdict.routes.contains(&opened.route)) {
         let what = format!("{name} does not go where the verdict says the fix belongs");
-        all.push(missing("route", what, again()));
+        all.push(Missing::new("route", what, again()));
     }
     let state = check(pull, opened).map(|checked| checked.state);
     let (rule, what) = match (opened.route, state) {
@@ -102,7 +107,7 @@ fn candidate(
         (Route::HarnessPr | Route::TestComment, _) => ("", ""),
     };
     if !rule.is_empty() {
-        all.push(missing(rule, format!("{name}: {what}"), again()));
+        all.push(Missing::new(rule, format!("{name}: {what}"), again()));
     }
     all.extend(proof(case, &opened.patch, fold, proofs));
     all.extend(promotion(case, &opened.patch, fold));
@@ -116,23 +121,24 @@ fn proof(case: &Case, patch: &str, fold: &Fold, proofs: &Proofs) -> Vec<Missing>
     let Some(fix) = judged else {
         let others = if case.fixes.is_empty() { "" } else { ", only on another" };
         let what = format!("no fix.verdict on patch {}{others}", short(patch));
-        return vec![missing("unverified", what, more())];
+        return vec![Missing::new("unverified", what, more()).costing(cost::of(5, case, fold))];
     };
     if fix.verdict != FixOutcome::Fixed {
         let what = match fix.verdict {
             FixOutcome::NotFixed => format!("patch {} does not fix it", short(patch)),
             _ => format!("patch {}: {} more green run(s) would settle it", short(patch), fix.further_runs),
         };
-        return vec![missing("not-fixed", what, more())];
+        let cost = cost::of(u64::from(fix.further_runs.max(1)), case, fold);
+        return vec![Missing::new("not-fixed", what, more()).costing(cost)];
     }
     let mut all = Vec::new();
     if fix.ratio < fix.threshold {
         let what = format!("its evidence {:.1} is below the threshold {:.1}", fix.ratio, fix.threshold);
-        all.push(missing("too-few", what, more()));
+        all.push(Missing::new("too-few", what, more()));
     }
     let attempts: BTreeSet<&String> = fix.attempts.iter().collect();
     if attempts.is_empty() {
-        all.push(missing("no-after-run", "the fix.verdict names no after-fix run", more()));
+        all.push(Missing::new("no-after-run", "the fix.verdict names no after-fix run", more()));
     }
     if (fix.after.fail, fix.after.pass as usize) != (0, attempts.len()) {
         let (claimed, after) = (attempts.len(), fix.after);
@@ -140,11 +146,11 @@ fn proof(case: &Case, patch: &str, fold: &Fold, proofs: &Proofs) -> Vec<Missing>
             "the fix.verdict counts {} green and {} red, and names {claimed} run(s)",
             after.pass, after.fail
         );
-        all.push(missing("after-tally", what, classify(&proofs.ledger)));
+        all.push(Missing::new("after-tally", what, classify(&proofs.ledger)));
     }
     for id in &attempts {
         if let Some((rule, what)) = after_fault(case, fix, id, fold) {
-            all.push(missing(rule, format!("after-fix attempt {id} {what}"), more()));
+            all.push(Missing::new(rule, format!("after-fix attempt {id} {what}"), more()));
         }
     }
     let excluded: BTreeSet<&String> = m1::excluded(case).collect();
@@ -158,7 +164,7 @@ fn proof(case: &Case, patch: &str, fold: &Fold, proofs: &Proofs) -> Vec<Missing>
     let unseen = unseen.count();
     if unseen > 0 {
         let what = format!("stale: {unseen} run(s) of the patch that its fix.verdict did not see");
-        all.push(missing("fix-stale", what, classify(&proofs.ledger)));
+        all.push(Missing::new("fix-stale", what, classify(&proofs.ledger)));
     }
     all
 }
@@ -231,7 +237,7 @@ fn promotion(case: &Case, patch: &str, fold: &Fold) -> Option<Missing> {
     (had_to && !done).then(|| {
         let what = format!("no trial promotion with patch {}", short(patch));
         let supply = vec!["scripts/promote".into(), "--trial".into(), quote(&recipe)];
-        missing("not-promoted", what, supply)
+        Missing::new("not-promoted", what, supply)
     })
 }
 
@@ -250,8 +256,4 @@ fn open(case: &Case, ledger: &str) -> Vec<String> {
         "--wait".into(),
         format!("<{}", quote(ledger)),
     ]
-}
-
-fn missing(rule: &'static str, what: impl Into<String>, supply: Vec<String>) -> Missing {
-    Missing { rule, what: what.into(), supply }
 }

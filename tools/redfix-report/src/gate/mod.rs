@@ -1,5 +1,6 @@
 //! The gates: what each case still lacks, and the lines that a machine reads. Pure.
 
+mod cost;
 pub mod m1;
 pub mod m2;
 
@@ -50,6 +51,32 @@ pub struct Missing {
     pub what: String,
     /// The command that would supply it, in pieces that a renderer may put on lines of their own.
     pub supply: Vec<String>,
+    /// What that may cost, as far as the ledger tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<String>,
+    /// Other ways on, where there is a choice.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<Choice>,
+}
+
+/// One of several ways on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Choice {
+    pub name: &'static str,
+    pub supply: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<String>,
+}
+
+impl Missing {
+    fn new(rule: &'static str, what: impl Into<String>, supply: Vec<String>) -> Self {
+        Self { rule, what: what.into(), supply, cost: None, choices: Vec::new() }
+    }
+
+    fn costing(mut self, cost: Option<String>) -> Self {
+        self.cost = cost;
+        self
+    }
 }
 
 /// What an independent re-derivation from the raw records says of the verdicts.

@@ -1,0 +1,78 @@
+//! What further runs of a case may cost, and the ways on for one that is undecided. Pure.
+
+use lib_common::record::verdict::FlakeVerdict;
+
+use super::{Choice, Missing, more_runs, quote};
+use crate::bound;
+use crate::fold::{Case, Fold};
+use crate::row::duration;
+
+/// Runs that a contrast or another load is worth before one looks again.
+const LOOK: u64 = 3;
+
+/// As `flake-classify --next` planned it, else from how long the case's runs took.
+pub fn further(case: &Case, fold: &Fold) -> Option<String> {
+    let Some(plan) = &case.planned else {
+        return median(case, fold).map(|(ms, seen)| format!("{} a run, by {seen} seen", duration(ms)));
+    };
+    let time = plan.expected_ms.map(|ms| format!(", {}", duration(ms))).unwrap_or_default();
+    Some(format!("at least {} run(s), about {:.1} expected{time}", plan.minimum_runs, plan.expected_runs))
+}
+
+/// The time of `runs` runs.
+pub fn of(runs: u64, case: &Case, fold: &Fold) -> Option<String> {
+    median(case, fold).map(|(ms, _)| format!("{runs} run(s), {}", duration(ms * runs)))
+}
+
+/// Median duration of the case's runs, and of how many.
+fn median(case: &Case, fold: &Fold) -> Option<(u64, usize)> {
+    let mut took: Vec<u64> = fold.runs.of_case(&case.key).iter().map(|run| run.duration_ms).collect();
+    took.sort_unstable();
+    took.get(took.len() / 2).map(|ms| (*ms, took.len()))
+}
+
+/// An inconclusive verdict: what was seen so far, and three ways on.
+pub fn undecided(case: &Case, verdict: &FlakeVerdict, fold: &Fold, ledger: &str) -> Missing {
+    let alone = verdict.isolated;
+    let seen = if alone.fail == 0 && alone.pass > 0 {
+        format!(": green {} times alone, so it {} alone", alone.pass, bound::words(alone))
+    } else {
+        String::new()
+    };
+    let recipe = quote(&case.recipe());
+    let with = |options: Vec<String>| {
+        let mut pieces = vec!["swarm-isolate".to_owned()];
+        pieces.extend(options);
+        pieces.extend([
+            format!("--runs {LOOK}"),
+            format!("-- scripts/lifecycle {recipe}"),
+            format!("<{}", quote(ledger)),
+            "| flake-classify".into(),
+        ]);
+        pieces
+    };
+    let varied = case.failed.as_ref().and_then(|failed| {
+        let contrast = failed.contrasts.iter().find(|contrast| contrast.levels.len() > 1)?;
+        let red = failed.baseline.get(&contrast.factor);
+        let other = contrast.levels.iter().find(|level| Some(*level) != red)?;
+        Some(format!("{}={other}", contrast.factor))
+    });
+    let contrast = varied.unwrap_or_else(|| "version=OTHER".into());
+    let look = of(LOOK, case, fold);
+    let mut missing =
+        Missing::new("undecided", format!("the verdict is inconclusive{seen}"), more_runs(case, ledger))
+            .costing(further(case, fold));
+    missing.choices = vec![
+        Choice {
+            name: "more load",
+            supply: with(vec!["--condition loaded".into(), "--load-with 'scripts/load cpu 32'".into()]),
+            cost: look.clone(),
+        },
+        Choice {
+            name: "a contrast",
+            supply: with(vec![format!("--factor {}", quote(&contrast))]),
+            cost: look,
+        },
+    ];
+    missing
+}
