@@ -41,6 +41,19 @@ pub enum PrAction {
     Adopted,
 }
 
+impl PrAction {
+    /// The word that the records use.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Unchanged => "unchanged",
+            Self::Adopted => "adopted",
+        }
+    }
+}
+
 /// `pr.checked`: what CI says of a pull request's head.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PrChecked {
@@ -67,6 +80,20 @@ pub enum CheckState {
     Pending,
     None,
     Superseded,
+}
+
+impl CheckState {
+    /// The word that the records use.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Green => "green",
+            Self::Red => "red",
+            Self::Pending => "pending",
+            Self::None => "none",
+            Self::Superseded => "superseded",
+        }
+    }
 }
 
 /// One commit status.

@@ -63,6 +63,9 @@ pub struct ReportArgs {
     /// Write to this file, or into this folder as report.FORMAT; only the gate lines go to standard output
     #[arg(long, value_name = "PATH", env = "REDFIX_OUT", hide_env_values = true)]
     pub out: Option<PathBuf>,
+    /// Keep STATUS, BACKLOG, REVIEW and JOURNAL-redfix.md and the canon exceptions of DECISIONS.md in this folder current
+    #[arg(long, value_name = "DIR", env = "REDFIX_STATE_DIR", hide_env_values = true)]
+    pub state_dir: Option<PathBuf>,
     #[command(flatten)]
     pub proof: ProofArgs,
     /// Ledgers to read, in any order (default or `-`: standard input)

@@ -27,14 +27,15 @@ struct GateLine<'a> {
 
 /// The whole report, indented, with a last line feed.
 pub fn render(report: &Report) -> Result<String> {
-    let gates = report.selected().into_iter().zip(&report.reviews).map(|(gate, (_, review))| GateLine {
-        gate: gate.name.name(),
-        passes: gate.passes(),
-        passing: gate.passing,
-        cases: gate.cases,
-        line: gate.line(),
-        review: review.to_string(),
-    });
+    let gates =
+        report.selected().into_iter().zip(report.selected_reviews()).map(|(gate, (_, review))| GateLine {
+            gate: gate.name.name(),
+            passes: gate.passes(),
+            passing: gate.passing,
+            cases: gate.cases,
+            line: gate.line(),
+            review: review.to_string(),
+        });
     let page = Page { gates: gates.collect(), rows: &report.rows };
     let text = serde_json::to_string_pretty(&page).map_err(|e| Error::cannot("writing the report", e))?;
     Ok(text + "\n")

@@ -19,6 +19,7 @@ pub mod report;
 mod review;
 pub mod row;
 pub mod runs;
+pub mod state;
 pub mod table;
 pub mod text;
 
@@ -35,6 +36,8 @@ use lib_common::cli::Color;
 use lib_common::{Error, Exit, Io, Result};
 use recheck::{FlakeClassify, Rederive};
 use report::Report;
+use state::journal;
+use text::Look;
 
 pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
     match &args.command {
@@ -49,19 +52,26 @@ pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
 fn print(args: &Args, options: &ReportArgs, io: &mut Io) -> Result<Exit> {
     let input = input::read(&options.files, &args.common, io, options.proof.recheck, false)?;
     let rederive = FlakeClassify { deadline: options.proof.recheck_timeout };
+    let journal = if options.state_dir.is_some() { journal::lines(&input.records) } else { Vec::new() };
     let report = judge(input, &options.files, &options.proof, &options.gate, &rederive)?;
-    let color = colored(args.common.color);
+    if let Some(folder) = &options.state_dir {
+        state::keep(folder, &report, &journal)?;
+    }
+    let look = Look::new(colored(args.common.color), columns());
     match (&options.out, options.format.as_slice()) {
-        (None, [format]) => say(&page(&report, *format, options, color)?, io)?,
+        (None, [format]) => say(&page(&report, *format, options, look)?, io)?,
         (None, _) => {
             return Err(Error::cannot("writing the report", "several formats, one standard output")
                 .hint("name a folder with --out"));
         }
         (Some(path), formats) => {
             for format in formats {
-                replace(&target(path, *format, formats.len())?, &page(&report, *format, options, false)?)?;
+                replace(
+                    &target(path, *format, formats.len())?,
+                    &page(&report, *format, options, Look::plain())?,
+                )?;
             }
-            say(&text::gates(&report.selected(), color), io)?;
+            say(&text::gates(&report.selected(), look), io)?;
         }
     }
     Ok(if report.passes() { Exit::Done } else { Exit::No })
@@ -89,9 +99,9 @@ fn judge(
     Ok(Report::new(&fold, &proofs, asked, &input.hash, options.author.as_deref()))
 }
 
-fn page(report: &Report, format: Format, options: &ReportArgs, color: bool) -> Result<String> {
+fn page(report: &Report, format: Format, options: &ReportArgs, look: Look) -> Result<String> {
     match format {
-        Format::Text => Ok(text::render(report, color)),
+        Format::Text => Ok(text::render(report, look)),
         Format::Md => md::render(report, options.max_bytes),
         Format::Csv => table::render(report),
         Format::Junit => junit::render(report),
@@ -129,6 +139,11 @@ fn replace(path: &Path, page: &str) -> Result<()> {
     file.write_all(page.as_bytes()).map_err(fail)?;
     file.persist(path).map_err(|e| fail(e.error))?;
     Ok(())
+}
+
+/// The width of the terminal that standard output is, if it is one.
+fn columns() -> Option<u16> {
+    terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| width.0)
 }
 
 /// Colour on standard output, which is where this tool speaks to people.

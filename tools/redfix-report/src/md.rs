@@ -41,7 +41,7 @@ fn overview(report: &Report) -> String {
     for gate in report.selected() {
         let _ = writeln!(out, "{}  ", gate.line());
     }
-    for (gate, state) in &report.reviews {
+    for (gate, state) in report.selected_reviews() {
         let _ = writeln!(out, "REVIEW {} {}  ", gate.name(), markdown(&state.to_string()));
     }
     if report.rows.is_empty() {

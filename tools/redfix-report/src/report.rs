@@ -52,7 +52,7 @@ impl Report {
         asked.sort_unstable();
         asked.dedup();
         let state = |name: &GateName| (*name, review(&fold.reviews, *name, hash, author));
-        let reviews = asked.iter().map(state).collect();
+        let reviews = GateName::ALL.iter().map(state).collect();
         Self { gates, asked, reviews, rows }
     }
 
@@ -60,6 +60,11 @@ impl Report {
     #[must_use]
     pub fn selected(&self) -> Vec<&Gate> {
         self.gates.iter().filter(|gate| self.asked.contains(&gate.name)).collect()
+    }
+
+    /// What reviewers said of the gates that were asked for.
+    pub fn selected_reviews(&self) -> impl Iterator<Item = &(GateName, ReviewState)> {
+        self.reviews.iter().filter(|(gate, _)| self.asked.contains(gate))
     }
 
     #[must_use]

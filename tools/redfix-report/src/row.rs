@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lib_common::record::pr::{CheckState, PrOpened};
+use lib_common::record::pr::PrOpened;
 use lib_common::record::run::RunFinished;
 use lib_common::record::verdict::{FixOutcome, FixVerdict, FlakeVerdict, Route, Tally};
 
@@ -233,16 +233,7 @@ fn ci(pull: &Pull, opened: &PrOpened) -> String {
     let head = m2::short(&opened.head);
     match m2::check(pull, opened) {
         None => format!("not asked for head {}", plain(head)),
-        Some(checked) => {
-            let state = match checked.state {
-                CheckState::Green => "green",
-                CheckState::Red => "red",
-                CheckState::Pending => "pending",
-                CheckState::None => "none",
-                CheckState::Superseded => "superseded",
-            };
-            plain(&format!("{state} for head {head}"))
-        }
+        Some(checked) => plain(&format!("{} for head {head}", checked.state.word())),
     }
 }
 
@@ -305,7 +296,8 @@ fn repeat(verdict: &FlakeVerdict, fold: &Fold) -> Option<Vec<String>> {
     if condition == "loaded" {
         pieces.push("--load-with 'scripts/load cpu 16'".into());
     }
-    let others = run.factors.iter().filter(|(factor, _)| *factor != "load");
+    let untold = |factor: &str, level: &str| factor == "load" || (factor, level) == ("fix", "none");
+    let others = run.factors.iter().filter(|(factor, level)| !untold(factor, level));
     pieces.extend(others.map(|(factor, level)| format!("--factor {}", word(&format!("{factor}={level}")))));
     pieces.push(format!("-- scripts/lifecycle {}", word(&run.recipe)));
     Some(pieces)

@@ -1,23 +1,40 @@
-//! The report as text: 80 columns, one block per case, what blocks first. Pure.
+//! The report as text: 80 columns or a wider terminal's, one block per case, what blocks first. Pure.
 
 use std::fmt::Write;
 
-use crate::gate::{Gate, Missing};
+use crate::gate::{Gate, GateName, Missing};
 use crate::report::{Report, ReviewState};
 use crate::row::Row;
 
-/// Columns that every line fits, a word that is longer by itself aside.
-const WIDTH: usize = 80;
+/// Columns that every line fits at least, a word that is longer by itself aside.
+const NARROW: usize = 80;
+/// Beyond this, lines are hard to read.
+const WIDE: usize = 160;
 /// Where the words of a fact start.
 const INDENT: usize = 16;
 
-/// Paints a line, or leaves it.
-#[derive(Clone, Copy)]
-struct Paint(bool);
+/// How text is to look.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    color: bool,
+    width: usize,
+}
 
-impl Paint {
+impl Look {
+    /// `columns`: of the terminal, where there is one.
+    #[must_use]
+    pub fn new(color: bool, columns: Option<u16>) -> Self {
+        Self { color, width: columns.map_or(NARROW, usize::from).clamp(NARROW, WIDE) }
+    }
+
+    /// Neither colour nor terminal: what a file gets.
+    #[must_use]
+    pub fn plain() -> Self {
+        Self::new(false, None)
+    }
+
     fn by(self, good: bool, text: &str) -> String {
-        match (self.0, good) {
+        match (self.color, good) {
             (false, _) => text.to_owned(),
             (true, true) => format!("\x1b[32m{text}\x1b[0m"),
             (true, false) => format!("\x1b[31m{text}\x1b[0m"),
@@ -25,79 +42,82 @@ impl Paint {
     }
 
     fn bold(self, text: &str) -> String {
-        if self.0 { format!("\x1b[1m{text}\x1b[0m") } else { text.to_owned() }
+        if self.color { format!("\x1b[1m{text}\x1b[0m") } else { text.to_owned() }
     }
 }
 
 /// The gate lines alone, one a line; the first line of every report is the first of them.
 #[must_use]
-pub fn gates(gates: &[&Gate], color: bool) -> String {
-    let paint = Paint(color);
-    gates.iter().fold(String::new(), |out, gate| out + &paint.by(gate.passes(), &gate.line()) + "\n")
+pub fn gates(gates: &[&Gate], look: Look) -> String {
+    gates.iter().fold(String::new(), |out, gate| out + &look.by(gate.passes(), &gate.line()) + "\n")
 }
 
 /// The whole report.
 #[must_use]
-pub fn render(report: &Report, color: bool) -> String {
-    let paint = Paint(color);
-    let mut out = gates(&report.selected(), color);
-    for (gate, state) in &report.reviews {
+pub fn render(report: &Report, look: Look) -> String {
+    let mut out = gates(&report.selected(), look);
+    for (gate, state) in report.selected_reviews() {
         let good = matches!(state, ReviewState::Passed(_));
         let text = format!("REVIEW {} {state}", gate.name());
-        for line in wrap(&text, WIDTH) {
-            let _ = writeln!(out, "{}", paint.by(good, &line));
+        for line in wrap(&text, look.width) {
+            let _ = writeln!(out, "{}", look.by(good, &line));
         }
     }
     if report.rows.is_empty() {
         out.push_str("\nNo case on the ledger: there is nothing that a gate could pass on.\n");
     }
     for row in &report.rows {
-        block(&mut out, row, paint);
+        block(&mut out, row, look);
     }
     out
 }
 
-fn block(out: &mut String, row: &Row, paint: Paint) {
+fn block(out: &mut String, row: &Row, look: Look) {
     out.push('\n');
-    for line in wrap(&row.key, WIDTH) {
-        let _ = writeln!(out, "{}", paint.bold(&line));
+    for line in wrap(&row.key, look.width) {
+        let _ = writeln!(out, "{}", look.bold(&line));
+    }
+    // Status by word, not by colour alone.
+    for gate in GateName::ALL {
+        let word = if row.passes(gate) { gate.achieved() } else { "blocked" };
+        let _ = writeln!(out, "  {}", look.by(row.passes(gate), &format!("{:<14}{word}", gate.name())));
     }
     for (label, value) in row.facts() {
-        fact(out, label, value);
+        fact(out, label, value, look);
     }
-    runs(out, &row.runs);
+    runs(out, &row.runs, look);
     if !row.repeat.is_empty() {
-        let _ = writeln!(out, "  {}", paint.bold("repeat the deciding run"));
-        command(out, &row.repeat);
+        let _ = writeln!(out, "  {}", look.bold("repeat the deciding run"));
+        command(out, &row.repeat, look);
     }
     for (gate, missing) in &row.missing {
-        let _ = writeln!(out, "  {}", paint.by(false, &format!("{} is blocked", gate.name())));
+        let _ = writeln!(out, "  {}", look.by(false, &format!("{} is blocked", gate.name())));
         let mut missing = missing.iter().peekable();
         while let Some(one) = missing.next() {
-            item(out, &one.what);
+            item(out, &one.what, look);
             // One command often supplies several things: it is printed once, after the last of them.
             if missing.peek().is_none_or(|next| next.supply != one.supply) {
-                ways(out, one);
+                ways(out, one, look);
             }
         }
     }
 }
 
-fn fact(out: &mut String, label: &str, value: &str) {
-    for (n, line) in wrap(value, WIDTH - INDENT).into_iter().enumerate() {
+fn fact(out: &mut String, label: &str, value: &str, look: Look) {
+    for (n, line) in wrap(value, look.width - INDENT).into_iter().enumerate() {
         let label = if n == 0 { label } else { "" };
         let _ = writeln!(out, "  {label:<width$}{line}", width = INDENT - 2);
     }
 }
 
-fn item(out: &mut String, text: &str) {
-    for (n, line) in wrap(text, WIDTH - 6).into_iter().enumerate() {
+fn item(out: &mut String, text: &str, look: Look) {
+    for (n, line) in wrap(text, look.width - 6).into_iter().enumerate() {
         let _ = writeln!(out, "    {} {line}", if n == 0 { "-" } else { " " });
     }
 }
 
 /// What would supply it, with its cost; where there is a choice, each by its name.
-fn ways(out: &mut String, missing: &Missing) {
+fn ways(out: &mut String, missing: &Missing, look: Look) {
     let note = |name: &str, cost: Option<&String>| match (name, cost) {
         ("", None) => None,
         ("", Some(cost)) => Some(format!("cost: {cost}")),
@@ -108,18 +128,18 @@ fn ways(out: &mut String, missing: &Missing) {
     let mut all = vec![(note(first, missing.cost.as_ref()), &missing.supply)];
     all.extend(missing.choices.iter().map(|c| (note(c.name, c.cost.as_ref()), &c.supply)));
     for (note, supply) in all {
-        for line in note.iter().flat_map(|note| wrap(note, WIDTH - 6)) {
+        for line in note.iter().flat_map(|note| wrap(note, look.width - 6)) {
             let _ = writeln!(out, "      {line}");
         }
-        command(out, supply);
+        command(out, supply, look);
     }
 }
 
 /// Ready to paste: a piece that does not fit goes on a line of its own, behind a backslash.
-fn command(out: &mut String, supply: &[String]) {
+fn command(out: &mut String, supply: &[String], look: Look) {
     let mut line = String::from("      $");
     for piece in supply {
-        if line.len() > 7 && width(&line) + 1 + width(piece) + 2 > WIDTH {
+        if line.len() > 7 && width(&line) + 1 + width(piece) + 2 > look.width {
             let _ = writeln!(out, "{line} \\");
             line = String::from("         ");
         }
@@ -129,24 +149,26 @@ fn command(out: &mut String, supply: &[String]) {
     let _ = writeln!(out, "{line}");
 }
 
-fn runs(out: &mut String, runs: &[[String; 5]]) {
+fn runs(out: &mut String, runs: &[[String; 5]], look: Look) {
     if runs.is_empty() {
-        fact(out, "runs", "none");
+        fact(out, "runs", "none", look);
         return;
     }
+    // What a wider terminal has more goes to the condition, whose factors are the longest.
+    let room = 14 + look.width - NARROW;
     let _ = writeln!(
         out,
-        "  {:<26}  {:<14}  {:<12}  {:<11}  {:>7}",
+        "  {:<26}  {:<room$}  {:<12}  {:<11}  {:>7}",
         "attempt", "condition", "fix", "outcome", "took"
     );
     for [attempt, condition, fix, outcome, took] in runs {
-        let columns = [wrap(attempt, 26), wrap(condition, 14), wrap(fix, 12), wrap(outcome, 11)];
+        let columns = [wrap(attempt, 26), wrap(condition, room), wrap(fix, 12), wrap(outcome, 11)];
         let height = columns.iter().map(Vec::len).max().unwrap_or(1);
         for n in 0..height {
             let cell = |column: usize| columns[column].get(n).map_or("", String::as_str);
             let took = if n == 0 { took } else { "" };
             let line =
-                format!("  {:<26}  {:<14}  {:<12}  {:<11}  {took:>7}", cell(0), cell(1), cell(2), cell(3));
+                format!("  {:<26}  {:<room$}  {:<12}  {:<11}  {took:>7}", cell(0), cell(1), cell(2), cell(3));
             let _ = writeln!(out, "{}", line.trim_end());
         }
     }
@@ -199,7 +221,7 @@ mod tests {
     fn commands_break_only_between_pieces() {
         let supply = vec!["a".repeat(40), "b".repeat(40), "c".into()];
         let mut out = String::new();
-        command(&mut out, &supply);
+        command(&mut out, &supply, Look::plain());
         let lines: Vec<_> = out.lines().collect();
         assert_eq!(lines.len(), 2);
         assert!(lines[0].ends_with("a \\") && lines[1].ends_with("b c"), "{out}");

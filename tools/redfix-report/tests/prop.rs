@@ -18,7 +18,7 @@ fn seen(lines: &[&str]) -> (Fold, String, String, String) {
     let evidence = verify_deciding(&fold, &Fake(Ok(())));
     let proofs = Proofs { evidence, rederivation: Rederivation::NotAsked, ledger: "LEDGER".into() };
     let report = Report::new(&fold, &proofs, &[], &hash, None);
-    let pages = (text::render(&report, false), md::render(&report, None).unwrap());
+    let pages = (text::render(&report, text::Look::plain()), md::render(&report, None).unwrap());
     (fold, hash, pages.0, pages.1)
 }
 

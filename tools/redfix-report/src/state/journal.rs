@@ -1,0 +1,80 @@
+//! The journal: a line for each thing that happened, in the order of the records; it only grows. Pure.
+
+use std::collections::BTreeSet;
+
+use lib_common::record::Known;
+
+use crate::escape::{cut, markdown, plain};
+use crate::input::Dated;
+use crate::row::duration;
+use crate::runs::level;
+
+/// Longest line, in characters before escaping.
+const LONGEST: usize = 240;
+
+/// One line of Markdown for each record that tells of something done.
+#[must_use]
+pub fn lines(records: &[Dated]) -> Vec<String> {
+    records.iter().filter_map(|record| Some(line(&record.ts, &told(&record.body)?))).collect()
+}
+
+fn line(ts: &str, text: &str) -> String {
+    format!("- {}: {}", markdown(&plain(ts)), markdown(&cut(&plain(text), LONGEST)))
+}
+
+fn told(body: &Known) -> Option<String> {
+    Some(match body {
+        Known::CaseFailed(failed) => format!("{} failed, says {}", failed.case, failed.source),
+        Known::DomainLeased(leased) => format!("{} leased {}", leased.holder, leased.domain),
+        Known::RunFinished(run) => {
+            let (load, fix) = (level(&run.factors, "load"), level(&run.factors, "fix"));
+            let doubt = if run.isolation.proved { "" } else { ", not proved" };
+            let (outcome, took) = (run.outcome.word(), duration(run.duration_ms));
+            format!("{} {load} fix={fix}: {outcome} after {took}{doubt} ({})", run.recipe, run.attempt_id)
+        }
+        Known::FlakeVerdict(verdict) => format!("{}: {}", verdict.case, verdict.sentence),
+        Known::FixVerdict(fix) => format!("{}: {}", fix.case, fix.sentence),
+        Known::PrOpened(opened) => {
+            format!("{}#{} {}: {}", opened.repo, opened.number, opened.action.word(), opened.title)
+        }
+        Known::PrChecked(checked) => {
+            format!("{}#{} is {}", checked.repo, checked.number, checked.state.word())
+        }
+        Known::CanonPromoted(promoted) => {
+            let kind = if promoted.trial { "as a trial" } else { "released" };
+            format!("{} {} promoted {kind} on {}", promoted.recipe, promoted.version, promoted.domain)
+        }
+        Known::ReviewRecorded(review) => {
+            let word = if review.pass { "PASS" } else { "FAIL" };
+            format!("{} {word} by {}", review.gate, review.reviewer)
+        }
+        _ => return None,
+    })
+}
+
+/// `before` with those of `lines` that it does not hold yet, in their order, at its end.
+#[must_use]
+pub fn grown(before: &str, lines: &[String]) -> String {
+    let mut held: BTreeSet<&str> = before.lines().collect();
+    let new: String = lines.iter().filter(|line| held.insert(line)).map(|line| format!("{line}\n")).collect();
+    format!("{before}{new}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_only_grows_and_nothing_is_told_twice() {
+        let lines = ["- a".to_owned(), "- b".to_owned(), "- a".to_owned()];
+        let once = grown("- old\n", &lines);
+        assert_eq!(once, "- old\n- a\n- b\n");
+        assert_eq!(grown(&once, &lines), once);
+        assert_eq!(grown(&once, &[]), once);
+    }
+
+    #[test]
+    fn hostile_words_end_no_section() {
+        assert!(!line("<!-- redfix:end journal -->", "<!-- redfix:end journal -->\n# x").contains('<'));
+    }
+}
