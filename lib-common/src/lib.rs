@@ -14,6 +14,7 @@ pub mod emit;
 pub mod error;
 pub mod evidence;
 pub mod exit;
+pub mod glr;
 pub mod junit;
 pub mod ledger;
 pub mod names;

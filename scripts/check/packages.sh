@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# packages.sh run|test|bench: install what the demo (run), the tests or the benches need from Debian, if it is missing.
+# packages.sh run|test|bench|page: install what the demo (run), the tests, the benches or the browser check need from
+# Debian, if it is missing.
 set -euo pipefail
 
 run=(git jq python3 util-linux)
@@ -9,6 +10,11 @@ wanted=("${run[@]}")
 case ${1-run} in
   test) wanted+=("${test[@]}") ;;
   bench) wanted+=("${bench[@]}") ;;
+  page)
+    wanted+=(chromium)
+    # Another Node than Debian's will do.
+    command -v npm >/dev/null || wanted+=(nodejs npm)
+    ;;
 esac
 cache=${REDFIX_CACHE:-/var/cache/redfix}/lint
 missing=()

@@ -15,7 +15,7 @@ Examples:
   redfix-report ledger.jsonl
   redfix-report --gate M1 --recheck ledger.jsonl | head -n 1
   redfix-report --format md --out report.md ledger.jsonl
-  redfix-report --format text,md,csv,junit,json --out reports/ ledger.jsonl
+  redfix-report --format text,md,html,csv,junit,json --out reports/ ledger.jsonl
   redfix-report review --gate M1 --reviewer ada --ledger ledger.jsonl ledger.jsonl
 
 Exit: 0 the selected gates pass, 1 one of them fails, 2 cannot.";
@@ -126,6 +126,8 @@ pub enum Format {
     Text,
     /// Markdown that is safe to paste into a comment
     Md,
+    /// One file for a browser
+    Html,
     /// A table for a spreadsheet
     Csv,
     /// A suite per gate, a test per case
@@ -141,6 +143,7 @@ impl Format {
         match self {
             Self::Text => "txt",
             Self::Md => "md",
+            Self::Html => "html",
             Self::Csv => "csv",
             Self::Junit => "xml",
             Self::Json => "json",

@@ -1,6 +1,8 @@
 //! Evidence on disk: does each deciding attempt's folder still hash to what was recorded.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 
 use lib_common::evidence::root_hash;
@@ -51,6 +53,40 @@ impl Bundles for Folders {
             Err(error) => Err(format!("evidence in {} cannot be read: {}", evidence.path, error.cause())),
         }
     }
+}
+
+/// Bytes of a log that are read, from its end.
+const TAIL: u64 = 16 * 1024;
+
+impl Folders {
+    /// The end of the command's log in an attempt's evidence, if it has one.
+    fn log(&self, evidence: &Evidence) -> Option<String> {
+        let path = self.0.iter().map(|base| base.join(&evidence.path)).find(|folder| folder.is_dir())?;
+        let mut file = File::open(path.join("command.log")).ok()?;
+        let end = file.metadata().ok()?.len();
+        file.seek(SeekFrom::Start(end.saturating_sub(TAIL))).ok()?;
+        let mut bytes = Vec::new();
+        file.take(TAIL).read_to_end(&mut bytes).ok()?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    }
+}
+
+/// The logs of the newest counted run of each case, where the evidence is `verified`.
+#[must_use]
+pub fn logs(
+    fold: &Fold,
+    folders: &Folders,
+    verified: &BTreeMap<String, Result<(), String>>,
+) -> BTreeMap<String, String> {
+    let ids = fold.cases.values().filter_map(|case| {
+        let verdict = m1::chosen(case, fold)?;
+        let red = |id: &&String| {
+            fold.runs.get(id).is_some_and(|run| fold.runs.sample(run, &case.key) == Some(false))
+        };
+        verdict.attempts.iter().rev().find(red)
+    });
+    let whole = ids.filter(|id| matches!(verified.get(*id), Some(Ok(()))));
+    whole.filter_map(|id| Some((id.clone(), folders.log(fold.runs.get(id)?.evidence.as_ref()?)?))).collect()
 }
 
 /// Verifies the evidence of every attempt that decides a case, each once.

@@ -59,6 +59,8 @@ pub struct Fold {
     pub pulls: BTreeMap<PullId, Pull>,
     pub promoted: Vec<CanonPromoted>,
     pub reviews: Vec<ReviewRecorded>,
+    /// Time of the newest record.
+    pub until: String,
 }
 
 impl Fold {
@@ -67,6 +69,7 @@ impl Fold {
     pub fn new(records: Vec<Dated>) -> Self {
         let mut fold = Self::default();
         for Dated { ts, body } in records {
+            fold.until.clone_from(&ts);
             fold.add(ts, body);
         }
         fold

@@ -10,6 +10,7 @@ pub mod escape;
 pub mod evidence;
 pub mod fold;
 pub mod gate;
+pub mod html;
 pub mod input;
 pub mod json;
 pub mod junit;
@@ -88,8 +89,10 @@ fn judge(
     let rederivation = if options.recheck { rederive.rederive(&input.raw)? } else { Rederivation::NotAsked };
     let fold = Fold::new(input.records);
     let folders = Folders::of(options.evidence.as_deref(), files);
+    let evidence = verify_deciding(&fold, &folders);
     let proofs = Proofs {
-        evidence: verify_deciding(&fold, &folders),
+        logs: evidence::logs(&fold, &folders, &evidence),
+        evidence,
         rederivation,
         ledger: match files {
             [file] if file != Path::new("-") => file.display().to_string(),
@@ -103,6 +106,7 @@ fn page(report: &Report, format: Format, options: &ReportArgs, look: Look) -> Re
     match format {
         Format::Text => Ok(text::render(report, look)),
         Format::Md => md::render(report, options.max_bytes),
+        Format::Html => html::render(report),
         Format::Csv => table::render(report),
         Format::Junit => junit::render(report),
         Format::Json => json::render(report),

@@ -100,7 +100,8 @@ fn details(out: &mut String, row: &Row) {
         out.push_str("\n| attempt | condition | fix | outcome | took |\n");
         out.push_str("| --- | --- | --- | --- | --: |\n");
         for run in &row.runs {
-            let _ = writeln!(out, "| {} |", run.each_ref().map(|cell| markdown(cell)).join(" | "));
+            let cells = [&run.attempt, &run.condition, &run.fix, &run.outcome, &run.took];
+            let _ = writeln!(out, "| {} |", cells.map(|cell| markdown(cell)).join(" | "));
         }
     }
     if !row.repeat.is_empty() {

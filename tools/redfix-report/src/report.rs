@@ -16,6 +16,10 @@ pub struct Report {
     asked: Vec<GateName>,
     pub reviews: Vec<(GateName, ReviewState)>,
     pub rows: Vec<Row>,
+    /// Names the ledger's content.
+    pub hash: String,
+    /// Time of its newest record; empty without one.
+    pub until: String,
 }
 
 /// The second look by somebody other than the author: a gate is done only with it.
@@ -53,7 +57,7 @@ impl Report {
         asked.dedup();
         let state = |name: &GateName| (*name, review(&fold.reviews, *name, hash, author));
         let reviews = GateName::ALL.iter().map(state).collect();
-        Self { gates, asked, reviews, rows }
+        Self { gates, asked, reviews, rows, hash: hash.to_owned(), until: plain(&fold.until) }
     }
 
     /// The gates that were asked for, in order.

@@ -9,6 +9,7 @@ use lib_common::record::case::{CaseFailed, Stage};
 use lib_common::record::log::LogSnapped;
 use lib_common::record::run::{Outcome, RunFinished, TestFinished, TestOutcome};
 use lib_common::record::verdict::Tally;
+use lib_common::text::Text;
 
 /// Every attempt of the ledger, by its id.
 #[derive(Debug, Default, PartialEq)]
@@ -65,6 +66,12 @@ impl Runs {
     #[must_use]
     pub fn snap(&self, attempt: &str) -> Option<&LogSnapped> {
         self.snaps.get(attempt)
+    }
+
+    /// The failure text of a case in one attempt.
+    #[must_use]
+    pub fn message(&self, attempt: &str, case: &str) -> Option<&Text> {
+        self.tests.get(attempt)?.get(case)?.message.as_ref()
     }
 
     #[must_use]

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::gate::{Gate, GateName, Missing};
 use crate::report::{Report, ReviewState};
-use crate::row::Row;
+use crate::row::{Row, RunRow};
 
 /// Columns that every line fits at least, a word that is longer by itself aside.
 const NARROW: usize = 80;
@@ -149,7 +149,7 @@ fn command(out: &mut String, supply: &[String], look: Look) {
     let _ = writeln!(out, "{line}");
 }
 
-fn runs(out: &mut String, runs: &[[String; 5]], look: Look) {
+fn runs(out: &mut String, runs: &[RunRow], look: Look) {
     if runs.is_empty() {
         fact(out, "runs", "none", look);
         return;
@@ -161,7 +161,7 @@ fn runs(out: &mut String, runs: &[[String; 5]], look: Look) {
         "  {:<26}  {:<room$}  {:<12}  {:<11}  {:>7}",
         "attempt", "condition", "fix", "outcome", "took"
     );
-    for [attempt, condition, fix, outcome, took] in runs {
+    for RunRow { attempt, condition, fix, outcome, took, .. } in runs {
         let columns = [wrap(attempt, 26), wrap(condition, room), wrap(fix, 12), wrap(outcome, 11)];
         let height = columns.iter().map(Vec::len).max().unwrap_or(1);
         for n in 0..height {

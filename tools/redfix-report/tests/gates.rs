@@ -93,6 +93,7 @@ fn a_disagreeing_rederivation_blocks_the_case_that_it_names() {
             evidence,
             rederivation: Disagrees(said.to_owned()),
             ledger: "LEDGER".into(),
+            ..redfix_report::gate::Proofs::default()
         };
         let gate = redfix_report::gate::Gate::judge(M1, &fold, &proofs);
         assert!(gate.missing.values().flatten().all(|missing| missing.rule == "recheck"));

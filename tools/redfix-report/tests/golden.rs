@@ -10,6 +10,7 @@ use std::process::{Command, Output};
 use serde_json::json;
 use support::{Ledger, checked, flake, genuine, run, snap, verdict};
 
+const FORMATS: [&str; 6] = ["text", "md", "html", "csv", "junit", "json"];
 const HOSTILE: &str = "hostile@1/t.py::test_|`x`<img src=x onerror=alert(1)>";
 
 fn data() -> PathBuf {
@@ -105,8 +106,8 @@ fn the_evidence_is_what_the_ledger_says() {
 #[test]
 fn the_reports_are_what_they_were() {
     same("ledger.jsonl", &rich());
-    let files = ["report.txt", "report.md", "report.csv", "report.xml", "report.json"];
-    for (format, name) in ["text", "md", "csv", "junit", "json"].into_iter().zip(files) {
+    let files = ["report.txt", "report.md", "report.html", "report.csv", "report.xml", "report.json"];
+    for (format, name) in FORMATS.into_iter().zip(files) {
         let output = report(format);
         assert_eq!(output.status.code(), Some(1));
         assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
@@ -122,6 +123,21 @@ fn text_fits_eighty_columns_and_holds_nothing_that_a_terminal_obeys() {
         assert!(line.chars().count() + wide <= 80, "{line}");
         assert!(!line.chars().any(|c| c.is_control() || c == '\u{202e}'), "{line:?}");
     }
+}
+
+#[test]
+fn html_holds_no_foreign_element_and_says_so_in_its_policy() {
+    let text = String::from_utf8(report("html").stdout).unwrap();
+    for harm in ["<script>alert", "<img", "href=\"javascript", "<b>@ada"] {
+        assert!(!text.contains(harm), "{harm}");
+    }
+    assert!(
+        text.contains("&#60;script&#62;alert(1)") || text.contains("&lt;script&gt;alert(1)"),
+        "it is shown"
+    );
+    assert_eq!(text.matches("<script>").count(), 1);
+    assert!(text.contains("content=\"default-src &#39;none&#39;; style-src &#39;sha256-"), "the policy");
+    assert!(!text.contains(" style=\"") && !text.contains(" onclick"), "the policy would forbid it");
 }
 
 #[test]
@@ -168,14 +184,12 @@ fn markdown_keeps_its_limit_and_never_cuts_a_table() {
 fn several_formats_go_into_one_folder() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("reports");
-    let output = with(&["--format", "text,md,csv,junit,json", "--out", out.to_str().unwrap()]);
+    let output = with(&["--format", &FORMATS.join(","), "--out", out.to_str().unwrap()]);
     assert_eq!(
         String::from_utf8(output.stdout).unwrap(),
         "GATE M1 FAIL 2/5 proven\nGATE M2 FAIL 2/5 fixed\n"
     );
-    for (format, ending) in
-        ["text", "md", "csv", "junit", "json"].into_iter().zip(["txt", "md", "csv", "xml", "json"])
-    {
+    for (format, ending) in FORMATS.into_iter().zip(["txt", "md", "html", "csv", "xml", "json"]) {
         assert_eq!(
             fs::read(out.join(format!("report.{ending}"))).unwrap(),
             report(format).stdout,

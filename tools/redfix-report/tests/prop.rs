@@ -6,7 +6,7 @@ mod support;
 use proptest::prelude::*;
 use redfix_report::evidence::verify_deciding;
 use redfix_report::fold::Fold;
-use redfix_report::gate::{Proofs, Rederivation};
+use redfix_report::gate::Proofs;
 use redfix_report::report::Report;
 use redfix_report::{md, text};
 use support::{Fake, Ledger, flake, genuine, read};
@@ -16,7 +16,7 @@ fn seen(lines: &[&str]) -> (Fold, String, String, String) {
     let input = read(&lines.concat());
     let (hash, fold) = (input.hash.clone(), Fold::new(input.records));
     let evidence = verify_deciding(&fold, &Fake(Ok(())));
-    let proofs = Proofs { evidence, rederivation: Rederivation::NotAsked, ledger: "LEDGER".into() };
+    let proofs = Proofs { evidence, ledger: "LEDGER".into(), ..Proofs::default() };
     let report = Report::new(&fold, &proofs, &[], &hash, None);
     let pages = (text::render(&report, text::Look::plain()), md::render(&report, None).unwrap());
     (fold, hash, pages.0, pages.1)

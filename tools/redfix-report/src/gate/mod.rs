@@ -94,6 +94,8 @@ pub enum Rederivation {
 pub struct Proofs {
     /// Whether the evidence of an attempt verifies, else why not.
     pub evidence: BTreeMap<String, Result<(), String>>,
+    /// The end of an attempt's log, where its evidence verifies.
+    pub logs: BTreeMap<String, String>,
     pub rederivation: Rederivation,
     /// What commands call the ledger.
     pub ledger: String,

@@ -213,7 +213,12 @@ pub fn rules(
     rederivation: Rederivation,
 ) -> Vec<&'static str> {
     let fold = Fold::new(ledger.read().records);
-    let proofs = Proofs { evidence: verify_deciding(&fold, bundles), rederivation, ledger: "LEDGER".into() };
+    let proofs = Proofs {
+        evidence: verify_deciding(&fold, bundles),
+        rederivation,
+        ledger: "LEDGER".into(),
+        ..Proofs::default()
+    };
     let judged = Gate::judge(gate, &fold, &proofs);
     assert_eq!(judged.passes(), judged.missing.is_empty() && judged.cases > 0);
     let mut rules: Vec<_> = judged.missing.into_values().flatten().map(|missing| missing.rule).collect();

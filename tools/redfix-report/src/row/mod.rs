@@ -1,5 +1,10 @@
 //! One case in words: what both renderers print. Pure; every foreign text is made plain here.
 
+mod excerpt;
+mod repeat;
+mod run;
+mod trace;
+
 use std::collections::BTreeMap;
 
 use lib_common::record::pr::PrOpened;
@@ -11,8 +16,12 @@ use serde::Serialize;
 use crate::bound;
 use crate::escape::{cut, plain};
 use crate::fold::{Case, Fold, Pull};
-use crate::gate::{Choice, Gate, GateName, Missing, Proofs, m1, m2, quote};
+use crate::gate::{Choice, Gate, GateName, Missing, Proofs, m1, m2};
 use crate::runs::{at_baseline, level};
+
+pub use excerpt::Excerpt;
+pub use run::{RunRow, duration};
+pub use trace::{Point, Trace};
 
 /// Longest foreign text in a cell; the ledger has the whole.
 const LONGEST: usize = 300;
@@ -37,7 +46,7 @@ pub const LABELS: [&str; 14] = [
 ];
 
 /// A case, ready to be printed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Row {
     pub key: String,
     pub recipe: String,
@@ -58,8 +67,13 @@ pub struct Row {
     pub evidence: String,
     /// A command that repeats the deciding run, in pieces.
     pub repeat: Vec<String>,
-    /// Attempt, condition, fix, outcome, duration.
-    pub runs: Vec<[String; 5]>,
+    pub runs: Vec<RunRow>,
+    /// What the newest counted red run said.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub excerpts: Vec<Excerpt>,
+    /// How the evidence grew, run by run, to the verdict.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Trace>,
     pub missing: BTreeMap<GateName, Vec<Missing>>,
 }
 
@@ -128,8 +142,10 @@ fn row(case: &Case, fold: &Fold, gates: &[Gate], proofs: &Proofs) -> Row {
         after: fix.map_or_else(|| NONE.into(), after),
         promoted: promoted(case, fold),
         evidence: evidence(verdict, fold, proofs),
-        repeat: verdict.and_then(|verdict| repeat(verdict, fold)).unwrap_or_default(),
-        runs: fold.runs.of_case(&case.key).into_iter().map(|run| run_row(run, case, fold)).collect(),
+        repeat: verdict.and_then(|verdict| repeat::deciding(verdict, fold)).unwrap_or_default(),
+        runs: fold.runs.of_case(&case.key).into_iter().map(|run| RunRow::new(run, case, fold)).collect(),
+        excerpts: verdict.map(|verdict| excerpt::of(verdict, fold, proofs)).unwrap_or_default(),
+        trace: verdict.and_then(|verdict| Trace::new(verdict, fold)),
         missing,
     }
 }
@@ -281,61 +297,6 @@ fn evidence(verdict: Option<&FlakeVerdict>, fold: &Fold, proofs: &Proofs) -> Str
     format!("{verified} of {} deciding attempts verified{gaps}", verdict.attempts.len())
 }
 
-/// The deciding run once more: a domain of its own, the same version, condition and factor levels.
-fn repeat(verdict: &FlakeVerdict, fold: &Fold) -> Option<Vec<String>> {
-    let run = verdict.attempts.iter().rev().find_map(|id| fold.runs.get(id))?;
-    let word = |word: &str| quote(&plain(word));
-    let condition = level(&run.factors, "load");
-    let mut pieces = vec![
-        format!("warm-domain-alloc --recipe {} --class run", word(&run.recipe)),
-        "| swarm-isolate".into(),
-        format!("--recipe {}", word(&run.recipe)),
-        format!("--version-under-test {}", word(&run.version)),
-        format!("--condition {}", if condition.is_empty() { "isolated" } else { condition }),
-    ];
-    if condition == "loaded" {
-        pieces.push("--load-with 'scripts/load cpu 16'".into());
-    }
-    let untold = |factor: &str, level: &str| factor == "load" || (factor, level) == ("fix", "none");
-    let others = run.factors.iter().filter(|(factor, level)| !untold(factor, level));
-    pieces.extend(others.map(|(factor, level)| format!("--factor {}", word(&format!("{factor}={level}")))));
-    pieces.push(format!("-- scripts/lifecycle {}", word(&run.recipe)));
-    Some(pieces)
-}
-
-fn run_row(run: &RunFinished, case: &Case, fold: &Fold) -> [String; 5] {
-    let whole = run.outcome.word();
-    // The case's own result speaks where it differs from the whole run's.
-    let outcome = match fold.runs.sample(run, &case.key) {
-        Some(true) => "pass",
-        Some(false) if whole == "pass" => "fail",
-        None if matches!(whole, "pass" | "fail" | "timeout") => "not reached",
-        Some(false) | None => whole,
-    };
-    let fix = m2::short(level(&run.factors, "fix"));
-    let further: Vec<String> = run
-        .factors
-        .iter()
-        .filter(|(factor, _)| !matches!(factor.as_str(), "load" | "fix"))
-        .map(|(factor, level)| format!("{factor}={level}"))
-        .collect();
-    // A run whose condition is not proved is no evidence, whatever it says.
-    let doubt = if run.isolation.proved { "" } else { "(not proved)" };
-    let condition = [level(&run.factors, "load"), &further.join(" "), doubt].join(" ");
-    [plain(&run.attempt_id), plain(&condition), plain(fix), outcome.to_owned(), duration(run.duration_ms)]
-}
-
-/// `850ms`, `12.3s`, `4m07s`, `1h02m`.
-#[must_use]
-pub fn duration(ms: u64) -> String {
-    match ms {
-        0..1000 => format!("{ms}ms"),
-        1000..60_000 => format!("{}.{}s", ms / 1000, ms % 1000 / 100),
-        60_000..3_600_000 => format!("{}m{:02}s", ms / 60_000, ms % 60_000 / 1000),
-        _ => format!("{}h{:02}m", ms / 3_600_000, ms % 3_600_000 / 60_000),
-    }
-}
-
 /// `url` if it is `http(s)` and holds nothing that could end a link.
 fn web_address(url: &str) -> Option<String> {
     let safe = |c: char| c.is_ascii_alphanumeric() || "-._~:/?#@!$&'*+,;=%[]".contains(c);
@@ -354,12 +315,6 @@ fn route_word(route: Route) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_in_two_units() {
-        let texts = [850, 12_345, 247_000, 3_725_000].map(duration);
-        assert_eq!(texts, ["850ms", "12.3s", "4m07s", "1h02m"]);
-    }
 
     #[test]
     fn only_plain_web_addresses_are_linked() {

@@ -1,0 +1,87 @@
+//! One run of a case, as a line of a table and as a cell of a strip. Pure.
+
+use lib_common::record::run::RunFinished;
+use serde::Serialize;
+
+use crate::escape::plain;
+use crate::fold::{Case, Fold};
+use crate::gate::m2;
+use crate::runs::level;
+
+/// A run, ready to be printed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RunRow {
+    pub attempt: String,
+    /// `isolated` or `loaded`, further factor levels, and a doubt.
+    pub condition: String,
+    pub load: String,
+    pub fix: String,
+    /// What it says of the case, else how the whole run ended.
+    pub outcome: String,
+    /// Its condition was proved, so that it may count.
+    pub proved: bool,
+    pub took: String,
+    /// RFC 3339, UTC.
+    pub started: String,
+    pub duration_ms: u64,
+    /// From the command's end until nothing was left.
+    pub teardown_ms: u64,
+}
+
+impl RunRow {
+    #[must_use]
+    pub fn new(run: &RunFinished, case: &Case, fold: &Fold) -> Self {
+        let whole = run.outcome.word();
+        // The case's own result speaks where it differs from the whole run's.
+        let outcome = match fold.runs.sample(run, &case.key) {
+            Some(true) => "pass",
+            Some(false) if whole == "pass" => "fail",
+            None if matches!(whole, "pass" | "fail" | "timeout") => "not reached",
+            Some(false) | None => whole,
+        };
+        let further: Vec<String> = run
+            .factors
+            .iter()
+            .filter(|(factor, _)| !matches!(factor.as_str(), "load" | "fix"))
+            .map(|(factor, level)| format!("{factor}={level}"))
+            .collect();
+        let proved = run.isolation.proved;
+        // A run whose condition is not proved is no evidence, whatever it says.
+        let doubt = if proved { "" } else { "(not proved)" };
+        let load = level(&run.factors, "load");
+        Self {
+            attempt: plain(&run.attempt_id),
+            condition: plain(&[load, &further.join(" "), doubt].join(" ")),
+            load: plain(load),
+            fix: plain(m2::short(level(&run.factors, "fix"))),
+            outcome: outcome.to_owned(),
+            proved,
+            took: duration(run.duration_ms),
+            started: plain(&run.started),
+            duration_ms: run.duration_ms,
+            teardown_ms: run.cleanup.duration_ms,
+        }
+    }
+}
+
+/// `850ms`, `12.3s`, `4m07s`, `1h02m`.
+#[must_use]
+pub fn duration(ms: u64) -> String {
+    match ms {
+        0..1000 => format!("{ms}ms"),
+        1000..60_000 => format!("{}.{}s", ms / 1000, ms % 1000 / 100),
+        60_000..3_600_000 => format!("{}m{:02}s", ms / 60_000, ms % 60_000 / 1000),
+        _ => format!("{}h{:02}m", ms / 3_600_000, ms % 3_600_000 / 60_000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::duration;
+
+    #[test]
+    fn durations_in_two_units() {
+        let texts = [850, 12_345, 247_000, 3_725_000].map(duration);
+        assert_eq!(texts, ["850ms", "12.3s", "4m07s", "1h02m"]);
+    }
+}
