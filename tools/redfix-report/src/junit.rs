@@ -1,4 +1,4 @@
-//! The report as JUnit in the Jenkins dialect: a suite per gate, a test per case, for whatever reads JUnit. Pure.
+//! The report as `JUnit` in the Jenkins dialect: a suite per gate, a test per case. Pure.
 
 use lib_common::{Error, Result};
 use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestSuite};

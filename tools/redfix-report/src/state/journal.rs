@@ -56,8 +56,8 @@ fn told(body: &Known) -> Option<String> {
 #[must_use]
 pub fn grown(before: &str, lines: &[String]) -> String {
     let mut held: BTreeSet<&str> = before.lines().collect();
-    let new: String = lines.iter().filter(|line| held.insert(line)).map(|line| format!("{line}\n")).collect();
-    format!("{before}{new}")
+    let new = lines.iter().filter(|line| held.insert(line));
+    new.fold(before.to_owned(), |grown, line| grown + line + "\n")
 }
 
 #[cfg(test)]
