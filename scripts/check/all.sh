@@ -22,6 +22,7 @@ step() {
 step 'lint' scripts/check/lint.sh
 step 'build' cargo build --locked --workspace --all-targets --quiet
 step 'unit and pipe tests' make -s unit
+step 'the report in a browser' scripts/check/page.sh
 step 'engine' scripts/check/engine.sh
 undo "engine down --name test"
 step 'engine for the tests' engine up --name test
