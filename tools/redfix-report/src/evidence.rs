@@ -78,7 +78,7 @@ pub fn logs(
     folders: &Folders,
     verified: &BTreeMap<String, Result<(), String>>,
 ) -> BTreeMap<String, String> {
-    let ids = fold.cases.values().filter_map(|case| {
+    let ids = fold.cases().filter_map(|case| {
         let verdict = m1::chosen(case, fold)?;
         let red = |id: &&String| {
             fold.runs.get(id).is_some_and(|run| fold.runs.sample(run, &case.key) == Some(false))
@@ -92,7 +92,7 @@ pub fn logs(
 /// Verifies the evidence of every attempt that decides a case, each once.
 pub fn verify_deciding(fold: &Fold, bundles: &dyn Bundles) -> BTreeMap<String, Result<(), String>> {
     let mut verified = BTreeMap::new();
-    for case in fold.cases.values() {
+    for case in fold.cases() {
         for id in m1::chosen(case, fold).map(|verdict| &verdict.attempts).into_iter().flatten() {
             let Some(evidence) = fold.runs.get(id).and_then(|run| run.evidence.as_ref()) else { continue };
             verified.entry(id.clone()).or_insert_with(|| bundles.verify(evidence));

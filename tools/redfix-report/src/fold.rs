@@ -1,4 +1,4 @@
-//! The fold: records in time order become cases, runs and pull requests. Pure.
+//! The fold: records, in whatever order they come, become cases, runs and pull requests. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,27 +9,39 @@ use lib_common::record::pr::{CanonPromoted, PrChecked, PrOpened};
 use lib_common::record::run::RunPlanned;
 use lib_common::record::verdict::{FixVerdict, FlakeVerdict, ReviewRecorded};
 
-use crate::input::Dated;
+use crate::order::{Newest, Order, Ordered};
 use crate::runs::Runs;
 
 /// One row of the report: everything that was recorded of one failing thing, oldest first.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default)]
 pub struct Case {
     pub key: String,
-    /// The newest report of the failure.
-    pub failed: Option<CaseFailed>,
-    pub verdicts: Vec<FlakeVerdict>,
-    pub fixes: Vec<FixVerdict>,
+    failed: Newest<CaseFailed>,
+    pub verdicts: Ordered<FlakeVerdict>,
+    pub fixes: Ordered<FixVerdict>,
     pub pulls: BTreeSet<PullId>,
-    /// The newest plan for its further runs.
-    pub planned: Option<RunPlanned>,
+    planned: Newest<RunPlanned>,
+    /// A plan alone makes no case: nothing failed yet.
+    is_known: bool,
 }
 
 impl Case {
+    /// The newest report of the failure.
+    #[must_use]
+    pub fn failed(&self) -> Option<&CaseFailed> {
+        self.failed.get()
+    }
+
+    /// The newest plan for its further runs.
+    #[must_use]
+    pub fn planned(&self) -> Option<&RunPlanned> {
+        self.planned.get()
+    }
+
     /// As the failure names it, else as the key does.
     #[must_use]
     pub fn recipe(&self) -> String {
-        match &self.failed {
+        match self.failed() {
             Some(failed) => failed.recipe.clone(),
             None => CaseKey::parse(&self.key).map_or_else(|_| self.key.clone(), |key| key.recipe),
         }
@@ -45,89 +57,80 @@ pub struct PullId {
 }
 
 /// One pull request: what was opened and what CI said, each with its time, oldest first.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default)]
 pub struct Pull {
-    pub opened: Vec<(String, PrOpened)>,
-    pub checked: Vec<(String, PrChecked)>,
+    pub opened: Ordered<(String, PrOpened)>,
+    pub checked: Ordered<(String, PrChecked)>,
 }
 
 /// The whole ledger.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default)]
 pub struct Fold {
-    pub cases: BTreeMap<String, Case>,
+    cases: BTreeMap<String, Case>,
     pub runs: Runs,
     pub pulls: BTreeMap<PullId, Pull>,
-    pub promoted: Vec<CanonPromoted>,
-    pub reviews: Vec<ReviewRecorded>,
+    pub promoted: Ordered<CanonPromoted>,
+    pub reviews: Ordered<ReviewRecorded>,
     /// Time of the newest record.
     pub until: String,
 }
 
 impl Fold {
-    /// `records` in time order, each once, as [`crate::input::Gather::finish`] yields them.
-    #[must_use]
-    pub fn new(records: Vec<Dated>) -> Self {
-        let mut fold = Self::default();
-        for Dated { ts, body } in records {
-            fold.until.clone_from(&ts);
-            fold.add(ts, body);
+    /// Takes one record in. Neither order nor repetition matters.
+    pub fn add(&mut self, order: Order, ts: &str, body: Known) {
+        if *self.until < *ts {
+            ts.clone_into(&mut self.until);
         }
-        fold
-    }
-
-    fn add(&mut self, ts: String, body: Known) {
         match body {
-            Known::CaseFailed(failed) => {
-                let case = self.case(failed.case.clone());
-                case.failed = Some(*failed);
-            }
+            Known::CaseFailed(failed) => self.case(&failed.case).failed.offer(order, failed),
             Known::RunFinished(run) => {
                 for key in &run.cases {
-                    self.case(key.clone());
+                    self.case(key);
                 }
-                self.runs.finished(*run);
+                self.runs.finished(order, run);
             }
             Known::TestFinished(test) => self.runs.tested(*test),
-            Known::LogSnapped(snap) => self.runs.snapped(*snap),
-            Known::FlakeVerdict(verdict) => {
-                let case = self.case(verdict.case.clone());
-                case.verdicts.push(*verdict);
-            }
-            Known::FixVerdict(verdict) => {
-                let case = self.case(verdict.case.clone());
-                case.fixes.push(*verdict);
-            }
-            Known::PrOpened(opened) => self.opened(ts, *opened),
+            Known::LogSnapped(snap) => self.runs.snapped(order, snap),
+            Known::FlakeVerdict(verdict) => self.case(&verdict.case).verdicts.insert(order, *verdict),
+            Known::FixVerdict(verdict) => self.case(&verdict.case).fixes.insert(order, *verdict),
+            Known::PrOpened(opened) => self.opened(order, ts, *opened),
             Known::PrChecked(checked) => {
                 let id = PullId {
                     forge: checked.forge.clone(),
                     repo: checked.repo.clone(),
                     number: checked.number,
                 };
-                self.pulls.entry(id).or_default().checked.push((ts, *checked));
+                self.pulls.entry(id).or_default().checked.insert(order, (ts.to_owned(), *checked));
             }
-            Known::CanonPromoted(promoted) => self.promoted.push(*promoted),
-            Known::ReviewRecorded(review) => self.reviews.push(*review),
+            Known::CanonPromoted(promoted) => self.promoted.insert(order, *promoted),
+            Known::ReviewRecorded(review) => self.reviews.insert(order, *review),
+            Known::RunPlanned(plan) => self.entry(&plan.case).planned.offer(order, plan),
             Known::DomainLeased(_) | Known::DomainReleased(_) | Known::DomainProbed(_) => {}
-            // A plan alone makes no case: nothing failed yet.
-            Known::RunPlanned(plan) => {
-                if let Some(case) = self.cases.get_mut(&plan.case) {
-                    case.planned = Some(*plan);
-                }
-            }
         }
     }
 
-    fn opened(&mut self, ts: String, opened: PrOpened) {
+    fn opened(&mut self, order: Order, ts: &str, opened: PrOpened) {
         let id = PullId { forge: opened.forge.clone(), repo: opened.repo.clone(), number: opened.number };
         for key in &opened.cases {
-            self.case(key.clone()).pulls.insert(id.clone());
+            self.case(key).pulls.insert(id.clone());
         }
-        self.pulls.entry(id).or_default().opened.push((ts, opened));
+        self.pulls.entry(id).or_default().opened.insert(order, (ts.to_owned(), opened));
     }
 
-    fn case(&mut self, key: String) -> &mut Case {
-        self.cases.entry(key).or_insert_with_key(|key| Case { key: key.clone(), ..Case::default() })
+    /// Every case, by key.
+    pub fn cases(&self) -> impl Iterator<Item = &Case> {
+        self.cases.values().filter(|case| case.is_known)
+    }
+
+    fn case(&mut self, key: &str) -> &mut Case {
+        let case = self.entry(key);
+        case.is_known = true;
+        case
+    }
+
+    fn entry(&mut self, key: &str) -> &mut Case {
+        let new = || Case { key: key.to_owned(), ..Case::default() };
+        self.cases.entry(key.to_owned()).or_insert_with(new)
     }
 
     /// The newest promotion that concerns `case`.

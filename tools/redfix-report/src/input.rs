@@ -1,4 +1,4 @@
-//! Reading: every line of every ledger once, known records kept in time order, whatever order they came in.
+//! Reading: every line of every ledger once, known records folded as they come.
 
 use std::fs::File;
 use std::io::{BufReader, Read, Write};
@@ -10,41 +10,52 @@ use lib_common::record::{Head, Known};
 use lib_common::stream::{Line, Reader, Torn};
 use lib_common::{Error, Io, Result};
 
-/// A known record with the time at which it was written.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Dated {
-    /// RFC 3339 in UTC, so that text order is time order.
-    pub ts: String,
-    pub body: Known,
-}
+use crate::fold::Fold;
+use crate::order::{Order, Ordered};
+use crate::state::journal;
 
 /// Everything that was read, in one order that does not depend on the order of reading.
 #[derive(Debug, Default)]
 pub struct Input {
-    /// By time; a line that was read twice is here once.
-    pub records: Vec<Dated>,
+    pub fold: Fold,
     /// Names the ledger's content; see `ledger_hash`.
     pub hash: String,
     /// Every line as it was read, where somebody else is to read it again.
     pub raw: Vec<u8>,
-    /// The investigation of the first record, which new records of ours join.
+    /// A line of the journal for each thing that happened, oldest first, where it is kept.
+    pub journal: Vec<String>,
+    /// The investigation of the oldest record, which new records of ours join.
     pub investigation: Option<String>,
 }
 
-/// Collects lines; [`Gather::finish`] orders them.
-#[derive(Default)]
+/// What is kept besides the fold.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Keep {
+    /// The bytes, for `--recheck`.
+    pub raw: bool,
+    /// The journal, for `--state-dir`.
+    pub journal: bool,
+}
+
+/// Takes lines in; [`Gather::finish`] names what they were.
 pub struct Gather {
-    records: Vec<([u8; 32], Dated)>,
+    fold: Fold,
     hashes: Vec<[u8; 32]>,
     investigation: Option<String>,
     raw: Option<Vec<u8>>,
+    journal: Option<Ordered<String>>,
 }
 
 impl Gather {
-    /// `keep_raw`: keep the bytes too, for `--recheck`.
     #[must_use]
-    pub fn new(keep_raw: bool) -> Self {
-        Self { raw: keep_raw.then(Vec::new), ..Self::default() }
+    pub fn new(keep: Keep) -> Self {
+        Self {
+            fold: Fold::default(),
+            hashes: Vec::new(),
+            investigation: None,
+            raw: keep.raw.then(Vec::new),
+            journal: keep.journal.then(Ordered::default),
+        }
     }
 
     /// Reads one stream to its end; each line goes to `pass` before it is looked at.
@@ -69,10 +80,10 @@ impl Gather {
             raw.extend_from_slice(content);
             raw.push(b'\n');
         }
-        let hash = *blake3::hash(content).as_bytes();
+        let hash = blake3::hash(content);
         // A review names the ledger that it saw, so it must not change that ledger's name.
         if !matches!(known, Some(Known::ReviewRecorded(_))) {
-            self.hashes.push(hash);
+            self.hashes.push(*hash.as_bytes());
         }
         if self.investigation.is_none() {
             self.investigation = line.keys().investigation.map(Into::into);
@@ -82,20 +93,24 @@ impl Gather {
                 Error::cannot("reading the record stream", format!("not a whole head: {e}"))
                     .on(format!("{name} line {}", line.number))
             })?;
-            self.records.push((hash, Dated { ts: head.ts, body }));
+            let order = Order::new(&head.ts, &hash);
+            if let Some(journal) = &mut self.journal
+                && let Some(told) = journal::line(&head.ts, &body)
+            {
+                journal.insert(order, told);
+            }
+            self.fold.add(order, &head.ts, body);
         }
         Ok(())
     }
 
-    /// Time order, ties by content; every line once.
     #[must_use]
-    pub fn finish(mut self) -> Input {
-        self.records.sort_by(|a, b| (&a.1.ts, &a.0).cmp(&(&b.1.ts, &b.0)));
-        self.records.dedup_by(|a, b| a.0 == b.0);
+    pub fn finish(self) -> Input {
         Input {
-            records: self.records.into_iter().map(|(_, record)| record).collect(),
+            fold: self.fold,
             hash: ledger_hash(self.hashes),
             raw: self.raw.unwrap_or_default(),
+            journal: self.journal.map(Ordered::into_values).unwrap_or_default(),
             investigation: self.investigation,
         }
     }
@@ -119,10 +134,10 @@ pub fn read(
     files: &[PathBuf],
     common: &Common,
     io: &mut Io,
-    keep_raw: bool,
+    keep: Keep,
     pass_through: bool,
 ) -> Result<Input> {
-    let mut gather = Gather::new(keep_raw);
+    let mut gather = Gather::new(keep);
     let standard = [PathBuf::from("-")];
     for file in if files.is_empty() { &standard } else { files } {
         if file == Path::new("-") {
@@ -169,7 +184,7 @@ mod tests {
     fn gather(text: &str) -> Input {
         let common = Common { max_line: 1 << 20, ..Common::default() };
         let diag = Diag::to_writer("redfix-report", Box::new(std::io::sink()));
-        let mut gather = Gather::new(true);
+        let mut gather = Gather::new(Keep { raw: true, journal: true });
         let reader = Reader::new(text.as_bytes(), "test", &common, Torn::Error);
         gather.read(reader, "test", &diag, |_| Ok(())).unwrap();
         gather.finish()
@@ -185,6 +200,7 @@ mod tests {
     #[test]
     fn raw_lines_are_kept_as_they_came() {
         assert_eq!(gather(&format!("{OTHER}\n{REVIEW}")).raw, format!("{OTHER}\n{REVIEW}\n").as_bytes());
-        assert_eq!(gather(OTHER).records, []);
+        assert_eq!(gather(OTHER).fold.cases().count(), 0);
+        assert_eq!(gather(REVIEW).journal.len(), 1);
     }
 }

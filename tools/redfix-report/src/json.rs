@@ -9,7 +9,7 @@ use crate::row::Row;
 #[derive(Serialize)]
 struct Page<'a> {
     gates: Vec<GateLine<'a>>,
-    rows: &'a [Row],
+    rows: Vec<Row>,
 }
 
 /// A gate that was asked for, and the second look at it.
@@ -36,7 +36,7 @@ pub fn render(report: &Report) -> Result<String> {
             line: gate.line(),
             review: review.to_string(),
         });
-    let page = Page { gates: gates.collect(), rows: &report.rows };
+    let page = Page { gates: gates.collect(), rows: report.rows().collect() };
     let text = serde_json::to_string_pretty(&page).map_err(|e| Error::cannot("writing the report", e))?;
     Ok(text + "\n")
 }

@@ -16,15 +16,15 @@ pub fn render(report: &Report) -> Result<String> {
     let mut document = Document::new("redfix");
     for gate in report.selected() {
         let mut suite = TestSuite::new(gate.line());
-        if report.rows.is_empty() {
+        if report.rows().len() == 0 {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
             status.set_type("empty").set_message("no case on the ledger: nothing that a gate could pass on");
             let mut test = TestCase::new(format!("a case is on the ledger {}", gate.name.name()), status);
             test.set_classname("redfix");
             suite.add_test_case(test);
         }
-        for row in &report.rows {
-            suite.add_test_case(test(gate, row));
+        for row in report.rows() {
+            suite.add_test_case(test(gate, &row));
         }
         document.add_test_suite(suite);
     }

@@ -15,6 +15,7 @@ pub mod input;
 pub mod json;
 pub mod junit;
 pub mod md;
+pub mod order;
 pub mod recheck;
 pub mod report;
 mod review;
@@ -30,14 +31,12 @@ use std::path::{Path, PathBuf};
 pub use cli::{Args, Command, Format};
 use cli::{ProofArgs, ReportArgs};
 use evidence::{Folders, verify_deciding};
-use fold::Fold;
-use gate::{GateName, Proofs, Rederivation};
-use input::Input;
+use gate::{Proofs, Rederivation};
+use input::{Input, Keep};
 use lib_common::cli::Color;
 use lib_common::{Error, Exit, Io, Result};
 use recheck::{FlakeClassify, Rederive};
 use report::Report;
-use state::journal;
 use text::Look;
 
 pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
@@ -51,12 +50,14 @@ pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
 }
 
 fn print(args: &Args, options: &ReportArgs, io: &mut Io) -> Result<Exit> {
-    let input = input::read(&options.files, &args.common, io, options.proof.recheck, false)?;
+    let keep = Keep { raw: options.proof.recheck, journal: options.state_dir.is_some() };
+    let input = input::read(&options.files, &args.common, io, keep, false)?;
     let rederive = FlakeClassify { deadline: options.proof.recheck_timeout };
-    let journal = if options.state_dir.is_some() { journal::lines(&input.records) } else { Vec::new() };
-    let report = judge(input, &options.files, &options.proof, &options.gate, &rederive)?;
+    let proofs = prove(&input, &options.files, &options.proof, &rederive)?;
+    let report =
+        Report::new(&input.fold, &proofs, &options.gate, &input.hash, options.proof.author.as_deref());
     if let Some(folder) = &options.state_dir {
-        state::keep(folder, &report, &journal)?;
+        state::keep(folder, &report, &input.journal)?;
     }
     let look = Look::new(colored(args.common.color), columns());
     match (&options.out, options.format.as_slice()) {
@@ -78,28 +79,20 @@ fn print(args: &Args, options: &ReportArgs, io: &mut Io) -> Result<Exit> {
     Ok(if report.passes() { Exit::Done } else { Exit::No })
 }
 
-/// Folds what was read, does the I/O that the gates need, and judges.
-fn judge(
-    input: Input,
-    files: &[PathBuf],
-    options: &ProofArgs,
-    asked: &[GateName],
-    rederive: &dyn Rederive,
-) -> Result<Report> {
+/// Does the I/O that the gates need.
+fn prove(input: &Input, files: &[PathBuf], options: &ProofArgs, rederive: &dyn Rederive) -> Result<Proofs> {
     let rederivation = if options.recheck { rederive.rederive(&input.raw)? } else { Rederivation::NotAsked };
-    let fold = Fold::new(input.records);
     let folders = Folders::of(options.evidence.as_deref(), files);
-    let evidence = verify_deciding(&fold, &folders);
-    let proofs = Proofs {
-        logs: evidence::logs(&fold, &folders, &evidence),
+    let evidence = verify_deciding(&input.fold, &folders);
+    Ok(Proofs {
+        logs: evidence::logs(&input.fold, &folders, &evidence),
         evidence,
         rederivation,
         ledger: match files {
             [file] if file != Path::new("-") => file.display().to_string(),
             _ => "LEDGER".into(),
         },
-    };
-    Ok(Report::new(&fold, &proofs, asked, &input.hash, options.author.as_deref()))
+    })
 }
 
 fn page(report: &Report, format: Format, options: &ReportArgs, look: Look) -> Result<String> {

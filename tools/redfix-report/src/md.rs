@@ -9,34 +9,23 @@ use crate::gate::{GateName, Missing};
 use crate::report::Report;
 use crate::row::Row;
 
-/// The whole report, or as much of it as `limit` bytes hold: details are left out from the last, and the report
-/// says how many. Gates and tables are never cut: a limit that they do not fit is an error.
+/// The whole report, or as much of it as `limit` bytes hold: details are left out first, from the last case, then
+/// rows of the tables, and the report says how many. The gates are never cut: a limit below them is an error.
 pub fn render(report: &Report, limit: Option<u64>) -> Result<String> {
-    let mut out = overview(report);
     let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    let left_out = |n: usize| format!("\nLeft out to keep the limit: the details of {n} case(s).\n");
+    let mut out = gates(report);
     if out.len() > limit {
-        let cause = format!("its gates and tables alone take {} bytes", out.len());
+        let cause = format!("its gates alone take {} bytes", out.len());
         return Err(Error::cannot("writing the report", cause).hint("raise --max-bytes"));
     }
-    for (n, row) in report.rows.iter().enumerate() {
-        let mut part = String::new();
-        details(&mut part, row);
-        let after = report.rows.len() - n - 1;
-        let note = if after == 0 { 0 } else { left_out(after).len() };
-        if out.len().saturating_add(part.len() + note) > limit {
-            let note = left_out(after + 1);
-            if out.len() + note.len() <= limit {
-                out.push_str(&note);
-            }
-            break;
-        }
-        out.push_str(&part);
+    if report.rows().len() > 0 {
+        tables(&mut out, report, limit);
+        all_details(&mut out, report, limit);
     }
     Ok(out)
 }
 
-fn overview(report: &Report) -> String {
+fn gates(report: &Report) -> String {
     let mut out = String::new();
     for gate in report.selected() {
         let _ = writeln!(out, "{}  ", gate.line());
@@ -44,33 +33,72 @@ fn overview(report: &Report) -> String {
     for (gate, state) in report.selected_reviews() {
         let _ = writeln!(out, "REVIEW {} {}  ", gate.name(), markdown(&state.to_string()));
     }
-    if report.rows.is_empty() {
+    if report.rows().len() == 0 {
         out.push_str("\nNo case on the ledger: there is nothing that a gate could pass on.\n");
-        return out;
     }
-    proof_table(&mut out, &report.rows);
-    fix_table(&mut out, &report.rows);
     out
 }
 
-fn proof_table(out: &mut String, rows: &[Row]) {
-    out.push_str("\n| recipe | failure | isolation result | cause | verdict | fix belongs to | M1 |\n");
-    out.push_str("| --- | --- | --- | --- | --- | --- | --- |\n");
-    for row in rows {
-        let cells = [&row.recipe, &row.failure, &row.isolation, &row.cause, &row.verdict, &row.routes]
-            .map(|c| markdown(c));
-        let _ = writeln!(out, "| {} | {} |", cells.join(" | "), mark(row, GateName::M1));
+/// One table per gate, both of the same cases.
+fn tables(out: &mut String, report: &Report, limit: usize) {
+    let mut proof = String::from(
+        "\n| recipe | failure | isolation result | cause | verdict | fix belongs to | M1 |\n\
+         | --- | --- | --- | --- | --- | --- | --- |\n",
+    );
+    let mut fix = String::from(
+        "\n| recipe | fix | pull request | CI | after fix | promoted | M2 |\n\
+         | --- | --- | --- | --- | --- | --- | --- |\n",
+    );
+    let all = report.rows().len();
+    for (n, row) in report.rows().enumerate() {
+        let (one, other) = (proof_line(&row), fix_line(&row));
+        let note = if n + 1 < all { left_out("rows", all).len() } else { 0 };
+        let sum = [out.len(), proof.len(), fix.len(), one.len(), other.len(), note];
+        if sum.iter().fold(0, |sum: usize, len| sum.saturating_add(*len)) > limit {
+            let note = left_out("rows", all - n);
+            let tables = [proof, fix, note].concat();
+            if out.len() + tables.len() <= limit {
+                out.push_str(&tables);
+            }
+            return;
+        }
+        proof.push_str(&one);
+        fix.push_str(&other);
+    }
+    out.push_str(&proof);
+    out.push_str(&fix);
+}
+
+fn all_details(out: &mut String, report: &Report, limit: usize) {
+    let all = report.rows().len();
+    for (n, row) in report.rows().enumerate() {
+        let mut part = String::new();
+        details(&mut part, &row);
+        let note = if n + 1 < all { left_out("details", all).len() } else { 0 };
+        if out.len().saturating_add(part.len() + note) > limit {
+            let note = left_out("details", all - n);
+            if out.len() + note.len() <= limit {
+                out.push_str(&note);
+            }
+            return;
+        }
+        out.push_str(&part);
     }
 }
 
-fn fix_table(out: &mut String, rows: &[Row]) {
-    out.push_str("\n| recipe | fix | pull request | CI | after fix | promoted | M2 |\n");
-    out.push_str("| --- | --- | --- | --- | --- | --- | --- |\n");
-    for row in rows {
-        let rest = [&row.ci, &row.after, &row.promoted].map(|c| markdown(c)).join(" | ");
-        let (recipe, fix) = (markdown(&row.recipe), markdown(&row.fix));
-        let _ = writeln!(out, "| {recipe} | {fix} | {} | {rest} | {} |", link(row), mark(row, GateName::M2));
-    }
+fn left_out(what: &str, cases: usize) -> String {
+    format!("\nLeft out to keep the limit: the {what} of {cases} case(s).\n")
+}
+
+fn proof_line(row: &Row) -> String {
+    let cells = [&row.recipe, &row.failure, &row.isolation, &row.cause, &row.verdict, &row.routes];
+    format!("| {} | {} |\n", cells.map(|c| markdown(c)).join(" | "), mark(row, GateName::M1))
+}
+
+fn fix_line(row: &Row) -> String {
+    let rest = [&row.ci, &row.after, &row.promoted].map(|c| markdown(c)).join(" | ");
+    let (recipe, fix) = (markdown(&row.recipe), markdown(&row.fix));
+    format!("| {recipe} | {fix} | {} | {rest} | {} |\n", link(row), mark(row, GateName::M2))
 }
 
 fn mark(row: &Row, gate: GateName) -> &'static str {

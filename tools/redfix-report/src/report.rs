@@ -5,17 +5,21 @@ use std::fmt;
 use lib_common::record::verdict::ReviewRecorded;
 
 use crate::escape::plain;
-use crate::fold::Fold;
-use crate::gate::{Gate, GateName, Proofs};
-use crate::row::{Row, rows};
+use crate::fold::{Case, Fold};
+use crate::gate::{Gate, GateName, Proofs, missing};
+use crate::order::Ordered;
+use crate::row::{Row, row};
 
 #[derive(Debug)]
-pub struct Report {
+pub struct Report<'a> {
+    fold: &'a Fold,
+    proofs: &'a Proofs,
+    /// What blocks first, then by key.
+    cases: Vec<&'a Case>,
     pub gates: Vec<Gate>,
     /// The gates that decide the exit code.
     asked: Vec<GateName>,
     pub reviews: Vec<(GateName, ReviewState)>,
-    pub rows: Vec<Row>,
     /// Names the ledger's content.
     pub hash: String,
     /// Time of its newest record; empty without one.
@@ -46,18 +50,44 @@ impl fmt::Display for ReviewState {
     }
 }
 
-impl Report {
+impl<'a> Report<'a> {
     /// `hash` is the ledger's, `asked` the gates that decide (none: both).
     #[must_use]
-    pub fn new(fold: &Fold, proofs: &Proofs, asked: &[GateName], hash: &str, author: Option<&str>) -> Self {
-        let gates: Vec<Gate> = GateName::ALL.iter().map(|name| Gate::judge(*name, fold, proofs)).collect();
-        let rows = rows(fold, &gates, proofs);
+    pub fn new(
+        fold: &'a Fold,
+        proofs: &'a Proofs,
+        asked: &[GateName],
+        hash: &str,
+        author: Option<&str>,
+    ) -> Self {
+        let passing = |case: &'a Case| GateName::ALL.map(|name| missing(name, case, fold, proofs).is_empty());
+        let mut cases: Vec<_> = fold.cases().map(|case| (passing(case), case)).collect();
+        let gate = |(n, name): (usize, &GateName)| Gate {
+            name: *name,
+            passing: cases.iter().filter(|(passing, _)| passing[n]).count(),
+            cases: cases.len(),
+        };
+        let gates = GateName::ALL.iter().enumerate().map(gate).collect();
+        cases.sort_by_key(|(passing, _)| *passing);
         let mut asked = if asked.is_empty() { GateName::ALL.to_vec() } else { asked.to_vec() };
         asked.sort_unstable();
         asked.dedup();
         let state = |name: &GateName| (*name, review(&fold.reviews, *name, hash, author));
-        let reviews = GateName::ALL.iter().map(state).collect();
-        Self { gates, asked, reviews, rows, hash: hash.to_owned(), until: plain(&fold.until) }
+        Self {
+            fold,
+            proofs,
+            cases: cases.into_iter().map(|(_, case)| case).collect(),
+            gates,
+            asked,
+            reviews: GateName::ALL.iter().map(state).collect(),
+            hash: hash.to_owned(),
+            until: plain(&fold.until),
+        }
+    }
+
+    /// Every case in words, one at a time, what blocks first.
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = Row> {
+        self.cases.iter().map(|case| row(case, self.fold, self.proofs))
     }
 
     /// The gates that were asked for, in order.
@@ -89,7 +119,12 @@ pub fn is_same_person(one: &str, other: &str) -> bool {
 }
 
 /// The newest review of `gate` by somebody else; of this ledger before one of an older ledger.
-fn review(reviews: &[ReviewRecorded], gate: GateName, hash: &str, author: Option<&str>) -> ReviewState {
+fn review(
+    reviews: &Ordered<ReviewRecorded>,
+    gate: GateName,
+    hash: &str,
+    author: Option<&str>,
+) -> ReviewState {
     let of_gate = || reviews.iter().rev().filter(|review| review.gate == gate.name());
     let foreign = || of_gate().filter(|review| author.is_none_or(|by| !is_same_person(by, &review.reviewer)));
     let newest = foreign().find(|review| review.ledger == hash).or_else(|| foreign().next());
@@ -105,6 +140,7 @@ fn review(reviews: &[ReviewRecorded], gate: GateName, hash: &str, author: Option
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::order::Order;
 
     fn said(by: &str, ledger: &str, pass: bool) -> ReviewRecorded {
         ReviewRecorded { reviewer: by.into(), gate: "M1".into(), ledger: ledger.into(), pass, note: None }
@@ -122,13 +158,21 @@ mod tests {
 
     #[test]
     fn only_somebody_elses_look_at_this_very_ledger_counts() {
+        let list = |reviews: &[ReviewRecorded]| {
+            let mut list = Ordered::default();
+            for (n, review) in reviews.iter().enumerate() {
+                let ts = format!("2026-01-01T00:00:0{n}Z");
+                list.insert(Order::new(&ts, &blake3::hash(b"")), review.clone());
+            }
+            list
+        };
         let state =
-            |reviews: &[ReviewRecorded]| review(reviews, GateName::M1, "now", Some("bob")).to_string();
+            |reviews: &[ReviewRecorded]| review(&list(reviews), GateName::M1, "now", Some("bob")).to_string();
         assert_eq!(state(&[]), "NONE");
         assert_eq!(state(&[said("ada", "now", true)]), "PASS by ada");
         assert_eq!(state(&[said("ada", "now", true), said("eve", "now", false)]), "FAIL by eve");
         assert_eq!(state(&[said("ada", "old", true)]), "OLD by ada: the ledger changed since");
         assert_eq!(state(&[said("bob", "now", true)]), "NONE: bob is the author");
-        assert_eq!(review(&[said("ada", "now", true)], GateName::M2, "now", None), ReviewState::None);
+        assert_eq!(review(&list(&[said("ada", "now", true)]), GateName::M2, "now", None), ReviewState::None);
     }
 }

@@ -6,8 +6,9 @@ use lib_common::record::verdict::ReviewRecorded;
 use lib_common::{Error, Exit, Io, Result};
 
 use crate::cli::{Args, ReviewArgs};
+use crate::input::Keep;
 use crate::recheck::Rederive;
-use crate::report::is_same_person;
+use crate::report::{Report, is_same_person};
 
 /// Appends `review.recorded`. A pass is recorded only if the gate passes now; a veto always.
 pub fn run(args: &Args, review: &ReviewArgs, rederive: &dyn Rederive, io: &mut Io) -> Result<Exit> {
@@ -17,14 +18,20 @@ pub fn run(args: &Args, review: &ReviewArgs, rederive: &dyn Rederive, io: &mut I
             .on(&review.reviewer)
             .hint("a review is a second look: ask somebody else"));
     }
-    let input = crate::input::read(&review.files, &args.common, io, review.proof.recheck, true)?;
+    let input = crate::input::read(
+        &review.files,
+        &args.common,
+        io,
+        Keep { raw: review.proof.recheck, journal: false },
+        true,
+    )?;
     let investigation = args.common.investigation.clone().or_else(|| input.investigation.clone());
-    let hash = input.hash.clone();
-    let report = crate::judge(input, &review.files, &review.proof, &[review.gate], rederive)?;
+    let proofs = crate::prove(&input, &review.files, &review.proof, rederive)?;
+    let report = Report::new(&input.fold, &proofs, &[review.gate], &input.hash, author);
     let body = ReviewRecorded {
         reviewer: review.reviewer.clone(),
         gate: review.gate.name().into(),
-        ledger: hash,
+        ledger: input.hash.clone(),
         pass: report.passes() && !review.reject,
         note: review.note.clone(),
     };

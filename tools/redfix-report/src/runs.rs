@@ -1,7 +1,9 @@
 //! Runs and what each says about a case. Pure.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeSet, HashMap};
+use std::hash::{Hash, Hasher};
 
 use lib_common::case::CaseKey;
 use lib_common::record::Factors;
@@ -11,79 +13,177 @@ use lib_common::record::run::{Outcome, RunFinished, TestFinished, TestOutcome};
 use lib_common::record::verdict::Tally;
 use lib_common::text::Text;
 
-/// Every attempt of the ledger, by its id.
-#[derive(Debug, Default, PartialEq)]
+use crate::order::{Newest, Order};
+
+/// Every attempt of the ledger. Attempts and cases are known by number inside, so that a million results fit.
+#[derive(Debug, Default)]
 pub struct Runs {
-    finished: BTreeMap<String, RunFinished>,
-    tests: BTreeMap<String, BTreeMap<String, TestFinished>>,
-    snaps: BTreeMap<String, LogSnapped>,
-    /// Attempts that were told twice, and not alike.
-    retold: BTreeSet<String>,
-    by_case: BTreeMap<String, BTreeSet<String>>,
+    attempts: Names,
+    cases: Names,
+    told: Vec<Attempt>,
+    /// Attempts that concern a case.
+    by_case: Vec<Vec<u32>>,
+    /// Failure texts, each once: a deterministic red says the same every time.
+    messages: Messages,
+}
+
+#[derive(Debug, Default)]
+struct Attempt {
+    run: Option<(Order, u64, Box<RunFinished>)>,
+    /// Told twice, and not alike.
+    is_retold: bool,
+    tests: Vec<Test>,
+    snap: Newest<LogSnapped>,
+}
+
+/// The worst result of one case in one attempt.
+#[derive(Debug, Clone, Copy)]
+struct Test {
+    case: u32,
+    outcome: TestOutcome,
+    message: Option<u32>,
+}
+
+/// Numbers for names.
+#[derive(Debug, Default)]
+struct Names(HashMap<Box<str>, u32>);
+
+impl Names {
+    fn number(&mut self, name: &str) -> u32 {
+        if let Some(number) = self.0.get(name) {
+            return *number;
+        }
+        let number = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
+        self.0.insert(name.into(), number);
+        number
+    }
+
+    fn get(&self, name: &str) -> Option<u32> {
+        self.0.get(name).copied()
+    }
+}
+
+#[derive(Debug, Default)]
+struct Messages {
+    texts: Vec<Text>,
+    by_content: HashMap<blake3::Hash, u32>,
+}
+
+impl Messages {
+    fn number(&mut self, text: Text) -> u32 {
+        *self.by_content.entry(blake3::hash(&text.0)).or_insert_with(|| {
+            self.texts.push(text);
+            u32::try_from(self.texts.len() - 1).unwrap_or(u32::MAX)
+        })
+    }
 }
 
 impl Runs {
     /// The first telling of an attempt stands; another that differs is remembered against it.
-    pub fn finished(&mut self, run: RunFinished) {
-        for case in &run.cases {
-            self.by_case.entry(case.clone()).or_default().insert(run.attempt_id.clone());
+    pub fn finished(&mut self, order: Order, mut run: Box<RunFinished>) {
+        let content = fingerprint(&run);
+        let number = self.attempt(&run.attempt_id);
+        for case in std::mem::take(&mut run.cases) {
+            self.concerns(&case, number);
         }
-        match self.finished.get(&run.attempt_id) {
-            Some(first) if *first != run => {
-                self.retold.insert(run.attempt_id);
-            }
-            Some(_) => {}
-            None => {
-                self.finished.insert(run.attempt_id.clone(), run);
-            }
+        // What no page shows is not kept.
+        run.cleanup.created = Vec::new();
+        run.cleanup.others_changed = Vec::new();
+        run.refusals = Vec::new();
+        let attempt = &mut self.told[number as usize];
+        match &attempt.run {
+            Some((_, held, _)) if *held != content => attempt.is_retold = true,
+            _ => {}
+        }
+        if attempt.run.as_ref().is_none_or(|(held, ..)| order < *held) {
+            attempt.run = Some((order, content, run));
         }
     }
 
     /// A case that one run reports twice gives one result, the worst: a retry that passed undoes no fail.
     pub fn tested(&mut self, test: TestFinished) {
-        self.by_case.entry(test.case.clone()).or_default().insert(test.attempt_id.clone());
-        let tests = self.tests.entry(test.attempt_id.clone()).or_default();
-        match tests.get(&test.case) {
-            Some(first) if rank(first) >= rank(&test) => {}
-            _ => {
-                tests.insert(test.case.clone(), test);
-            }
+        let number = self.attempt(&test.attempt_id);
+        let case = self.concerns(&test.case, number);
+        let message = test.message.map(|text| self.messages.number(text));
+        let new = Test { case, outcome: test.outcome, message };
+        let tests = &mut self.told[number as usize].tests;
+        let Some(held) = tests.iter_mut().find(|held| held.case == case) else {
+            tests.push(new);
+            return;
+        };
+        // Equal results differ in their words only: whichever is read first, the same words stay.
+        let words = |test: &Test| test.message.map(|at| &self.messages.texts[at as usize].0);
+        if (rank(new.outcome), words(&new)) > (rank(held.outcome), words(held)) {
+            *held = new;
         }
     }
 
     /// A later bundle of the same attempt replaces an earlier one.
-    pub fn snapped(&mut self, snap: LogSnapped) {
-        if let Some(attempt) = snap.attempt_id.clone() {
-            self.snaps.insert(attempt, snap);
+    pub fn snapped(&mut self, order: Order, snap: Box<LogSnapped>) {
+        if let Some(attempt) = &snap.attempt_id {
+            let number = self.attempt(attempt);
+            self.told[number as usize].snap.offer(order, snap);
         }
+    }
+
+    fn attempt(&mut self, id: &str) -> u32 {
+        let number = self.attempts.number(id);
+        if self.told.len() <= number as usize {
+            self.told.push(Attempt::default());
+        }
+        number
+    }
+
+    fn concerns(&mut self, case: &str, attempt: u32) -> u32 {
+        let number = self.cases.number(case);
+        if self.by_case.len() <= number as usize {
+            self.by_case.push(Vec::new());
+        }
+        let attempts = &mut self.by_case[number as usize];
+        if attempts.last() != Some(&attempt) {
+            attempts.push(attempt);
+        }
+        number
+    }
+
+    fn told(&self, attempt: &str) -> Option<&Attempt> {
+        Some(&self.told[self.attempts.get(attempt)? as usize])
+    }
+
+    fn test(&self, attempt: &Attempt, case: &str) -> Option<Test> {
+        let case = self.cases.get(case)?;
+        attempt.tests.iter().find(|test| test.case == case).copied()
     }
 
     #[must_use]
     pub fn get(&self, attempt: &str) -> Option<&RunFinished> {
-        self.finished.get(attempt)
+        self.told(attempt)?.run.as_ref().map(|(.., run)| run.as_ref())
     }
 
     #[must_use]
     pub fn snap(&self, attempt: &str) -> Option<&LogSnapped> {
-        self.snaps.get(attempt)
+        self.told(attempt)?.snap.get()
     }
 
     /// The failure text of a case in one attempt.
     #[must_use]
     pub fn message(&self, attempt: &str, case: &str) -> Option<&Text> {
-        self.tests.get(attempt)?.get(case)?.message.as_ref()
+        let at = self.test(self.told(attempt)?, case)?.message?;
+        self.messages.texts.get(at as usize)
     }
 
     #[must_use]
     pub fn is_retold(&self, attempt: &str) -> bool {
-        self.retold.contains(attempt)
+        self.told(attempt).is_some_and(|attempt| attempt.is_retold)
     }
 
     /// The runs that concern `case`, in time order.
     #[must_use]
     pub fn of_case(&self, case: &str) -> Vec<&RunFinished> {
-        let attempts = self.by_case.get(case).into_iter().flatten();
-        let mut runs: Vec<_> = attempts.filter_map(|attempt| self.get(attempt)).collect();
+        let attempts = self.cases.get(case).into_iter().flat_map(|case| &self.by_case[case as usize]);
+        let attempts: BTreeSet<u32> = attempts.copied().collect();
+        let told = attempts.into_iter().filter_map(|attempt| self.told[attempt as usize].run.as_ref());
+        let mut runs: Vec<&RunFinished> = told.map(|(.., run)| run.as_ref()).collect();
         runs.sort_by_key(|run| (&run.started, &run.attempt_id));
         runs
     }
@@ -100,8 +200,8 @@ impl Runs {
                 return None;
             }
         };
-        let tests = self.tests.get(&run.attempt_id);
-        if let Some(test) = tests.and_then(|tests| tests.get(case)) {
+        let attempt = self.told(&run.attempt_id);
+        if let Some(test) = attempt.and_then(|attempt| self.test(attempt, case)) {
             return match test.outcome {
                 TestOutcome::Pass => Some(true),
                 TestOutcome::Fail => Some(false),
@@ -110,7 +210,7 @@ impl Runs {
         }
         match CaseKey::parse(case).ok().and_then(|key| stage(&key.test)) {
             Some(stage) => by_stage(stage, run, whole),
-            None => tests.is_none().then_some(whole),
+            None => attempt.is_none_or(|attempt| attempt.tests.is_empty()).then_some(whole),
         }
     }
 
@@ -155,9 +255,16 @@ fn by_stage(ours: Stage, run: &RunFinished, whole: bool) -> Option<bool> {
     }
 }
 
+/// Equal for equal tellings.
+fn fingerprint(run: &RunFinished) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    serde_json::to_vec(run).unwrap_or_default().hash(&mut hasher);
+    hasher.finish()
+}
+
 /// How bad a result is.
-fn rank(test: &TestFinished) -> u8 {
-    match test.outcome {
+fn rank(outcome: TestOutcome) -> u8 {
+    match outcome {
         TestOutcome::Fail => 3,
         TestOutcome::Error => 2,
         TestOutcome::Pass => 1,

@@ -16,9 +16,9 @@ pub fn render(report: &Report) -> Result<String> {
     let head =
         labels.chain(facts).chain(["repeat".to_owned()]).chain(gates.iter().map(|g| g.name().to_owned()));
     out.write_record(head).map_err(|e| fail(e.to_string()))?;
-    for row in &report.rows {
+    for row in report.rows() {
         let repeat = row.repeat.join(" ");
-        let mut cells = vec![row.key.as_str(), &row.recipe];
+        let mut cells = vec![row.key.as_str(), row.recipe.as_str()];
         cells.extend(row.facts().into_iter().map(|(_, value)| value));
         cells.push(&repeat);
         cells.extend(gates.iter().map(|gate| if row.passes(*gate) { gate.achieved() } else { "blocked" }));

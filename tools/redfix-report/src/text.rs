@@ -63,11 +63,11 @@ pub fn render(report: &Report, look: Look) -> String {
             let _ = writeln!(out, "{}", look.by(good, &line));
         }
     }
-    if report.rows.is_empty() {
+    if report.rows().len() == 0 {
         out.push_str("\nNo case on the ledger: there is nothing that a gate could pass on.\n");
     }
-    for row in &report.rows {
-        block(&mut out, row, look);
+    for row in report.rows() {
+        block(&mut out, &row, look);
     }
     out
 }

@@ -87,7 +87,7 @@ fn a_verdict_must_be_borne_by_its_own_counts() {
 fn a_disagreeing_rederivation_blocks_the_case_that_it_names() {
     let both = Ledger([flake().0, genuine().0].concat());
     let blocked = |said: &str| {
-        let fold = redfix_report::fold::Fold::new(both.read().records);
+        let fold = both.read().fold;
         let evidence = redfix_report::evidence::verify_deciding(&fold, &Fake(Ok(())));
         let proofs = redfix_report::gate::Proofs {
             evidence,
@@ -95,9 +95,13 @@ fn a_disagreeing_rederivation_blocks_the_case_that_it_names() {
             ledger: "LEDGER".into(),
             ..redfix_report::gate::Proofs::default()
         };
-        let gate = redfix_report::gate::Gate::judge(M1, &fold, &proofs);
-        assert!(gate.missing.values().flatten().all(|missing| missing.rule == "recheck"));
-        gate.missing.into_keys().collect::<Vec<_>>()
+        let mut blocked = Vec::new();
+        for case in fold.cases() {
+            let missing = redfix_report::gate::missing(M1, case, &fold, &proofs);
+            assert!(missing.iter().all(|missing| missing.rule == "recheck"));
+            blocked.extend((!missing.is_empty()).then(|| case.key.clone()));
+        }
+        blocked
     };
     assert_eq!(blocked(&format!("{GITEA}: says genuine, the runs say flake")), [GITEA]);
     assert_eq!(blocked("something is off"), [GITEA, MUMBLE]);

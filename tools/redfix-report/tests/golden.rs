@@ -166,7 +166,7 @@ fn junit_is_read_by_another_reader_and_its_names_are_unique() {
 }
 
 #[test]
-fn markdown_keeps_its_limit_and_never_cuts_a_table() {
+fn markdown_keeps_its_limit_and_never_cuts_the_gates() {
     let limited = |bytes: &str| with(&["--format", "md", "--max-bytes", bytes]);
     let whole = String::from_utf8(report("md").stdout).unwrap();
     let tables = whole.split("\n### ").next().unwrap();
@@ -174,6 +174,12 @@ fn markdown_keeps_its_limit_and_never_cuts_a_table() {
         let text = String::from_utf8(limited(&limit.to_string()).stdout).unwrap();
         assert!(text.len() <= limit && text.starts_with(tables), "{limit}");
         assert_eq!(text.contains("Left out to keep the limit"), limit < whole.len(), "{limit}");
+    }
+    let gates = whole.split("\n\n").next().unwrap();
+    for limit in (gates.len() + 1..tables.len() + 40).step_by(37) {
+        let text = String::from_utf8(limited(&limit.to_string()).stdout).unwrap();
+        assert!(text.len() <= limit && text.starts_with(gates), "{limit}: {text}");
+        assert!(!text.contains("\n### "), "{limit}");
     }
     let output = limited("100");
     assert_eq!(output.status.code(), Some(2));

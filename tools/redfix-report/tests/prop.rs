@@ -5,21 +5,24 @@ mod support;
 
 use proptest::prelude::*;
 use redfix_report::evidence::verify_deciding;
-use redfix_report::fold::Fold;
 use redfix_report::gate::Proofs;
 use redfix_report::report::Report;
-use redfix_report::{md, text};
+use redfix_report::{json, md, text};
 use support::{Fake, Ledger, flake, genuine, read};
 
 /// Everything that a reader sees, and the name of the ledger.
-fn seen(lines: &[&str]) -> (Fold, String, String, String) {
+fn seen(lines: &[&str]) -> [String; 4] {
     let input = read(&lines.concat());
-    let (hash, fold) = (input.hash.clone(), Fold::new(input.records));
+    let (hash, fold) = (input.hash, input.fold);
     let evidence = verify_deciding(&fold, &Fake(Ok(())));
     let proofs = Proofs { evidence, ledger: "LEDGER".into(), ..Proofs::default() };
     let report = Report::new(&fold, &proofs, &[], &hash, None);
-    let pages = (text::render(&report, text::Look::plain()), md::render(&report, None).unwrap());
-    (fold, hash, pages.0, pages.1)
+    [
+        text::render(&report, text::Look::plain()),
+        md::render(&report, None).unwrap(),
+        json::render(&report).unwrap(),
+        hash.clone(),
+    ]
 }
 
 /// Two investigations, with tellings of one attempt that differ and records of one moment.

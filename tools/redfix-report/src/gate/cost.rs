@@ -12,7 +12,7 @@ const LOOK: u64 = 3;
 
 /// As `flake-classify --next` planned it, else from how long the case's runs took.
 pub fn further(case: &Case, fold: &Fold) -> Option<String> {
-    let Some(plan) = &case.planned else {
+    let Some(plan) = case.planned() else {
         return median(case, fold).map(|(ms, seen)| format!("{} a run, by {seen} seen", duration(ms)));
     };
     let time = plan.expected_ms.map(|ms| format!(", {}", duration(ms))).unwrap_or_default();
@@ -51,7 +51,7 @@ pub fn undecided(case: &Case, verdict: &FlakeVerdict, fold: &Fold, ledger: &str)
         ]);
         pieces
     };
-    let varied = case.failed.as_ref().and_then(|failed| {
+    let varied = case.failed().and_then(|failed| {
         let contrast = failed.contrasts.iter().find(|contrast| contrast.levels.len() > 1)?;
         let red = failed.baseline.get(&contrast.factor);
         let other = contrast.levels.iter().find(|level| Some(*level) != red)?;

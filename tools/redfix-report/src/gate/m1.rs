@@ -102,7 +102,7 @@ fn stale(case: &Case, verdict: &FlakeVerdict, fold: &Fold, proofs: &Proofs) -> O
     let fresh = fold.runs.of_case(&case.key).into_iter().filter(|run| {
         !known.contains(&run.attempt_id)
             && level(&run.factors, "fix") == "none"
-            && at_baseline(run, case.failed.as_ref())
+            && at_baseline(run, case.failed())
             && fold.runs.is_eligible(run, &case.key)
     });
     let order = |run: &RunFinished| (run.started.clone(), run.attempt_id.clone());

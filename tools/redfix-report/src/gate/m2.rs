@@ -226,7 +226,7 @@ fn is_under(run: &RunFinished, under: &Factors) -> bool {
 
 /// What failed to promote must have been promoted with this patch, as a trial.
 fn promotion(case: &Case, patch: &str, fold: &Fold) -> Option<Missing> {
-    let had_to = case.failed.as_ref().is_some_and(|f| f.stage == Stage::Promote || f.test == "promote");
+    let had_to = case.failed().is_some_and(|f| f.stage == Stage::Promote || f.test == "promote");
     let recipe = case.recipe();
     let done = fold.promoted.iter().any(|p| {
         p.recipe == recipe

@@ -80,7 +80,9 @@ struct Way {
 
 /// The whole page.
 pub fn render(report: &Report) -> Result<String> {
-    let shown = report.rows.len().min(MOST_CASES);
+    let all = report.rows();
+    let more = all.len().saturating_sub(MOST_CASES);
+    let rows: Vec<Row> = all.take(MOST_CASES).collect();
     let gates = report.selected().into_iter().zip(report.selected_reviews());
     let gates: Vec<GateLine> = gates.map(|(gate, (_, review))| gate_line(gate, review.to_string())).collect();
     let page = Page {
@@ -89,9 +91,9 @@ pub fn render(report: &Report) -> Result<String> {
         script: SCRIPT,
         title: gates.iter().map(|gate| gate.line.as_str()).collect::<Vec<_>>().join(", "),
         gates,
-        cases: report.rows[..shown].iter().enumerate().map(|(n, row)| case(n, row)).collect(),
-        more: report.rows.len() - shown,
-        timeline: timeline::draw(&report.rows),
+        cases: rows.iter().enumerate().map(|(n, row)| case(n, row)).collect(),
+        more,
+        timeline: timeline::draw(&rows),
         ledger: &report.hash,
         until: &report.until,
         version: env!("CARGO_PKG_VERSION"),

@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::bound;
 use crate::escape::{cut, plain};
 use crate::fold::{Case, Fold, Pull};
-use crate::gate::{Choice, Gate, GateName, Missing, Proofs, m1, m2};
+use crate::gate::{self, Choice, GateName, Missing, Proofs, m1, m2};
 use crate::runs::{at_baseline, level};
 
 pub use excerpt::Excerpt;
@@ -107,15 +107,9 @@ impl Row {
     }
 }
 
-/// Every case, the ones that block first, then by key.
+/// A case in words.
 #[must_use]
-pub fn rows(fold: &Fold, gates: &[Gate], proofs: &Proofs) -> Vec<Row> {
-    let mut rows: Vec<Row> = fold.cases.values().map(|case| row(case, fold, gates, proofs)).collect();
-    rows.sort_by_key(|row| (row.passes(GateName::M1), row.passes(GateName::M2)));
-    rows
-}
-
-fn row(case: &Case, fold: &Fold, gates: &[Gate], proofs: &Proofs) -> Row {
+pub fn row(case: &Case, fold: &Fold, proofs: &Proofs) -> Row {
     let verdict = m1::chosen(case, fold);
     let pull = m2::nearest(case, verdict.filter(|v| m1::is_decided(v)), fold, proofs);
     let pull = pull.map(|(pull, opened, _)| (pull, opened));
@@ -123,8 +117,8 @@ fn row(case: &Case, fold: &Fold, gates: &[Gate], proofs: &Proofs) -> Row {
         Some((_, opened)) => m2::fix_verdict(case, &opened.patch),
         None => case.fixes.last(),
     };
-    let missing =
-        gates.iter().filter_map(|gate| Some((gate.name, readable(gate.missing.get(&case.key)?)))).collect();
+    let lacks = |name| (name, readable(&gate::missing(name, case, fold, proofs)));
+    let missing = GateName::ALL.into_iter().map(lacks).filter(|(_, lacks)| !lacks.is_empty()).collect();
     Row {
         key: plain(&case.key),
         recipe: plain(&case.recipe()),
@@ -164,7 +158,7 @@ fn readable(missing: &[Missing]) -> Vec<Missing> {
 }
 
 fn failure(case: &Case) -> String {
-    let Some(failed) = &case.failed else { return "no case.failed on the ledger".into() };
+    let Some(failed) = case.failed() else { return "no case.failed on the ledger".into() };
     let message = failed.message.as_ref().map(|text| plain(&text.lossy())).unwrap_or_default();
     let stage = format!("{:?}", failed.stage).to_lowercase();
     let told = if message.is_empty() { failed.test.clone() } else { message };
@@ -173,7 +167,7 @@ fn failure(case: &Case) -> String {
 
 /// "It passed before": when, which ref, and whether that is what failed now.
 fn before(case: &Case) -> String {
-    let Some(failed) = &case.failed else { return "not known".into() };
+    let Some(failed) = case.failed() else { return "not known".into() };
     let Some(green) = &failed.last_green else { return "not known to have passed".into() };
     let same = match &failed.reference {
         Some(now) if now.commit == green.reference.commit => "the ref that failed now",
@@ -189,7 +183,7 @@ fn isolation(case: &Case, verdict: Option<&FlakeVerdict>, fold: &Fold) -> String
     let countable = |run: &&RunFinished, load: &str| {
         level(&run.factors, "load") == load
             && level(&run.factors, "fix") == "none"
-            && at_baseline(run, case.failed.as_ref())
+            && at_baseline(run, case.failed())
             && fold.runs.is_eligible(run, &case.key)
     };
     let tally = |load: &str| match verdict.filter(|verdict| m1::is_decided(verdict)) {

@@ -5,20 +5,19 @@ use std::collections::BTreeSet;
 use lib_common::record::Known;
 
 use crate::escape::{cut, markdown, plain};
-use crate::input::Dated;
 use crate::row::duration;
 use crate::runs::level;
 
 /// Longest line, in characters before escaping.
 const LONGEST: usize = 240;
 
-/// One line of Markdown for each record that tells of something done.
+/// A line of Markdown for a record that tells of something done.
 #[must_use]
-pub fn lines(records: &[Dated]) -> Vec<String> {
-    records.iter().filter_map(|record| Some(line(&record.ts, &told(&record.body)?))).collect()
+pub fn line(ts: &str, body: &Known) -> Option<String> {
+    told(body).map(|text| written(ts, &text))
 }
 
-fn line(ts: &str, text: &str) -> String {
+fn written(ts: &str, text: &str) -> String {
     format!("- {}: {}", markdown(&plain(ts)), markdown(&cut(&plain(text), LONGEST)))
 }
 
@@ -75,6 +74,6 @@ mod tests {
 
     #[test]
     fn hostile_words_end_no_section() {
-        assert!(!line("<!-- redfix:end journal -->", "<!-- redfix:end journal -->\n# x").contains('<'));
+        assert!(!written("<!-- redfix:end journal -->", "<!-- redfix:end journal -->\n# x").contains('<'));
     }
 }

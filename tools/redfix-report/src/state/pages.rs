@@ -20,7 +20,7 @@ pub fn status(report: &Report) -> String {
     out.push_str(
         "\n| recipe | failure | verdict | cause | M1 | M2 |\n| --- | --- | --- | --- | --- | --- |\n",
     );
-    for row in &report.rows {
+    for row in report.rows() {
         let cells =
             [&row.recipe, &row.failure, &row.verdict, &row.cause].map(|cell| markdown(cell)).join(" | ");
         let mark = |gate: GateName| if row.passes(gate) { gate.achieved() } else { "blocked" };
@@ -46,7 +46,7 @@ fn is_done(report: &Report) -> bool {
 #[must_use]
 pub fn backlog(report: &Report) -> String {
     let mut out = String::new();
-    for row in &report.rows {
+    for row in report.rows() {
         for gate in GateName::ALL {
             let Some(missing) = row.missing.get(&gate) else {
                 let _ = writeln!(out, "- [x] {} {}: {}", markdown(&row.key), gate.name(), gate.achieved());
@@ -80,8 +80,8 @@ pub fn review(report: &Report) -> String {
 /// Cases that keep a recipe out of the canon: each leaves the list as soon as it passes both gates.
 #[must_use]
 pub fn exceptions(report: &Report) -> String {
-    let open = |row: &&Row| GateName::ALL.iter().any(|gate| !row.passes(*gate));
-    let out = report.rows.iter().filter(open).fold(String::new(), |out, row| {
+    let open = |row: &Row| GateName::ALL.iter().any(|gate| !row.passes(*gate));
+    let out = report.rows().filter(open).fold(String::new(), |out, row| {
         let what = row.missing.values().flatten().next().map(|one| one.what.as_str()).unwrap_or_default();
         out + &format!("- {}: {}: {}\n", markdown(&row.recipe), markdown(&row.key), markdown(what))
     });

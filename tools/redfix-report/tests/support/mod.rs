@@ -3,9 +3,9 @@
 
 use lib_common::record::Head;
 use redfix_report::evidence::{Bundles, verify_deciding};
-use redfix_report::fold::Fold;
-use redfix_report::gate::{Gate, GateName, Proofs, Rederivation};
-use redfix_report::input::{Gather, Input};
+use redfix_report::gate::{GateName, Proofs, Rederivation, missing};
+use redfix_report::input::{Gather, Input, Keep};
+use redfix_report::report::Report;
 use serde_json::{Value, json};
 
 pub const MUMBLE: &str = "mumble@1.0.0+v1.6.870-0/custom/test_protocol_handshake.py::test_handshake_completes_with_channel_presence";
@@ -63,7 +63,7 @@ pub fn read(text: &str) -> Input {
     use lib_common::{cli::Common, diag::Diag, stream::Reader, stream::Torn};
     let common = Common { max_line: 1 << 20, ..Common::default() };
     let diag = Diag::to_writer("redfix-report", Box::new(std::io::sink()));
-    let mut gather = Gather::new(false);
+    let mut gather = Gather::new(Keep::default());
     gather
         .read(Reader::new(text.as_bytes(), "test", &common, Torn::Error), "test", &diag, |_| Ok(()))
         .unwrap();
@@ -212,16 +212,20 @@ pub fn rules(
     bundles: &dyn Bundles,
     rederivation: Rederivation,
 ) -> Vec<&'static str> {
-    let fold = Fold::new(ledger.read().records);
+    let fold = ledger.read().fold;
     let proofs = Proofs {
         evidence: verify_deciding(&fold, bundles),
         rederivation,
         ledger: "LEDGER".into(),
         ..Proofs::default()
     };
-    let judged = Gate::judge(gate, &fold, &proofs);
-    assert_eq!(judged.passes(), judged.missing.is_empty() && judged.cases > 0);
-    let mut rules: Vec<_> = judged.missing.into_values().flatten().map(|missing| missing.rule).collect();
+    let mut rules: Vec<_> = fold
+        .cases()
+        .flat_map(|case| missing(gate, case, &fold, &proofs))
+        .map(|missing| missing.rule)
+        .collect();
+    let report = Report::new(&fold, &proofs, &[gate], "", None);
+    assert_eq!(report.passes(), rules.is_empty() && fold.cases().count() > 0);
     rules.sort_unstable();
     rules.dedup();
     rules
