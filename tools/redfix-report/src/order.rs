@@ -43,6 +43,7 @@ impl<T> Ordered<T> {
         self.0.into_iter().map(|(_, value)| value).collect()
     }
 
+    #[must_use]
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
         self.0.iter().map(|(_, value)| value)
     }

@@ -86,6 +86,7 @@ impl<'a> Report<'a> {
     }
 
     /// Every case in words, one at a time, what blocks first.
+    #[must_use]
     pub fn rows(&self) -> impl ExactSizeIterator<Item = Row> {
         self.cases.iter().map(|case| row(case, self.fold, self.proofs))
     }
