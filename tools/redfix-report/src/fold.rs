@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lib_common::case::CaseKey;
 use lib_common::record::Known;
-use lib_common::record::case::CaseFailed;
 use lib_common::record::pr::{CanonPromoted, PrChecked, PrOpened};
 use lib_common::record::run::RunPlanned;
 use lib_common::record::verdict::{FixVerdict, FlakeVerdict, ReviewRecorded};
 
+use crate::lean::{Failed, Pool};
 use crate::order::{Newest, Order, Ordered};
 use crate::runs::Runs;
 
@@ -16,7 +16,7 @@ use crate::runs::Runs;
 #[derive(Debug, Default)]
 pub struct Case {
     pub key: String,
-    failed: Newest<CaseFailed>,
+    failed: Newest<Failed>,
     pub verdicts: Ordered<FlakeVerdict>,
     pub fixes: Ordered<FixVerdict>,
     pub pulls: BTreeSet<PullId>,
@@ -28,7 +28,7 @@ pub struct Case {
 impl Case {
     /// The newest report of the failure.
     #[must_use]
-    pub fn failed(&self) -> Option<&CaseFailed> {
+    pub fn failed(&self) -> Option<&Failed> {
         self.failed.get()
     }
 
@@ -67,6 +67,7 @@ pub struct Pull {
 #[derive(Debug, Default)]
 pub struct Fold {
     cases: BTreeMap<String, Case>,
+    baselines: Pool,
     pub runs: Runs,
     pub pulls: BTreeMap<PullId, Pull>,
     pub promoted: Ordered<CanonPromoted>,
@@ -82,7 +83,11 @@ impl Fold {
             ts.clone_into(&mut self.until);
         }
         match body {
-            Known::CaseFailed(failed) => self.case(&failed.case).failed.offer(order, failed),
+            Known::CaseFailed(failed) => {
+                let key = failed.case.clone();
+                let failed = self.baselines.failed(failed);
+                self.case(&key).failed.offer(order, failed);
+            }
             Known::RunFinished(run) => {
                 for key in &run.cases {
                     self.case(key);
@@ -90,7 +95,7 @@ impl Fold {
                 self.runs.finished(order, run);
             }
             Known::TestFinished(test) => self.runs.tested(*test),
-            Known::LogSnapped(snap) => self.runs.snapped(order, snap),
+            Known::LogSnapped(snap) => self.runs.snapped(order, *snap),
             Known::FlakeVerdict(verdict) => self.case(&verdict.case).verdicts.insert(order, *verdict),
             Known::FixVerdict(verdict) => self.case(&verdict.case).fixes.insert(order, *verdict),
             Known::PrOpened(opened) => self.opened(order, ts, *opened),
@@ -104,7 +109,7 @@ impl Fold {
             }
             Known::CanonPromoted(promoted) => self.promoted.insert(order, *promoted),
             Known::ReviewRecorded(review) => self.reviews.insert(order, *review),
-            Known::RunPlanned(plan) => self.entry(&plan.case).planned.offer(order, plan),
+            Known::RunPlanned(plan) => self.entry(&plan.case).planned.offer(order, *plan),
             Known::DomainLeased(_) | Known::DomainReleased(_) | Known::DomainProbed(_) => {}
         }
     }

@@ -14,6 +14,7 @@ pub mod html;
 pub mod input;
 pub mod json;
 pub mod junit;
+pub mod lean;
 pub mod md;
 pub mod order;
 pub mod recheck;

@@ -61,7 +61,7 @@ impl<T> Ordered<T> {
 
 /// The newest of several values.
 #[derive(Debug)]
-pub struct Newest<T>(Option<(Order, Box<T>)>);
+pub struct Newest<T>(Option<Box<(Order, T)>>);
 
 impl<T> Default for Newest<T> {
     fn default() -> Self {
@@ -70,15 +70,15 @@ impl<T> Default for Newest<T> {
 }
 
 impl<T> Newest<T> {
-    pub fn offer(&mut self, order: Order, value: Box<T>) {
-        if self.0.as_ref().is_none_or(|(held, _)| *held < order) {
-            self.0 = Some((order, value));
+    pub fn offer(&mut self, order: Order, value: T) {
+        if self.0.as_ref().is_none_or(|held| held.0 < order) {
+            self.0 = Some(Box::new((order, value)));
         }
     }
 
     #[must_use]
     pub fn get(&self) -> Option<&T> {
-        self.0.as_ref().map(|(_, value)| value.as_ref())
+        self.0.as_ref().map(|held| &held.1)
     }
 }
 
@@ -100,7 +100,7 @@ mod tests {
         let (mut all, mut newest) = (Ordered::default(), Newest::default());
         for order in [late, early, other, early, one, late] {
             all.insert(order, order);
-            newest.offer(order, Box::new(order));
+            newest.offer(order, order);
         }
         assert_eq!(all.iter().copied().collect::<Vec<_>>(), expected);
         assert_eq!((all.last(), newest.get()), (Some(&late), Some(&late)));

@@ -7,12 +7,13 @@ use std::hash::{Hash, Hasher};
 
 use lib_common::case::CaseKey;
 use lib_common::record::Factors;
-use lib_common::record::case::{CaseFailed, Stage};
+use lib_common::record::case::Stage;
 use lib_common::record::log::LogSnapped;
 use lib_common::record::run::{Outcome, RunFinished, TestFinished, TestOutcome};
 use lib_common::record::verdict::Tally;
 use lib_common::text::Text;
 
+use crate::lean::{Failed, Pool, Run};
 use crate::order::{Newest, Order};
 
 /// Every attempt of the ledger. Attempts and cases are known by number inside, so that a million results fit.
@@ -25,11 +26,12 @@ pub struct Runs {
     by_case: Vec<Vec<u32>>,
     /// Failure texts, each once: a deterministic red says the same every time.
     messages: Messages,
+    factors: Pool,
 }
 
 #[derive(Debug, Default)]
 struct Attempt {
-    run: Option<(Order, u64, Box<RunFinished>)>,
+    run: Option<(Order, u64, Run)>,
     /// Told twice, and not alike.
     is_retold: bool,
     tests: Vec<Test>,
@@ -80,23 +82,19 @@ impl Messages {
 
 impl Runs {
     /// The first telling of an attempt stands; another that differs is remembered against it.
-    pub fn finished(&mut self, order: Order, mut run: Box<RunFinished>) {
+    pub fn finished(&mut self, order: Order, run: Box<RunFinished>) {
         let content = fingerprint(&run);
         let number = self.attempt(&run.attempt_id);
-        for case in std::mem::take(&mut run.cases) {
-            self.concerns(&case, number);
+        for case in &run.cases {
+            self.concerns(case, number);
         }
-        // What no page shows is not kept.
-        run.cleanup.created = Vec::new();
-        run.cleanup.others_changed = Vec::new();
-        run.refusals = Vec::new();
         let attempt = &mut self.told[number as usize];
         match &attempt.run {
             Some((_, held, _)) if *held != content => attempt.is_retold = true,
             _ => {}
         }
         if attempt.run.as_ref().is_none_or(|(held, ..)| order < *held) {
-            attempt.run = Some((order, content, run));
+            attempt.run = Some((order, content, self.factors.run(run)));
         }
     }
 
@@ -119,7 +117,7 @@ impl Runs {
     }
 
     /// A later bundle of the same attempt replaces an earlier one.
-    pub fn snapped(&mut self, order: Order, snap: Box<LogSnapped>) {
+    pub fn snapped(&mut self, order: Order, snap: LogSnapped) {
         if let Some(attempt) = &snap.attempt_id {
             let number = self.attempt(attempt);
             self.told[number as usize].snap.offer(order, snap);
@@ -156,8 +154,8 @@ impl Runs {
     }
 
     #[must_use]
-    pub fn get(&self, attempt: &str) -> Option<&RunFinished> {
-        self.told(attempt)?.run.as_ref().map(|(.., run)| run.as_ref())
+    pub fn get(&self, attempt: &str) -> Option<&Run> {
+        self.told(attempt)?.run.as_ref().map(|(.., run)| run)
     }
 
     #[must_use]
@@ -179,11 +177,11 @@ impl Runs {
 
     /// The runs that concern `case`, in time order.
     #[must_use]
-    pub fn of_case(&self, case: &str) -> Vec<&RunFinished> {
+    pub fn of_case(&self, case: &str) -> Vec<&Run> {
         let attempts = self.cases.get(case).into_iter().flat_map(|case| &self.by_case[case as usize]);
         let attempts: BTreeSet<u32> = attempts.copied().collect();
         let told = attempts.into_iter().filter_map(|attempt| self.told[attempt as usize].run.as_ref());
-        let mut runs: Vec<&RunFinished> = told.map(|(.., run)| run.as_ref()).collect();
+        let mut runs: Vec<&Run> = told.map(|(.., run)| run).collect();
         runs.sort_by_key(|run| (&run.started, &run.attempt_id));
         runs
     }
@@ -192,7 +190,7 @@ impl Runs {
     /// case's own result speaks first; a stage of the life cycle has none and speaks through how far the run
     /// came; the whole run speaks only where it has no test results at all.
     #[must_use]
-    pub fn sample(&self, run: &RunFinished, case: &str) -> Option<bool> {
+    pub fn sample(&self, run: &Run, case: &str) -> Option<bool> {
         let whole = match run.outcome {
             Outcome::Pass => true,
             Outcome::Fail | Outcome::Timeout => false,
@@ -216,13 +214,13 @@ impl Runs {
 
     /// Whether a run may be counted for `case`: it says something, its condition is proved, nothing is left.
     #[must_use]
-    pub fn is_eligible(&self, run: &RunFinished, case: &str) -> bool {
+    pub fn is_eligible(&self, run: &Run, case: &str) -> bool {
         run.isolation.proved && run.cleanup.left.is_empty() && self.sample(run, case).is_some()
     }
 
     /// Greens and reds of `case` among `runs`.
     #[must_use]
-    pub fn tally<'a>(&self, runs: impl IntoIterator<Item = &'a RunFinished>, case: &str) -> Tally {
+    pub fn tally<'a>(&self, runs: impl IntoIterator<Item = &'a Run>, case: &str) -> Tally {
         let mut tally = Tally::default();
         for run in runs {
             match self.sample(run, case) {
@@ -242,7 +240,7 @@ fn stage(name: &str) -> Option<Stage> {
 
 /// A run that failed later had passed `ours`; one that failed earlier never came to it. A failed run that
 /// does not say how far it came failed here.
-fn by_stage(ours: Stage, run: &RunFinished, whole: bool) -> Option<bool> {
+fn by_stage(ours: Stage, run: &Run, whole: bool) -> Option<bool> {
     let reached = run.stage.as_deref().map(stage);
     match (whole, reached) {
         (true, _) => Some(true),
@@ -281,7 +279,7 @@ pub fn level<'a>(factors: &'a Factors, factor: &str) -> &'a str {
 /// Whether a run was made at the factor levels that were red, load and fix aside: a contrast was not. A
 /// factor that a run does not name is at its red level.
 #[must_use]
-pub fn at_baseline(run: &RunFinished, failed: Option<&CaseFailed>) -> bool {
+pub fn at_baseline(run: &Run, failed: Option<&Failed>) -> bool {
     let Some(failed) = failed else { return true };
     let red = |factor: &str| match (factor, failed.baseline.get(factor)) {
         (_, Some(level)) => Some(level),
@@ -298,7 +296,7 @@ pub fn at_baseline(run: &RunFinished, failed: Option<&CaseFailed>) -> bool {
 mod tests {
     use super::*;
 
-    fn run(outcome: &str, stage: Option<&str>) -> RunFinished {
+    fn run(outcome: &str, stage: Option<&str>) -> Run {
         let mut run = serde_json::json!({
             "attempt_id": "a", "recipe": "r", "version": "1", "engine": "e", "node": "n", "boot_id": "b",
             "stack": "s", "factors": {"load": "isolated"}, "outcome": outcome, "started": "", "duration_ms": 1,
@@ -308,7 +306,7 @@ mod tests {
         if let Some(stage) = stage {
             run["stage"] = stage.into();
         }
-        serde_json::from_value(run).unwrap()
+        Pool::default().run(serde_json::from_value(run).unwrap())
     }
 
     fn test(case: &str, outcome: &str) -> TestFinished {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use lib_common::record::run::RunFinished;
 use lib_common::record::verdict::{Cause, FlakeVerdict, Tally, Verdict};
 
 use super::{Missing, Proofs, Rederivation, classify, cost, more_runs};
 use crate::fold::{Case, Fold};
+use crate::lean::Run;
 use crate::runs::{at_baseline, level};
 
 /// The verdict that counts: the one that covers the most eligible runs, the newest of equals.
@@ -29,7 +29,7 @@ pub fn is_decided(verdict: &FlakeVerdict) -> bool {
 
 /// The runs of a verdict that the ledger holds, each once.
 #[must_use]
-pub fn counted<'a>(verdict: &FlakeVerdict, fold: &'a Fold) -> Vec<&'a RunFinished> {
+pub fn counted<'a>(verdict: &FlakeVerdict, fold: &'a Fold) -> Vec<&'a Run> {
     let ids: BTreeSet<_> = verdict.attempts.iter().collect();
     ids.into_iter().filter_map(|id| fold.runs.get(id)).collect()
 }
@@ -37,8 +37,7 @@ pub fn counted<'a>(verdict: &FlakeVerdict, fold: &'a Fold) -> Vec<&'a RunFinishe
 /// Greens and reds of a verdict's runs under one load, without a fix.
 #[must_use]
 pub fn recount(verdict: &FlakeVerdict, fold: &Fold, load: &str) -> Tally {
-    let alike =
-        |run: &&RunFinished| level(&run.factors, "load") == load && level(&run.factors, "fix") == "none";
+    let alike = |run: &&Run| level(&run.factors, "load") == load && level(&run.factors, "fix") == "none";
     fold.runs.tally(counted(verdict, fold).into_iter().filter(alike), &verdict.case)
 }
 
@@ -105,7 +104,7 @@ fn stale(case: &Case, verdict: &FlakeVerdict, fold: &Fold, proofs: &Proofs) -> O
             && at_baseline(run, case.failed())
             && fold.runs.is_eligible(run, &case.key)
     });
-    let order = |run: &RunFinished| (run.started.clone(), run.attempt_id.clone());
+    let order = |run: &Run| (run.started.clone(), run.attempt_id.clone());
     let deciding = counted(verdict, fold).into_iter().map(order).max();
     let (later, earlier): (Vec<_>, Vec<_>) = fresh.partition(|run| Some(order(run)) > deciding);
     let earlier = (earlier.len() as u64).saturating_sub(unlisted);

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use lib_common::record::Factors;
 use lib_common::record::case::Stage;
 use lib_common::record::pr::{CheckState, PrChecked, PrOpened};
-use lib_common::record::run::RunFinished;
 use lib_common::record::verdict::{FixOutcome, FixVerdict, FlakeVerdict, Route, Verdict};
 
 use super::{Missing, Proofs, classify, cost, m1, quote};
 use crate::fold::{Case, Fold, Pull};
+use crate::lean::Run;
 use crate::runs::level;
 
 /// The pull request that comes nearest to passing (the newest of equals), and what it lacks.
@@ -216,7 +216,7 @@ fn after_fault(case: &Case, fix: &FixVerdict, id: &str, fold: &Fold) -> Option<(
 
 /// Whether a run was made at the levels `under`, the fix aside. Only the load must be named: another factor
 /// that a run does not name is at its red level.
-fn is_under(run: &RunFinished, under: &Factors) -> bool {
+fn is_under(run: &Run, under: &Factors) -> bool {
     under.iter().all(|(factor, red)| match factor.as_str() {
         "fix" => true,
         "load" => level(&run.factors, factor) == red,

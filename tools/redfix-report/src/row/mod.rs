@@ -8,7 +8,6 @@ mod trace;
 use std::collections::BTreeMap;
 
 use lib_common::record::pr::PrOpened;
-use lib_common::record::run::RunFinished;
 use lib_common::record::verdict::{FixOutcome, FixVerdict, FlakeVerdict, Route, Tally};
 
 use serde::Serialize;
@@ -17,6 +16,7 @@ use crate::bound;
 use crate::escape::{cut, plain};
 use crate::fold::{Case, Fold, Pull};
 use crate::gate::{self, Choice, GateName, Missing, Proofs, m1, m2};
+use crate::lean::Run;
 use crate::runs::{at_baseline, level};
 
 pub use excerpt::Excerpt;
@@ -180,7 +180,7 @@ fn before(case: &Case) -> String {
 
 /// `5 of 5 green alone, 4 of 4 red under load`: what the verdict counted, else what could be counted.
 fn isolation(case: &Case, verdict: Option<&FlakeVerdict>, fold: &Fold) -> String {
-    let countable = |run: &&RunFinished, load: &str| {
+    let countable = |run: &&Run, load: &str| {
         level(&run.factors, "load") == load
             && level(&run.factors, "fix") == "none"
             && at_baseline(run, case.failed())
@@ -283,7 +283,7 @@ fn promoted(case: &Case, fold: &Fold) -> String {
 fn evidence(verdict: Option<&FlakeVerdict>, fold: &Fold, proofs: &Proofs) -> String {
     let Some(verdict) = verdict else { return NONE.into() };
     let runs = m1::counted(verdict, fold);
-    let whole = |run: &&&RunFinished| matches!(proofs.evidence.get(&run.attempt_id), Some(Ok(())));
+    let whole = |run: &&&Run| matches!(proofs.evidence.get(&run.attempt_id), Some(Ok(())));
     let verified = runs.iter().filter(whole).count();
     let snaps = runs.iter().filter_map(|run| fold.runs.snap(&run.attempt_id));
     let partial = snaps.filter(|snap| !snap.complete).count();

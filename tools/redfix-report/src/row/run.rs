@@ -1,11 +1,11 @@
 //! One run of a case, as a line of a table and as a cell of a strip. Pure.
 
-use lib_common::record::run::RunFinished;
 use serde::Serialize;
 
 use crate::escape::plain;
 use crate::fold::{Case, Fold};
 use crate::gate::m2;
+use crate::lean::Run;
 use crate::runs::level;
 
 /// A run, ready to be printed.
@@ -30,7 +30,7 @@ pub struct RunRow {
 
 impl RunRow {
     #[must_use]
-    pub fn new(run: &RunFinished, case: &Case, fold: &Fold) -> Self {
+    pub fn new(run: &Run, case: &Case, fold: &Fold) -> Self {
         let whole = run.outcome.word();
         // The case's own result speaks where it differs from the whole run's.
         let outcome = match fold.runs.sample(run, &case.key) {

@@ -1,0 +1,74 @@
+//! Records as the fold keeps them: maps of factors that are equal are kept once, what no page shows is dropped.
+
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use lib_common::record::Factors;
+use lib_common::record::case::CaseFailed;
+use lib_common::record::run::RunFinished;
+
+/// Each distinct map of factors once: thousands of runs share a handful.
+#[derive(Debug, Default)]
+pub struct Pool(HashMap<Factors, Arc<Factors>>);
+
+impl Pool {
+    fn share(&mut self, factors: Factors) -> Arc<Factors> {
+        if let Some(held) = self.0.get(&factors) {
+            return Arc::clone(held);
+        }
+        let shared = Arc::new(factors.clone());
+        self.0.insert(factors, Arc::clone(&shared));
+        shared
+    }
+
+    pub fn run(&mut self, mut record: Box<RunFinished>) -> Run {
+        let factors = self.share(std::mem::take(&mut record.factors));
+        record.cases = Vec::new();
+        record.cleanup.created = Vec::new();
+        record.cleanup.others_changed = Vec::new();
+        record.refusals = Vec::new();
+        for unseen in [&mut record.engine, &mut record.node, &mut record.boot_id, &mut record.stack] {
+            *unseen = String::new();
+        }
+        Run { record, factors }
+    }
+
+    pub fn failed(&mut self, mut record: Box<CaseFailed>) -> Failed {
+        let baseline = self.share(std::mem::take(&mut record.baseline));
+        record.case = String::new();
+        record.source = String::new();
+        (record.stack, record.hypothesis) = (None, None);
+        Failed { record, baseline }
+    }
+}
+
+/// A `run.finished`; its factors are shared.
+#[derive(Debug)]
+pub struct Run {
+    record: Box<RunFinished>,
+    pub factors: Arc<Factors>,
+}
+
+impl Deref for Run {
+    type Target = RunFinished;
+
+    fn deref(&self) -> &RunFinished {
+        &self.record
+    }
+}
+
+/// A `case.failed`; its baseline is shared.
+#[derive(Debug)]
+pub struct Failed {
+    record: Box<CaseFailed>,
+    pub baseline: Arc<Factors>,
+}
+
+impl Deref for Failed {
+    type Target = CaseFailed;
+
+    fn deref(&self) -> &CaseFailed {
+        &self.record
+    }
+}
