@@ -1,17 +1,23 @@
 //! Where leases live: config objects in the swarm's Raft store, and what can be done to them.
 
 use jiff::Timestamp;
-use lib_common::docker::{ApiError, ApiResult, Engine};
+use lib_common::docker::{ApiError, ApiResult, Engine, percent_encode};
 use lib_common::{Error, Result};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::lease::{LABEL, Lease, State, Stored};
+use crate::lease::{LABEL, Lease, OWNER, Query, State, Stored, under};
+use crate::nodes::Nodes;
+use crate::route::swarm::{self, Swarm};
 use crate::world::{Lists, World};
 
 /// The swarm's store, or a fake of it.
 pub trait Store {
+    /// The leases that a query means, tombstones included.
+    async fn find(&self, query: &Query) -> ApiResult<Vec<Stored>>;
     /// Every lease, tombstones included.
-    async fn list(&self) -> ApiResult<Vec<Stored>>;
+    async fn list(&self) -> ApiResult<Vec<Stored>> {
+        self.find(&Query::All).await
+    }
     /// Stores a lease; false: the name is taken.
     async fn create(&self, lease: &Lease) -> ApiResult<bool>;
     /// Puts `lease` and `state` in the place of exactly what was read; false: it has changed or is gone.
@@ -21,10 +27,17 @@ pub trait Store {
 }
 
 impl Store for Engine {
-    async fn list(&self) -> ApiResult<Vec<Stored>> {
-        let query = lib_common::docker::filters(&[("label", LABEL)]);
-        let configs = self.get(&format!("/configs?{query}")).await?;
-        Ok(configs.as_array().into_iter().flatten().filter_map(Stored::parse).collect())
+    /// The engine's filters only narrow the answer (names are compared as prefixes there).
+    async fn find(&self, query: &Query) -> ApiResult<Vec<Stored>> {
+        let filter = match query {
+            Query::All => json!({"label": [LABEL]}),
+            Query::Names(names) => json!({"name": names}),
+            Query::Owner(owner) => json!({"label": [format!("{OWNER}={owner}")]}),
+            Query::Under(label) => json!({"label": [under(label)]}),
+        };
+        let configs = self.get(&format!("/configs?filters={}", percent_encode(filter.to_string()))).await?;
+        let leases = configs.as_array().into_iter().flatten().filter_map(Stored::parse);
+        Ok(leases.filter(|stored| query.means(&stored.lease)).collect())
     }
 
     async fn create(&self, lease: &Lease) -> ApiResult<bool> {
@@ -50,7 +63,7 @@ impl Store for Engine {
 }
 
 /// Everything on the swarm that a name can collide with, leases aside.
-pub async fn world(engine: &Engine) -> Result<World> {
+pub async fn world(engine: &Engine, nodes: &Nodes) -> Result<World> {
     let get = async |path: &str| -> Result<Value> {
         Box::pin(engine.get(path)).await.map_err(|e| e.into_error("listing what is on the swarm", path))
     };
@@ -63,7 +76,31 @@ pub async fn world(engine: &Engine) -> Result<World> {
         get("/configs"),
         get("/containers/json?all=1"),
     )?;
-    Ok(World::new(&Lists { services, tasks, networks, volumes, secrets, configs, containers }))
+    let doing = "listing what is on the swarm's nodes";
+    let more_volumes = nodes.get("/volumes").await.map_err(|e| e.into_error(doing, "/volumes"))?;
+    let more_containers =
+        nodes.get("/containers/json?all=1").await.map_err(|e| e.into_error(doing, "/containers/json"))?;
+    Ok(World::new(&Lists {
+        services,
+        tasks,
+        networks,
+        volumes,
+        secrets,
+        configs,
+        containers,
+        more_volumes,
+        more_containers,
+    }))
+}
+
+/// Services, tasks, networks, nodes and configs, as routing needs them.
+pub async fn swarm(engine: &Engine) -> Result<Swarm> {
+    let get = async |path: &str| -> Result<Value> {
+        Box::pin(engine.get(path)).await.map_err(|e| e.into_error("listing what is on the swarm", path))
+    };
+    let (services, tasks, networks, nodes, configs) =
+        tokio::try_join!(get("/services"), get("/tasks"), get("/networks"), get("/nodes"), get("/configs"))?;
+    Ok(Swarm::new(&swarm::Lists { services, tasks, networks, nodes, configs }))
 }
 
 /// How often a lost compare-and-swap is tried again; each loss means that somebody else went forward.
@@ -71,7 +108,13 @@ const TRIES: usize = 20;
 
 /// The leases that are held. Tombstones that a dead process left are deleted on the way.
 pub async fn held(store: &impl Store) -> ApiResult<Vec<Stored>> {
-    let (held, tombstones): (Vec<_>, Vec<_>) = store.list().await?.into_iter().partition(Stored::is_held);
+    held_of(store, &Query::All).await
+}
+
+/// The same, of the leases that a query means.
+pub async fn held_of(store: &impl Store, query: &Query) -> ApiResult<Vec<Stored>> {
+    let (held, tombstones): (Vec<_>, Vec<_>) =
+        store.find(query).await?.into_iter().partition(Stored::is_held);
     for tombstone in &tombstones {
         store.delete(tombstone).await?;
     }
@@ -189,8 +232,10 @@ pub mod fake {
     }
 
     impl Store for Fake {
-        async fn list(&self) -> ApiResult<Vec<Stored>> {
-            Ok(self.configs.borrow().iter().filter_map(Stored::parse).collect())
+        async fn find(&self, query: &Query) -> ApiResult<Vec<Stored>> {
+            let configs = self.configs.borrow();
+            let all = configs.iter().filter_map(Stored::parse);
+            Ok(all.filter(|stored| query.means(&stored.lease)).collect())
         }
 
         async fn create(&self, lease: &Lease) -> ApiResult<bool> {
