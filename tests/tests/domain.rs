@@ -225,11 +225,174 @@ fn a_name_that_is_in_use_is_not_granted() {
     let other = records(&ok(scene.alloc(&["--recipe", "routed"]), ""), "domain.leased");
     assert!(other[0]["domain"].as_str().unwrap().starts_with("iso-routed-"));
 
-    // The network is shared: a stack that sorts behind it would be answered by strangers.
-    let behind = scene.tool(&["--base", &scene.base, "--recipe", "x", "--class", "zzz"]);
-    let output = finish(behind, "");
+    // The network is shared: a stack that sorts behind it would be answered by strangers, so its class gets a prefix;
+    // a pattern that leaves no room for one is refused.
+    let zzz = |pattern: &str| {
+        finish(
+            scene.tool(&["--base", &scene.base, "--recipe", "x", "--class", "zzz", "--pattern", pattern]),
+            "",
+        )
+    };
+    let moved = records(&String::from_utf8_lossy(&zzz("{class}-{recipe}-{short}").stdout), "domain.leased");
+    assert!(moved[0]["domain"].as_str().unwrap().starts_with("iso-zzz-x-"), "{moved:?}");
+    ok(scene.tool(&["release"]), "");
+    let output = zzz("zzz-{recipe}-{short}");
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("sorts behind the shared network"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_canonical_never_gets_the_name_of_the_live_service() {
+    let scene = Scene::new();
+    let live = format!("warm-keycloak.{}", scene.base);
+    let stack = live.replace('.', "_");
+    let router = format!("traefik.http.routers.{stack}.rule=Host(`{live}`)");
+    let namespace = format!("com.docker.stack.namespace={stack}");
+    scene.service(&format!("{stack}_app"), &["--label", &router, "--label", &namespace]);
+    for class in ["warm", "canon"] {
+        for round in 0..6 {
+            let holder = format!("{}-{class}-{round}", scene.id);
+            let leased =
+                ok(scene.alloc(&["--recipe", "keycloak", "--class", class, "--holder", &holder]), "");
+            let leased = records(&leased, "domain.leased");
+            let (domain, theirs) =
+                (leased[0]["domain"].as_str().unwrap(), leased[0]["stack"].as_str().unwrap());
+            assert_ne!(domain, live);
+            assert!(!theirs.starts_with(&stack) && !stack.starts_with(theirs), "{theirs}");
+        }
+    }
+    // Asked for by name, it is refused.
+    for (class, pattern) in [("warm", "{class}-{recipe}"), ("canon", "warm-keycloak"), ("canon", "warm")] {
+        let output = finish(
+            scene.tool(&[
+                "--base",
+                &scene.base,
+                "--shared-network",
+                "zzz",
+                "--recipe",
+                "keycloak",
+                "--class",
+                class,
+                "--pattern",
+                pattern,
+            ]),
+            "",
+        );
+        assert_eq!(output.status.code(), Some(1), "{pattern}: {}", stderr(&output));
+        assert!(
+            stderr(&output).contains("in its way") || stderr(&output).contains("takes it"),
+            "{}",
+            stderr(&output)
+        );
+    }
+    // A name of its own, with nothing random in it.
+    let own =
+        ok(scene.alloc(&["--recipe", "keycloak", "--class", "canon", "--pattern", "{class}-{recipe}"]), "");
+    let own = &records(&own, "domain.leased")[0];
+    assert_eq!(own["domain"], format!("canon-keycloak.{}", scene.base));
+}
+
+#[test]
+fn what_abra_knows_is_taken() {
+    let scene = Scene::new();
+    let folder = tempfile::tempdir().unwrap();
+    let server = folder.path().join("servers").join(&scene.base);
+    std::fs::create_dir_all(&server).unwrap();
+    // Not deployed: nothing on the swarm tells of it.
+    std::fs::write(server.join(format!("canon-gitea.{}.env", scene.base)), "TYPE=gitea\n").unwrap();
+    let fixed = ["--class", "canon", "--recipe", "gitea", "--pattern", "{class}-{recipe}"];
+    let abra = [&fixed[..], &["--abra-dir", folder.path().to_str().unwrap()]].concat();
+    let output = finish(scene.alloc(&abra), "");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("abra's app canon-gitea_"), "{}", stderr(&output));
+    ok(scene.alloc(&fixed), "");
+}
+
+#[test]
+fn hostile_labels_hide_nothing_and_break_nothing() {
+    let scene = Scene::new();
+    let id = &scene.id;
+    let rules = ["Host(`ü\u{202e}`) ||", "((((((((", "Host(`\"'\\`)", "HostRegexp(`(a+)+$`)", "𝓗(`x`)"];
+    for (n, rule) in rules.iter().enumerate() {
+        let label = format!("traefik.http.routers.ü\u{202e}{n}-{id}.rule={rule}");
+        scene.service(
+            &format!("h{n}-{id}"),
+            &["--label", &label, "--label", "\u{1f980}=\u{7}", "--label", "traefik.http..="],
+        );
+    }
+    let routed = format!("traefik.http.routers.plain-{id}.rule=Host(`iso-routed.{}`)", scene.base);
+    scene.service(&format!("last-{id}"), &["--label", &routed]);
+    let output = finish(scene.alloc(&["--recipe", "routed", "--pattern", "{class}-{recipe}"]), "");
+    assert!(
+        stderr(&output).contains(&format!("router plain-{id} of last-{id} takes it")),
+        "{}",
+        stderr(&output)
+    );
+    ok(scene.alloc(&["--recipe", "ünïcödé\u{202e}-x"]), "");
+}
+
+/// Processes and leases of each: all of it with REDFIX_STORM=64x50, a quarter in CI.
+fn storm() -> (usize, usize) {
+    let text = std::env::var("REDFIX_STORM").unwrap_or_else(|_| "16x20".into());
+    let (processes, each) =
+        text.split_once('x').unwrap_or_else(|| panic!("REDFIX_STORM={text} is not 64x50"));
+    (processes.parse().unwrap(), each.parse().unwrap())
+}
+
+#[test]
+fn kills_lose_no_name_and_give_none_twice() {
+    let scene = Scene::new();
+    let (processes, each) = storm();
+    let input = cases(each);
+    let bases = [scene.base.clone(), format!("other-{}", scene.base)];
+    let command = |n: usize| {
+        let holder = format!("{}-{n}", scene.id);
+        scene.tool(&["--base", &bases[n % 2], "--shared-network", "proxy", "--holder", &holder])
+    };
+    let run = |may_be_killed: bool| -> Vec<Value> {
+        let mut running: Vec<Child> = (0..processes)
+            .map(|n| {
+                let mut child = command(n).stdin(Stdio::piped()).spawn().unwrap();
+                child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+                child
+            })
+            .collect();
+        if may_be_killed {
+            // Random moments of random processes, while all of them work: about half are hit.
+            for _ in 0..processes / 2 {
+                let random = lib_common::new_id();
+                let number: usize =
+                    random.bytes().rev().take(4).fold(0, |sum, byte| sum * 32 + usize::from(byte));
+                std::thread::sleep(Duration::from_millis((number % 120) as u64));
+                kill(&running[number % processes], "-KILL");
+            }
+        }
+        let outputs: Vec<Output> = running.drain(..).map(|child| child.wait_with_output().unwrap()).collect();
+        assert!(may_be_killed || outputs.iter().all(|output| output.status.success()));
+        outputs
+            .iter()
+            .flat_map(|output| records(&String::from_utf8_lossy(&output.stdout), "domain.leased"))
+            .collect()
+    };
+    let first = run(true);
+    assert_eq!(field(&first, "domain").len(), first.len(), "a domain was given twice");
+    // None that was printed is lost, and every process that comes again gets what its dead predecessor had.
+    let second = run(false);
+    assert_eq!(second.len(), processes * each);
+    for key in ["domain", "stack", "lease_id"] {
+        assert_eq!(field(&second, key).len(), processes * each, "{key}");
+        assert!(field(&first, key).is_subset(&field(&second, key)), "{key}");
+    }
+    let stacks: Vec<String> = field(&second, "stack").into_iter().collect();
+    assert!(
+        stacks.windows(2).all(|pair| !pair[1].starts_with(&pair[0])),
+        "no name is the beginning of another"
+    );
+    assert_eq!(scene.leases().len(), processes * each);
+    for n in 0..processes {
+        ok(scene.tool(&["release", "--holder", &format!("{}-{n}", scene.id)]), "");
+    }
+    assert!(scene.leases().is_empty());
 }
 
 #[test]
@@ -292,7 +455,8 @@ fn a_kill_leaves_whole_leases_or_none() {
         std::thread::sleep(Duration::from_millis(100));
         for config in scene.leases() {
             let labels = config["Spec"]["Labels"].as_object().unwrap();
-            assert_eq!(labels.len(), 12, "{labels:?}");
+            // Twelve of its own, the owner's mark, and one mark for each beginning of `iso-r0x-...`.
+            assert_eq!(labels.len(), 16, "{labels:?}");
             assert!(
                 labels.values().all(|value| value.as_str().is_some_and(|text| !text.is_empty())),
                 "{labels:?}"

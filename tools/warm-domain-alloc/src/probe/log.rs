@@ -44,7 +44,14 @@ pub fn lines(mut bytes: &[u8]) -> Vec<String> {
         text.extend_from_slice(&rest[..length]);
         bytes = &rest[length..];
     }
-    String::from_utf8_lossy(&text).lines().map(ToOwned::to_owned).collect()
+    String::from_utf8_lossy(&text).lines().map(without_colour).collect()
+}
+
+/// The line without the escape sequences that colour it on a terminal.
+fn without_colour(line: &str) -> String {
+    let mut parts = line.split("\u{1b}[");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.split_once('m').map_or(part, |(_, rest)| rest))
 }
 
 /// What the log says about a certificate for `domain` from `resolver`.
@@ -90,6 +97,7 @@ mod tests {
         let bytes = [frame("one\ntw"), frame("o\n")].concat();
         assert_eq!(lines(&bytes), ["one", "two"]);
         assert_eq!(lines(&bytes[..bytes.len() - 1]), ["one", "two"]);
+        assert_eq!(lines(&frame("\u{1b}[31mERR\u{1b}[0m no \u{1b}[1mcode")), ["ERR no code"]);
     }
 
     #[test]
