@@ -91,7 +91,7 @@ impl<S: Store> Granter<'_, S> {
 
     /// Gives back what was granted but cannot be printed; the answer says what became of it.
     pub async fn undo(&self, lease: &Lease) -> String {
-        match store::end(self.store, &lease.id).await {
+        match store::end(self.store, lease).await {
             Ok(_) => "it was released again".to_owned(),
             Err(e) => format!("releasing it again failed too: {}: it may still be held", e.message),
         }
@@ -111,7 +111,7 @@ impl<S: Store> Granter<'_, S> {
         let renewed = if self.terms.dry_run {
             Some(lease.clone())
         } else {
-            let renewal = store::renew(self.store, &lease.id, self.clock.now(), Some(self.terms.ttl_ms));
+            let renewal = store::renew(self.store, first, self.clock.now(), Some(self.terms.ttl_ms));
             renewal.await.map_err(fail(DOING, recipe))?
         };
         Ok(renewed.map(|lease| Grant { lease, is_new: false, checked: Vec::new() }))

@@ -48,8 +48,8 @@ pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
     let runtime = runtime.map_err(|e| Error::cannot("starting", e))?;
     runtime.block_on(async {
         match &args.action {
-            None => alloc(args, &args.alloc, io).await,
-            Some(Action::Alloc(alloc_args)) => alloc(args, alloc_args, io).await,
+            None => Box::pin(alloc(args, &args.alloc, io)).await,
+            Some(Action::Alloc(alloc_args)) => Box::pin(alloc(args, alloc_args, io)).await,
             Some(Action::Renew(select)) => {
                 let mut emitter = emitter(args, &select.ledger, io)?;
                 let (selection, _) = meant(args, select, io, &mut emitter)?;
@@ -130,7 +130,7 @@ async fn alloc(args: &Args, alloc: &AllocArgs, io: &mut Io<'_>) -> Result<Exit> 
         if let Some(watch) = &mut watch {
             watch.update(&mut world, &engine, &nodes).await?;
         }
-        match lease_one(&granter, recipe, &world, &seen, io, &mut emitter).await {
+        match Box::pin(lease_one(&granter, recipe, &world, &seen, io, &mut emitter)).await {
             Ok(lease) => world.add_lease(&lease),
             // This recipe gets no name; the others still may.
             Err(error) if error.exit() == Exit::No => {

@@ -62,13 +62,14 @@ pub async fn list(
 /// Renews; the answer is no when there is nothing of that description.
 pub async fn renew(store: &impl Store, selection: &Selection, dry_run: bool, io: &Io<'_>) -> Result<Exit> {
     let mut renewed = 0;
-    for Stored { lease, .. } in selected(store, selection).await? {
+    for stored in selected(store, selection).await? {
+        let lease = &stored.lease;
         if dry_run {
             io.diag.note(format_args!("dry run: would renew {lease}"));
             renewed += 1;
             continue;
         }
-        let answer = store::renew(store, &lease.id, io.clock.now(), None).await;
+        let answer = store::renew(store, &stored, io.clock.now(), None).await;
         if answer.map_err(fail("renewing a lease", &lease.to_string()))?.is_some() {
             io.diag.phase(format_args!("renewed {lease}"));
             renewed += 1;

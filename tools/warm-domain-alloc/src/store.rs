@@ -121,45 +121,45 @@ pub async fn held_of(store: &impl Store, query: &Query) -> ApiResult<Vec<Stored>
     Ok(held)
 }
 
-/// Renews the lease of this id, with a new time to live if one is given; `None`: it is not held any more.
+/// Renews a lease, with a new time to live if one is given; `None`: it is not held any more.
 pub async fn renew(
     store: &impl Store,
-    id: &str,
+    read: &Stored,
     now: Timestamp,
     ttl_ms: Option<u64>,
 ) -> ApiResult<Option<Lease>> {
+    let mut current = Some(read.clone());
     for _ in 0..TRIES {
-        let Some(stored) = held(store).await?.into_iter().find(|stored| stored.lease.id == id) else {
-            return Ok(None);
-        };
+        let Some(stored) = current else { return Ok(None) };
         let renewed = stored.lease.renewed(now, ttl_ms.unwrap_or(stored.lease.ttl_ms));
         if store.swap(&stored, &renewed, State::Held).await? {
             return Ok(Some(renewed));
         }
+        current = again(store, &read.lease).await?;
     }
     Err(busy())
 }
 
 /// Ends a lease that was just read, as it is now.
 pub async fn end_it(store: &impl Store, read: &Stored) -> ApiResult<Option<Lease>> {
-    if end_as_read(store, read).await? {
-        Ok(Some(read.lease.clone()))
-    } else {
-        end(store, &read.lease.id).await
-    }
+    if end_as_read(store, read).await? { Ok(Some(read.lease.clone())) } else { end(store, &read.lease).await }
 }
 
-/// Ends the lease of this id: a tombstone first, then nothing. `None`: it was gone already.
-pub async fn end(store: &impl Store, id: &str) -> ApiResult<Option<Lease>> {
+/// Ends a lease: a tombstone first, then nothing. `None`: it was gone already.
+pub async fn end(store: &impl Store, lease: &Lease) -> ApiResult<Option<Lease>> {
     for _ in 0..TRIES {
-        let Some(stored) = held(store).await?.into_iter().find(|stored| stored.lease.id == id) else {
-            return Ok(None);
-        };
+        let Some(stored) = again(store, lease).await? else { return Ok(None) };
         if end_as_read(store, &stored).await? {
             return Ok(Some(stored.lease));
         }
     }
     Err(busy())
+}
+
+/// The lease as it is stored now, if it is still held.
+async fn again(store: &impl Store, lease: &Lease) -> ApiResult<Option<Stored>> {
+    let found = held_of(store, &Query::Names(vec![lease.config_name()])).await?;
+    Ok(found.into_iter().find(|stored| stored.lease.id == lease.id))
 }
 
 /// Ends a lease if it is still exactly as it was read.
@@ -282,11 +282,13 @@ mod tests {
     async fn renewing_and_ending() {
         let fake = Fake::with(&[lease("a"), lease("b")]);
         let now = "2027-01-01T00:00:00Z".parse().unwrap();
-        let renewed = renew(&fake, "id-a", now, Some(5)).await.unwrap().unwrap();
+        let a = lease("a");
+        let read = fake.list().await.unwrap();
+        let renewed = renew(&fake, &read[0], now, Some(5)).await.unwrap().unwrap();
         assert_eq!((renewed.ttl_ms, renewed.renewed.as_str()), (5, "2027-01-01T00:00:00.000Z"));
-        assert_eq!(end(&fake, "id-a").await.unwrap().unwrap().domain, "a.b");
-        assert_eq!(end(&fake, "id-a").await.unwrap(), None);
-        assert_eq!(renew(&fake, "id-a", now, None).await.unwrap(), None);
+        assert_eq!(end(&fake, &a).await.unwrap().unwrap().domain, "a.b");
+        assert_eq!(end(&fake, &a).await.unwrap(), None);
+        assert_eq!(renew(&fake, &read[0], now, None).await.unwrap(), None);
         assert_eq!(fake.domains(), ["b.b"]);
         assert_eq!(fake.configs.borrow().len(), 1);
     }
@@ -295,7 +297,7 @@ mod tests {
     async fn a_renewal_in_between_keeps_the_lease() {
         let fake = Fake::with(&[lease("a")]);
         let read = fake.list().await.unwrap().remove(0);
-        renew(&fake, "id-a", Timestamp::UNIX_EPOCH, None).await.unwrap();
+        renew(&fake, &read, Timestamp::UNIX_EPOCH, None).await.unwrap();
         assert!(!end_as_read(&fake, &read).await.unwrap());
         assert_eq!(fake.domains(), ["a.b"]);
     }

@@ -41,7 +41,9 @@ impl Watch {
                     world.add_extra(extra);
                     // What was granted since is not in doubt.
                     leases.retain(|lease| !world.leases.contains(lease));
-                    leases.iter().for_each(|lease| world.add_lease(lease));
+                    for lease in &leases {
+                        world.add_lease(lease);
+                    }
                     return Ok(());
                 }
             }

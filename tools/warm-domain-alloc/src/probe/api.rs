@@ -112,12 +112,12 @@ pub fn say(router: &ApiRouter) -> String {
     let ApiRouter { name, status, errors, servers, tls, .. } = router;
     let mut text = format!("api: router {name} is {status}");
     if !errors.is_empty() {
-        text += &format!(": {}", errors.join("; "));
+        text.extend([": ", &errors.join("; ")]);
     } else if !tls {
         text += ", without TLS";
     }
     if !servers.is_empty() {
-        text += &format!(", servers {}", servers.join(" "));
+        text.extend([", servers ", &servers.join(" ")]);
     }
     text
 }

@@ -31,11 +31,11 @@ mod tests {
     use super::*;
 
     fn probed(kinds: &[Option<&str>]) -> Vec<Option<String>> {
-        let one = |kind: &Option<&str>| {
+        let one = |kind: Option<&str>| {
             let line = serde_json::json!({"domain": "d", "routes": kind.is_none(), "kind": kind});
             serde_json::from_value(line).unwrap()
         };
-        let mut records: Vec<DomainProbed> = kinds.iter().map(one).collect();
+        let mut records: Vec<DomainProbed> = kinds.iter().copied().map(one).collect();
         mark(&mut records);
         records.into_iter().map(|record| record.odd).collect()
     }

@@ -306,7 +306,7 @@ fn layers(known: &Known, clean: &mut dyn FnMut(&str) -> Text) -> Vec<Layer> {
         |layer: &str, ok: bool, text: String| all.push(Layer { layer: layer.into(), ok, seen: clean(&text) });
     match &seen.dns {
         Some(Ok(found)) => {
-            add("dns", true, found.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+            add("dns", true, found.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
         }
         Some(Err(cause)) => add("dns", false, cause.clone()),
         None => {}

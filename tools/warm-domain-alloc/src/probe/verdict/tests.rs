@@ -10,6 +10,7 @@ fn target() -> Target {
     Target::parse("warm.ci.example").unwrap()
 }
 
+#[allow(clippy::unnecessary_wraps)] // as a layer has it
 fn answer(status: u16, body: &str) -> Option<Result<Answer, NoAnswer>> {
     Some(Ok(Answer { status, body: body.into(), ..Answer::default() }))
 }
