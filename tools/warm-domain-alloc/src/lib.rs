@@ -227,3 +227,37 @@ async fn manager(arg: &EngineArg) -> Result<Engine> {
     engine.require_manager().await?;
     Ok(engine)
 }
+
+/// Readers of foreign bytes, for the fuzz targets.
+#[doc(hidden)]
+pub mod fuzz {
+    use std::collections::BTreeMap;
+
+    pub use crate::rule::{hosts, problem};
+    pub use crate::watch::events;
+
+    #[must_use]
+    pub fn takes(rule: &str, domain: &str) -> bool {
+        crate::rule::hit(rule, domain) != crate::rule::Hit::No
+    }
+
+    pub fn labels(labels: &BTreeMap<String, String>) {
+        let _ = crate::route::labels::read(labels, "owner");
+    }
+
+    pub fn certificate(der: &[u8]) {
+        let _ = crate::probe::certificate(der);
+    }
+
+    pub fn log_lines(bytes: &[u8]) {
+        let _ = crate::probe::log_lines(bytes);
+    }
+
+    pub fn targets(text: &str) {
+        let _ = crate::probe::target::list(text);
+    }
+
+    pub fn compose(text: &str) {
+        let _ = crate::compose::parse(text, &|_| None);
+    }
+}
