@@ -1,5 +1,5 @@
 //! `warm-domain-alloc` on a swarm of three managers: leases survive the loss of one, and nothing that another node keeps is
-//! overlooked. Needs `scripts/engine --nodes 3 up` and its REDFIX_NODES.
+//! overlooked. Needs `scripts/engine --nodes 3 up` and its `REDFIX_NODES`.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
@@ -79,13 +79,11 @@ fn leases_survive_the_loss_of_the_leading_manager() {
     let nodes = nodes();
     let id = lib_common::new_id().to_lowercase();
     let base = format!("{}.test", &id[18..]);
-    let input: String = (0..8)
-        .map(|n| {
-            format!(
-                "{{\"type\":\"case.failed\",\"v\":1,\"case\":\"r{n}x@1/t\",\"recipe\":\"r{n}x\",\"version\":\"1\",\"test\":\"t\",\"stage\":\"custom\",\"source\":\"test\"}}\n"
-            )
-        })
-        .collect();
+    let case = |n: usize| {
+        serde_json::json!({"type": "case.failed", "v": 1, "case": format!("r{n}x@1/t"), "recipe": format!("r{n}x"),
+            "version": "1", "test": "t", "stage": "custom", "source": "test"})
+    };
+    let input = (0..8).map(|n| case(n).to_string() + "\n").collect::<Vec<_>>().concat();
     let alloc = |url: &str, holder: &str| {
         let args =
             ["--base", &base, "--shared-network", "proxy", "--holder", holder, "--engine-timeout", "8s"];
@@ -128,9 +126,9 @@ fn leases_survive_the_loss_of_the_leading_manager() {
 
     // It comes back and sees the same.
     drop(gone);
-    let list = || tool(&lost.1, &id, &["list"]).output().unwrap();
+    let leases = || tool(&lost.1, &id, &["list"]).output().unwrap();
     wait_for("the lost manager to see the leases", 60, || {
-        domains(&leased(&list())).is_superset(&domains(&all))
+        domains(&leased(&leases())).is_superset(&domains(&all))
     });
     for n in 0..4 {
         wait_for("the release", 30, || {
@@ -140,7 +138,7 @@ fn leases_survive_the_loss_of_the_leading_manager() {
                 .success()
         });
     }
-    assert!(!leased(&list()).iter().any(|record| record["domain"].as_str().unwrap().ends_with(&base)));
+    assert!(!leased(&leases()).iter().any(|record| record["domain"].as_str().unwrap().ends_with(&base)));
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! A swarm with Traefik, certificates and small services, for the tests that probe and audit. All of it carries the
 //! test's id and is gone when the test ends.
 
+pub mod matrix;
+
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};

@@ -24,6 +24,7 @@ pub fn hit(rule: &str, domain: &str) -> Hit {
 }
 
 /// The hosts that `rule` names, in lower case; none of what cannot be parsed.
+#[must_use]
 pub fn hosts(rule: &str) -> Vec<String> {
     let mut parser = Parser { rest: rule.trim() };
     let mut found = Vec::new();
@@ -40,6 +41,7 @@ pub fn hosts(rule: &str) -> Vec<String> {
 }
 
 /// What Traefik 3 would refuse about a rule, if anything.
+#[must_use]
 pub fn problem(rule: &str) -> Option<String> {
     let mut parser = Parser { rest: rule.trim() };
     let parsed = parser.either(0).filter(|_| parser.rest.is_empty());

@@ -55,7 +55,11 @@ pub async fn run(
     emitter: &mut Emitter,
 ) -> Result<Exit> {
     let started = Instant::now();
-    let engine = match Engine::connect(&args.engine).await {
+    let manager = async {
+        let engine = Engine::connect(&args.engine).await?;
+        engine.require_manager().await.map(|_| engine)
+    };
+    let engine = match manager.await {
         Ok(engine) => Some(engine),
         Err(error) => {
             io.diag.warn(format_args!("{error}: only what the network shows is judged"));
