@@ -5,141 +5,12 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeSet;
-use std::io::Write as _;
-use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
+mod domain_lease;
 
+use std::process::{Command, Stdio};
+
+use domain_lease::{Scene, cases, field, finish, ok, records, stderr};
 use serde_json::Value;
-
-/// A test's own base domain and investigation; what belongs to it is removed at the end.
-struct Scene {
-    id: String,
-    base: String,
-}
-
-impl Scene {
-    fn new() -> Self {
-        e2e::require_engine();
-        let ulid = lib_common::new_id();
-        let id = ulid[ulid.len() - 10..].to_lowercase();
-        let scene = Self { base: format!("{id}.test"), id };
-        scene.docker(&["node", "ls"]);
-        scene
-    }
-
-    fn docker(&self, args: &[&str]) -> String {
-        let output = Command::new("docker").args(args).output().expect("docker");
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "test {}: docker {args:?}: {stderr}", self.id);
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
-    }
-
-    fn label(&self) -> String {
-        format!("redfix.test={}", self.id)
-    }
-
-    /// A service without tasks: no image is needed.
-    fn service(&self, name: &str, args: &[&str]) {
-        let label = self.label();
-        let fixed = [
-            "service",
-            "create",
-            "--quiet",
-            "--detach",
-            "--no-resolve-image",
-            "--replicas",
-            "0",
-            "--label",
-            &label,
-        ];
-        self.docker(&[&fixed, args, &["--name", name, "redfix/none:latest"]].concat());
-    }
-
-    /// Leases of this test on the swarm, tombstones included, as the engine shows them.
-    fn leases(&self) -> Vec<Value> {
-        let filter = format!("label=redfix.investigation={}", self.id);
-        let ids = self.docker(&["config", "ls", "-q", "--filter", &filter]);
-        let ids: Vec<&str> = ids.lines().collect();
-        if ids.is_empty() {
-            return Vec::new();
-        }
-        serde_json::from_str(&self.docker(&[&["config", "inspect"], &ids[..]].concat())).unwrap()
-    }
-
-    fn tool(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(e2e::tool("warm-domain-alloc"));
-        command.args(args).args(["--investigation", &self.id]);
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("REDFIX_")) {
-            command.env_remove(name);
-        }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
-    }
-
-    /// The command that leases; other tests' networks do not count.
-    fn alloc(&self, args: &[&str]) -> Command {
-        self.tool(&[&["--base", &self.base, "--shared-network", "proxy"], args].concat())
-    }
-}
-
-impl Drop for Scene {
-    fn drop(&mut self) {
-        let list = |args: &[&str], label: &str| {
-            let output = Command::new("docker").args(args).args(["-q", "--filter", label]).output();
-            output.map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default()
-        };
-        let (test, lease) =
-            (format!("label={}", self.label()), format!("label=redfix.investigation={}", self.id));
-        for (kind, label) in [("service", &test), ("config", &test), ("network", &test), ("config", &lease)] {
-            for id in list(&[kind, "ls"], label).lines() {
-                let _ = Command::new("docker").args([kind, "rm", id]).output();
-            }
-        }
-    }
-}
-
-fn finish(mut command: Command, input: &str) -> Output {
-    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
-    // A tool that was killed or refused its arguments does not read.
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    child.wait_with_output().unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-#[track_caller]
-fn ok(command: Command, input: &str) -> String {
-    let output = finish(command, input);
-    assert!(output.status.success(), "{}: {}", output.status, stderr(&output));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// The records of a type on a stream; a torn last line (of a killed writer) does not count.
-fn records(stream: &str, kind: &str) -> Vec<Value> {
-    let parsed = stream.split_inclusive('\n').filter(|line| line.ends_with('\n'));
-    parsed.map(|line| serde_json::from_str::<Value>(line).unwrap()).filter(|r| r["type"] == kind).collect()
-}
-
-fn field(values: &[Value], name: &str) -> BTreeSet<String> {
-    values.iter().map(|value| value[name].as_str().unwrap().to_owned()).collect()
-}
-
-fn cases(count: usize) -> String {
-    let case = |n: usize| {
-        format!(
-            "{{\"type\":\"case.failed\",\"v\":1,\"case\":\"r{n}x@1/t\",\"recipe\":\"r{n}x\",\"version\":\"1\",\
-             \"test\":\"t\",\"stage\":\"custom\",\"source\":\"test\"}}\n"
-        )
-    };
-    (0..count).map(case).collect()
-}
-
-fn kill(child: &Child, signal: &str) {
-    let _ = Command::new("kill").args([signal, &child.id().to_string()]).output();
-}
 
 #[test]
 fn a_lease_is_granted_taken_up_renewed_and_released() {
@@ -225,109 +96,115 @@ fn a_name_that_is_in_use_is_not_granted() {
     let other = records(&ok(scene.alloc(&["--recipe", "routed"]), ""), "domain.leased");
     assert!(other[0]["domain"].as_str().unwrap().starts_with("iso-routed-"));
 
-    // The network is shared: a stack that sorts behind it would be answered by strangers.
-    let behind = scene.tool(&["--base", &scene.base, "--recipe", "x", "--class", "zzz"]);
-    let output = finish(behind, "");
+    // The network is shared: a stack that sorts behind it would be answered by strangers, so its class gets a prefix;
+    // a pattern that leaves no room for one is refused.
+    let zzz = |pattern: &str| {
+        finish(
+            scene.tool(&["--base", &scene.base, "--recipe", "x", "--class", "zzz", "--pattern", pattern]),
+            "",
+        )
+    };
+    let moved = records(&String::from_utf8_lossy(&zzz("{class}-{recipe}-{short}").stdout), "domain.leased");
+    assert!(moved[0]["domain"].as_str().unwrap().starts_with("iso-zzz-x-"), "{moved:?}");
+    ok(scene.tool(&["release"]), "");
+    let output = zzz("zzz-{recipe}-{short}");
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("sorts behind the shared network"), "{}", stderr(&output));
 }
 
 #[test]
-fn many_processes_never_get_the_same_name() {
-    const PROCESSES: usize = 16;
+fn a_canonical_never_gets_the_name_of_the_live_service() {
     let scene = Scene::new();
-    let input = cases(10);
-    let holders: Vec<String> = (0..PROCESSES).map(|n| format!("{}-{n}", scene.id)).collect();
-    let outputs: Vec<Output> = std::thread::scope(|scope| {
-        let (scene, input) = (&scene, &input);
-        let run = |holder: &String| {
-            let command = scene.alloc(&["--holder", holder]);
-            scope.spawn(move || finish(command, input))
-        };
-        let running: Vec<_> = holders.iter().map(run).collect();
-        running.into_iter().map(|thread| thread.join().unwrap()).collect()
-    });
-    let mut leased = Vec::new();
-    for output in &outputs {
-        assert!(output.status.success(), "{}", stderr(output));
-        leased.extend(records(&String::from_utf8_lossy(&output.stdout), "domain.leased"));
-    }
-    assert_eq!(leased.len(), PROCESSES * 10);
-    for key in ["domain", "stack", "lease_id"] {
-        assert_eq!(field(&leased, key).len(), PROCESSES * 10, "{key}");
-    }
-    assert_eq!(scene.leases().len(), PROCESSES * 10);
-    for holder in &holders {
-        ok(scene.tool(&["release", "--holder", holder]), "");
-    }
-    assert!(scene.leases().is_empty());
-}
-
-#[test]
-fn processes_that_ask_for_the_same_get_one_lease() {
-    let scene = Scene::new();
-    let outputs: Vec<String> = std::thread::scope(|scope| {
-        let run = |_| scope.spawn(|| ok(scene.alloc(&["--recipe", "same"]), ""));
-        let running: Vec<_> = (0..8).map(run).collect();
-        running.into_iter().map(|thread| thread.join().unwrap()).collect()
-    });
-    let leased: Vec<Value> = outputs.iter().flat_map(|output| records(output, "domain.leased")).collect();
-    assert_eq!((leased.len(), field(&leased, "lease_id").len()), (8, 1));
-    assert_eq!(scene.leases().len(), 1);
-}
-
-#[test]
-fn a_kill_leaves_whole_leases_or_none() {
-    let scene = Scene::new();
-    let input = cases(6);
-    for round in 0..12u64 {
-        let holder = format!("{}-{round}", scene.id);
-        let mut child = scene.alloc(&["--holder", &holder]).stdin(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        std::thread::sleep(Duration::from_millis(15 + 15 * round));
-        kill(&child, "-KILL");
-        let printed =
-            records(&String::from_utf8_lossy(&child.wait_with_output().unwrap().stdout), "domain.leased");
-        // What the engine had already read of a request, it may still do.
-        std::thread::sleep(Duration::from_millis(100));
-        for config in scene.leases() {
-            let labels = config["Spec"]["Labels"].as_object().unwrap();
-            assert_eq!(labels.len(), 12, "{labels:?}");
-            assert!(
-                labels.values().all(|value| value.as_str().is_some_and(|text| !text.is_empty())),
-                "{labels:?}"
-            );
+    let live = format!("warm-keycloak.{}", scene.base);
+    let stack = live.replace('.', "_");
+    let router = format!("traefik.http.routers.{stack}.rule=Host(`{live}`)");
+    let namespace = format!("com.docker.stack.namespace={stack}");
+    scene.service(&format!("{stack}_app"), &["--label", &router, "--label", &namespace]);
+    for class in ["warm", "canon"] {
+        for round in 0..6 {
+            let holder = format!("{}-{class}-{round}", scene.id);
+            let leased =
+                ok(scene.alloc(&["--recipe", "keycloak", "--class", class, "--holder", &holder]), "");
+            let leased = records(&leased, "domain.leased");
+            let (domain, theirs) =
+                (leased[0]["domain"].as_str().unwrap(), leased[0]["stack"].as_str().unwrap());
+            assert_ne!(domain, live);
+            assert!(!theirs.starts_with(&stack) && !stack.starts_with(theirs), "{theirs}");
         }
-        // Whoever comes next takes up what there is: one lease for each, the printed ones among them.
-        let next = records(&ok(scene.alloc(&["--holder", &holder]), &input), "domain.leased");
-        assert_eq!(field(&next, "domain").len(), 6);
-        assert!(field(&printed, "lease_id").is_subset(&field(&next, "lease_id")));
-        assert_eq!(scene.leases().len(), 6, "round {round}");
-        ok(scene.tool(&["release", "--holder", &holder]), "");
-        assert!(scene.leases().is_empty());
     }
+    // Asked for by name, it is refused.
+    for (class, pattern) in [("warm", "{class}-{recipe}"), ("canon", "warm-keycloak"), ("canon", "warm")] {
+        let output = finish(
+            scene.tool(&[
+                "--base",
+                &scene.base,
+                "--shared-network",
+                "zzz",
+                "--recipe",
+                "keycloak",
+                "--class",
+                class,
+                "--pattern",
+                pattern,
+            ]),
+            "",
+        );
+        assert_eq!(output.status.code(), Some(1), "{pattern}: {}", stderr(&output));
+        assert!(
+            stderr(&output).contains("in its way") || stderr(&output).contains("takes it"),
+            "{}",
+            stderr(&output)
+        );
+    }
+    // A name of its own, with nothing random in it, once nobody holds what attempts under it would be called.
+    for class in ["warm", "canon"] {
+        for round in 0..6 {
+            ok(scene.tool(&["release", "--holder", &format!("{}-{class}-{round}", scene.id)]), "");
+        }
+    }
+    let own =
+        ok(scene.alloc(&["--recipe", "keycloak", "--class", "canon", "--pattern", "{class}-{recipe}"]), "");
+    let own = &records(&own, "domain.leased")[0];
+    assert_eq!(own["domain"], format!("canon-keycloak.{}", scene.base));
 }
 
 #[test]
-fn an_interrupt_leaves_only_what_was_printed() {
+fn what_abra_knows_is_taken() {
     let scene = Scene::new();
-    let input = cases(6);
-    let mut interrupted = 0;
-    for round in 0..12u64 {
-        let holder = format!("{}-{round}", scene.id);
-        let mut child = scene.alloc(&["--holder", &holder]).stdin(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        std::thread::sleep(Duration::from_millis(15 + 15 * round));
-        kill(&child, "-INT");
-        let output = child.wait_with_output().unwrap();
-        let printed = records(&String::from_utf8_lossy(&output.stdout), "domain.leased");
-        let labels: Vec<Value> =
-            scene.leases().iter().map(|config| config["Spec"]["Labels"].clone()).collect();
-        assert_eq!(field(&labels, "redfix.lease"), field(&printed, "lease_id"), "{}", stderr(&output));
-        interrupted += usize::from(!output.status.success());
-        ok(scene.tool(&["release", "--holder", &holder]), "");
+    let folder = tempfile::tempdir().unwrap();
+    let server = folder.path().join("servers").join(&scene.base);
+    std::fs::create_dir_all(&server).unwrap();
+    // Not deployed: nothing on the swarm tells of it.
+    std::fs::write(server.join(format!("canon-gitea.{}.env", scene.base)), "TYPE=gitea\n").unwrap();
+    let fixed = ["--class", "canon", "--recipe", "gitea", "--pattern", "{class}-{recipe}"];
+    let abra = [&fixed[..], &["--abra-dir", folder.path().to_str().unwrap()]].concat();
+    let output = finish(scene.alloc(&abra), "");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("abra's app canon-gitea_"), "{}", stderr(&output));
+    ok(scene.alloc(&fixed), "");
+}
+
+#[test]
+fn hostile_labels_hide_nothing_and_break_nothing() {
+    let scene = Scene::new();
+    let id = &scene.id;
+    let rules = ["Host(`ü\u{202e}`) ||", "((((((((", "Host(`\"'\\`)", "HostRegexp(`(a+)+$`)", "𝓗(`x`)"];
+    for (n, rule) in rules.iter().enumerate() {
+        let label = format!("traefik.http.routers.ü\u{202e}{n}-{id}.rule={rule}");
+        scene.service(
+            &format!("h{n}-{id}"),
+            &["--label", &label, "--label", "\u{1f980}=\u{7}", "--label", "traefik.http..="],
+        );
     }
-    assert!(interrupted > 0, "no round was interrupted in time");
+    let routed = format!("traefik.http.routers.plain-{id}.rule=Host(`iso-routed.{}`)", scene.base);
+    scene.service(&format!("last-{id}"), &["--label", &routed]);
+    let output = finish(scene.alloc(&["--recipe", "routed", "--pattern", "{class}-{recipe}"]), "");
+    assert!(
+        stderr(&output).contains(&format!("router plain-{id} of last-{id} takes it")),
+        "{}",
+        stderr(&output)
+    );
+    ok(scene.alloc(&["--recipe", "ünïcödé\u{202e}-x"]), "");
 }
 
 #[test]

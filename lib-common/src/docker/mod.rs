@@ -55,10 +55,20 @@ impl ApiError {
         self.message.contains("update out of sequence")
     }
 
-    /// In the tools' voice: no answer is worth another try, a refusal is not.
+    /// The managers have no leader at the moment, or lost it on the way: the engine says so with status 500 or 503.
+    #[must_use]
+    pub fn is_leaderless(&self) -> bool {
+        let signs = ["does not have a leader", "DeadlineExceeded", "context deadline exceeded", "lost leadership"];
+        let unavailable = ["code = Unavailable", "node is not the leader", "leader is unavailable"];
+        self.status >= 500 && signs.iter().chain(&unavailable).any(|sign| self.message.contains(sign))
+    }
+
+    /// In the tools' voice: no answer and no leader are worth another try, a refusal is not.
     #[must_use]
     pub fn into_error(self, doing: &str, object: &str) -> Error {
-        if self.status == 0 {
+        if self.is_leaderless() {
+            Error::again(doing, self.message).on(object).hint("are most of the swarm's managers up?")
+        } else if self.status == 0 {
             Error::again(doing, self.message).on(object).hint("is the engine up? see DOCKER_HOST, --host")
         } else {
             Error::cannot(doing, format!("{} (status {})", self.message, self.status)).on(object)

@@ -51,4 +51,43 @@ pub struct DomainProbed {
     pub remedy: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub evidence: Vec<Text>,
+    /// The cause as one stable word, e.g. `router-duplicate`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub kind: Option<String>,
+    /// Each layer that was tried, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub layers: Vec<Layer>,
+    /// Status of the HTTP answer, if there was one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub status: Option<u16>,
+    /// How it differs from most domains that were probed in the same call.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub odd: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub took_ms: Option<u64>,
+}
+
+/// One layer of a probe.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layer {
+    /// `dns`, `tcp`, `tls`, `certificate`, `http`, ...
+    pub layer: String,
+    pub ok: bool,
+    /// What it answered.
+    pub seen: Text,
+}
+
+/// `domain.audited`: one thing on the swarm that collides, or is about to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DomainAudited {
+    /// One stable word, e.g. `alias-answered-by-strangers`.
+    pub kind: String,
+    /// Whether something does not work, or will not at the next deploy.
+    pub breaks: bool,
+    /// The finding, for people.
+    pub what: Text,
+    /// Everything concerned, as `kind name`.
+    pub objects: Vec<Text>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub remedy: Option<String>,
 }

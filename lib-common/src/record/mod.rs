@@ -95,6 +95,7 @@ records! {
     DomainLeased = domain::DomainLeased, "domain.leased", 1;
     DomainReleased = domain::DomainReleased, "domain.released", 1;
     DomainProbed = domain::DomainProbed, "domain.probed", 1;
+    DomainAudited = domain::DomainAudited, "domain.audited", 1;
     RunPlanned = run::RunPlanned, "run.planned", 1;
     RunFinished = run::RunFinished, "run.finished", 1;
     TestFinished = run::TestFinished, "test.finished", 1;

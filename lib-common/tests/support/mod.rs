@@ -29,6 +29,7 @@ pub fn fields_of(kind: &str) -> Vec<&'static str> {
         fields::<domain::DomainLeased>(),
         fields::<domain::DomainReleased>(),
         fields::<domain::DomainProbed>(),
+        fields::<domain::DomainAudited>(),
         fields::<run::RunPlanned>(),
         fields::<run::RunFinished>(),
         fields::<run::TestFinished>(),

@@ -38,7 +38,7 @@ pub fn sorts_behind<'n>(
     candidate: &Candidate,
     shared: impl IntoIterator<Item = &'n String>,
 ) -> Option<&'n str> {
-    let attempt = stack_of(&attempt_domain(&candidate.domain, SUFFIX));
+    let attempt = stack_of(&candidate.longest());
     let stacks = [format!("{}_", candidate.stack), format!("{attempt}_")];
     shared
         .into_iter()
@@ -49,7 +49,8 @@ pub fn sorts_behind<'n>(
 /// The expression that forbids the candidate or its attempts.
 pub fn avoided<'r>(candidate: &Candidate, avoid: &'r [Regex]) -> Option<&'r str> {
     let attempts = ["000000", "aaaaaa", SUFFIX].map(|suffix| attempt_domain(&candidate.domain, suffix));
-    let domains = attempts.into_iter().chain([candidate.domain.clone()]);
+    let attempts = attempts.into_iter().filter(|_| !candidate.is_exact);
+    let domains = attempts.chain([candidate.domain.clone()]);
     let names: Vec<String> = domains.flat_map(|domain| [stack_of(&domain), domain]).collect();
     avoid.iter().find(|regex| names.iter().any(|name| regex.is_match(name))).map(Regex::as_str)
 }

@@ -1,5 +1,6 @@
 //! Arguments.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use lib_common::exit::ToolArgs;
 use regex::Regex;
 
 use crate::name::{Base, Class, Pattern};
+use crate::probe::target::Target;
 
 /// Lease a domain and stack namespace that collides with nothing on the swarm
 #[derive(Parser, Debug)]
@@ -34,7 +36,99 @@ pub enum Action {
     /// Print what is held
     List(SelectArgs),
     /// End the leases that are past their time to live and have nothing left on the swarm
-    Gc(SelectArgs),
+    Gc(GcArgs),
+    /// Say what already collides on the swarm; exit 1 when something breaks
+    Audit(AuditArgs),
+    /// Say why a domain answers what it answers; exit 1 when one does not route
+    Probe(Box<ProbeArgs>),
+}
+
+#[derive(ClapArgs, Clone, Debug)]
+pub struct GcArgs {
+    #[command(flatten)]
+    pub select: SelectArgs,
+    #[command(flatten)]
+    pub nodes: NodesArg,
+}
+
+/// The engines of the swarm's other nodes, whose volumes and containers a manager does not see.
+#[derive(ClapArgs, Clone, Debug, Default)]
+pub struct NodesArg {
+    /// Engines of all nodes, `NAME=URL` (repeatable): volumes and containers are seen only by their own node
+    #[arg(long, value_name = "LIST", value_parser = node, env = "REDFIX_NODES", value_delimiter = ' ', hide_env_values = true)]
+    pub nodes: Vec<String>,
+}
+
+#[derive(ClapArgs, Clone, Debug)]
+pub struct AuditArgs {
+    #[command(flatten)]
+    pub engine: EngineArg,
+    #[command(flatten)]
+    pub ledger: LedgerArg,
+    #[command(flatten)]
+    pub nodes: NodesArg,
+    /// Domain below which every stack should have a lease
+    #[arg(long, value_name = "DOMAIN", value_parser = Base::parse, env = "REDFIX_BASE_DOMAIN", hide_env_values = true)]
+    pub base: Option<Base>,
+}
+
+#[derive(ClapArgs, Clone, Debug)]
+pub struct ProbeArgs {
+    /// Domains, or `http[s]://DOMAIN[:PORT][/PATH]` (default: those of the leases on standard input)
+    #[arg(value_name = "DOMAIN", value_parser = Target::parse)]
+    pub domains: Vec<Target>,
+    #[command(flatten)]
+    pub engine: EngineArg,
+    #[command(flatten)]
+    pub ledger: LedgerArg,
+    /// File with more of them, one a line, `#` begins a comment (repeatable)
+    #[arg(long, value_name = "FILE")]
+    pub from: Vec<PathBuf>,
+    /// Address to ask in place of DNS (repeatable)
+    #[arg(long, value_name = "IP", env = "REDFIX_RESOLVE", value_delimiter = ',', hide_env_values = true)]
+    pub resolve: Vec<IpAddr>,
+    /// Where Traefik's API answers, to compare it with the engine
+    #[arg(long, value_name = "URL", env = "REDFIX_TRAEFIK", hide_env_values = true)]
+    pub traefik: Option<String>,
+    /// Name of Traefik's service, where the swarm has several (default: the first that runs)
+    #[arg(long, value_name = "SERVICE", env = "REDFIX_PROXY", hide_env_values = true)]
+    pub proxy: Option<String>,
+    /// PEM file of authorities to trust besides the system's (repeatable)
+    #[arg(long, value_name = "FILE", env = "REDFIX_CA_FILE", value_delimiter = ':', hide_env_values = true)]
+    pub ca_file: Vec<PathBuf>,
+    /// A certificate that does not verify breaks nothing
+    #[arg(long, env = "REDFIX_INSECURE", hide_env_values = true)]
+    pub insecure: bool,
+    /// What the page must match: whose page it is, not only that there is one
+    #[arg(long, value_name = "REGEX", value_parser = Regex::new, env = "REDFIX_EXPECT", hide_env_values = true)]
+    pub expect: Option<Regex>,
+    /// Compose file of the recipe, to tell names that were too long to be made (repeatable)
+    #[arg(long, value_name = "FILE", num_args = 1.., env = "REDFIX_COMPOSE", value_delimiter = ':', hide_env_values = true)]
+    pub compose: Vec<PathBuf>,
+    /// Deadline of each layer
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s", env = "REDFIX_PROBE_TIMEOUT", hide_env_values = true)]
+    pub timeout: Duration,
+    /// Ask again until all of them route
+    #[arg(long)]
+    pub wait: bool,
+    /// Deadline of the whole call
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5m", env = "REDFIX_PROBE_DEADLINE", hide_env_values = true)]
+    pub deadline: Duration,
+    /// How many are asked at the same time
+    #[arg(long, value_name = "N", value_parser = at_once, default_value = "16", env = "REDFIX_AT_ONCE", hide_env_values = true)]
+    pub at_once: usize,
+}
+
+fn at_once(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|n| (1..=1000).contains(n))
+        .ok_or_else(|| format!("'{text}' is not a number from 1 to 1000"))
+}
+
+fn node(text: &str) -> Result<String, String> {
+    let url = text.split_once('=').map(|(_, url)| url).filter(|url| !url.is_empty());
+    url.map(ToOwned::to_owned).ok_or_else(|| format!("'{text}' is not NAME=URL"))
 }
 
 #[derive(ClapArgs, Clone, Debug)]
@@ -84,6 +178,20 @@ pub struct AllocArgs {
         hide_env_values = true
     )]
     pub shared_network: Vec<String>,
+    #[command(flatten)]
+    pub nodes: NodesArg,
+    /// abra's folder; the domains and stacks of its servers are taken (its servers/*/*.env)
+    #[arg(long, value_name = "DIR", env = "REDFIX_ABRA_DIR", hide_env_values = true)]
+    pub abra_dir: Option<PathBuf>,
+    /// Names that the certificate covers, e.g. *.ci.example: refuse domains that none of them does (repeatable)
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "REDFIX_CERTIFICATE",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub certificate: Vec<String>,
     /// Say what would be leased, change nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
@@ -129,5 +237,9 @@ Examples:
       warm-domain-alloc --base ci.example --recipe keycloak --class canon --holder ops --ttl 30d
   With every object name of the recipe checked against the engine's limits:
       warm-domain-alloc --base ci.example --recipe gitea --compose gitea/compose.yml gitea/compose.db.yml
+  Why a domain does not route, with whatever Traefik's API adds:
+      warm-domain-alloc probe warm-bluesky.ci.example --traefik http://traefik.ci.example:8080
+  All warm domains at once, and the odd one out:
+      warm-domain-alloc probe --from warm-domains.txt
   Give everything of an investigation back:
       warm-domain-alloc release < ledger.jsonl";

@@ -17,9 +17,17 @@ pub struct Seen {
     pub cases: Vec<(String, String)>,
     /// Leases that were printed and not released since: lease id to its case.
     pub leases: BTreeMap<String, Option<String>>,
+    /// Their domains, in the order in which they were leased.
+    domains: Vec<(String, String)>,
 }
 
 impl Seen {
+    /// The domains of the leases.
+    pub fn domains(&self) -> Vec<String> {
+        let held = self.domains.iter().filter(|(lease, _)| self.leases.contains_key(lease));
+        held.map(|(_, domain)| domain.clone()).collect()
+    }
+
     /// The first case of a recipe.
     pub fn case_of(&self, recipe: &str) -> Option<String> {
         self.cases.iter().find(|(of, _)| of == recipe).map(|(_, case)| case.clone())
@@ -44,6 +52,8 @@ pub fn read(common: &Common, io: &mut Io, emitter: &mut Emitter) -> Result<Seen>
                 seen.cases.push((case.recipe, case.case));
             }
             Some(Known::DomainLeased(lease)) => {
+                seen.domains.retain(|(id, _)| *id != lease.lease_id);
+                seen.domains.push((lease.lease_id.clone(), lease.domain));
                 seen.leases.insert(lease.lease_id, lease.case);
             }
             Some(Known::DomainReleased(lease)) => {
@@ -102,5 +112,6 @@ mod tests {
             [("mumble".into(), "mumble@1/a".into()), ("gitea".into(), "gitea@1/b".into())]
         );
         assert_eq!(seen.leases.keys().collect::<Vec<_>>(), ["two"]);
+        assert_eq!(seen.domains(), ["d"]);
     }
 }

@@ -6,10 +6,56 @@ use lib_common::clock::rfc3339;
 use lib_common::record::domain::{DomainLeased, DomainReleased};
 use serde_json::{Value, json};
 
-use crate::name::Candidate;
+use crate::name::{Candidate, Class};
 
 /// The label that marks a lease and carries its id.
 pub const LABEL: &str = "redfix.lease";
+
+/// The label that is equal for one recipe, purpose and holder.
+pub const OWNER: &str = "redfix.owner";
+
+/// Leases that can matter to one grant. The swarm's store finds them by name or label, whatever else it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Query {
+    All,
+    /// Those that are stored under one of these config names.
+    Names(Vec<String>),
+    /// Those of one recipe, purpose and holder.
+    Owner(String),
+    /// Those whose label is, or goes on behind, this one.
+    Under(String),
+}
+
+impl Query {
+    pub fn means(&self, lease: &Lease) -> bool {
+        match self {
+            Self::All => true,
+            Self::Names(names) => names.contains(&lease.config_name()),
+            Self::Owner(owner) => lease.owner() == *owner,
+            Self::Under(label) => beginnings(&lease.name().label).contains(&label.as_str()),
+        }
+    }
+}
+
+/// Every beginning of a label that ends before a hyphen, and the label itself.
+pub fn beginnings(label: &str) -> Vec<&str> {
+    let cuts = label.match_indices('-').map(|(at, _)| &label[..at]);
+    cuts.filter(|beginning| !beginning.is_empty()).chain([label]).collect()
+}
+
+/// The mark of every lease at or under a label.
+pub fn under(label: &str) -> String {
+    format!("redfix.under.{}", digest(label))
+}
+
+/// What a lease of this label is stored as: its config's name.
+pub fn config_name(label: &str) -> String {
+    format!("redfix-lease-{}", digest(label))
+}
+
+fn digest(text: &str) -> String {
+    blake3::hash(text.as_bytes()).to_hex()[..32].to_owned()
+}
 
 /// What one grant says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,10 +95,17 @@ pub struct Stored {
 }
 
 impl Lease {
-    /// The config object's name: the same for every spelling of one stack, so that the swarm's store itself
-    /// refuses a second grant.
+    /// The config object's name, made of the label alone, so that the swarm's store itself refuses a second grant
+    /// of a name, under whatever base.
     pub fn config_name(&self) -> String {
-        format!("redfix-lease-{}", &blake3::hash(self.stack.as_bytes()).to_hex()[..32])
+        config_name(&self.name().label)
+    }
+
+    /// Equal for one recipe, purpose and holder.
+    pub fn owner(&self) -> String {
+        // Lengths keep ("a", "bc") apart from ("ab", "c").
+        let parts = [&self.recipe, &self.purpose, &self.holder].map(|part| format!("{}:{part}", part.len()));
+        digest(&parts.concat())
     }
 
     /// The config object, held.
@@ -62,8 +115,9 @@ impl Lease {
     }
 
     pub fn labels(&self, state: State) -> Value {
-        json!({
+        let mut labels = json!({
             LABEL: self.id,
+            OWNER: self.owner(),
             "redfix.lease.state": match state { State::Held => "held", State::Released => "released" },
             "redfix.recipe": self.recipe,
             "redfix.purpose": self.purpose,
@@ -75,12 +129,11 @@ impl Lease {
             "redfix.investigation": self.investigation,
             "redfix.granted": self.granted,
             "redfix.renewed": self.renewed,
-        })
-    }
-
-    /// One recipe, purpose and holder has one lease.
-    pub fn is_for_same(&self, other: &Self) -> bool {
-        (&self.recipe, &self.purpose, &self.holder) == (&other.recipe, &other.purpose, &other.holder)
+        });
+        for beginning in beginnings(&self.name().label) {
+            labels[under(beginning)] = json!("1");
+        }
+        labels
     }
 
     /// The same lease, needed until `ttl_ms` after `now`.
@@ -98,7 +151,8 @@ impl Lease {
     /// First label, domain and stack.
     pub fn name(&self) -> Candidate {
         let label = self.domain.split('.').next().unwrap_or_default();
-        Candidate { label: label.into(), domain: self.domain.clone(), stack: self.stack.clone() }
+        let is_exact = Class(self.class.clone()).is_exact();
+        Candidate { label: label.into(), domain: self.domain.clone(), stack: self.stack.clone(), is_exact }
     }
 
     pub fn leased(&self, case: Option<String>, checked: Vec<String>) -> DomainLeased {
@@ -238,6 +292,19 @@ pub mod tests {
         assert!(!lease.renewed(at("2026-01-01T00:00:05Z"), 1000).is_expired(at("2026-01-01T00:00:05.5Z")));
         assert!(!Lease { renewed: "?".into(), ..lease.clone() }.is_expired(at("2030-01-01T00:00:00Z")));
         assert!(!Lease { ttl_ms: u64::MAX, ..lease }.is_expired(at("2030-01-01T00:00:00Z")));
+    }
+
+    #[test]
+    fn a_query_finds_what_meets_a_label() {
+        assert_eq!(beginnings("iso-gitea-1a"), ["iso", "iso-gitea", "iso-gitea-1a"]);
+        let held = lease("iso-gitea-1a");
+        let under = |label: &str| Query::Under(label.into()).means(&held);
+        assert!(under("iso") && under("iso-gitea-1a") && !under("iso-gite") && !under("iso-gitea-1a-x"));
+        let labels = held.labels(State::Held);
+        assert!(beginnings("iso-gitea-1a").iter().all(|label| labels[super::under(label)] == "1"));
+        assert!(Query::Names(vec![config_name("iso-gitea-1a")]).means(&held));
+        let other = Lease { recipe: "git".into(), purpose: "earun".into(), ..held.clone() };
+        assert!(Query::Owner(held.owner()).means(&held) && !Query::Owner(held.owner()).means(&other));
     }
 
     #[test]

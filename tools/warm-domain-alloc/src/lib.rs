@@ -2,8 +2,11 @@
 //!
 //! Standard input is passed on (`intake`); then each recipe that failed gets a name (`name`) that fits the
 //! engine's limits (`limits`, `compose`), meets nothing that exists (`world`, `clash`, `router`,
-//! `rule`), and is stored (`lease`, `store`) before it is printed (`grant`).
+//! `rule`), and is stored (`lease`, `store`) before it is printed (`grant`). `audit` and `probe` look at what is
+//! there already, through the same eyes: `route` says what Traefik and the engine's DNS make of it.
 
+mod abra;
+mod audit;
 mod clash;
 mod cli;
 mod compose;
@@ -14,31 +17,39 @@ mod lease;
 mod limits;
 mod manage;
 mod name;
+mod nodes;
+mod probe;
+mod route;
 mod router;
 mod rule;
 mod store;
+mod watch;
 mod world;
 
 pub use cli::Args;
-use cli::{Action, AllocArgs, SelectArgs};
+use cli::{Action, AllocArgs, GcArgs, SelectArgs};
 use grant::{Grant, Granter, Terms};
 use intake::Seen;
 use interrupt::Interrupt;
+use lease::Lease;
 use lib_common::cli::{EngineArg, LedgerArg};
 use lib_common::docker::Engine;
 use lib_common::emit::Emitter;
 use lib_common::ledger::Ledger;
 use lib_common::{Error, Exit, Io, Result};
 use manage::Selection;
+use nodes::Nodes;
 use store::Store;
+use watch::Watch;
+use world::{Kind, World};
 
 pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| Error::cannot("starting", e))?;
     runtime.block_on(async {
         match &args.action {
-            None => alloc(args, &args.alloc, io).await,
-            Some(Action::Alloc(alloc_args)) => alloc(args, alloc_args, io).await,
+            None => Box::pin(alloc(args, &args.alloc, io)).await,
+            Some(Action::Alloc(alloc_args)) => Box::pin(alloc(args, alloc_args, io)).await,
             Some(Action::Renew(select)) => {
                 let mut emitter = emitter(args, &select.ledger, io)?;
                 let (selection, _) = meant(args, select, io, &mut emitter)?;
@@ -54,10 +65,23 @@ pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
                 let mut emitter = emitter(args, &select.ledger, io)?;
                 manage::list(&manager(&select.engine).await?, &Selection::new(select), io, &mut emitter).await
             }
-            Some(Action::Gc(select)) => {
+            Some(Action::Gc(GcArgs { select, nodes })) => {
                 let mut emitter = emitter(args, &select.ledger, io)?;
                 let engine = manager(&select.engine).await?;
-                manage::gc(&engine, &Selection::new(select), select.dry_run, io, &mut emitter).await
+                let nodes = Nodes::connect(nodes, &select.engine, &io.diag).await;
+                manage::gc(&engine, &nodes, &Selection::new(select), select.dry_run, io, &mut emitter).await
+            }
+            Some(Action::Audit(audit)) => {
+                let mut emitter = emitter(args, &audit.ledger, io)?;
+                let engine = manager(&audit.engine).await?;
+                let nodes = Nodes::connect(&audit.nodes, &audit.engine, &io.diag).await;
+                let base = audit.base.as_ref().map(ToString::to_string);
+                audit::run(&engine, &nodes, base.as_deref(), io, &mut emitter).await
+            }
+            Some(Action::Probe(probe)) => {
+                let mut emitter = emitter(args, &probe.ledger, io)?;
+                let seen = intake::read(&args.common, io, &mut emitter)?;
+                probe::run(probe, &seen.domains(), io, &mut emitter).await
             }
         }
     })
@@ -91,14 +115,23 @@ async fn alloc(args: &Args, alloc: &AllocArgs, io: &mut Io<'_>) -> Result<Exit> 
     }
     let terms = terms(alloc, base, objects, emitter.investigation());
     let engine = manager(&alloc.engine).await?;
-    let world = store::world(&engine).await?;
+    let nodes = Nodes::connect(&alloc.nodes, &alloc.engine, &io.diag).await;
+    // The swarm is read once; in a batch, events keep it current.
+    let mut watch = if recipes.len() > 1 { Some(Watch::start(&engine).await?) } else { None };
+    let mut world = store::world(&engine, &nodes).await?;
+    if let Some(dir) = &alloc.abra_dir {
+        world.add_extra(abra::stacks(dir)?.into_iter().map(|stack| (stack, Kind::App)).collect());
+    }
     let interrupt = Interrupt::watch()?;
     let clock = io.clock;
-    let granter = Granter { store: &engine, world: &world, terms: &terms, clock, interrupt: &interrupt };
+    let granter = Granter { store: &engine, terms: &terms, clock, interrupt: &interrupt };
     let mut exit = Exit::Done;
     for recipe in &recipes {
-        match lease_one(&granter, recipe, &seen, io, &mut emitter).await {
-            Ok(()) => {}
+        if let Some(watch) = &mut watch {
+            watch.update(&mut world, &engine, &nodes).await?;
+        }
+        match Box::pin(lease_one(&granter, recipe, &world, &seen, io, &mut emitter)).await {
+            Ok(lease) => world.add_lease(&lease),
             // This recipe gets no name; the others still may.
             Err(error) if error.exit() == Exit::No => {
                 io.diag.error(&error);
@@ -118,24 +151,25 @@ async fn alloc(args: &Args, alloc: &AllocArgs, io: &mut Io<'_>) -> Result<Exit> 
 async fn lease_one<S: Store>(
     granter: &Granter<'_, S>,
     recipe: &str,
+    world: &World,
     seen: &Seen,
     io: &mut Io<'_>,
     emitter: &mut Emitter,
-) -> Result<()> {
+) -> Result<Lease> {
     io.diag.phase(format_args!("leasing a domain for {recipe}"));
-    let Grant { lease, is_new, checked } = granter.grant(recipe).await?;
+    let Grant { lease, is_new, checked } = granter.grant(recipe, world).await?;
     if granter.terms.dry_run {
         let what = if is_new { "would lease" } else { "is held already:" };
         io.diag.note(format_args!("dry run: {what} {}", lease.domain));
-        return Ok(());
+        return Ok(lease);
     }
     if seen.leases.contains_key(&lease.id) {
-        return Ok(());
+        return Ok(lease);
     }
     let case = seen.case_of(recipe);
     let Err(error) = emitter.emit(io, &lease.leased(case.clone(), checked)) else {
         granter.interrupt.set_pending(None);
-        return Ok(());
+        return Ok(lease);
     };
     let outcome = if is_new {
         let outcome = granter.undo(&lease).await;
@@ -164,6 +198,7 @@ fn terms(alloc: &AllocArgs, base: name::Base, mut objects: compose::Objects, inv
         avoid: alloc.avoid.clone(),
         objects,
         shared: is_known.then_some(shared),
+        certificate: alloc.certificate.iter().map(|name| name.to_lowercase()).collect(),
         dry_run: alloc.dry_run,
     }
 }
@@ -191,4 +226,38 @@ async fn manager(arg: &EngineArg) -> Result<Engine> {
     let engine = Engine::connect(arg).await?;
     engine.require_manager().await?;
     Ok(engine)
+}
+
+/// Readers of foreign bytes, for the fuzz targets.
+#[doc(hidden)]
+pub mod fuzz {
+    use std::collections::BTreeMap;
+
+    pub use crate::rule::{hosts, problem};
+    pub use crate::watch::events;
+
+    #[must_use]
+    pub fn takes(rule: &str, domain: &str) -> bool {
+        crate::rule::hit(rule, domain) != crate::rule::Hit::No
+    }
+
+    pub fn labels(labels: &BTreeMap<String, String>) {
+        let _ = crate::route::labels::read(labels, "owner");
+    }
+
+    pub fn certificate(der: &[u8]) {
+        let _ = crate::probe::certificate(der);
+    }
+
+    pub fn log_lines(bytes: &[u8]) {
+        let _ = crate::probe::log_lines(bytes);
+    }
+
+    pub fn targets(text: &str) {
+        let _ = crate::probe::target::list(text);
+    }
+
+    pub fn compose(text: &str) {
+        let _ = crate::compose::parse(text, &|_| None);
+    }
 }

@@ -1,36 +1,41 @@
 //! The limits on names, applied to the longest name that will ever be made: an attempt's. No I/O.
 
-use lib_common::names::{STACK_MAX, attempt_domain};
+use lib_common::names::STACK_MAX;
 
 use crate::compose::{Named, Objects};
-use crate::name::{Candidate, SUFFIX};
+use crate::name::Candidate;
 
 /// Longest DNS label, service name and network name.
-const LABEL_MAX: usize = 63;
+pub const LABEL_MAX: usize = 63;
 const DOMAIN_MAX: usize = 253;
 /// Longest config or secret name.
-const CONFIG_MAX: usize = 64;
+pub const CONFIG_MAX: usize = 64;
 /// Longest file name, which is what a volume's name becomes.
 const VOLUME_MAX: usize = 255;
 
 /// Why the candidate, with an attempt's suffix and the recipe's objects, is too long; `None`: it fits.
 pub fn exceeded(candidate: &Candidate, objects: &Objects) -> Option<String> {
-    let domain = attempt_domain(&candidate.domain, SUFFIX);
+    let domain = candidate.longest();
     // Not `stack_of`, which would cut what is too long.
     let stack = domain.replace('.', "_");
-    let label = candidate.label.len() + 1 + SUFFIX.len();
+    let label = domain.find('.').unwrap_or(domain.len());
     let over = |what: &str, name: &str, length: usize, max: usize| {
         (length > max).then(|| format!("{what} {name} would have {length} characters, {max} are allowed"))
     };
     over("the first label of", &domain, label, LABEL_MAX)
         .or_else(|| over("the domain", &domain, domain.len(), DOMAIN_MAX))
         .or_else(|| over("the stack", &stack, stack.len(), STACK_MAX))
-        .or_else(|| {
-            objects.names.iter().find_map(|object| {
-                let name = object.name_in(&stack);
-                over(object.what(), &name, name.chars().count(), object.max())
-            })
-        })
+        .or_else(|| self::over(&stack, objects))
+}
+
+/// The first of the recipe's objects whose name in `stack` is too long.
+pub fn over(stack: &str, objects: &Objects) -> Option<String> {
+    objects.names.iter().find_map(|object| {
+        let name = object.name_in(stack);
+        let (length, max) = (name.chars().count(), object.max());
+        (length > max)
+            .then(|| format!("{} {name} would have {length} characters, {max} are allowed", object.what()))
+    })
 }
 
 impl Named {
@@ -60,6 +65,13 @@ mod tests {
         assert_eq!(exceeded(&candidate(&"a".repeat(36), "b"), &nothing), None);
         let why = exceeded(&candidate(&"a".repeat(37), "b"), &nothing).unwrap();
         assert!(why.starts_with("the stack ") && why.ends_with("46 characters, 45 are allowed"), "{why}");
+    }
+
+    #[test]
+    fn a_canonical_needs_no_room_for_attempts() {
+        let exact = |length| Candidate { is_exact: true, ..candidate(&"a".repeat(length), "b") };
+        assert_eq!(exceeded(&exact(43), &Objects::default()), None);
+        assert!(exceeded(&exact(44), &Objects::default()).is_some());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::clash;
 use crate::cli::SelectArgs;
 use crate::intake::Seen;
 use crate::lease::{Lease, Stored};
+use crate::nodes::Nodes;
 use crate::store::{self, Store, fail};
 use crate::world::{Kind, World};
 
@@ -61,13 +62,14 @@ pub async fn list(
 /// Renews; the answer is no when there is nothing of that description.
 pub async fn renew(store: &impl Store, selection: &Selection, dry_run: bool, io: &Io<'_>) -> Result<Exit> {
     let mut renewed = 0;
-    for Stored { lease, .. } in selected(store, selection).await? {
+    for stored in selected(store, selection).await? {
+        let lease = &stored.lease;
         if dry_run {
             io.diag.note(format_args!("dry run: would renew {lease}"));
             renewed += 1;
             continue;
         }
-        let answer = store::renew(store, &lease.id, io.clock.now(), None).await;
+        let answer = store::renew(store, &stored, io.clock.now(), None).await;
         if answer.map_err(fail("renewing a lease", &lease.to_string()))?.is_some() {
             io.diag.phase(format_args!("renewed {lease}"));
             renewed += 1;
@@ -111,6 +113,7 @@ pub async fn release(
 /// `release`: its stack may be away for months while its volumes are archived elsewhere.
 pub async fn gc(
     engine: &Engine,
+    nodes: &Nodes,
     selection: &Selection,
     dry_run: bool,
     io: &mut Io<'_>,
@@ -122,12 +125,12 @@ pub async fn gc(
     // Leases first: whoever renews or deploys after this look is caught by the compare-and-swap or by the
     // look at the world.
     let leases = selected(engine, selection).await?;
-    let world = store::world(engine).await?;
-    let nodes = engine.get("/nodes").await.map_err(fail("collecting leases", "/nodes"))?;
-    let one_node = nodes.as_array().is_some_and(|nodes| nodes.len() == 1);
+    let world = store::world(engine, nodes).await?;
+    let list = engine.get("/nodes").await.map_err(fail("collecting leases", "/nodes"))?;
+    let sees_all = nodes.are_all(&list);
     for stored in &leases {
         let lease = &stored.lease;
-        if let Some(reason) = keep(lease, &world, one_node, io.clock.now()) {
+        if let Some(reason) = keep(lease, &world, sees_all, io.clock.now()) {
             io.diag.phase(format_args!("keeping {lease}: {reason}"));
         } else if dry_run {
             io.diag.note(format_args!("dry run: would release {lease}"));
@@ -147,18 +150,23 @@ pub async fn gc(
 }
 
 /// Why a lease is not collected.
-fn keep(lease: &Lease, world: &World, one_node: bool, now: Timestamp) -> Option<String> {
+fn keep(lease: &Lease, world: &World, sees_all: bool, now: Timestamp) -> Option<String> {
     if lease.class == "canon" {
         return Some("a canonical's lease ends only by release".into());
     }
     if !lease.is_expired(now) {
         return Some("its time to live has not passed".into());
     }
-    if !one_node {
-        return Some("the swarm has several nodes, whose volumes cannot be seen from here".into());
+    if !sees_all {
+        return Some(
+            "the swarm has nodes whose volumes cannot be seen from here: name all with --nodes".into(),
+        );
     }
     let name = lease.name();
-    let left = world.names.iter().find(|(_, other)| clash::continues(other, &name.label));
+    // What is only in abra's folder is not on the swarm; the lease itself is not left of itself.
+    let is_left =
+        |(kind, other): &&(Kind, String)| *kind != Kind::Lease && clash::continues(other, &name.label);
+    let left = world.names.iter().find(is_left);
     left.map(|(kind, other): &(Kind, String)| format!("{} {other} is left", kind.singular()))
 }
 

@@ -1,9 +1,17 @@
 //! How names are made: base domain, class prefix, pattern, label. No I/O.
 
-use lib_common::names::stack_of;
+use lib_common::names::{attempt_domain, stack_of};
 
 /// What attempts append to the first label: a hyphen and six characters.
 pub const SUFFIX: &str = "zzzzzz";
+
+/// Whether a certificate's name, perhaps a wildcard, covers a domain: one label deep, never two.
+pub fn certificate_covers(name: &str, domain: &str) -> bool {
+    match name.strip_prefix("*.") {
+        Some(rest) => domain.split_once('.').is_some_and(|(label, base)| base == rest && !label.is_empty()),
+        None => name == domain,
+    }
+}
 
 /// A domain below which names are leased: lower case, no dot at either end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +29,12 @@ impl Base {
     /// Whether the domain is one label below.
     pub fn covers(&self, domain: &str) -> bool {
         domain.split_once('.').is_some_and(|(_, rest)| rest == self.0)
+    }
+}
+
+impl std::fmt::Display for Base {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
@@ -45,6 +59,19 @@ impl Class {
             other => other,
         }
     }
+
+    /// The prefixes that may be taken, the plain one first; the others sort before most networks.
+    pub fn prefixes(&self) -> Vec<String> {
+        let plain = self.prefix();
+        let mut all = vec![plain.to_owned()];
+        all.extend(["iso", "c", "a", "0"].map(|before| format!("{before}-{plain}")));
+        all
+    }
+
+    /// A canonical is deployed under the very name; others append an attempt's suffix to it.
+    pub fn is_exact(&self) -> bool {
+        self.0 == "canon"
+    }
 }
 
 /// How a first label is put together.
@@ -67,8 +94,13 @@ impl Pattern {
         self.0.contains("{short}")
     }
 
-    pub fn fill(&self, class: &Class, recipe: &str, short: &str) -> String {
-        self.0.replace("{class}", class.prefix()).replace("{recipe}", recipe).replace("{short}", short)
+    /// Whether another class prefix gives another name.
+    pub fn has_class(&self) -> bool {
+        self.0.contains("{class}")
+    }
+
+    pub fn fill(&self, prefix: &str, recipe: &str, short: &str) -> String {
+        self.0.replace("{class}", prefix).replace("{recipe}", recipe).replace("{short}", short)
     }
 }
 
@@ -80,12 +112,19 @@ pub struct Candidate {
     pub domain: String,
     /// The stack that abra makes of the domain.
     pub stack: String,
+    /// Nothing is appended to it.
+    pub is_exact: bool,
 }
 
 impl Candidate {
     pub fn new(label: &str, base: &Base) -> Self {
         let domain = format!("{label}.{}", base.0);
-        Self { label: label.into(), stack: stack_of(&domain), domain }
+        Self { label: label.into(), stack: stack_of(&domain), domain, is_exact: false }
+    }
+
+    /// The longest domain that is made of it.
+    pub fn longest(&self) -> String {
+        if self.is_exact { self.domain.clone() } else { attempt_domain(&self.domain, SUFFIX) }
     }
 }
 
@@ -122,7 +161,7 @@ mod tests {
     fn a_label_is_made_of_its_parts() {
         let pattern = Pattern::parse("{class}-{recipe}-{short}").unwrap();
         let class = Class::parse("run").unwrap();
-        let label = pattern.fill(&class, &slug("Bluesky_PDS"), "1a2b3c");
+        let label = pattern.fill(class.prefix(), &slug("Bluesky_PDS"), "1a2b3c");
         assert_eq!(label, "iso-bluesky-pds-1a2b3c");
         let name = Candidate::new(&label, &Base::parse(".CI.example.").unwrap());
         assert_eq!(name.domain, "iso-bluesky-pds-1a2b3c.ci.example");
@@ -144,6 +183,14 @@ mod tests {
     fn the_built_in_classes_sort_before_proxy() {
         for class in ["run", "cold", "canon"] {
             assert!(Class::parse(class).unwrap().prefix() < "proxy", "{class}");
+        }
+    }
+
+    #[test]
+    fn a_wildcard_goes_one_label_deep() {
+        assert!(certificate_covers("*.ci.example", "a.ci.example") && certificate_covers("a.b", "a.b"));
+        for other in ["a.b.ci.example", "ci.example", "a.other"] {
+            assert!(!certificate_covers("*.ci.example", other), "{other}");
         }
     }
 

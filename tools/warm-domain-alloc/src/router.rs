@@ -20,6 +20,14 @@ pub struct Router {
     pub rule: String,
     pub entry_points: Vec<String>,
     pub priority: Option<i64>,
+    /// The Traefik service that it names, if it does.
+    pub service: String,
+    pub middlewares: Vec<String>,
+    /// Whether any label makes it a TLS router.
+    pub tls: bool,
+    pub resolver: String,
+    /// TLS is left to the service (TCP only).
+    pub passthrough: bool,
     /// The service or container that carries the labels.
     pub owner: String,
 }
@@ -30,7 +38,7 @@ pub fn of_labels(labels: &Value, owner: &str) -> Vec<Router> {
     for (key, value) in labels.as_object().into_iter().flatten() {
         let key = key.to_ascii_lowercase();
         let parts: Vec<&str> = key.split('.').collect();
-        let ["traefik", protocol, "routers", name, field] = parts[..] else { continue };
+        let ["traefik", protocol, "routers", name, field, ref rest @ ..] = parts[..] else { continue };
         let protocol = match protocol {
             "http" => Protocol::Http,
             "tcp" => Protocol::Tcp,
@@ -42,15 +50,26 @@ pub fn of_labels(labels: &Value, owner: &str) -> Vec<Router> {
             rule: String::new(),
             entry_points: Vec::new(),
             priority: None,
+            service: String::new(),
+            middlewares: Vec::new(),
+            tls: false,
+            resolver: String::new(),
+            passthrough: false,
             owner: owner.to_owned(),
         });
         let value = value.as_str().unwrap_or_default();
-        match field {
-            "rule" => value.clone_into(&mut router.rule),
-            "entrypoints" => {
-                router.entry_points = value.split(',').map(|e| e.trim().to_lowercase()).collect();
-            }
-            "priority" => router.priority = value.trim().parse().ok().filter(|priority| *priority != 0),
+        let list = || value.split(',').map(|item| item.trim().to_lowercase()).collect();
+        if field == "tls" {
+            router.tls |= !(rest.is_empty() && value.eq_ignore_ascii_case("false"));
+        }
+        match (field, rest) {
+            ("rule", []) => value.clone_into(&mut router.rule),
+            ("entrypoints", []) => router.entry_points = list(),
+            ("middlewares", []) => router.middlewares = list(),
+            ("service", []) => router.service = value.trim().to_lowercase(),
+            ("tls", ["certresolver"]) => router.resolver = value.trim().to_lowercase(),
+            ("tls", ["passthrough"]) => router.passthrough = value.eq_ignore_ascii_case("true"),
+            ("priority", []) => router.priority = value.trim().parse().ok().filter(|priority| *priority != 0),
             _ => {}
         }
     }

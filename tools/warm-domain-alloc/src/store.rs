@@ -1,17 +1,23 @@
 //! Where leases live: config objects in the swarm's Raft store, and what can be done to them.
 
 use jiff::Timestamp;
-use lib_common::docker::{ApiError, ApiResult, Engine};
+use lib_common::docker::{ApiError, ApiResult, Engine, percent_encode};
 use lib_common::{Error, Result};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::lease::{LABEL, Lease, State, Stored};
+use crate::lease::{LABEL, Lease, OWNER, Query, State, Stored, under};
+use crate::nodes::Nodes;
+use crate::route::swarm::{self, Swarm};
 use crate::world::{Lists, World};
 
 /// The swarm's store, or a fake of it.
 pub trait Store {
+    /// The leases that a query means, tombstones included.
+    async fn find(&self, query: &Query) -> ApiResult<Vec<Stored>>;
     /// Every lease, tombstones included.
-    async fn list(&self) -> ApiResult<Vec<Stored>>;
+    async fn list(&self) -> ApiResult<Vec<Stored>> {
+        self.find(&Query::All).await
+    }
     /// Stores a lease; false: the name is taken.
     async fn create(&self, lease: &Lease) -> ApiResult<bool>;
     /// Puts `lease` and `state` in the place of exactly what was read; false: it has changed or is gone.
@@ -21,10 +27,17 @@ pub trait Store {
 }
 
 impl Store for Engine {
-    async fn list(&self) -> ApiResult<Vec<Stored>> {
-        let query = lib_common::docker::filters(&[("label", LABEL)]);
-        let configs = self.get(&format!("/configs?{query}")).await?;
-        Ok(configs.as_array().into_iter().flatten().filter_map(Stored::parse).collect())
+    /// The engine's filters only narrow the answer (names are compared as prefixes there).
+    async fn find(&self, query: &Query) -> ApiResult<Vec<Stored>> {
+        let filter = match query {
+            Query::All => json!({"label": [LABEL]}),
+            Query::Names(names) => json!({"name": names}),
+            Query::Owner(owner) => json!({"label": [format!("{OWNER}={owner}")]}),
+            Query::Under(label) => json!({"label": [under(label)]}),
+        };
+        let configs = self.get(&format!("/configs?filters={}", percent_encode(filter.to_string()))).await?;
+        let leases = configs.as_array().into_iter().flatten().filter_map(Stored::parse);
+        Ok(leases.filter(|stored| query.means(&stored.lease)).collect())
     }
 
     async fn create(&self, lease: &Lease) -> ApiResult<bool> {
@@ -50,7 +63,7 @@ impl Store for Engine {
 }
 
 /// Everything on the swarm that a name can collide with, leases aside.
-pub async fn world(engine: &Engine) -> Result<World> {
+pub async fn world(engine: &Engine, nodes: &Nodes) -> Result<World> {
     let get = async |path: &str| -> Result<Value> {
         Box::pin(engine.get(path)).await.map_err(|e| e.into_error("listing what is on the swarm", path))
     };
@@ -63,7 +76,31 @@ pub async fn world(engine: &Engine) -> Result<World> {
         get("/configs"),
         get("/containers/json?all=1"),
     )?;
-    Ok(World::new(&Lists { services, tasks, networks, volumes, secrets, configs, containers }))
+    let doing = "listing what is on the swarm's nodes";
+    let more_volumes = nodes.get("/volumes").await.map_err(|e| e.into_error(doing, "/volumes"))?;
+    let more_containers =
+        nodes.get("/containers/json?all=1").await.map_err(|e| e.into_error(doing, "/containers/json"))?;
+    Ok(World::new(&Lists {
+        services,
+        tasks,
+        networks,
+        volumes,
+        secrets,
+        configs,
+        containers,
+        more_volumes,
+        more_containers,
+    }))
+}
+
+/// Services, tasks, networks, nodes and configs, as routing needs them.
+pub async fn swarm(engine: &Engine) -> Result<Swarm> {
+    let get = async |path: &str| -> Result<Value> {
+        Box::pin(engine.get(path)).await.map_err(|e| e.into_error("listing what is on the swarm", path))
+    };
+    let (services, tasks, networks, nodes, configs) =
+        tokio::try_join!(get("/services"), get("/tasks"), get("/networks"), get("/nodes"), get("/configs"))?;
+    Ok(Swarm::new(&swarm::Lists { services, tasks, networks, nodes, configs }))
 }
 
 /// How often a lost compare-and-swap is tried again; each loss means that somebody else went forward.
@@ -71,52 +108,58 @@ const TRIES: usize = 20;
 
 /// The leases that are held. Tombstones that a dead process left are deleted on the way.
 pub async fn held(store: &impl Store) -> ApiResult<Vec<Stored>> {
-    let (held, tombstones): (Vec<_>, Vec<_>) = store.list().await?.into_iter().partition(Stored::is_held);
+    held_of(store, &Query::All).await
+}
+
+/// The same, of the leases that a query means.
+pub async fn held_of(store: &impl Store, query: &Query) -> ApiResult<Vec<Stored>> {
+    let (held, tombstones): (Vec<_>, Vec<_>) =
+        store.find(query).await?.into_iter().partition(Stored::is_held);
     for tombstone in &tombstones {
         store.delete(tombstone).await?;
     }
     Ok(held)
 }
 
-/// Renews the lease of this id, with a new time to live if one is given; `None`: it is not held any more.
+/// Renews a lease, with a new time to live if one is given; `None`: it is not held any more.
 pub async fn renew(
     store: &impl Store,
-    id: &str,
+    read: &Stored,
     now: Timestamp,
     ttl_ms: Option<u64>,
 ) -> ApiResult<Option<Lease>> {
+    let mut current = Some(read.clone());
     for _ in 0..TRIES {
-        let Some(stored) = held(store).await?.into_iter().find(|stored| stored.lease.id == id) else {
-            return Ok(None);
-        };
+        let Some(stored) = current else { return Ok(None) };
         let renewed = stored.lease.renewed(now, ttl_ms.unwrap_or(stored.lease.ttl_ms));
         if store.swap(&stored, &renewed, State::Held).await? {
             return Ok(Some(renewed));
         }
+        current = again(store, &read.lease).await?;
     }
     Err(busy())
 }
 
 /// Ends a lease that was just read, as it is now.
 pub async fn end_it(store: &impl Store, read: &Stored) -> ApiResult<Option<Lease>> {
-    if end_as_read(store, read).await? {
-        Ok(Some(read.lease.clone()))
-    } else {
-        end(store, &read.lease.id).await
-    }
+    if end_as_read(store, read).await? { Ok(Some(read.lease.clone())) } else { end(store, &read.lease).await }
 }
 
-/// Ends the lease of this id: a tombstone first, then nothing. `None`: it was gone already.
-pub async fn end(store: &impl Store, id: &str) -> ApiResult<Option<Lease>> {
+/// Ends a lease: a tombstone first, then nothing. `None`: it was gone already.
+pub async fn end(store: &impl Store, lease: &Lease) -> ApiResult<Option<Lease>> {
     for _ in 0..TRIES {
-        let Some(stored) = held(store).await?.into_iter().find(|stored| stored.lease.id == id) else {
-            return Ok(None);
-        };
+        let Some(stored) = again(store, lease).await? else { return Ok(None) };
         if end_as_read(store, &stored).await? {
             return Ok(Some(stored.lease));
         }
     }
     Err(busy())
+}
+
+/// The lease as it is stored now, if it is still held.
+async fn again(store: &impl Store, lease: &Lease) -> ApiResult<Option<Stored>> {
+    let found = held_of(store, &Query::Names(vec![lease.config_name()])).await?;
+    Ok(found.into_iter().find(|stored| stored.lease.id == lease.id))
 }
 
 /// Ends a lease if it is still exactly as it was read.
@@ -189,8 +232,10 @@ pub mod fake {
     }
 
     impl Store for Fake {
-        async fn list(&self) -> ApiResult<Vec<Stored>> {
-            Ok(self.configs.borrow().iter().filter_map(Stored::parse).collect())
+        async fn find(&self, query: &Query) -> ApiResult<Vec<Stored>> {
+            let configs = self.configs.borrow();
+            let all = configs.iter().filter_map(Stored::parse);
+            Ok(all.filter(|stored| query.means(&stored.lease)).collect())
         }
 
         async fn create(&self, lease: &Lease) -> ApiResult<bool> {
@@ -237,11 +282,13 @@ mod tests {
     async fn renewing_and_ending() {
         let fake = Fake::with(&[lease("a"), lease("b")]);
         let now = "2027-01-01T00:00:00Z".parse().unwrap();
-        let renewed = renew(&fake, "id-a", now, Some(5)).await.unwrap().unwrap();
+        let a = lease("a");
+        let read = fake.list().await.unwrap();
+        let renewed = renew(&fake, &read[0], now, Some(5)).await.unwrap().unwrap();
         assert_eq!((renewed.ttl_ms, renewed.renewed.as_str()), (5, "2027-01-01T00:00:00.000Z"));
-        assert_eq!(end(&fake, "id-a").await.unwrap().unwrap().domain, "a.b");
-        assert_eq!(end(&fake, "id-a").await.unwrap(), None);
-        assert_eq!(renew(&fake, "id-a", now, None).await.unwrap(), None);
+        assert_eq!(end(&fake, &a).await.unwrap().unwrap().domain, "a.b");
+        assert_eq!(end(&fake, &a).await.unwrap(), None);
+        assert_eq!(renew(&fake, &read[0], now, None).await.unwrap(), None);
         assert_eq!(fake.domains(), ["b.b"]);
         assert_eq!(fake.configs.borrow().len(), 1);
     }
@@ -250,7 +297,7 @@ mod tests {
     async fn a_renewal_in_between_keeps_the_lease() {
         let fake = Fake::with(&[lease("a")]);
         let read = fake.list().await.unwrap().remove(0);
-        renew(&fake, "id-a", Timestamp::UNIX_EPOCH, None).await.unwrap();
+        renew(&fake, &read, Timestamp::UNIX_EPOCH, None).await.unwrap();
         assert!(!end_as_read(&fake, &read).await.unwrap());
         assert_eq!(fake.domains(), ["a.b"]);
     }

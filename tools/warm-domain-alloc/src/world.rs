@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use crate::lease::{Lease, Stored};
 use crate::router::{self, Router};
+use crate::watch::Extra;
 
 pub const STACK_LABEL: &str = "com.docker.stack.namespace";
 
@@ -21,6 +23,10 @@ pub enum Kind {
     Secret,
     Config,
     Lease,
+    /// Of a Traefik router: two of one name drop each other.
+    Router,
+    /// A stack of an app in abra's folder, deployed or not.
+    App,
 }
 
 impl Kind {
@@ -44,6 +50,8 @@ impl Kind {
             Self::Secret => "secret",
             Self::Config => "config",
             Self::Lease => "lease",
+            Self::Router => "router named",
+            Self::App => "abra's app",
         }
     }
 }
@@ -58,6 +66,9 @@ pub struct Lists {
     pub secrets: Value,
     pub configs: Value,
     pub containers: Value,
+    /// Volumes and containers of the other nodes, one answer for each.
+    pub more_volumes: Vec<Value>,
+    pub more_containers: Vec<Value>,
 }
 
 /// Names (lower case: the engine compares without case), routers and shared networks.
@@ -67,25 +78,33 @@ pub struct World {
     pub routers: Vec<Router>,
     /// Overlay networks that belong to no stack.
     pub shared: BTreeSet<String>,
+    /// Held leases.
+    pub leases: Vec<Lease>,
+    /// What no engine lists, in `names` too.
+    pub extra: Extra,
+    /// The stack of each network, by id and by name.
+    pub stacks: BTreeMap<String, Option<String>>,
 }
 
 impl World {
     pub fn new(lists: &Lists) -> Self {
         let mut world = Self::default();
-        let networks = world.add_networks(&lists.networks);
+        for network in array(&lists.networks) {
+            world.add_network(network);
+        }
         for service in array(&lists.services) {
-            world.add_service(service, &networks);
+            world.add_service(service);
         }
         for task in array(&lists.tasks) {
             world.add_stack(&task["Labels"]);
             world.add_stack(&task["Spec"]["ContainerSpec"]["Labels"]);
         }
-        for container in array(&lists.containers) {
-            world.add_stack(&container["Labels"]);
-            let name = container["Names"][0].as_str().unwrap_or_default().trim_start_matches('/');
-            world.routers.extend(router::of_labels(&container["Labels"], name));
+        for container in lists.more_containers.iter().chain([&lists.containers]).flat_map(array) {
+            world.add_container(&container["Labels"], &container["Names"][0]);
         }
-        for volume in array(&lists.volumes["Volumes"]) {
+        for volume in
+            lists.more_volumes.iter().chain([&lists.volumes]).flat_map(|list| array(&list["Volumes"]))
+        {
             world.add(Kind::Volume, &volume["Name"]);
             world.add_stack(&volume["Labels"]);
         }
@@ -97,55 +116,85 @@ impl World {
         }
         world.routers.sort();
         world.routers.dedup();
+        let leases: Vec<Stored> =
+            array(&lists.configs).filter_map(Stored::parse).filter(Stored::is_held).collect();
+        for stored in &leases {
+            world.add_lease(&stored.lease);
+        }
         world
     }
 
     /// What was looked at, as a record says it: kind and count. Leases count apart: each has two names here.
-    pub fn checked(&self, leases: usize) -> Vec<String> {
+    pub fn checked(&self) -> Vec<String> {
         let kinds = Kind::COUNTED.iter().map(|(kind, plural)| {
             let count = self.names.iter().filter(|(of, _)| of == kind).count();
             format!("{plural}={count}")
         });
         let others = [
-            ("leases", leases),
+            ("leases", self.leases.len()),
             ("router-rules", self.routers.len()),
             ("shared-networks", self.shared.len()),
         ];
         kinds.chain(others.map(|(name, count)| format!("{name}={count}"))).collect()
     }
 
-    /// Adds the networks; returns the stack of each by id and by name.
-    fn add_networks(&mut self, list: &Value) -> BTreeMap<String, Option<String>> {
-        let mut stacks = BTreeMap::new();
-        for network in array(list) {
-            self.add(Kind::Network, &network["Name"]);
-            self.add_stack(&network["Labels"]);
-            let stack = network["Labels"][STACK_LABEL].as_str().map(ToOwned::to_owned);
-            let name = network["Name"].as_str().unwrap_or_default();
-            let swarm_wide = network["Scope"] == "swarm" && network["Ingress"] != true;
-            if swarm_wide && stack.is_none() && !name.is_empty() {
-                self.shared.insert(name.to_owned());
-            }
-            for key in [network["Id"].as_str().unwrap_or_default(), name] {
-                stacks.insert(key.to_owned(), stack.clone());
-            }
+    pub fn add_network(&mut self, network: &Value) {
+        self.add(Kind::Network, &network["Name"]);
+        self.add_stack(&network["Labels"]);
+        let stack = network["Labels"][STACK_LABEL].as_str().map(ToOwned::to_owned);
+        let name = network["Name"].as_str().unwrap_or_default();
+        let swarm_wide = network["Scope"] == "swarm" && network["Ingress"] != true;
+        if swarm_wide && stack.is_none() && !name.is_empty() {
+            self.shared.insert(name.to_owned());
         }
-        stacks
+        for key in [network["Id"].as_str().unwrap_or_default(), name] {
+            self.stacks.insert(key.to_owned(), stack.clone());
+        }
     }
 
-    fn add_service(&mut self, service: &Value, networks: &BTreeMap<String, Option<String>>) {
+    /// A container, or an event of one: its labels and its name.
+    pub fn add_container(&mut self, labels: &Value, name: &Value) {
+        self.add_stack(labels);
+        let name = name.as_str().unwrap_or_default().trim_start_matches('/');
+        self.add_routers(labels, name);
+    }
+
+    pub fn add_lease(&mut self, lease: &Lease) {
+        let name = lease.name();
+        self.add(Kind::Lease, &name.stack.into());
+        self.add(Kind::Lease, &name.label.into());
+        self.leases.push(lease.clone());
+    }
+
+    /// Names that no engine lists.
+    pub fn add_extra(&mut self, extra: Extra) {
+        for (name, kind) in &extra {
+            self.add(*kind, &name.as_str().into());
+        }
+        self.extra.extend(extra);
+    }
+
+    fn add_routers(&mut self, labels: &Value, owner: &str) {
+        for router in router::of_labels(labels, owner) {
+            self.add(Kind::Router, &router.name.as_str().into());
+            self.routers.push(router);
+        }
+    }
+
+    pub fn add_service(&mut self, service: &Value) {
         let spec = &service["Spec"];
         let name = spec["Name"].as_str().unwrap_or_default();
         self.add(Kind::Service, &spec["Name"]);
         let container = &spec["TaskTemplate"]["ContainerSpec"]["Labels"];
         for labels in [&spec["Labels"], container] {
             self.add_stack(labels);
-            self.routers.extend(router::of_labels(labels, name));
+            self.add_routers(labels, name);
         }
         let stack = spec["Labels"][STACK_LABEL].as_str();
         for attached in [&spec["TaskTemplate"]["Networks"], &spec["Networks"]].into_iter().flat_map(array) {
             let target = attached["Target"].as_str().unwrap_or_default();
-            let owner = networks.get(target).and_then(Option::as_deref);
+            let owner = self.stacks.get(target).cloned().flatten();
+            let owner = owner.as_deref();
             if owner.is_none() || owner != stack {
                 for alias in array(&attached["Aliases"]) {
                     self.add(Kind::Alias, alias);
@@ -197,24 +246,26 @@ mod tests {
             secrets: json!([{"Spec": {"Name": "one_key_v1", "Labels": {}}}]),
             configs: json!([{"Spec": {"Name": "plain"}}, {"Spec": {"Name": 3}}, null]),
             containers: json!([{"Names": ["/c"], "Labels": {STACK_LABEL: "four", "traefik.http.routers.c.rule": "Host(`c.x`)"}}]),
+            more_volumes: vec![json!({"Volumes": [{"Name": "elsewhere"}]})],
+            more_containers: vec![json!([{"Labels": stack("five")}])],
         });
         let of = |kind: Kind| -> Vec<&str> {
             world.names.iter().filter(|(of, _)| *of == kind).map(|(_, name)| name.as_str()).collect()
         };
-        assert_eq!(of(Kind::Stack), ["four", "one", "three", "two"]);
+        assert_eq!(of(Kind::Stack), ["five", "four", "one", "three", "two"]);
         assert_eq!(of(Kind::Service), ["one_app"]);
         assert_eq!(of(Kind::Alias), ["app", "unknown"]);
         assert_eq!(of(Kind::Network), ["bridge", "ingress", "one_internal", "proxy"]);
         assert_eq!(
             [of(Kind::Volume), of(Kind::Secret), of(Kind::Config)],
-            [["one_data"], ["one_key_v1"], ["plain"]]
+            [vec!["elsewhere", "one_data"], vec!["one_key_v1"], vec!["plain"]]
         );
         assert_eq!(world.shared.iter().collect::<Vec<_>>(), ["proxy"]);
         assert_eq!(
             world.routers.iter().map(|r| r.rule.as_str()).collect::<Vec<_>>(),
             ["Host(`c.x`)", "Host(`one.x`)"]
         );
-        assert!(world.checked(0).contains(&"stacks=4".to_owned()), "{:?}", world.checked(0));
+        assert!(world.checked().contains(&"stacks=5".to_owned()), "{:?}", world.checked());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::store::fake::Fake;
 use crate::world::Lists;
 use jiff::Timestamp;
 use lib_common::clock::FixedClock;
+use serde_json::json;
 
 fn terms(pattern: &str) -> Terms {
     Terms {
@@ -18,6 +19,7 @@ fn terms(pattern: &str) -> Terms {
         avoid: Vec::new(),
         objects: Objects::default(),
         shared: None,
+        certificate: Vec::new(),
         dry_run: false,
     }
 }
@@ -25,7 +27,11 @@ fn terms(pattern: &str) -> Terms {
 async fn grant_in(fake: &Fake, world: &World, terms: &Terms, recipe: &str) -> Result<Grant> {
     let clock = FixedClock(Timestamp::UNIX_EPOCH);
     let interrupt = Interrupt::default();
-    Granter { store: fake, world, terms, clock: &clock, interrupt: &interrupt }.grant(recipe).await
+    let mut world = world.clone();
+    for stored in fake.list().await.unwrap().iter().filter(|stored| stored.is_held()) {
+        world.add_lease(&stored.lease);
+    }
+    Granter { store: fake, terms, clock: &clock, interrupt: &interrupt }.grant(recipe, &world).await
 }
 
 async fn grant(fake: &Fake, terms: &Terms, recipe: &str) -> Result<Grant> {
@@ -127,7 +133,7 @@ async fn names_that_would_break_are_refused() {
     let fake = Fake::default();
     let proxy = Some(BTreeSet::from(["proxy".to_owned()]));
     let warm =
-        Terms { class: Class::parse("warm").unwrap(), shared: proxy, ..terms("{class}-{recipe}-{short}") };
+        Terms { class: Class::parse("warm").unwrap(), shared: proxy, ..terms("warm-{recipe}-{short}") };
     let error = grant(&fake, &warm, "gitea").await.unwrap_err();
     assert!(error.exit().code() == 2 && error.to_string().contains("sorts behind"), "{error}");
     let avoid = Terms { avoid: vec![Regex::new("^iso-").unwrap()], ..terms("{class}-{recipe}-{short}") };
@@ -139,6 +145,46 @@ async fn names_that_would_break_are_refused() {
     };
     assert!(grant(&fake, &deep, "gitea").await.unwrap_err().to_string().contains("45 are allowed"));
     assert!(fake.configs.borrow().is_empty());
+}
+
+#[tokio::test]
+async fn a_class_that_sorts_behind_a_shared_network_gets_a_prefix_before_it() {
+    let fake = Fake::default();
+    let with = |class: &str, network: &str| Terms {
+        class: Class::parse(class).unwrap(),
+        shared: Some(BTreeSet::from([network.to_owned()])),
+        ..terms("{class}-{recipe}-{short}")
+    };
+    for (class, network, begins) in [
+        ("warm", "proxy", "iso-warm-gitea-"),
+        ("run", "edge", "c-iso-gitea-"),
+        ("canon", "a", "0-canon-gitea-"),
+    ] {
+        let terms = Terms { holder: class.into(), ..with(class, network) };
+        let granted = grant(&fake, &terms, "gitea").await.unwrap();
+        assert!(granted.lease.domain.starts_with(begins), "{granted:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_does_not_cover_the_name_is_said() {
+    let fake = Fake::default();
+    let with = |name: &str| Terms { certificate: vec![name.into()], ..terms("{class}-{recipe}-{short}") };
+    let error = grant(&fake, &with("*.example"), "gitea").await.unwrap_err();
+    assert!(error.to_string().contains("covered by no certificate of *.example"), "{error}");
+    grant(&fake, &with("*.ci.example"), "gitea").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_tombstone_in_the_way_of_a_fixed_name_is_deleted() {
+    let fake = Fake::default();
+    let terms = terms("{class}-{recipe}");
+    grant(&fake, &terms, "gitea").await.unwrap();
+    // Its holder dies between the compare-and-swap and the deletion.
+    let read = fake.list().await.unwrap().remove(0);
+    assert!(fake.swap(&read, &read.lease, crate::lease::State::Released).await.unwrap());
+    let again = grant(&fake, &terms, "gitea").await.unwrap();
+    assert!(again.is_new && fake.configs.borrow().len() == 1, "{again:?}");
 }
 
 #[tokio::test]

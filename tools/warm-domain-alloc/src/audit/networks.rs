@@ -1,0 +1,114 @@
+//! Shared networks: who answers to which name, and how full they are. No I/O.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Finding;
+use crate::route::alias;
+use crate::route::swarm::{Network, Service, Swarm};
+
+/// Share of a network's addresses from which on it is worth a word, and from which on deploys fail.
+const NEAR: f64 = 0.8;
+const FULL: f64 = 0.95;
+
+pub fn findings(swarm: &Swarm) -> Vec<Finding> {
+    let mut found: Vec<Finding> = swarm
+        .networks
+        .values()
+        .filter(|network| network.shared)
+        .flat_map(|network| owners(swarm, network))
+        .collect();
+    found.extend(swarm.services.iter().flat_map(|service| strangers(swarm, service)));
+    found.extend(
+        swarm
+            .networks
+            .values()
+            .filter(|network| network.shared)
+            .filter_map(|network| filling(swarm, network)),
+    );
+    found
+}
+
+/// Names on a shared network that several stacks answer to.
+fn owners(swarm: &Swarm, network: &Network) -> Vec<Finding> {
+    let mut by_alias: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for service in &swarm.services {
+        let here = service.attached.iter().filter(|attached| attached.network == network.id);
+        for alias in here.flat_map(|attached| &attached.aliases) {
+            by_alias.entry(alias).or_default().insert(&service.name);
+        }
+    }
+    let finding = |(alias, owners): (&str, BTreeSet<&str>)| Finding {
+        breaks: false,
+        kind: "alias-shared",
+        what: format!("{} services answer to {alias} on network {}", owners.len(), network.name),
+        objects: owners.into_iter().map(|owner| format!("service {owner}")).collect(),
+        remedy: "use full names (STACK_service), or stacks whose own networks sort before the shared one",
+    };
+    by_alias.into_iter().filter(|(_, owners)| owners.len() > 1).map(finding).collect()
+}
+
+/// Names of its own stack for which a service gets strangers.
+fn strangers(swarm: &Swarm, service: &Service) -> Vec<Finding> {
+    let finding = |one: alias::Shadowed| Finding {
+        breaks: true,
+        kind: "alias-answered-by-strangers",
+        what: format!(
+            "{} asks for {} and is answered on network {} by strangers too",
+            one.service, one.name, one.network
+        ),
+        objects: one.owners.iter().map(|owner| format!("service {owner}")).collect(),
+        remedy: "give the service a name of its own (an alias, or the full STACK_service), or lease a name that sorts before the shared network",
+    };
+    alias::shadowed(swarm, service).into_iter().map(finding).collect()
+}
+
+/// Addresses of a network that are in use, and how many there are. An address that a stack removal leaked is not seen,
+/// but the tasks that wait for one are.
+fn filling(swarm: &Swarm, network: &Network) -> Option<Finding> {
+    let capacity: f64 = network.subnets.iter().map(|subnet| capacity(subnet)).sum();
+    let here = |service: &&Service| service.attached.iter().any(|attached| attached.network == network.id);
+    let services: Vec<&Service> = swarm.services.iter().filter(here).collect();
+    let mut used: BTreeSet<&str> =
+        services.iter().filter_map(|s| s.vips.get(&network.id)).map(String::as_str).collect();
+    let alive = |state: &str| {
+        !matches!(state, "shutdown" | "failed" | "rejected" | "complete" | "remove" | "orphaned")
+    };
+    let tasks = services.iter().flat_map(|service| &service.tasks).filter(|task| alive(&task.state));
+    used.extend(tasks.clone().filter_map(|task| task.addresses.get(&network.id)).map(String::as_str));
+    let waiting = tasks.filter(|task| task.state == "new").count();
+    // One address of each node's load balancer.
+    #[allow(clippy::cast_precision_loss)] // fewer than 2^32 addresses
+    let share = (used.len() + swarm.nodes.len()) as f64 / capacity.max(1.0);
+    let (kind, breaks) = if share >= FULL || waiting > 0 {
+        ("network-full", true)
+    } else if share >= NEAR {
+        ("network-near-full", false)
+    } else {
+        return None;
+    };
+    let waits = if waiting > 0 { format!("; {waiting} tasks wait for one") } else { String::new() };
+    Some(Finding {
+        breaks,
+        kind,
+        what: format!(
+            "network {} has {} of {capacity} addresses in use{waits}",
+            network.name,
+            used.len() + swarm.nodes.len()
+        ),
+        objects: [
+            vec![format!("network {}", network.name)],
+            services.iter().map(|s| format!("service {}", s.name)).collect(),
+        ]
+        .concat(),
+        remedy: "make the network larger than /24; addresses leaked by stack removals come back when the managers restart",
+    })
+}
+
+/// Addresses of a subnet that tasks can have: all but its own, the gateway's and the last one.
+fn capacity(subnet: &str) -> f64 {
+    let Some(bits) = subnet.split_once('/').and_then(|(_, bits)| bits.parse::<i32>().ok()) else {
+        return 0.0;
+    };
+    let width = if subnet.contains(':') { 128 } else { 32 };
+    2f64.powi((width - bits).max(0)) - 3.0
+}

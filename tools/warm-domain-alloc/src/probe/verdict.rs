@@ -1,0 +1,343 @@
+//! From what each layer answered, and what engine, API and log say, to one cause. No I/O.
+
+use jiff::Timestamp;
+use lib_common::record::domain::{DomainProbed, Layer};
+use lib_common::redact::Redactor;
+use lib_common::text::Text;
+use regex::Regex;
+
+use super::api::{self, ApiRouter};
+use super::cause::Cause;
+use super::judge::{Finding, Judgement};
+use super::log;
+use super::net::{Answer, NoAnswer, NoConnection, Seen};
+use super::target::Target;
+use super::tls::{Kind, Served};
+use crate::route::proxy::Proxy;
+
+/// Everything that is known about one target.
+pub struct Known<'a> {
+    pub target: &'a Target,
+    pub seen: &'a Seen,
+    /// `None`: there is no engine to ask.
+    pub judgement: Option<&'a Judgement>,
+    pub proxy: Option<&'a Proxy>,
+    pub api: Vec<&'a ApiRouter>,
+    /// Lines of Traefik's log.
+    pub log: &'a [String],
+    /// A certificate that does not verify breaks nothing.
+    pub insecure: bool,
+    /// What the page must hold.
+    pub expect: Option<&'a Regex>,
+    pub now: Timestamp,
+}
+
+/// Whether it routes, and what is wrong: also a fault that shows only sometimes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    pub routes: bool,
+    pub finding: Option<Finding>,
+}
+
+impl Verdict {
+    fn broken(cause: Cause, evidence: Vec<String>) -> Self {
+        Self { routes: false, finding: Some(Finding { cause, evidence }) }
+    }
+}
+
+/// What an answer says about who answered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum From {
+    /// Traefik had no router (or an app that says the same words).
+    NoRouter,
+    /// Traefik could not reach the server.
+    BadGateway,
+    GatewayTimeout,
+    NoServer,
+    App,
+}
+
+pub fn verdict(known: &Known) -> Verdict {
+    let seen = known.seen;
+    if let Some(Err(cause)) = &seen.dns {
+        return Verdict::broken(
+            Cause::DnsMissing,
+            vec![format!("{}: {cause}", known.target.domain), behind(known)],
+        );
+    }
+    match &seen.tcp {
+        None => return Verdict::broken(Cause::DnsMissing, Vec::new()),
+        Some(Err(cause)) => return no_connection(known, cause),
+        Some(Ok(_)) => {}
+    }
+    match (&seen.tls, &seen.http) {
+        (Some(Err(cause)), _) => no_handshake(known, cause),
+        (_, Some(Ok(answer))) => answered(known, answer),
+        (_, Some(Err(NoAnswer::Timeout))) => silent(known, "no answer in time"),
+        (_, Some(Err(NoAnswer::Closed(cause)))) => silent(known, cause),
+        (_, None) => Verdict::broken(Cause::Unexplained, Vec::new()),
+    }
+}
+
+/// What would be answered if the name had an address.
+fn behind(known: &Known) -> String {
+    match (&known.seen.tcp, &known.seen.http) {
+        (Some(Ok(address)), Some(Ok(answer))) => {
+            format!("{address} answers for it with status {}", answer.status)
+        }
+        (Some(Ok(address)), _) => format!("{address} takes connections, and does not answer for it"),
+        _ => "no Traefik was found to ask in place of DNS".into(),
+    }
+}
+
+fn no_connection(known: &Known, cause: &NoConnection) -> Verdict {
+    let resolved = known.seen.dns.as_ref().and_then(|dns| dns.as_ref().ok());
+    let told = format!("{cause:?}");
+    if let Some(proxy) = known.proxy {
+        if !proxy.is_running {
+            return Verdict::broken(Cause::ProxyDown, vec![format!("{} has no running task", proxy.service)]);
+        }
+        let elsewhere =
+            resolved.filter(|found| !found.iter().any(|ip| proxy.addresses.contains(&ip.to_string())));
+        if let Some(found) = elsewhere.filter(|_| !proxy.addresses.is_empty()) {
+            let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+            let text = format!(
+                "DNS says {}; {} runs at {}",
+                found.join(", "),
+                proxy.service,
+                proxy.addresses.join(", ")
+            );
+            return Verdict::broken(Cause::DnsWrong, vec![text, told]);
+        }
+    }
+    let cause = if *cause == NoConnection::Timeout { Cause::ConnectTimeout } else { Cause::Refused };
+    Verdict::broken(cause, vec![told])
+}
+
+fn no_handshake(known: &Known, cause: &str) -> Verdict {
+    let told = format!("handshake: {cause}");
+    let Some(judgement) = known.judgement else { return Verdict::broken(Cause::TlsRefused, vec![told]) };
+    if let Some(finding) = of_engine(known) {
+        return Verdict { routes: false, finding: Some(with(finding, told)) };
+    }
+    let passes = judgement.backend.as_ref().filter(|backend| backend.passthrough);
+    if let (Some(backend), false) = (passes, judgement.shadowed.is_empty()) {
+        let mut evidence = strangers(judgement);
+        evidence.push(format!("{} does its own TLS; {told}", backend.service));
+        return Verdict::broken(Cause::AliasCollision, evidence);
+    }
+    match passes {
+        Some(backend) => Verdict::broken(
+            Cause::PassthroughBackend,
+            vec![format!("{} does its own TLS", backend.service), told],
+        ),
+        None => Verdict::broken(Cause::TlsRefused, vec![told]),
+    }
+}
+
+fn answered(known: &Known, answer: &Answer) -> Verdict {
+    let told = format!("status {}: {}", answer.status, first_line(&answer.body));
+    let engine = of_engine(known);
+    let broken = |finding: Finding| Verdict { routes: false, finding: Some(with(finding, told.clone())) };
+    match from(answer) {
+        From::NoRouter => match engine.clone().or_else(|| api::finding(&known.api, known.target.https)) {
+            Some(finding) => return broken(finding),
+            // Nothing stands in the way: the app itself says so.
+            None if known.judgement.is_some_and(|judgement| judgement.backend.is_some()) => {}
+            None => return broken(Finding { cause: Cause::Unexplained, evidence: Vec::new() }),
+        },
+        kind @ (From::BadGateway | From::GatewayTimeout | From::NoServer) => {
+            return broken(engine.unwrap_or_else(|| gateway(known, kind)));
+        }
+        From::App => {}
+    }
+    if let Some(finding) = engine.filter(|finding| finding.cause == Cause::TakenByOther) {
+        return broken(finding);
+    }
+    if let Some(finding) = certificate(known) {
+        return broken(finding);
+    }
+    let judgement = known.judgement.cloned().unwrap_or_default();
+    let is_other =
+        known.expect.is_some_and(|expect| !expect.is_match(&String::from_utf8_lossy(&answer.body)));
+    // Not only whether somebody answers, but who: a stack whose own names are strangers' shows their pages.
+    if !judgement.shadowed.is_empty() && (is_other || !judgement.uses.is_empty() || answer.status >= 500) {
+        let evidence = [strangers(&judgement), judgement.uses.clone()].concat();
+        return broken(Finding { cause: Cause::AliasCollision, evidence });
+    }
+    if is_other {
+        let text =
+            format!("the page does not match '{}'", known.expect.map(Regex::as_str).unwrap_or_default());
+        return broken(Finding { cause: Cause::OtherPage, evidence: vec![text] });
+    }
+    if answer.status >= 500 {
+        return broken(Finding { cause: Cause::AppError, evidence: Vec::new() });
+    }
+    // It answered this time; what flips from one look of Traefik to the next is named all the same.
+    let flips = of_engine(known).filter(|finding| finding.cause == Cause::NetworkLabel);
+    Verdict { routes: true, finding: flips }
+}
+
+/// No HTTP answer behind a connection.
+fn silent(known: &Known, told: &str) -> Verdict {
+    let told = format!("HTTP: {told}");
+    if let Some(finding) = of_engine(known) {
+        return Verdict { routes: false, finding: Some(with(finding, told)) };
+    }
+    let finding = gateway(known, From::GatewayTimeout);
+    Verdict { routes: false, finding: Some(with(finding, told)) }
+}
+
+/// Why Traefik has a server, and no answer from it.
+fn gateway(known: &Known, kind: From) -> Finding {
+    let backend = known.judgement.and_then(|judgement| judgement.backend.clone()).unwrap_or_default();
+    let servers = known.api.iter().map(|router| api::say(router)).collect();
+    let port = format!("port label of {}: {}", backend.service, backend.port);
+    let (cause, evidence) = match (kind, backend.vip) {
+        (From::BadGateway, None) => (Cause::WrongPort, port),
+        (_, Some(vip)) => {
+            (Cause::VipNotBalanced, format!("{} at its virtual address {vip}", backend.service))
+        }
+        _ => (Cause::GatewayTimeout, port),
+    };
+    Finding { cause, evidence: [vec![evidence], servers].concat() }
+}
+
+/// Why a client that verifies turns away, though a request behind it is answered.
+fn certificate(known: &Known) -> Option<Finding> {
+    let served = known.seen.tls.as_ref()?.as_ref().ok()?;
+    let refused = served.refused.as_ref().filter(|_| !known.insecure)?;
+    let domain = &known.target.domain;
+    let mut evidence = vec![format!("SNI {domain}; served {}", served.certificate), refused.text.clone()];
+    if let Some((resolver, false)) = known.judgement.and_then(|judgement| judgement.resolver.as_ref()) {
+        evidence.push(format!("the router names resolver {resolver}"));
+        return Some(Finding { cause: Cause::ResolverUnknown, evidence });
+    }
+    if served.certificate.is_traefik_default() {
+        let resolver = known.judgement.and_then(|judgement| judgement.resolver.as_ref());
+        let told = resolver.and_then(|(resolver, _)| log::acme(known.log, domain, resolver));
+        return Some(match told {
+            Some((cause, lines)) => Finding { cause, evidence: [evidence, lines].concat() },
+            None => Finding { cause: Cause::DefaultCertificate, evidence },
+        });
+    }
+    Some(Finding { cause: refusal(served, refused.kind, domain, known.now), evidence })
+}
+
+fn refusal(served: &Served, kind: Kind, domain: &str, now: Timestamp) -> Cause {
+    if !served.certificate.covers(domain) {
+        let short = served.certificate.short_wildcard(domain).is_some();
+        return if short { Cause::WildcardDepth } else { Cause::CertificateName };
+    }
+    match kind {
+        _ if !served.certificate.is_valid_at(now) => Cause::CertificateExpired,
+        Kind::Expired => Cause::CertificateExpired,
+        Kind::Name => Cause::CertificateName,
+        Kind::Untrusted => Cause::CertificateUntrusted,
+    }
+}
+
+/// The engine's first reason, with what the API shows about it.
+fn of_engine(known: &Known) -> Option<Finding> {
+    let mut finding = known.judgement?.findings.first()?.clone();
+    finding.evidence.extend(known.api.iter().map(|router| api::say(router)));
+    Some(finding)
+}
+
+fn strangers(judgement: &Judgement) -> Vec<String> {
+    let say = |one: &crate::route::alias::Shadowed| {
+        format!(
+            "{} asks for {} and gets, on network {}: {}",
+            one.service,
+            one.name,
+            one.network,
+            one.owners.join(", ")
+        )
+    };
+    judgement.shadowed.iter().map(say).collect()
+}
+
+fn with(mut finding: Finding, told: String) -> Finding {
+    finding.evidence.push(told);
+    finding
+}
+
+fn from(answer: &Answer) -> From {
+    let body = String::from_utf8_lossy(&answer.body);
+    match (answer.status, body.trim()) {
+        (404, "404 page not found") => From::NoRouter,
+        (502, "Bad Gateway") => From::BadGateway,
+        (504, "Gateway Timeout") => From::GatewayTimeout,
+        (503, "no available server" | "Service Unavailable") => From::NoServer,
+        _ => From::App,
+    }
+}
+
+fn first_line(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    text.lines().next().unwrap_or_default().chars().take(80).collect()
+}
+
+/// The record of a verdict, every layer that was tried in it.
+pub fn record(known: &Known, verdict: &Verdict, took_ms: u64) -> DomainProbed {
+    let finding = verdict.finding.as_ref();
+    let answer = known.seen.http.as_ref().and_then(|http| http.as_ref().ok());
+    let mut redactor = Redactor::new::<&str>(&[]);
+    let mut clean = |text: &str| Text(redactor.line(text.as_bytes()).into_owned());
+    DomainProbed {
+        domain: known.target.domain.clone(),
+        routes: verdict.routes,
+        broken: finding.map(|finding| finding.cause.layer().to_owned()),
+        cause: finding.map(|finding| finding.cause.what().to_owned()),
+        remedy: finding.map(|finding| finding.cause.remedy().to_owned()),
+        evidence: finding.iter().flat_map(|finding| &finding.evidence).map(|text| clean(text)).collect(),
+        kind: finding.map(|finding| finding.cause.word().to_owned()),
+        layers: layers(known, &mut clean),
+        status: answer.map(|answer| answer.status),
+        odd: None,
+        took_ms: Some(took_ms),
+    }
+}
+
+fn layers(known: &Known, clean: &mut dyn FnMut(&str) -> Text) -> Vec<Layer> {
+    let seen = known.seen;
+    let mut all = Vec::new();
+    let mut add =
+        |layer: &str, ok: bool, text: String| all.push(Layer { layer: layer.into(), ok, seen: clean(&text) });
+    match &seen.dns {
+        Some(Ok(found)) => {
+            add("dns", true, found.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
+        }
+        Some(Err(cause)) => add("dns", false, cause.clone()),
+        None => {}
+    }
+    match &seen.tcp {
+        Some(Ok(address)) => add("tcp", true, address.to_string()),
+        Some(Err(cause)) => add("tcp", false, format!("{cause:?}")),
+        None => {}
+    }
+    match &seen.tls {
+        Some(Ok(served)) => {
+            add("tls", true, format!("SNI {}", known.target.domain));
+            let refused =
+                served.refused.as_ref().map(|refused| format!("; {}", refused.text)).unwrap_or_default();
+            add("certificate", refused.is_empty(), format!("{}{refused}", served.certificate));
+        }
+        Some(Err(cause)) => add("tls", false, cause.clone()),
+        None => {}
+    }
+    match &seen.http {
+        Some(Ok(answer)) => {
+            let ok = from(answer) == From::App && answer.status < 500;
+            let to =
+                if answer.location.is_empty() { String::new() } else { format!(" to {}", answer.location) };
+            add("http", ok, format!("status {}{to}: {}", answer.status, first_line(&answer.body)));
+        }
+        Some(Err(cause)) => add("http", false, format!("{cause:?}")),
+        None => {}
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests;
