@@ -154,7 +154,7 @@ impl Rule {
     }
 
     fn secret(&self, line: &[u8], captures: &Captures) -> Option<(usize, usize)> {
-        let named = ["secret", "dq", "sq", "bare", "bearer", "dsn"];
+        let named = ["secret", "dq", "sq", "bare", "bearer"];
         let found = named.iter().find_map(|name| captures.name(name));
         let found = found.or_else(|| (self.secret_group > 0).then(|| captures.get(self.secret_group)).flatten());
         let found = found.or_else(|| captures.iter().skip(1).flatten().find(|group| !group.is_empty()));
