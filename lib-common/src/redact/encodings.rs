@@ -72,7 +72,11 @@ fn urls(secret: &[u8]) -> Vec<Vec<u8>> {
     let mut forms = Vec::new();
     for plain in ["", "/", "!'()*", "/:@!$&'()*+,;="] {
         let encode = |byte: &u8| {
-            if plain.as_bytes().contains(byte) { (*byte as char).to_string() } else { percent_encode([*byte]) }
+            if plain.as_bytes().contains(byte) {
+                (*byte as char).to_string()
+            } else {
+                percent_encode([*byte])
+            }
         };
         // What was encoded is three characters long.
         let lower = |part: String| if part.len() == 3 { part.to_lowercase() } else { part };
@@ -94,7 +98,8 @@ fn jsons(secret: &str) -> [String; 5] {
         if c.is_ascii() {
             ascii.push(c);
         } else {
-            let units = c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
+            let units =
+                c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
             ascii += &units;
         }
     }
@@ -176,7 +181,8 @@ mod tests {
         for before in ["", "x", "xy", "user:", "longer prefix "] {
             for after in ["", "y", "yz", "tail"] {
                 let text = STANDARD.encode(format!("{before}{secret}{after}"));
-                let found = |form: &Vec<u8>| form.len() > 16 && text.contains(&*String::from_utf8_lossy(form));
+                let found =
+                    |form: &Vec<u8>| form.len() > 16 && text.contains(&*String::from_utf8_lossy(form));
                 assert!(forms.iter().any(found), "{before}{after}: {text}");
             }
         }

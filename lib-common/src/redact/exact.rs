@@ -17,8 +17,7 @@ pub(super) struct Exact {
 impl Exact {
     /// Empty and very short values are left out.
     pub fn new<S: AsRef<[u8]>>(secrets: &[S], key: &Key) -> Self {
-        let mut secrets: Vec<&[u8]> =
-            secrets.iter().map(|secret| secret.as_ref().trim_ascii_end()).collect();
+        let mut secrets: Vec<&[u8]> = secrets.iter().map(|secret| secret.as_ref().trim_ascii_end()).collect();
         secrets.retain(|secret| secret.len() >= MIN_SECRET);
         secrets.sort_unstable();
         secrets.dedup();

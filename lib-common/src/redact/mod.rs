@@ -110,6 +110,11 @@ impl Redactor {
         self.pem = Pem::Within(0);
     }
 
+    /// What is next begins outside of one.
+    pub fn end_of_key(&mut self) {
+        self.pem = Pem::Outside;
+    }
+
     /// Whether any known value is in `text`, in whatever form. Redacted text has none.
     #[must_use]
     pub fn leaks(&self, text: &[u8]) -> bool {

@@ -97,7 +97,8 @@ impl Rules {
 fn key_name() -> Rule {
     let words = WORDS.join("|").replace("passwd", "passwo?r?d");
     let name = format!(r"(?P<key>[\w.-]*(?:{words})[\w.-]*|[\w.-]+[_.-]key)");
-    let value = r#"(?:\\?"(?P<dq>(?:[^"\\]|\\[^"])+)\\?"|'(?P<sq>[^']+)'|(?P<bare>(?:[^\s"'\\,;}&]|\\[^"'\s])+))"#;
+    let value =
+        r#"(?:\\?"(?P<dq>(?:[^"\\]|\\[^"])+)\\?"|'(?P<sq>[^']+)'|(?P<bare>(?:[^\s"'\\,;}&]|\\[^"'\s])+))"#;
     let mut keywords: Vec<String> = WORDS.iter().map(ToString::to_string).collect();
     keywords.extend(["_key", "-key", ".key"].map(String::from));
     Rule {
@@ -156,7 +157,8 @@ impl Rule {
     fn secret(&self, line: &[u8], captures: &Captures) -> Option<(usize, usize)> {
         let named = ["secret", "dq", "sq", "bare", "bearer"];
         let found = named.iter().find_map(|name| captures.name(name));
-        let found = found.or_else(|| (self.secret_group > 0).then(|| captures.get(self.secret_group)).flatten());
+        let found =
+            found.or_else(|| (self.secret_group > 0).then(|| captures.get(self.secret_group)).flatten());
         let found = found.or_else(|| captures.iter().skip(1).flatten().find(|group| !group.is_empty()));
         let found = found.or_else(|| captures.get(0))?;
         let secret = &line[found.range()];

@@ -49,11 +49,8 @@ impl Scan {
         exact.for_each(|form| add(&form[..form.len().min(PREFIX)], Hint::Exact));
         let total: usize = patterns.keys().map(Vec::len).sum();
         let kind = if total <= MAX_TABLE { AhoCorasickKind::DFA } else { AhoCorasickKind::ContiguousNFA };
-        let automaton = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .kind(Some(kind))
-            .build(patterns.keys())
-            .ok();
+        let automaton =
+            AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(kind)).build(patterns.keys()).ok();
         let hints: Vec<Vec<Hint>> = patterns.into_values().collect();
         let needs = |hint: &Hint| if let Hint::Rule(number) = hint { rules[*number].also } else { None };
         let also = hints.iter().map(|hints| {

@@ -74,7 +74,8 @@ mod tests {
 
     #[test]
     fn what_overlaps_is_one() {
-        let spans = vec![span(4, 8, "exact"), span(0, 9, "rule"), span(9, 12, "exact"), span(11, 15, "exact")];
+        let spans =
+            vec![span(4, 8, "exact"), span(0, 9, "rule"), span(9, 12, "exact"), span(11, 15, "exact")];
         let merged = merge(spans);
         assert_eq!((merged.len(), &*merged[0].rule, merged[0].end), (2, "rule", 9));
         assert_eq!((merged[1].start, merged[1].end, &merged[1].pseudonym), (9, 15, &None));

@@ -72,7 +72,11 @@ fn names_urls_headers_and_tokens() {
         let out = String::from_utf8(redactor.text(text.as_bytes())).unwrap();
         assert!(!out.contains(secret), "{text} -> {out}");
         assert!(redactor.counts().contains_key(rule), "{text} -> {out}: {:?}", redactor.counts());
-        assert_eq!(Redactor::new(&[""; 0]).text(out.as_bytes()), out.as_bytes(), "redacted text stays as it is");
+        assert_eq!(
+            Redactor::new(&[""; 0]).text(out.as_bytes()),
+            out.as_bytes(),
+            "redacted text stays as it is"
+        );
     }
 }
 
@@ -100,7 +104,8 @@ fn a_private_key_over_several_lines_or_in_one() {
     let out = redact(&[], "a\n-----BEGIN PRIVATE KEY-----\nMIIE\nabcd\n-----END PRIVATE KEY-----\nb\n");
     assert!(!out.contains("MIIE") && !out.contains("abcd"), "{out}");
     assert!(out.starts_with("a\n[REDACTED:private-key:") && out.ends_with("]\nb\n"), "{out}");
-    let out = redact(&[], "k=\"-----BEGIN EC PRIVATE KEY-----\\nMIIE\\n-----END EC PRIVATE KEY-----\\n\" x\nb\n");
+    let out =
+        redact(&[], "k=\"-----BEGIN EC PRIVATE KEY-----\\nMIIE\\n-----END EC PRIVATE KEY-----\\n\" x\nb\n");
     assert!(out.starts_with("k=\"[REDACTED:private-key:") && out.ends_with("]\\n\" x\nb\n"), "{out}");
 }
 
@@ -133,7 +138,9 @@ fn every_split_gives_the_same() {
     let text = sample();
     let redactor = Redactor::new(&["s3cr3t/Zebra+42"]);
     let whole = redactor.fork().text(&text);
-    assert!(!has(&whole, b"Zebra") && !has(&whole, b"xyzzy1") && !has(&whole, b"MIIE") && !has(&whole, b"pw1234"));
+    assert!(
+        !has(&whole, b"Zebra") && !has(&whole, b"xyzzy1") && !has(&whole, b"MIIE") && !has(&whole, b"pw1234")
+    );
     for one in 0..=text.len() {
         for two in (one..=text.len()).step_by(13) {
             let (mut fork, mut out) = (redactor.fork(), Vec::new());
@@ -151,7 +158,8 @@ fn a_line_beyond_the_limit_is_redacted_in_parts_and_never_cut_within_a_secret() 
     let secret = "s3cr3t/Zebra+42";
     let redactor = Redactor::new(&[secret]);
     for offset in 0..120 {
-        let text = [&vec![b'x'; 300 + offset][..], secret.as_bytes(), &[b'y'; 400], secret.as_bytes()].concat();
+        let text =
+            [&vec![b'x'; 300 + offset][..], secret.as_bytes(), &[b'y'; 400], secret.as_bytes()].concat();
         let mut outs = Vec::new();
         for chunk in [1, 17, 1000] {
             let (mut fork, mut out) = (redactor.fork(), Vec::new());

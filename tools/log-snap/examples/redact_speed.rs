@@ -23,17 +23,24 @@ fn text() -> String {
             m if m % 3 == 0 => writeln!(
                 text,
                 "10.0.{}.{} - - [12/Mar/2026:10:00:{:02}] \"GET /api/v1/items/{r} HTTP/1.1\" 200 {} \"https://www.example.org/list?page={}\" \"Mozilla/5.0\"",
-                r % 256, n % 256, n % 60, r % 50_000, n % 99
+                r % 256,
+                n % 256,
+                n % 60,
+                r % 50_000,
+                n % 99
             ),
             m if m % 3 == 1 => writeln!(
                 text,
                 "2026-03-12T10:00:00.{:06}Z INFO  app::worker: job {r} of queue default done in {} ms, {} left",
-                n % 1_000_000, r % 900, n % 77
+                n % 1_000_000,
+                r % 900,
+                n % 77
             ),
             _ => writeln!(
                 text,
                 "{{\"level\":\"info\",\"msg\":\"request finished\",\"path\":\"/x/{r}\",\"status\":200,\"elapsed\":{}.{}}}",
-                r % 9, n % 999
+                r % 9,
+                n % 999
             ),
         };
         if written.is_err() {
