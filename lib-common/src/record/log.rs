@@ -27,4 +27,10 @@ pub struct LogSnapped {
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub redactions: BTreeMap<String, u64>,
     pub duration_ms: u64,
+    /// Log text that was taken in a second, once the recording was over: read, redacted, compressed, hashed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub bytes_per_s: Option<u64>,
+    /// Largest resident memory of log-snap, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub peak_memory: Option<u64>,
 }

@@ -1,17 +1,50 @@
-//! The forms in which a secret turns up in logs besides its own: base64 at each alignment, URL, JSON, hex.
+//! The forms in which a secret turns up in logs besides its own: base64, URL, JSON, hex, shell, HTML.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
 use super::MIN_SECRET;
 use crate::text::percent_encode;
 
+/// A line of a secret of several lines is looked for alone from this length on.
+const MIN_LINE: usize = 8;
+/// Where `base64` and `openssl base64` wrap.
+const WRAPS: [usize; 2] = [76, 64];
+
 /// The secret itself first, then its encodings; short remainders are left out.
 pub(super) fn all(secret: &[u8]) -> Vec<Vec<u8>> {
-    let mut forms = vec![secret.to_vec(), hex(secret), percent_encode(secret).into_bytes(), json(secret)];
+    let secret = secret.trim_ascii_end();
+    let mut forms = vec![secret.to_vec()];
+    forms.extend(lines(secret));
+    forms.extend(base64(secret));
+    let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    forms.extend([hex.to_uppercase(), hex].map(String::into_bytes));
+    forms.extend(urls(secret));
+    forms.extend(jsons(&String::from_utf8_lossy(secret)).map(String::into_bytes));
+    forms.extend(shells(secret));
+    forms.extend(["&#39;", "&#x27;"].map(|quote| html(secret, quote, "&quot;")));
+    forms.push(html(secret, "&#39;", "&#34;"));
+    forms.retain(|form| form.len() >= MIN_SECRET);
+    forms.sort();
+    forms.dedup();
+    forms
+}
+
+/// Logs are searched line by line, so each line of a longer secret stands for itself. The borders of a PEM
+/// block are not secret, and its rule needs them.
+fn lines(secret: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    let parts = secret.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let several = secret.contains(&b'\n');
+    parts
+        .filter(move |line| several && line.len() >= MIN_LINE && !line.starts_with(b"-----"))
+        .map(<[u8]>::to_vec)
+}
+
+/// Three alignments: what a longer encoded text shows of the secret, without the characters that mix with
+/// its neighbours. Of a long one also each line of the wrapped form, and base64 twice over.
+fn base64(secret: &[u8]) -> Vec<Vec<u8>> {
+    let mut forms = Vec::new();
     for skip in 0..3usize {
-        // Three alignments: what a longer encoded text shows of the secret, without the characters that
-        // mix with its neighbours.
         let padded = [vec![0; skip], secret.to_vec()].concat();
         let inside = |text: String| {
             let from = (skip * 8).div_ceil(6);
@@ -21,15 +54,147 @@ pub(super) fn all(secret: &[u8]) -> Vec<Vec<u8>> {
         forms.extend(inside(STANDARD_NO_PAD.encode(&padded)));
         forms.extend(inside(URL_SAFE_NO_PAD.encode(&padded)));
     }
-    forms.retain(|form| form.len() >= MIN_SECRET);
+    let plain = STANDARD.encode(secret);
+    for width in WRAPS {
+        if plain.len() > width {
+            let whole = plain.as_bytes().chunks(width).filter(|part| part.len() >= MIN_LINE);
+            forms.extend(whole.map(<[u8]>::to_vec));
+        }
+    }
+    let twice = STANDARD_NO_PAD.encode(STANDARD_NO_PAD.encode(secret));
+    // Whether the inner one was padded changes only the end.
+    forms.push(twice.as_bytes()[..twice.len().saturating_sub(4)].to_vec());
     forms
 }
 
-fn hex(secret: &[u8]) -> Vec<u8> {
-    secret.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect()
+/// Programs disagree on what is left as it is, and on the case of the digits.
+fn urls(secret: &[u8]) -> Vec<Vec<u8>> {
+    let mut forms = Vec::new();
+    for plain in ["", "/", "!'()*", "/:@!$&'()*+,;="] {
+        let encode = |byte: &u8| {
+            if plain.as_bytes().contains(byte) {
+                (*byte as char).to_string()
+            } else {
+                percent_encode([*byte])
+            }
+        };
+        // What was encoded is three characters long.
+        let lower = |part: String| if part.len() == 3 { part.to_lowercase() } else { part };
+        let upper: String = secret.iter().map(encode).collect();
+        let lower: String = secret.iter().map(encode).map(lower).collect();
+        forms.extend([upper.replace("%20", "+"), upper, lower].map(String::into_bytes));
+    }
+    forms
 }
 
-fn json(secret: &[u8]) -> Vec<u8> {
-    let quoted = serde_json::to_string(&String::from_utf8_lossy(secret)).unwrap_or_default();
-    quoted.trim_matches('"').as_bytes().to_vec()
+/// As serde and most write it, as Go does (`<>&`), as PHP does (`/`), and in ASCII as Python does.
+fn jsons(secret: &str) -> [String; 5] {
+    let quoted = serde_json::to_string(secret).unwrap_or_default();
+    let plain = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned();
+    let go = plain.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026");
+    let php = plain.replace('/', "\\/");
+    let mut ascii = String::new();
+    for c in plain.chars() {
+        if c.is_ascii() {
+            ascii.push(c);
+        } else {
+            let units =
+                c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
+            ascii += &units;
+        }
+    }
+    // JSON within a JSON string.
+    let nested = plain.replace('\\', "\\\\").replace('"', "\\\"");
+    [plain, go, php, ascii, nested]
+}
+
+/// Within single quotes, within double quotes, `printf %q`, and `$'...'`.
+fn shells(secret: &[u8]) -> [Vec<u8>; 4] {
+    let escape = |special: &dyn Fn(u8) -> bool| -> Vec<u8> {
+        secret.iter().flat_map(|&byte| [special(byte).then_some(b'\\'), Some(byte)]).flatten().collect()
+    };
+    let single = secret.iter().flat_map(|&byte| if byte == b'\'' { b"'\\''".to_vec() } else { vec![byte] });
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte >= 0x80 || b"_-./:=@%+,".contains(&byte);
+    let ansi = secret.iter().flat_map(|&byte| match byte {
+        b'\n' => b"\\n".to_vec(),
+        b'\t' => b"\\t".to_vec(),
+        b'\'' | b'\\' => vec![b'\\', byte],
+        0..0x20 | 0x7f.. => format!("\\x{byte:02x}").into_bytes(),
+        _ => vec![byte],
+    });
+    [
+        single.collect(),
+        escape(&|byte| b"$`\"\\!".contains(&byte)),
+        escape(&|byte| !plain(byte)),
+        ansi.collect(),
+    ]
+}
+
+fn html(secret: &[u8], apostrophe: &str, quote: &str) -> Vec<u8> {
+    let escape = |&byte: &u8| match byte {
+        b'&' => b"&amp;".to_vec(),
+        b'<' => b"&lt;".to_vec(),
+        b'>' => b"&gt;".to_vec(),
+        b'"' => quote.as_bytes().to_vec(),
+        b'\'' => apostrophe.as_bytes().to_vec(),
+        _ => vec![byte],
+    };
+    secret.iter().flat_map(escape).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn has(secret: &str, form: &str) -> bool {
+        all(secret.as_bytes()).iter().any(|found| found == form.as_bytes())
+    }
+
+    #[test]
+    fn usual_encodings() {
+        let secret = "p\"w/ d'<x:é";
+        for form in [
+            secret,
+            "p%22w%2F%20d%27%3Cx%3A%C3%A9",
+            "p%22w%2f%20d%27%3cx%3a%c3%a9",
+            "p%22w%2F+d%27%3Cx%3A%C3%A9",
+            "p\\\"w/ d'<x:é",
+            "p\\\"w/ d'\\u003cx:é",
+            "p\\\"w\\/ d'<x:é",
+            "p\\\"w/ d'<x:\\u00e9",
+            "p\\\\\\\"w/ d'<x:é",
+            "7022772f2064273c783ac3a9",
+            "7022772F2064273C783AC3A9",
+            "p\"w/ d'\\''<x:é",
+            "p\\\"w/\\ d\\'\\<x:é",
+            "p\"w/ d\\'<x:\\xc3\\xa9",
+            "p&quot;w/ d&#39;&lt;x:é",
+        ] {
+            assert!(has(secret, form), "{form}");
+        }
+    }
+
+    #[test]
+    fn base64_at_every_alignment_is_covered() {
+        let secret = "s3cr3t/Zebra+42";
+        let forms = all(secret.as_bytes());
+        for before in ["", "x", "xy", "user:", "longer prefix "] {
+            for after in ["", "y", "yz", "tail"] {
+                let text = STANDARD.encode(format!("{before}{secret}{after}"));
+                let found =
+                    |form: &Vec<u8>| form.len() > 16 && text.contains(&*String::from_utf8_lossy(form));
+                assert!(forms.iter().any(found), "{before}{after}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_secret_of_several_lines_is_found_line_by_line() {
+        let secret = "-----BEGIN X-----\nMIIEowIBAAKC\nshort\n-----END X-----\n";
+        assert!(has(secret, "MIIEowIBAAKC"));
+        assert!(!has(secret, "short") && !has(secret, "-----BEGIN X-----"));
+        let long = "k".repeat(100);
+        let wrapped = STANDARD.encode(&long);
+        assert!(has(&long, &wrapped[..76]) && has(&long, &wrapped[76..]) && has(&long, &wrapped[64..128]));
+    }
 }

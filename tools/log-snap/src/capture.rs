@@ -1,54 +1,71 @@
 //! One capture from the engine's connection to the finished bundle.
 
-use std::collections::BTreeMap;
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use lib_common::clock::rfc3339;
-use lib_common::docker::Engine;
 use lib_common::record::log::LogSnapped;
 use lib_common::{Error, Io, Result};
-use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use crate::assemble::assemble;
+use crate::assemble::{About, assemble};
 use crate::bundle::SCHEMA;
 use crate::bundle::entry::Snap;
 use crate::bundle::write::Writer;
 use crate::cli;
+use crate::connect::{Swarm, connect};
 use crate::names::Names;
-use crate::node::Node;
 use crate::plan::{self, Target};
 use crate::recorder::{self, Capture, Setup};
-use crate::seen::text;
+use crate::secrecy::Secrecy;
+use crate::secrets;
 
 const DOING: &str = "capturing";
+/// Files are read on threads of their own; more would only fill the memory.
+const READERS: usize = 2;
 
 /// Captures `target`; `attach` records until a signal (`Some(true)`: or until the stack is gone).
 pub fn take(
     capture: &cli::Capture,
     target: &Target,
     attach: Option<bool>,
+    secrecy: &mut Secrecy,
     io: &mut Io,
 ) -> Result<LogSnapped> {
     let began = Instant::now();
     let writer = Writer::create(&target.out)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().max_blocking_threads(READERS).enable_all().build();
     let runtime = runtime.map_err(|e| Error::cannot(DOING, e).on(&target.stack))?;
-    let (recorded, nodes, about) = runtime.block_on(record(capture, target, attach, io))?;
+    let (mut recorded, swarm, snap) = runtime.block_on(record(capture, target, attach, io))?;
+    // Nothing that still waits for an answer is waited for.
+    runtime.shutdown_background();
     if recorded.seen.is_empty() {
         return Err(Error::cannot(DOING, "nothing of the stack was ever there")
             .on(&target.stack)
             .hint("attach before the deploy; docker stack ls shows the names"));
     }
     io.diag.phase(format_args!("writing {}", target.out.display()));
+    secrecy.listener.take();
+    recorded.gaps.splice(..0, swarm.gaps);
+    recorded.gaps.extend(secrecy.listener.wrong.iter().cloned());
+    let found = secrets::of(&recorded.seen, &secrecy.listener.handed);
+    let nodes = swarm.nodes.iter().map(|node| (node.id.clone(), node.name.clone())).collect();
+    let streams = std::mem::take(&mut recorded.streams);
     let names = Names::new(&target.stack, &recorded.seen, nodes);
-    let snapped = assemble(writer, &recorded, names, about, plan::limits(capture).line)?;
+    let about = About {
+        snap,
+        nodes: swarm.nodes,
+        weak: found.weak,
+        max_line: plan::limits(capture).line,
+        began: recorded.drained,
+    };
+    let cleaner = secrecy.cleaner(&found.values);
+    let snapped = assemble(writer, &recorded, streams, names, cleaner, about)?;
     for gap in &snapped.gaps {
         io.diag.warn(gap);
     }
-    let path = plan::printed(&target.out, capture.relative_to.as_deref().map(Path::new));
+    let path = plan::printed(&target.out, capture.secrecy.relative_to.as_deref());
     let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(LogSnapped { path, duration_ms, ..snapped })
 }
@@ -58,33 +75,27 @@ async fn record(
     target: &Target,
     attach: Option<bool>,
     io: &Io<'_>,
-) -> Result<(Capture, BTreeMap<String, String>, Snap)> {
+) -> Result<(Capture, Swarm, Snap)> {
     let started = rfc3339(io.clock.now());
+    let others = plan::nodes(capture)?;
     let mut signals = listen().map_err(|e| Error::cannot("listening for signals", e))?;
-    let connecting = async {
-        let engine = Engine::connect(&capture.engine).await?;
-        let info = engine.require_manager().await?;
-        Ok((engine, info))
-    };
-    let (engine, info) = tokio::select! {
-        connected = connecting => connected?,
+    let mut swarm = tokio::select! {
+        connected = connect(&capture.engine, &others, !capture.no_files, io.clock) => connected?,
         _ = signals.recv() => {
             return Err(Error::cannot(DOING, "stopped before the engine answered").on(&target.stack));
         }
     };
-    let skew = text(&info["SystemTime"]).parse::<jiff::Timestamp>().ok();
-    let skew = skew.map_or(0, |theirs| theirs.as_millisecond() - io.clock.now().as_millisecond());
     let setup = Setup {
         stack: target.stack.clone(),
         attach: attach.is_some(),
         until_gone: attach == Some(true),
         limits: plan::limits(capture),
+        budget: plan::budget(capture),
         deadline: capture.deadline,
-        node_id: recorder::node_id(&info),
     };
-    let node = engine.endpoint().is_local().then(|| Node::new("/proc", text(&info["DockerRootDir"])));
-    let recorded = recorder::record(engine.clone(), &setup, node, io.clock, signals, &io.diag).await;
-    let nodes = host_names(&engine).await;
+    let manager = swarm.nodes[0].clone();
+    let peers = std::mem::take(&mut swarm.peers);
+    let recorded = recorder::record(peers, &setup, io.clock, signals, &io.diag).await;
     let about = Snap {
         schema: SCHEMA,
         tool: format!("{}/{}", io.diag.tool(), lib_common::VERSION),
@@ -93,11 +104,11 @@ async fn record(
         mode: if setup.attach { "attach" } else { "once" }.into(),
         started,
         ended: rfc3339(io.clock.now()),
-        node: text(&info["Name"]),
-        engine: engine.version().to_owned(),
-        clock_skew_ms: skew,
+        node: manager.name,
+        engine: manager.engine.unwrap_or_default(),
+        clock_skew_ms: manager.clock_skew_ms.unwrap_or_default(),
     };
-    Ok((recorded, nodes, about))
+    Ok((recorded, swarm, about))
 }
 
 /// SIGTERM and SIGINT as messages: the first ends the recording, the second the draining.
@@ -116,12 +127,4 @@ fn listen() -> std::io::Result<mpsc::Receiver<()>> {
         }
     });
     Ok(receiver)
-}
-
-/// Host names by node id; ids do where the engine does not say in time.
-async fn host_names(engine: &Engine) -> BTreeMap<String, String> {
-    let answer = tokio::time::timeout(Duration::from_secs(2), engine.get("/nodes")).await;
-    let nodes = answer.ok().and_then(std::result::Result::ok).unwrap_or(Value::Null);
-    let rows = nodes.as_array().into_iter().flatten();
-    rows.map(|node| (text(&node["ID"]), text(&node["Description"]["Hostname"]))).collect()
 }

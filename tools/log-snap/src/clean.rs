@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use lib_common::redact::Redactor;
+use lib_common::redact::{Key, Redactor, Rules, is_harmless, is_secret_name};
 use serde_json::Value;
 
-use crate::secrets::{is_harmless, is_secret_name};
+use crate::secrets::is_flag;
 
 /// Stands for a value under a secret name that is too short to be looked for elsewhere.
 const SHORT: &str = "[REDACTED:short]";
@@ -17,8 +17,20 @@ pub struct Cleaner {
 
 impl Cleaner {
     #[must_use]
-    pub fn new(secrets: &[Vec<u8>]) -> Self {
-        Self { redactor: Redactor::new(secrets), counts: BTreeMap::new() }
+    pub fn new(secrets: &[Vec<u8>], key: &Key, rules: Rules) -> Self {
+        Self { redactor: Redactor::with_rules(secrets, key, rules), counts: BTreeMap::new() }
+    }
+
+    /// Whether a known value is in `text`, in whatever form.
+    #[must_use]
+    pub fn leaks(&self, text: &[u8]) -> bool {
+        self.redactor.leaks(text)
+    }
+
+    /// How much must be seen together for [`Cleaner::leaks`] to be sure.
+    #[must_use]
+    pub fn longest(&self) -> usize {
+        self.redactor.longest()
     }
 
     /// Replacements so far, by rule.
@@ -58,6 +70,20 @@ impl Cleaner {
         }
     }
 
+    /// A command line: what follows `--password` is hidden too.
+    pub fn words<'w>(&mut self, words: impl Iterator<Item = &'w str>) -> Vec<String> {
+        let mut behind = None;
+        let mut clean = Vec::new();
+        for word in words {
+            clean.push(match behind.take() {
+                Some(flag) if !word.starts_with('-') => self.named(flag, word),
+                _ => self.pair(word),
+            });
+            behind = Some(word).filter(|word| is_flag(word));
+        }
+        clean
+    }
+
     /// A value whose name says whether it is secret.
     pub fn named(&mut self, name: &str, value: &str) -> String {
         if !is_secret_name(name) || is_harmless(value.trim()) {
@@ -75,20 +101,17 @@ impl Cleaner {
     pub fn value(&mut self, value: &Value) -> Value {
         match value {
             Value::String(text) => Value::String(self.text(text)),
-            Value::Array(items) => {
-                let clean = |item: &Value| match item {
-                    Value::String(text) => Value::String(self.pair(text)),
-                    other => self.value(other),
-                };
-                Value::Array(items.iter().map(clean).collect())
+            Value::Array(items) if items.iter().all(Value::is_string) => {
+                self.words(items.iter().filter_map(Value::as_str)).into()
             }
+            Value::Array(items) => Value::Array(items.iter().map(|item| self.value(item)).collect()),
             Value::Object(map) => {
                 let clean = |(name, value): (&String, &Value)| {
                     let value = match value {
                         Value::String(text) => Value::String(self.named(name, text)),
                         other => self.value(other),
                     };
-                    (name.clone(), value)
+                    (self.text(name), value)
                 };
                 Value::Object(map.iter().map(clean).collect())
             }
@@ -104,19 +127,26 @@ mod tests {
 
     #[test]
     fn labels_environment_and_arguments() {
-        let mut cleaner = Cleaner::new(&[b"hunter2222".to_vec()]);
+        let mut cleaner = Cleaner::new(&[b"hunter2222".to_vec()], &Key::random(), Rules::builtin());
         let clean = cleaner.value(&json!({
             "Env": ["DB_PASSWORD=hunter2222", "PIN_TOKEN=ab", "HOST=db", "DEBUG_TOKENS=true"],
             "Labels": {"x.secret": "abc", "y": "plain", "z": "has hunter2222 in it"},
-            "Args": ["--password", "hunter2222", "echo hunter2222; x=1"],
+            "Args": ["--password", "hunter2222", "echo hunter2222; x=1", "--api-token", "xyz", "--quiet"],
             "Replicas": 3
         }));
         let text = clean.to_string();
-        assert!(!text.contains("hunter2222") && !text.contains("=ab") && !text.contains("abc"), "{text}");
+        assert!(
+            !text.contains("hunter2222")
+                && !text.contains("=ab")
+                && !text.contains("abc")
+                && !text.contains("xyz"),
+            "{text}"
+        );
+        assert_eq!(clean["Args"][5], "--quiet");
         assert_eq!(clean["Env"][1], "PIN_TOKEN=[REDACTED:short]");
         assert_eq!((&clean["Env"][2], &clean["Env"][3]), (&json!("HOST=db"), &json!("DEBUG_TOKENS=true")));
         assert_eq!((&clean["Labels"]["y"], &clean["Replicas"]), (&json!("plain"), &json!(3)));
         assert_eq!(cleaner.counts().get("exact"), Some(&4));
-        assert_eq!(cleaner.counts().get("short"), Some(&2));
+        assert_eq!(cleaner.counts().get("short"), Some(&3));
     }
 }

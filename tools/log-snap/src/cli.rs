@@ -15,9 +15,12 @@ Examples:
   log-snap --stack iso-mumble-1 --out evidence/snap
   swarm-isolate ... | log-snap --out evidence | redfix-report
   # look at it
-  log-snap verify evidence/snap && log-snap cat evidence/snap --service app
+  log-snap verify evidence/snap && log-snap cat evidence/snap --service app --since 5m
+  log-snap diff good/snap bad/snap; log-snap first-error bad/snap
+  # a rule was missing: redact it again
+  log-snap redact bad/snap --out bad/snap-2 --rules more.toml
 
-Exit status: 0 complete; 1 partial (the bundle is written), or verify found a difference;
+Exit status: 0 complete; 1 partial (the bundle is written), or a bundle differs, or nothing was found;
 2 nothing captured, or cannot; 75 the engine is away.";
 
 /// Capture the evidence of a run, redacted, bounded, content-addressed
@@ -49,6 +52,31 @@ pub enum Command {
     Verify(Verify),
     /// Print the log lines of a bundle, merged by time
     Cat(Cat),
+    /// Redact a bundle again, with other rules or secrets, into a new one
+    Redact(Redact),
+    /// Name the first line of each service that the good run does not have
+    Diff(Diff),
+    /// Name the earliest line that may be the cause
+    FirstError(FirstError),
+    /// Remove bundles that are old and that no ledger needs
+    Gc(Gc),
+}
+
+/// What is secret, and how it is replaced.
+#[derive(Group, Debug, Clone)]
+pub struct Secrecy {
+    /// Descriptor to read secrets from: lines of {"name":..,"value_base64":..}
+    #[arg(long, value_name = "N", env = "REDFIX_SECRETS_FD", hide_env_values = true)]
+    pub secrets_fd: Option<i32>,
+    /// More redaction rules, TOML as gitleaks has it
+    #[arg(long, value_name = "FILE", env = "REDFIX_SNAP_RULES", hide_env_values = true)]
+    pub rules: Option<PathBuf>,
+    /// Key of the pseudonyms, made where it is not there (default: redact.key in --relative-to's folder)
+    #[arg(long, value_name = "FILE", env = "REDFIX_SNAP_KEY", hide_env_values = true)]
+    pub key_file: Option<PathBuf>,
+    /// Print the bundle's path relative to this folder
+    #[arg(long, value_name = "DIR", env = "REDFIX_LEDGER_DIR", hide_env_values = true)]
+    pub relative_to: Option<PathBuf>,
 }
 
 #[derive(Group, Debug, Clone)]
@@ -65,9 +93,18 @@ pub struct Capture {
     /// Attempt that the evidence belongs to
     #[arg(long, value_name = "ID", env = "REDFIX_ATTEMPT", hide_env_values = true)]
     pub attempt: Option<String>,
-    /// Print the bundle's path relative to this folder
-    #[arg(long, value_name = "DIR", env = "REDFIX_LEDGER_DIR", hide_env_values = true)]
-    pub relative_to: Option<PathBuf>,
+    /// Engine of another node, whose logs are then read there; may be repeated
+    #[arg(
+        long = "node",
+        value_name = "NAME=URL",
+        value_delimiter = ' ',
+        env = "REDFIX_NODES",
+        hide_env_values = true
+    )]
+    pub nodes: Vec<String>,
+    /// Ask the engine for logs even where the file of the driver could be read
+    #[arg(long, env = "REDFIX_SNAP_NO_FILES", hide_env_values = true)]
+    pub no_files: bool,
     /// How long taking the rest may last; the bundle is written after it in any case
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "20s",
           env = "REDFIX_SNAP_DEADLINE", hide_env_values = true)]
@@ -76,6 +113,10 @@ pub struct Capture {
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5s",
           env = "REDFIX_SNAP_IDLE", hide_env_values = true)]
     pub idle: Duration,
+    /// Memory of the whole process; where it is not enough, the middle of the largest log goes
+    #[arg(long, value_name = "SIZE", value_parser = memory, default_value = "64MiB",
+          env = "REDFIX_SNAP_MEMORY", hide_env_values = true)]
+    pub memory: u64,
     /// Bytes that are kept of one log: head and tail, with a mark between
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "16MiB",
           env = "REDFIX_SNAP_MAX_BYTES", hide_env_values = true)]
@@ -84,6 +125,8 @@ pub struct Capture {
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "1MiB",
           env = "REDFIX_SNAP_MAX_LOG_LINE", hide_env_values = true)]
     pub max_log_line: u64,
+    #[command(flatten)]
+    pub secrecy: Secrecy,
     #[command(flatten)]
     pub engine: EngineArg,
 }
@@ -104,7 +147,7 @@ pub struct Verify {
     pub bundles: Vec<PathBuf>,
 }
 
-#[derive(Group, Debug, Clone)]
+#[derive(Group, Debug, Clone, Default)]
 pub struct Cat {
     /// Folder of a bundle
     #[arg(value_name = "BUNDLE")]
@@ -112,6 +155,79 @@ pub struct Cat {
     /// Only this service, with or without the stack's name in front
     #[arg(long, value_name = "NAME")]
     pub service: Option<String>,
+    /// Only this task: its name (app.1), or the beginning of its id or its container's
+    #[arg(long, value_name = "TASK")]
+    pub task: Option<String>,
+    /// Only lines from here on: a time (RFC 3339), or so long before the bundle's last line (5m)
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Only lines before this
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Only lines that match this expression
+    #[arg(long, value_name = "REGEX")]
+    pub grep: Option<String>,
+    /// Print the content of this blob instead, from --offset on
+    #[arg(long, value_name = "HASH", conflicts_with_all = ["service", "task", "since", "until", "grep"])]
+    pub blob: Option<String>,
+    /// First byte of the blob to print
+    #[arg(long, value_name = "BYTES", default_value_t, requires = "blob")]
+    pub offset: u64,
+    /// How many bytes of the blob to print (default: to its end)
+    #[arg(long, value_name = "BYTES", requires = "blob")]
+    pub bytes: Option<u64>,
+}
+
+#[derive(Group, Debug, Clone)]
+pub struct Redact {
+    /// Folder of a bundle
+    #[arg(value_name = "BUNDLE")]
+    pub bundle: PathBuf,
+    /// Folder of the new bundle; it must not exist yet
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub secrecy: Secrecy,
+}
+
+#[derive(Group, Debug, Clone)]
+pub struct Diff {
+    /// Bundle of a run that went well
+    #[arg(value_name = "GOOD")]
+    pub good: PathBuf,
+    /// Bundle of a run that did not
+    #[arg(value_name = "BAD")]
+    pub bad: PathBuf,
+}
+
+#[derive(Group, Debug, Clone)]
+pub struct FirstError {
+    /// Folder of a bundle
+    #[arg(value_name = "BUNDLE")]
+    pub bundle: PathBuf,
+}
+
+#[derive(Group, Debug, Clone)]
+pub struct Gc {
+    /// Folders to look for bundles in
+    #[arg(value_name = "DIR", required = true)]
+    pub folders: Vec<PathBuf>,
+    /// Keep what is younger than this
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30d",
+          env = "REDFIX_SNAP_KEEP", hide_env_values = true)]
+    pub keep: Duration,
+    /// Keep every bundle that this ledger names; may be repeated
+    #[arg(long, value_name = "FILE", env = "REDFIX_LEDGER", hide_env_values = true)]
+    pub ledger: Vec<PathBuf>,
+    /// Only print what would be removed
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+}
+
+/// Below this nothing can be held.
+fn memory(text: &str) -> Result<u64, String> {
+    let bytes = size(text)?;
+    if bytes < 32 << 20 { Err("less than 32MiB is not enough".into()) } else { Ok(bytes) }
 }
 
 impl ToolArgs for Args {
@@ -133,6 +249,18 @@ mod tests {
         let args =
             Args::try_parse_from(["log-snap", "attach", "--stack", "s", "-v", "--until-gone"]).unwrap();
         assert!(matches!(args.command, Some(Command::Attach(attach)) if attach.until_gone));
+        let args = Args::try_parse_from([
+            "log-snap",
+            "--stack",
+            "s",
+            "--node",
+            "a=unix:///x",
+            "--node",
+            "b=tcp://y",
+        ]);
+        assert_eq!(args.unwrap().capture.nodes, ["a=unix:///x", "b=tcp://y"]);
+        assert!(Args::try_parse_from(["log-snap", "--memory", "1MiB"]).is_err());
+        assert!(Args::try_parse_from(["log-snap", "cat", "b", "--offset", "1"]).is_err());
         assert!(Args::try_parse_from(["log-snap", "verify"]).is_err());
         assert!(
             Args::try_parse_from(["log-snap", "--stack", "s", "attach"]).is_err(),

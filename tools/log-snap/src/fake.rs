@@ -7,6 +7,8 @@ use lib_common::docker::{ApiError, ApiResult};
 use serde_json::Value;
 
 use crate::api::{Api, Body};
+use crate::stream::chunk::Chunk;
+use crate::stream::hold::Kept;
 
 /// What a body does after its bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -80,4 +82,18 @@ impl Body for FakeBody {
             (None, After::Stall) => std::future::pending().await,
         }
     }
+}
+
+/// The lines that were kept of a log, with a mark where some are missing.
+pub fn texts(kept: Kept) -> Vec<String> {
+    let of = |chunk: &Chunk| -> Vec<String> {
+        let block = chunk.unpack().unwrap();
+        block.lines().map(|line| String::from_utf8(line.text.to_vec()).unwrap()).collect()
+    };
+    let mut texts: Vec<String> = kept.head.iter().flat_map(of).collect();
+    if kept.elided.lines > 0 {
+        texts.push("...".into());
+    }
+    texts.extend(kept.tail.iter().flat_map(of));
+    texts
 }

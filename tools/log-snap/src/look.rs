@@ -15,7 +15,13 @@ const MAX_EVENT: usize = 1 << 20;
 /// The engine forgets all but its last 256 events, so a lost connection is made again soon.
 const RECONNECT: Duration = Duration::from_millis(200);
 
-/// One look: services, tasks, containers and configs of the stack.
+/// The containers of the stack on one node.
+pub async fn containers<A: Api>(api: &A, stack: &str) -> ApiResult<Value> {
+    let label = filters(&[("label", &format!("{NAMESPACE}={stack}"))]);
+    api.get(&format!("/containers/json?all=1&{label}")).await
+}
+
+/// One look at a manager: services, tasks, configs, secrets (without their values) and networks of the stack.
 pub async fn poll<A: Api>(api: &A, stack: &str) -> Poll {
     let label = filters(&[("label", &format!("{NAMESPACE}={stack}"))]);
     let mut poll = Poll::default();
@@ -28,9 +34,10 @@ pub async fn poll<A: Api>(api: &A, stack: &str) -> Poll {
     };
     let services = ask(format!("/services?{label}")).await;
     let tasks = ask(format!("/tasks?{label}")).await;
-    let containers = ask(format!("/containers/json?all=1&{label}")).await;
     let configs = ask(format!("/configs?{label}")).await;
-    Poll { services, tasks, containers, configs, ..poll }
+    let secrets = ask(format!("/secrets?{label}")).await;
+    let networks = ask(format!("/networks?{label}")).await;
+    Poll { services, tasks, configs, secrets, networks, ..poll }
 }
 
 /// What the event stream says.
@@ -43,22 +50,22 @@ pub enum News {
 }
 
 /// Follows the events from `since` (nanoseconds since 1970) until nobody listens any more.
-pub async fn follow_events<A: Api>(api: A, mut since: i64, news: mpsc::Sender<News>) {
+pub async fn follow_events<A: Api>(api: A, mut since: i64, node: usize, news: mpsc::Sender<(usize, News)>) {
     loop {
         let path = format!("/events?since={}", stamp::query(since));
         let lost = match api.open(&path).await {
             Err(e) => e.message,
             Ok(body) => {
-                if news.send(News::Open).await.is_err() {
+                if news.send((node, News::Open)).await.is_err() {
                     return;
                 }
-                match read_events(body, |event| since = since.max(event + 1), &news).await {
+                match read_events(body, |event| since = since.max(event + 1), node, &news).await {
                     Ok(()) => "the engine ended the event stream".to_owned(),
                     Err(e) => e.message,
                 }
             }
         };
-        if news.send(News::Lost(lost)).await.is_err() {
+        if news.send((node, News::Lost(lost))).await.is_err() {
             return;
         }
         tokio::time::sleep(RECONNECT).await;
@@ -80,7 +87,8 @@ pub async fn past_events<A: Api>(api: &A, now: i64) -> ApiResult<Vec<Value>> {
 async fn read_events<B: Body>(
     mut body: B,
     mut seen: impl FnMut(i64),
-    news: &mpsc::Sender<News>,
+    node: usize,
+    news: &mpsc::Sender<(usize, News)>,
 ) -> ApiResult<()> {
     let mut lines = Lines::default();
     while let Some(bytes) = body.chunk().await? {
@@ -88,7 +96,7 @@ async fn read_events<B: Body>(
         lines.push(&bytes, |event| events.push(event));
         for event in events {
             seen(event["timeNano"].as_i64().unwrap_or_default());
-            if news.send(News::Event(event)).await.is_err() {
+            if news.send((node, News::Event(event))).await.is_err() {
                 return Ok(());
             }
         }
@@ -103,7 +111,7 @@ struct Lines(Vec<u8>);
 impl Lines {
     fn push(&mut self, bytes: &[u8], mut on: impl FnMut(Value)) {
         self.0.extend_from_slice(bytes);
-        while let Some(end) = self.0.iter().position(|byte| *byte == b'\n') {
+        while let Some(end) = memchr::memchr(b'\n', &self.0) {
             let line: Vec<u8> = self.0.drain(..=end).collect();
             if let Ok(event) = serde_json::from_slice(&line) {
                 on(event);
@@ -129,11 +137,11 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let got = runtime.block_on(async {
             let (sender, mut news) = mpsc::channel(8);
-            let following = follow_events(engine.clone(), 1, sender);
+            let following = follow_events(engine.clone(), 1, 0, sender);
             let listening = async {
                 let mut got = Vec::new();
                 while got.len() < 6 {
-                    got.push(match news.recv().await {
+                    got.push(match news.recv().await.map(|(_, news)| news) {
                         Some(News::Open) => "open".into(),
                         Some(News::Event(event)) => event["timeNano"].to_string(),
                         Some(News::Lost(cause)) => cause,

@@ -10,6 +10,7 @@ use serde::Serialize;
 pub struct Sample {
     /// RFC 3339.
     pub at: String,
+    pub node: String,
     /// Pressure stall information, `some` and `full` average of 10 s, in percent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_some: Option<f64>,
@@ -48,12 +49,13 @@ pub struct Sample {
 pub struct Node {
     proc: PathBuf,
     data: PathBuf,
+    name: String,
 }
 
 impl Node {
     #[must_use]
-    pub fn new(proc: impl Into<PathBuf>, data: impl Into<PathBuf>) -> Self {
-        Self { proc: proc.into(), data: data.into() }
+    pub fn new(proc: impl Into<PathBuf>, data: impl Into<PathBuf>, name: &str) -> Self {
+        Self { proc: proc.into(), data: data.into(), name: name.to_owned() }
     }
 
     #[must_use]
@@ -66,6 +68,7 @@ impl Node {
         let netfilter = |name: &str| self.read(format!("sys/net/netfilter/{name}")).trim().parse().ok();
         Sample {
             at,
+            node: self.name.clone(),
             cpu_some: average(&cpu, "some"),
             memory_some: average(&memory, "some"),
             memory_full: average(&memory, "full"),
@@ -143,7 +146,7 @@ mod tests {
         write("meminfo", "MemTotal: 9 kB\nMemAvailable:   2048 kB\n");
         write("loadavg", "0.52 0.58 0.59 1/597 1234\n");
         write("vmstat", "oom_kill 3\noom_kill_x 4\n");
-        let sample = Node::new(proc.path(), proc.path()).sample("t".into());
+        let sample = Node::new(proc.path(), proc.path(), "n").sample("t".into());
         assert_eq!((sample.memory_some, sample.memory_full, sample.cpu_some), (Some(1.5), Some(0.25), None));
         assert_eq!(
             (sample.memory_available, sample.load, sample.oom_kills),

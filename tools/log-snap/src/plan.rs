@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use lib_common::{Error, Result};
 
-use crate::cli::Capture;
+use crate::cli::{Capture, Secrecy};
 use crate::stream::reader::Limits;
 
 const DOING: &str = "reading arguments";
@@ -64,6 +64,31 @@ pub fn limits(capture: &Capture) -> Limits {
     }
 }
 
+/// What a process of ours takes besides the logs that it holds: itself, rules, frames that are being written.
+const BASE: u64 = 26 << 20;
+
+/// Bytes that held logs may take.
+#[must_use]
+pub fn budget(capture: &Capture) -> u64 {
+    capture.memory.saturating_sub(BASE)
+}
+
+/// Names and addresses of other nodes' engines.
+pub fn nodes(capture: &Capture) -> Result<Vec<(String, String)>> {
+    let pair = |text: &String| match text.split_once('=') {
+        Some((name, url)) if !name.is_empty() && !url.is_empty() => Ok((name.to_owned(), url.to_owned())),
+        _ => Err(Error::cannot(DOING, "not NAME=URL").on(format!("--node '{text}'"))),
+    };
+    capture.nodes.iter().filter(|text| !text.is_empty()).map(pair).collect()
+}
+
+/// The file of the pseudonyms' key: beside the ledger, never in the bundle.
+#[must_use]
+pub fn key_file(secrecy: &Secrecy) -> Option<PathBuf> {
+    let beside = || secrecy.relative_to.as_ref().map(|folder| folder.join("redact.key"));
+    secrecy.key_file.clone().or_else(beside)
+}
+
 /// The path as `log.snapped` carries it: relative to `base` where it lies below, else as given.
 #[must_use]
 pub fn printed(out: &Path, base: Option<&Path>) -> String {
@@ -90,6 +115,20 @@ mod tests {
         assert_eq!(target.out, Path::new("o"));
         assert!(named(&capture(&["--stack", "s"])).unwrap_err().hint_text().unwrap().contains("--out"));
         assert_eq!(named(&capture(&["--out", "o"])).unwrap(), None);
+    }
+
+    #[test]
+    fn nodes_are_pairs() {
+        assert_eq!(nodes(&capture(&["--node", "a=unix:///x"])).unwrap(), [("a".into(), "unix:///x".into())]);
+        assert!(nodes(&capture(&["--node", "a"])).is_err());
+    }
+
+    #[test]
+    fn the_key_lies_beside_the_ledger() {
+        let key = |args: &[&str]| key_file(&capture(args).secrecy);
+        assert_eq!(key(&["--relative-to", "/l"]), Some("/l/redact.key".into()));
+        assert_eq!(key(&["--relative-to", "/l", "--key-file", "k"]), Some("k".into()));
+        assert_eq!(key(&[]), None);
     }
 
     #[test]

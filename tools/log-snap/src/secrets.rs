@@ -1,10 +1,11 @@
 //! Which values of the stack are secret: what stands under a secret-looking name in environment, labels and
 //! configs, and passwords in URLs.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use lib_common::redact::{is_harmless, is_ordinary, is_secret_name};
 use serde_json::Value;
 
 use crate::seen::{Seen, text};
@@ -12,9 +13,17 @@ use crate::seen::{Seen, text};
 /// Larger configs are programs and data, not values.
 const MAX_CONFIG: usize = 64 * 1024;
 
-/// Every secret value that the engine shows of the stack.
+/// What is secret of a stack.
+#[derive(Default, Debug, PartialEq, Eq)]
+pub struct Secrets {
+    pub values: Vec<Vec<u8>>,
+    /// Names of those whose value is an ordinary word, and therefore not looked for.
+    pub weak: Vec<String>,
+}
+
+/// Every secret value that the engine shows of the stack, and those that were handed over (name and value).
 #[must_use]
-pub fn of(seen: &Seen) -> Vec<Vec<u8>> {
+pub fn of(seen: &Seen, handed: &[(String, Vec<u8>)]) -> Secrets {
     let mut found = Found::default();
     for service in seen.services.values() {
         for spec in service.specs.iter().chain([&service.previous]) {
@@ -22,51 +31,63 @@ pub fn of(seen: &Seen) -> Vec<Vec<u8>> {
             let container = &spec["TaskTemplate"]["ContainerSpec"];
             found.map(&container["Labels"]);
             container["Env"].as_array().into_iter().flatten().for_each(|pair| found.pair(&text(pair), '='));
+            for list in [&container["Command"], &container["Args"]] {
+                found.words(list.as_array().into_iter().flatten().filter_map(Value::as_str));
+            }
         }
     }
     for container in seen.containers.values() {
         container.env.iter().for_each(|pair| found.pair(pair, '='));
+        found.words(container.argv.iter().map(String::as_str));
     }
     for config in seen.configs.values() {
         found.map(&config["Spec"]["Labels"]);
         found.config(&text(&config["Spec"]["Name"]), &text(&config["Spec"]["Data"]));
     }
-    found.0.into_iter().map(String::into_bytes).collect()
+    let public = public_names(seen);
+    let mut secrets = Secrets::default();
+    let shown = found.0.into_iter().map(|(value, name)| (name, value.into_bytes()));
+    for (name, value) in shown.chain(handed.iter().cloned()) {
+        if is_weak(&value, &public) {
+            secrets.weak.push(name);
+        } else {
+            secrets.values.push(value);
+        }
+    }
+    secrets.weak.sort();
+    secrets.weak.dedup();
+    secrets
 }
 
-/// Whether what stands under this name is to be hidden.
+/// What everybody may know, and must be able to read.
+fn public_names(seen: &Seen) -> Vec<String> {
+    let services = seen.services.values();
+    let names = services.clone().map(|service| service.name.clone());
+    let images = services.map(|service| text(&service.container_spec()["Image"]));
+    let tasks = seen.tasks.values().map(|task| task.image.clone());
+    let configs = seen.configs.values().chain(seen.secrets.values()).map(|row| text(&row["Spec"]["Name"]));
+    let networks = seen.networks.values().map(|row| text(&row["Name"]));
+    names.chain(images).chain(tasks).chain(configs).chain(networks).collect()
+}
+
+/// A plain word that is in a public name (`postgres`), or that half of all stacks have for a password: to
+/// hide it everywhere would hide the log. What looks like a secret is one, even if it became a name.
+fn is_weak(value: &[u8], public: &[String]) -> bool {
+    let Ok(value) = std::str::from_utf8(value) else { return false };
+    let value = value.trim();
+    let plain =
+        value.len() <= 20 && value.bytes().all(|byte| byte.is_ascii_lowercase() || b"-_".contains(&byte));
+    is_ordinary(value) || (plain && public.iter().any(|name| name.contains(value)))
+}
+
+/// A flag whose value is the next word.
 #[must_use]
-pub fn is_secret_name(name: &str) -> bool {
-    const WORDS: [&str; 19] = [
-        "passw",
-        "passphrase",
-        "secret",
-        "token",
-        "apikey",
-        "api_key",
-        "api-key",
-        "privatekey",
-        "private_key",
-        "private-key",
-        "credential",
-        "cookie",
-        "dsn",
-        "salt",
-        "basicauth",
-        "access_key",
-        "encryption_key",
-        "signing_key",
-        "auth_key",
-    ];
-    // Names of files, versions and switches that only speak of a secret.
-    const HARMLESS: [&str; 7] = ["file", "path", "version", "length", "enabled", "name", "ttl"];
-    let name = name.to_ascii_lowercase();
-    let last = name.rsplit(['_', '-', '.']).next().unwrap_or_default();
-    (last == "key" || WORDS.iter().any(|word| name.contains(word))) && !HARMLESS.contains(&last)
+pub fn is_flag(word: &str) -> bool {
+    word.starts_with("--") && !word.contains(['=', ' ']) && is_secret_name(word)
 }
 
 #[derive(Default)]
-struct Found(BTreeSet<String>);
+struct Found(BTreeMap<String, String>);
 
 impl Found {
     fn map(&mut self, map: &Value) {
@@ -81,13 +102,24 @@ impl Found {
         }
     }
 
+    fn words<'w>(&mut self, words: impl Iterator<Item = &'w str>) {
+        let mut flag = None;
+        for word in words {
+            if let Some(flag) = flag.take() {
+                self.value(flag, word);
+            }
+            self.pair(word, '=');
+            flag = Some(word).filter(|word| is_flag(word));
+        }
+    }
+
     fn value(&mut self, key: &str, value: &str) {
         let value = value.trim().trim_matches(['"', '\'']);
         if is_secret_name(key) && !is_harmless(value) {
-            self.0.insert(value.to_owned());
+            self.0.insert(value.to_owned(), key.to_owned());
         }
         if let Some(password) = url_password(value) {
-            self.0.insert(password.to_owned());
+            self.0.insert(password.to_owned(), key.to_owned());
         }
     }
 
@@ -101,7 +133,7 @@ impl Found {
         let base = name.rsplit_once("_v").filter(|(_, v)| v.parse::<u32>().is_ok()).map_or(name, |(b, _)| b);
         for line in content.lines() {
             if is_secret_name(base) && !is_harmless(line.trim()) {
-                self.0.insert(line.trim().to_owned());
+                self.0.insert(line.trim().to_owned(), base.to_owned());
             }
             let border = line.find(['=', ':']).filter(|_| !line.trim_start().starts_with(['#', ';']));
             if let Some(at) = border {
@@ -109,13 +141,6 @@ impl Found {
             }
         }
     }
-}
-
-/// Switches, and where a secret is mounted, stand under secret-looking names too.
-#[must_use]
-pub fn is_harmless(value: &str) -> bool {
-    const SWITCHES: [&str; 9] = ["", "true", "false", "yes", "no", "on", "off", "none", "null"];
-    SWITCHES.iter().any(|switch| value.eq_ignore_ascii_case(switch)) || value.starts_with("/run/secrets/")
 }
 
 /// The password of `scheme://user:password@host`.
@@ -138,6 +163,7 @@ mod tests {
         let env = json!([
             "DB_PASSWORD=hunter2222",
             "DB_PASSWORD_FILE=/x/y",
+            "POSTGRES_PASSWORD=postgis",
             "TOKEN_CHECK=false",
             "URL=postgres://u:pgpass@db/x",
             "HOST=plain"
@@ -145,7 +171,8 @@ mod tests {
         let poll = Poll {
             services: Some(json!([{"ID": "a", "Spec": {"Name": "s_a",
                 "Labels": {NAMESPACE: "s", "app.api_key": "labelkey"},
-                "TaskTemplate": {"ContainerSpec": {"Env": env}}}}])),
+                "TaskTemplate": {"ContainerSpec": {"Env": env, "Image": "x/postgis:1",
+                    "Args": ["run", "--db-password", "behind-flag", "--verbose"]}}}}])),
             configs: Some(json!([
                 {"ID": "c", "Spec": {"Name": "s_app_ini_v1", "Labels": {NAMESPACE: "s"}, "Data": data}},
                 {"ID": "d", "Spec": {"Name": "s_db_password_v2", "Labels": {NAMESPACE: "s"},
@@ -155,17 +182,15 @@ mod tests {
         };
         let mut seen = Seen::new("s");
         seen.poll(&poll, 1);
-        let values: Vec<String> = of(&seen).into_iter().map(|v| String::from_utf8(v).unwrap()).collect();
-        assert_eq!(values, ["fromconfig", "hunter2222", "k3yk3yk3y", "labelkey", "pgpass"]);
-    }
-
-    #[test]
-    fn names() {
-        for name in ["POSTGRES_PASSWORD", "jwt-token", "APP_KEY", "SECRET_KEY_BASE"] {
-            assert!(is_secret_name(name), "{name}");
-        }
-        for name in ["KEYBOARD", "DB_PASSWORD_FILE", "SECRET_X_VERSION", "HOST", "MONKEY"] {
-            assert!(!is_secret_name(name), "{name}");
-        }
+        let handed = [("s_x".into(), b"from the guard".to_vec()), ("s_y".into(), b"secret".to_vec())];
+        let secrets = of(&seen, &handed);
+        let values: Vec<&str> = secrets.values.iter().map(|v| std::str::from_utf8(v).unwrap()).collect();
+        let flag = "behind-flag";
+        assert_eq!(
+            values,
+            [flag, "fromconfig", "hunter2222", "k3yk3yk3y", "labelkey", "pgpass", "from the guard"]
+        );
+        // The image is called so too.
+        assert_eq!(secrets.weak, ["POSTGRES_PASSWORD", "s_y"]);
     }
 }

@@ -7,7 +7,6 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use log_snap::bundle::blob::Builder;
 use log_snap::bundle::entry::{End, Entry, Stream};
 use log_snap::bundle::write::Writer;
 
@@ -45,7 +44,7 @@ fn bundle(dir: &Path) -> PathBuf {
     let out = dir.join("snap");
     let mut writer = Writer::create(&out).unwrap();
     let mut stream = |service: &str, seconds: [u32; 2]| {
-        let (mut text, mut times) = (Builder::default(), Builder::default());
+        let (mut text, mut times) = (writer.builder().unwrap(), writer.builder().unwrap());
         for second in seconds {
             text.push(format!("{service} {second}\n").as_bytes()).unwrap();
             times.push(format!("2026-01-02T03:04:{second:02}.000000000Z out\n").as_bytes()).unwrap();

@@ -1,89 +1,91 @@
-//! Prints the lines of a bundle in one order: time, then task, then sequence.
+//! Prints the lines of a bundle in one order, those that were asked for; or a part of one blob.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-use std::io::{BufRead, Write};
+use std::io::{self, Read as _, Write};
 
+use lib_common::cli::duration;
 use lib_common::{Error, Result};
+use regex::bytes::Regex;
 
 use super::entry::Stream;
+use super::merge::merge;
 use super::read::Bundle;
+use crate::cli::Cat;
+use crate::recorder::short;
 use crate::stream::stamp;
 
-/// One stream's next line, ordered by time, then stream; lines of one stream keep their order.
-struct Cursor {
-    text: Box<dyn BufRead>,
-    times: Box<dyn BufRead>,
-    /// `app.1 0123456789ab`
-    label: String,
-    time: String,
-    from: String,
-    line: Vec<u8>,
-    latest: i64,
+const DOING: &str = "printing the bundle";
+
+/// What is to be printed.
+struct Wanted<'a> {
+    args: &'a Cat,
+    since: i64,
+    until: i64,
+    grep: Option<Regex>,
 }
 
-/// Writes `TIME TASK CONTAINER out|err TEXT` for each line. `service`: only that one, with or without the
-/// stack's name in front.
-pub fn cat(bundle: &Bundle, service: Option<&str>, out: &mut dyn Write) -> Result<()> {
-    let mut cursors = Vec::new();
-    let mut streams: Vec<&Stream> =
-        bundle.streams.iter().filter(|stream| service.is_none_or(|name| is_of(stream, name))).collect();
-    if streams.is_empty() && service.is_some() {
-        return Err(
-            Error::no("printing a bundle", "no log of such a service").on(service.unwrap_or_default())
-        );
+/// Prints what `args` asks for; a closed pipe is told apart from a full disk.
+pub fn cat(bundle: &Bundle, args: &Cat, out: &mut dyn Write) -> Result<()> {
+    let failed = |e: io::Error| Error::write("standard output", &e);
+    if let Some(hash) = &args.blob {
+        let mut content = bundle.content_at(hash, args.offset)?.take(args.bytes.unwrap_or(u64::MAX));
+        io::copy(&mut content, out).and_then(|_| out.flush()).map_err(failed)?;
+        return Ok(());
     }
-    streams.sort_by_key(|stream| (stream.name.clone(), stream.first.clone(), stream.container.clone()));
-    let mut heap = BinaryHeap::new();
-    for stream in streams {
-        let (Some(text), Some(times)) = (&stream.text, &stream.times) else { continue };
-        let mut cursor = Cursor {
-            text: Box::new(bundle.content(text)?),
-            times: Box::new(bundle.content(times)?),
-            label: format!("{} {}", stream.name, crate::recorder::short(&stream.container)),
-            time: String::new(),
-            from: String::new(),
-            line: Vec::new(),
-            latest: i64::MIN,
-        };
-        if cursor.advance()? {
-            heap.push(Reverse((cursor.latest, cursors.len())));
-            cursors.push(cursor);
-        }
+    let wanted = Wanted::new(bundle, args)?;
+    let streams: Vec<&Stream> = bundle.streams.iter().filter(|stream| wanted.stream(stream)).collect();
+    if streams.is_empty() && (args.service.is_some() || args.task.is_some()) {
+        return Err(Error::no(DOING, "no log of it is in the bundle").on(wanted.name()));
     }
-    while let Some(Reverse((_, at))) = heap.pop() {
-        let cursor = &mut cursors[at];
-        cursor.print(out).map_err(|e| Error::write("standard output", &e))?;
-        if cursor.advance()? {
-            heap.push(Reverse((cursor.latest, at)));
+    merge(bundle, streams.into_iter(), |row| {
+        if row.at >= wanted.until {
+            // What comes later in another log may still be earlier: clocks of nodes differ.
+            return Ok(true);
         }
-    }
-    out.flush().map_err(|e| Error::write("standard output", &e))
-}
-
-fn is_of(stream: &Stream, service: &str) -> bool {
-    stream.service == service || stream.name.split('.').next() == Some(service)
-}
-
-impl Cursor {
-    /// Reads the next line; false at the end.
-    fn advance(&mut self) -> Result<bool> {
-        let fail = |e: std::io::Error| Error::cannot("reading a blob", e).on(&self.label);
-        self.line.clear();
-        if self.text.read_until(b'\n', &mut self.line).map_err(fail)? == 0 {
-            return Ok(false);
+        if row.at >= wanted.since && wanted.grep.as_ref().is_none_or(|grep| grep.is_match(row.line)) {
+            let label = format!("{} {}", row.stream.name, short(&row.stream.container));
+            write!(out, "{} {label} {} ", row.time, row.from)
+                .and_then(|()| out.write_all(row.line))
+                .map_err(failed)?;
         }
-        let mut time = String::new();
-        self.times.read_line(&mut time).map_err(fail)?;
-        let (at, from) = time.trim_end().split_once(' ').unwrap_or((time.trim_end(), "out"));
-        // A line that was written a little before its predecessor must not overtake it.
-        self.latest = stamp::parse(at).unwrap_or(i64::MIN).max(self.latest);
-        (self.time, self.from) = (at.to_owned(), from.to_owned());
         Ok(true)
+    })?;
+    out.flush().map_err(failed)
+}
+
+impl<'a> Wanted<'a> {
+    fn new(bundle: &Bundle, args: &'a Cat) -> Result<Self> {
+        let last = bundle.streams.iter().filter_map(|stream| stamp::parse(stream.last.as_deref()?)).max();
+        let time = |text: &Option<String>, default: i64| match text {
+            Some(text) => moment(text, last.unwrap_or(i64::MAX)),
+            None => Ok(default),
+        };
+        let grep = args.grep.as_deref().map(Regex::new).transpose();
+        let grep = grep.map_err(|e| Error::cannot("reading arguments", e).on("--grep"))?;
+        Ok(Self { args, since: time(&args.since, i64::MIN)?, until: time(&args.until, i64::MAX)?, grep })
     }
 
-    fn print(&self, out: &mut dyn Write) -> std::io::Result<()> {
-        write!(out, "{} {} {} ", self.time, self.label, self.from)?;
-        out.write_all(&self.line)
+    fn stream(&self, stream: &Stream) -> bool {
+        let service = |name: &str| stream.service == name || stream.name.split('.').next() == Some(name);
+        let task = |name: &str| {
+            let begins = |id: &str| name.len() >= 4 && id.starts_with(name);
+            stream.name == name || begins(&stream.container) || stream.task.as_deref().is_some_and(begins)
+        };
+        self.args.service.as_deref().is_none_or(service) && self.args.task.as_deref().is_none_or(task)
     }
+
+    fn name(&self) -> String {
+        [&self.args.service, &self.args.task].into_iter().flatten().cloned().collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// A time, or so long before `last`.
+fn moment(text: &str, last: i64) -> Result<i64> {
+    if let Some(at) = stamp::parse(text) {
+        return Ok(at);
+    }
+    let before = duration(text).map_err(|_| {
+        Error::cannot("reading arguments", "neither a time such as 2026-01-02T03:04:05Z nor one such as 5m")
+            .on(format!("'{text}'"))
+    })?;
+    Ok(last.saturating_sub(i64::try_from(before.as_nanos()).unwrap_or(i64::MAX)))
 }

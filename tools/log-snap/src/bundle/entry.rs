@@ -10,8 +10,12 @@ use serde_json::Value;
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Entry {
     Snap(Snap),
+    Node(Node),
     Service(Service),
-    Config(Config),
+    Config(Named),
+    Secret(Named),
+    Network(Network),
+    Weak(Weak),
     Task(Task),
     Timeline(Timeline),
     Container(Container),
@@ -44,6 +48,20 @@ pub struct Snap {
     pub clock_skew_ms: i64,
 }
 
+/// A node of the swarm that had something of the stack, or could have been asked.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Node {
+    pub id: String,
+    pub name: String,
+    /// `file` (its data is on this machine), `engine`, `manager` (only through the manager) or `away`
+    pub asked: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
+    /// Its clock less ours; absent where it could not be asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_skew_ms: Option<i64>,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Service {
     pub id: String,
@@ -58,49 +76,63 @@ pub struct Service {
     pub update_status: Value,
 }
 
-/// A config by name and version only.
+/// A config or a secret by name and version only.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Config {
+pub struct Named {
     pub id: String,
     pub name: String,
     pub version: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Network {
+    pub id: String,
+    pub name: String,
+    pub driver: String,
+    pub scope: String,
+}
+
+/// A secret that is an ordinary word: hidden behind its name, but not looked for in the text.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Weak {
+    pub name: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Task {
     pub id: String,
     pub service: String,
     /// `app.1`: the service without the stack's name, and the slot.
     pub name: String,
     pub node: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub container: Option<String>,
     pub image: String,
     pub state: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty", default)]
     pub error: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub exit_code: Option<i64>,
     /// What the exit code says, in words.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub meaning: Option<String>,
 }
 
 /// Every state that a task was seen in.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Timeline {
     pub task: String,
     pub steps: Vec<Step>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Step {
     pub at: String,
     pub state: String,
     pub desired: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty", default)]
     pub message: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty", default)]
     pub error: String,
 }
 
@@ -130,6 +162,11 @@ pub struct Container {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub signals: Vec<String>,
     pub log_driver: String,
+    /// A terminal: its out and err are one.
+    pub tty: bool,
+    /// Redacted: command and arguments.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub argv: Vec<String>,
     /// Redacted; image defaults included.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<String>,
@@ -145,7 +182,7 @@ pub struct Stream {
     pub service: String,
     /// `app.1`
     pub name: String,
-    /// `container` or `task`: which endpoint it was read from.
+    /// `file` (the driver's, on this machine), `container` or `task` (the engine's endpoints).
     pub source: String,
     /// As the container wrote them, before redaction and elision.
     pub bytes: u64,

@@ -11,6 +11,7 @@
 pub mod blob;
 pub mod cat;
 pub mod entry;
+pub mod merge;
 pub mod read;
 pub mod verify;
 pub mod write;

@@ -1,7 +1,8 @@
 //! Reads a bundle's index, and its blobs as streams.
 
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -9,13 +10,18 @@ use serde_json::Value;
 
 use lib_common::{Error, Result};
 
-use super::entry::{Blob, Stream};
+use super::blob::FRAME;
+use super::entry::{Blob, Snap, Step, Stream, Task, Timeline};
 use super::write::path_of;
 use super::{INDEX, SCHEMA};
 
 /// What readers need of a bundle.
 pub struct Bundle {
     pub folder: PathBuf,
+    pub snap: Option<Snap>,
+    pub tasks: Vec<Task>,
+    /// Every state of each task, by its id.
+    pub timelines: BTreeMap<String, Vec<Step>>,
     pub streams: Vec<Stream>,
     pub blobs: Vec<Blob>,
 }
@@ -27,7 +33,14 @@ impl Bundle {
         let fail =
             |cause: &dyn std::fmt::Display| Error::cannot("reading the bundle", cause).on(path.display());
         let index = File::open(&path).map_err(|e| fail(&e).hint("a bundle is a folder with index.jsonl"))?;
-        let mut bundle = Self { folder: folder.to_owned(), streams: Vec::new(), blobs: Vec::new() };
+        let mut bundle = Self {
+            folder: folder.to_owned(),
+            snap: None,
+            tasks: Vec::new(),
+            timelines: BTreeMap::new(),
+            streams: Vec::new(),
+            blobs: Vec::new(),
+        };
         for (number, line) in BufReader::new(index).lines().enumerate() {
             let line = line.map_err(|e| fail(&e))?;
             let bad = |cause: &dyn std::fmt::Display| fail(&format!("line {}: {cause}", number + 1));
@@ -36,6 +49,12 @@ impl Bundle {
             match kind.as_str() {
                 "snap" if value["schema"].as_u64() > Some(SCHEMA.into()) => {
                     return Err(bad(&"made by a newer log-snap").hint("update this one"));
+                }
+                "snap" => bundle.snap = Some(typed(value).map_err(|e| bad(&e))?),
+                "task" => bundle.tasks.push(typed(value).map_err(|e| bad(&e))?),
+                "timeline" => {
+                    let timeline: Timeline = typed(value).map_err(|e| bad(&e))?;
+                    bundle.timelines.insert(timeline.task, timeline.steps);
                 }
                 "stream" => bundle.streams.push(typed(value).map_err(|e| bad(&e))?),
                 "blob" => bundle.blobs.push(typed(value).map_err(|e| bad(&e))?),
@@ -47,15 +66,28 @@ impl Bundle {
 
     /// The content of a blob, decompressed as it is read.
     pub fn content(&self, hash: &str) -> Result<impl BufRead + use<>> {
+        self.content_at(hash, 0)
+    }
+
+    /// The content from `offset` on: only the frame that holds it is read before.
+    pub fn content_at(&self, hash: &str, offset: u64) -> Result<impl BufRead + use<>> {
         let doing = "reading a blob";
         let blob = self.blobs.iter().find(|blob| blob.blake3 == hash);
         let blob = blob.ok_or_else(|| Error::cannot(doing, "not in the index").on(hash))?;
         let path = path_of(&self.folder, blob);
         let fail = |e| Error::cannot(doing, e).on(path.display());
-        let file = File::open(&path).map_err(fail)?;
+        let mut file = File::open(&path).map_err(fail)?;
+        let offset = offset.min(blob.bytes);
+        let frame = usize::try_from(offset / FRAME as u64)
+            .unwrap_or(usize::MAX)
+            .min(blob.frames.len().saturating_sub(1));
+        file.seek(SeekFrom::Start(blob.frames.get(frame).copied().unwrap_or(0))).map_err(fail)?;
         let content = zstd::stream::read::Decoder::new(file).map_err(fail)?;
         // What claims to be longer than the index says is not read further.
-        Ok(BufReader::new(content.take(blob.bytes.saturating_add(1))))
+        let skipped = (frame * FRAME) as u64;
+        let mut content = BufReader::new(content.take(blob.bytes.saturating_add(1) - skipped));
+        std::io::copy(&mut content.by_ref().take(offset - skipped), &mut std::io::sink()).map_err(fail)?;
+        Ok(content)
     }
 }
 

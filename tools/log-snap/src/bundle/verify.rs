@@ -95,14 +95,13 @@ fn list(folder: &Path, prefix: &str, found: &mut BTreeSet<String>) -> io::Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bundle::blob::Builder;
     use crate::bundle::entry::Gap;
     use crate::bundle::write::Writer;
 
     /// A bundle with one blob; the paths of its two files.
     fn bundle(dir: &Path) -> [std::path::PathBuf; 2] {
         let mut writer = Writer::create(&dir.join("snap")).unwrap();
-        let mut blob = Builder::default();
+        let mut blob = writer.builder().unwrap();
         blob.push(b"hello\nworld\n").unwrap();
         let hash = writer.blob(blob).unwrap().unwrap();
         writer.entry(&Entry::Gap(Gap { what: "x".into() })).unwrap();

@@ -1,14 +1,14 @@
 //! Writes a bundle: elsewhere first, on the disk for good, then renamed. So it is absent or whole, never half.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use lib_common::ledger::make_private_dir;
 use lib_common::{Error, Result};
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 use super::blob::Builder;
 use super::entry::{Blob, End, Entry};
@@ -22,7 +22,7 @@ pub struct Writer {
     _lock: File,
     index: BufWriter<File>,
     hasher: blake3::Hasher,
-    blobs: BTreeSet<String>,
+    blobs: BTreeMap<String, Blob>,
 }
 
 impl Writer {
@@ -49,30 +49,57 @@ impl Writer {
         let lock = File::open(folder.path()).map_err(fail)?;
         lock.lock().map_err(fail)?;
         let index = BufWriter::new(create(&folder.path().join(INDEX)).map_err(fail)?);
-        let (hasher, blobs) = (blake3::Hasher::new(), BTreeSet::new());
+        let (hasher, blobs) = (blake3::Hasher::new(), BTreeMap::new());
         Ok(Self { out: out.to_owned(), folder, _lock: lock, index, hasher, blobs })
     }
 
     /// Adds a line to the index.
     pub fn entry(&mut self, entry: &Entry) -> Result<()> {
         let line = line(entry).map_err(|e| error(&self.out, e))?;
-        self.hasher.update(&line);
-        self.index.write_all(&line).map_err(|e| error(&self.out, e))
+        self.line(&line)
+    }
+
+    /// Adds a line as it is, its line feed included.
+    pub fn line(&mut self, line: &[u8]) -> Result<()> {
+        self.hasher.update(line);
+        self.index.write_all(line).map_err(|e| error(&self.out, e))
+    }
+
+    /// A blob to fill; give it back to [`Writer::blob`].
+    pub fn builder(&self) -> Result<Builder<NamedTempFile>> {
+        let file = NamedTempFile::new_in(self.folder.path()).map_err(|e| error(&self.out, e))?;
+        Ok(Builder::new(file))
     }
 
     /// Stores a blob, once; returns its hash.
-    pub fn blob(&mut self, blob: Builder) -> Result<Option<String>> {
+    pub fn blob(&mut self, blob: Builder<NamedTempFile>) -> Result<Option<String>> {
         let fail = |e: io::Error| error(&self.out, e);
-        let Some((blob, content)) = blob.finish().map_err(fail)? else { return Ok(None) };
+        let Some((blob, file)) = blob.finish().map_err(fail)? else { return Ok(None) };
         let hash = blob.blake3.clone();
-        if self.blobs.insert(hash.clone()) {
+        if !self.blobs.contains_key(&hash) {
             let path = path_of(self.folder.path(), &blob);
             make_private_dir(path.parent().unwrap_or(self.folder.path())).map_err(fail)?;
-            let mut file = create(&path).map_err(fail)?;
-            file.write_all(&content).and_then(|()| file.sync_all()).map_err(fail)?;
-            self.entry(&Entry::Blob(blob))?;
+            file.as_file().sync_all().map_err(fail)?;
+            file.persist_noclobber(&path).map_err(|e| fail(e.error))?;
+            self.entry(&Entry::Blob(blob.clone()))?;
+            self.blobs.insert(hash.clone(), blob);
         }
         Ok(Some(hash))
+    }
+
+    /// Everything that was written so far, file by file, as a reader will see it: the index, and the content
+    /// of the blobs.
+    pub fn contents(&mut self) -> Result<impl Iterator<Item = Result<Box<dyn Read>>> + '_> {
+        self.index.flush().map_err(|e| error(&self.out, e))?;
+        let this = &*self;
+        let open = move |path: PathBuf| File::open(&path).map_err(|e| error(&this.out, e));
+        let index = open(this.folder.path().join(INDEX)).map(|file| Box::new(file) as Box<dyn Read>);
+        let blobs = this.blobs.values().map(move |blob| {
+            let file = open(path_of(this.folder.path(), blob))?;
+            let content = zstd::stream::read::Decoder::new(file).map_err(|e| error(&this.out, e))?;
+            Ok(Box::new(content) as Box<dyn Read>)
+        });
+        Ok([index].into_iter().chain(blobs))
     }
 
     /// Writes the last line, makes everything durable and renames. Returns the root hash.
@@ -166,7 +193,7 @@ mod tests {
         drop(writer);
         assert_eq!(names(&dir.path().join("deep")), [""; 0]);
         let mut writer = Writer::create(&out).unwrap();
-        let mut blob = Builder::default();
+        let mut blob = writer.builder().unwrap();
         blob.push(b"text\n").unwrap();
         writer.blob(blob).unwrap();
         let root = writer.finish(End::default()).unwrap();

@@ -26,6 +26,13 @@ pub struct Container {
     pub name: String,
     pub service: String,
     pub task: Option<String>,
+    /// Which of the recorder's nodes it is on.
+    pub node: usize,
+    /// The engine still has it.
+    there: bool,
+    pub tty: bool,
+    /// Command and arguments as it ran with.
+    pub argv: Vec<String>,
     /// `created`, `running`, `exited`, ... as last seen.
     pub state: String,
     /// Seen before it ran; seen when or after it ran.
@@ -51,12 +58,25 @@ pub struct Container {
 impl Container {
     #[must_use]
     pub fn new(id: &str) -> Self {
-        Self { id: id.to_owned(), ..Self::default() }
+        Self { id: id.to_owned(), there: true, ..Self::default() }
     }
 
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.state == "running"
+    }
+
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        self.there
+    }
+
+    /// The node's list has it, or not any more.
+    pub fn is_listed(&mut self, listed: bool) {
+        self.there = listed;
+        if !listed && self.state != "removed" {
+            self.is_in("removed");
+        }
     }
 
     /// It was there and never ran: the engine could not start it, and it has no log.
@@ -102,7 +122,7 @@ impl Container {
                 self.finished = Some(event.at);
                 self.exit_code = event.attributes.get("exitCode").and_then(|code| code.parse().ok());
             }
-            "destroy" => self.is_in("removed"),
+            "destroy" => self.is_listed(false),
             "oom" => self.oom_killed = true,
             "kill" => self.signals.extend(event.attributes.get("signal").cloned()),
             _ => {}
@@ -125,6 +145,10 @@ impl Container {
         }
         self.restarts = row["RestartCount"].as_u64().unwrap_or(0);
         self.log_driver = text(&row["HostConfig"]["LogConfig"]["Type"]);
+        self.tty = row["Config"]["Tty"].as_bool().unwrap_or(false);
+        let words = row["Args"].as_array().into_iter().flatten();
+        self.argv =
+            [&row["Path"]].into_iter().chain(words).map(text).filter(|word| !word.is_empty()).collect();
         self.env = row["Config"]["Env"].as_array().into_iter().flatten().map(text).collect();
         self.health = text(&state["Health"]["Status"]);
         for probe in state["Health"]["Log"].as_array().into_iter().flatten() {

@@ -25,8 +25,9 @@ const MAX_EVENTS: usize = 20_000;
 pub struct Poll {
     pub services: Option<Value>,
     pub tasks: Option<Value>,
-    pub containers: Option<Value>,
     pub configs: Option<Value>,
+    pub secrets: Option<Value>,
+    pub networks: Option<Value>,
     /// What the engine said instead of an answer.
     pub errors: Vec<String>,
 }
@@ -36,6 +37,8 @@ pub struct Poll {
 pub enum Wish {
     /// Open the log of this container.
     Log(String),
+    /// The container ended, and with it its log.
+    Ended(String),
     /// Look at the state and the health probes of this container.
     Inspect(String),
     /// Look at everything again.
@@ -48,6 +51,8 @@ pub struct Seen {
     pub tasks: BTreeMap<String, Task>,
     pub containers: BTreeMap<String, Container>,
     pub configs: BTreeMap<String, Value>,
+    pub secrets: BTreeMap<String, Value>,
+    pub networks: BTreeMap<String, Value>,
     pub events: Vec<Event>,
     pub events_dropped: u64,
     /// The last look found nothing that lives.
@@ -63,6 +68,8 @@ impl Seen {
             tasks: BTreeMap::new(),
             containers: BTreeMap::new(),
             configs: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            networks: BTreeMap::new(),
             events: Vec::new(),
             events_dropped: 0,
             gone: false,
@@ -96,20 +103,36 @@ impl Seen {
             let id = text(&task["ID"]);
             self.tasks.entry(id.clone()).or_insert_with(|| Task::new(&id)).see(task, now);
         }
-        let containers = rows(&poll.containers);
-        for container in containers.iter().filter(|c| c["Labels"][NAMESPACE] == stack.as_str()) {
-            self.container(&text(&container["Id"])).listed(container);
-        }
-        for config in rows(&poll.configs) {
-            if config["Spec"]["Labels"][NAMESPACE] == stack.as_str() {
-                self.configs.insert(text(&config["ID"]), config);
-            }
-        }
+        let of_stack = |row: &Value| row["Spec"]["Labels"][NAMESPACE] == stack.as_str();
+        let configs = rows(&poll.configs).into_iter().filter(of_stack);
+        self.configs.extend(configs.map(|row| (text(&row["ID"]), row)));
+        let secrets = rows(&poll.secrets).into_iter().filter(of_stack);
+        self.secrets.extend(secrets.map(|row| (text(&row["ID"]), row)));
+        let networks =
+            rows(&poll.networks).into_iter().filter(|row| row["Labels"][NAMESPACE] == stack.as_str());
+        self.networks.extend(networks.map(|row| (text(&row["Id"]), row)));
         let alive = |task: &Value| !task::is_terminal(task["Status"]["State"].as_str().unwrap_or_default());
         self.gone = poll.errors.is_empty()
             && services.is_empty()
-            && containers.is_empty()
+            && !self.containers.values().any(Container::is_there)
             && !tasks.iter().any(|task| is_of(task, &stack) && alive(task));
+    }
+
+    /// Takes `/containers/json` of a node.
+    pub fn listed(&mut self, node: usize, list: &Value) {
+        let stack = self.stack.clone();
+        let ours = |row: &&Value| row["Labels"][NAMESPACE] == stack.as_str();
+        let mut there = Vec::new();
+        for row in list.as_array().into_iter().flatten().filter(ours) {
+            let id = text(&row["Id"]);
+            let container = self.container(&id);
+            container.node = node;
+            container.listed(row);
+            there.push(id);
+        }
+        for container in self.containers.values_mut().filter(|container| container.node == node) {
+            container.is_listed(there.contains(&container.id));
+        }
     }
 
     fn container(&mut self, id: &str) -> &mut Container {
@@ -121,17 +144,24 @@ impl Seen {
         self.container(id).inspected(state);
     }
 
-    /// Takes one engine event, keeps it if it is of the stack, and says what to look at now.
-    pub fn event(&mut self, raw: &Value) -> Vec<Wish> {
+    /// Takes one event of a node's engine, keeps it if it is of the stack, and says what to look at now.
+    pub fn event(&mut self, node: usize, raw: &Value) -> Vec<Wish> {
+        // Every manager tells of the swarm's own objects; one is enough.
+        if node > 0 && raw["scope"] == "swarm" {
+            return Vec::new();
+        }
         let event = Event::parse(raw);
         let label = raw["Actor"]["Attributes"][NAMESPACE].as_str();
         let Some(matched) = self.matches(&event, label) else { return Vec::new() };
         let mut wishes = Vec::new();
         if event.kind == "container" && matched == "label" {
-            self.container(&event.id).event(&event, &raw["Actor"]["Attributes"]);
+            let container = self.container(&event.id);
+            container.node = node;
+            container.event(&event, &raw["Actor"]["Attributes"]);
             wishes = match event.action.as_str() {
                 "start" => vec![Wish::Log(event.id.clone()), Wish::Poll],
-                "die" | "oom" => vec![Wish::Inspect(event.id.clone()), Wish::Poll],
+                "die" => vec![Wish::Ended(event.id.clone()), Wish::Inspect(event.id.clone()), Wish::Poll],
+                "oom" => vec![Wish::Inspect(event.id.clone())],
                 "create" | "destroy" => vec![Wish::Poll],
                 action if action.starts_with("exec_die") || action.starts_with("health_status") => {
                     vec![Wish::Inspect(event.id.clone())]
@@ -203,9 +233,9 @@ mod tests {
     #[test]
     fn a_started_container_of_the_stack_asks_for_its_log() {
         let mut seen = Seen::new("s");
-        assert_eq!(seen.event(&container_event("start", "s")), [Wish::Log("c1".into()), Wish::Poll]);
-        assert_eq!(seen.event(&container_event("start", "s_other")), []);
-        assert_eq!(seen.event(&container_event("exec_die", "s")), [Wish::Inspect("c1".into())]);
+        assert_eq!(seen.event(0, &container_event("start", "s")), [Wish::Log("c1".into()), Wish::Poll]);
+        assert_eq!(seen.event(0, &container_event("start", "s_other")), []);
+        assert_eq!(seen.event(0, &container_event("exec_die", "s")), [Wish::Inspect("c1".into())]);
         assert_eq!(seen.events.len(), 1, "exec events are not kept");
     }
 
@@ -216,7 +246,7 @@ mod tests {
         seen.poll(&Poll { services: Some(json!([service])), ..Poll::default() }, 1);
         let event = |kind: &str, id: &str, name: &str| json!({"Type": kind, "Action": "update", "Actor": {"ID": id, "Attributes": {"name": name}}});
         let mut matched = |raw: &Value| {
-            seen.event(raw);
+            seen.event(0, raw);
             seen.events.pop().map(|event| event.matched)
         };
         assert_eq!(matched(&event("service", "sv", "s_app")), Some("id"));
@@ -231,22 +261,22 @@ mod tests {
         let mut seen = Seen::new("s");
         let list = json!([{"Id": "c1", "Labels": {NAMESPACE: "s_two"}}]);
         let task = json!([{"ID": "t1", "Spec": {"ContainerSpec": {"Labels": {NAMESPACE: "s_two"}}}}]);
-        seen.poll(&Poll { containers: Some(list), tasks: Some(task), ..Poll::default() }, 1);
+        seen.poll(&Poll { tasks: Some(task), ..Poll::default() }, 1);
+        seen.listed(0, &list);
         assert!(seen.is_empty());
     }
 
     #[test]
     fn gone_means_that_it_was_there() {
-        let none = || Poll {
-            services: Some(json!([])),
-            tasks: Some(json!([])),
-            containers: Some(json!([])),
-            ..Poll::default()
-        };
+        let none = || Poll { services: Some(json!([])), tasks: Some(json!([])), ..Poll::default() };
         let mut seen = Seen::new("s");
         seen.poll(&none(), 1);
         assert!(!seen.is_gone());
-        seen.event(&container_event("start", "s"));
+        seen.event(0, &container_event("start", "s"));
+        seen.poll(&none(), 1);
+        assert!(!seen.is_gone(), "its container was not looked for");
+        seen.listed(1, &json!([]));
+        seen.listed(0, &json!([]));
         seen.poll(&none(), 1);
         assert!(seen.is_gone());
         seen.poll(&Poll { errors: vec!["no answer".into()], ..none() }, 1);

@@ -27,9 +27,9 @@ impl From {
 
 /// What the stream holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Piece {
+pub enum Piece<'b> {
     /// A line, or a part of a long one, behind its timestamp.
-    Log(From, Vec<u8>),
+    Log(From, &'b [u8]),
     /// The engine's own complaint; never log text.
     Fault(String),
 }
@@ -56,31 +56,31 @@ enum Shape {
 
 impl Decoder {
     /// Decodes what is whole so far. An error is final: the stream is not what it should be.
-    pub fn push(&mut self, bytes: &[u8], out: &mut Vec<Piece>) -> Result<(), String> {
+    pub fn push(&mut self, bytes: &[u8], on: &mut impl FnMut(Piece)) -> Result<(), String> {
         self.buffer.extend_from_slice(bytes);
         let Some(&first) = self.buffer.first() else { return Ok(()) };
         let shape = *self.shape.get_or_insert(if first <= 3 { Shape::Framed } else { Shape::Raw });
         let used = match shape {
-            Shape::Framed => self.frames(out)?,
-            Shape::Raw => self.raw(out),
+            Shape::Framed => self.frames(on)?,
+            Shape::Raw => self.raw(on),
         };
         self.buffer.drain(..used);
         Ok(())
     }
 
     /// The stream ended: what is left is a last unterminated raw line, or half a frame.
-    pub fn finish(self, out: &mut Vec<Piece>) -> Result<(), String> {
+    pub fn finish(self, on: &mut impl FnMut(Piece)) -> Result<(), String> {
         match (self.shape, self.buffer.len()) {
             (_, 0) => Ok(()),
             (Some(Shape::Raw), _) => {
-                out.push(Piece::Log(From::Out, self.buffer));
+                on(Piece::Log(From::Out, &self.buffer));
                 Ok(())
             }
             (_, left) => Err(format!("the log stream ended within a frame ({left} bytes of it)")),
         }
     }
 
-    fn frames(&self, out: &mut Vec<Piece>) -> Result<usize, String> {
+    fn frames(&self, on: &mut impl FnMut(Piece)) -> Result<usize, String> {
         let mut at = 0;
         while let Some(header) = self.buffer.get(at..at + HEADER) {
             let size = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);
@@ -89,10 +89,10 @@ impl Decoder {
                 return Err(format!("not a log frame: {header:02x?}"));
             }
             let Some(body) = self.buffer.get(at + HEADER..at + HEADER + size) else { break };
-            out.push(match header[0] {
+            on(match header[0] {
                 3 => Piece::Fault(String::from_utf8_lossy(body).trim().to_owned()),
-                2 => Piece::Log(From::Err, body.to_vec()),
-                _ => Piece::Log(From::Out, body.to_vec()),
+                2 => Piece::Log(From::Err, body),
+                _ => Piece::Log(From::Out, body),
             });
             at += HEADER + size;
         }
@@ -101,18 +101,18 @@ impl Decoder {
 
     /// Messages follow one another without a border: a line ends with its line feed, a part of a long line
     /// after exactly [`CHUNK`] bytes.
-    fn raw(&self, out: &mut Vec<Piece>) -> usize {
+    fn raw(&self, on: &mut impl FnMut(Piece)) -> usize {
         let mut at = 0;
         loop {
             let rest = &self.buffer[at..];
             let head = stamp::split(rest).map_or(0, |(_, len)| len);
             let window = &rest[..rest.len().min(head + CHUNK)];
-            let size = match window[head..].iter().position(|byte| *byte == b'\n') {
+            let size = match memchr::memchr(b'\n', &window[head..]) {
                 Some(end) => head + end + 1,
                 None if rest.len() >= head + CHUNK => head + CHUNK,
                 None => return at,
             };
-            out.push(Piece::Log(From::Out, rest[..size].to_vec()));
+            on(Piece::Log(From::Out, &rest[..size]));
             at += size;
         }
     }
@@ -130,28 +130,36 @@ mod tests {
         [&[kind, 0, 0, 0], &size[..], body].concat()
     }
 
-    fn decode(parts: &[&[u8]]) -> Result<Vec<Piece>, String> {
+    /// Output, text; a fault has no output.
+    type Owned = (Option<From>, Vec<u8>);
+
+    fn decode(parts: &[&[u8]]) -> Result<Vec<Owned>, String> {
         let (mut decoder, mut out) = (Decoder::default(), Vec::new());
+        let mut keep = |piece: Piece| {
+            out.push(match piece {
+                Piece::Log(from, text) => (Some(from), text.to_vec()),
+                Piece::Fault(cause) => (None, cause.into_bytes()),
+            });
+        };
         for part in parts {
-            decoder.push(part, &mut out)?;
+            decoder.push(part, &mut keep)?;
         }
-        decoder.finish(&mut out)?;
+        decoder.finish(&mut keep)?;
         Ok(out)
     }
 
     #[test]
     fn frames_of_each_type() {
         let bytes = [frame(1, b"a\n"), frame(2, b"\xff\n"), frame(3, b"Error grabbing logs: x\n")].concat();
-        let fault = Piece::Fault("Error grabbing logs: x".into());
-        let expected =
-            vec![Piece::Log(From::Out, b"a\n".to_vec()), Piece::Log(From::Err, b"\xff\n".to_vec()), fault];
+        let fault = (None, b"Error grabbing logs: x".to_vec());
+        let expected = vec![(Some(From::Out), b"a\n".to_vec()), (Some(From::Err), b"\xff\n".to_vec()), fault];
         assert_eq!(decode(&[&bytes]), Ok(expected));
     }
 
     #[test]
     fn a_length_that_holds_a_line_feed_is_no_border() {
         let body = [b'x'; 10];
-        assert_eq!(decode(&[&frame(3, &body)]), Ok(vec![Piece::Fault("xxxxxxxxxx".into())]));
+        assert_eq!(decode(&[&frame(3, &body)]), Ok(vec![(None, b"xxxxxxxxxx".to_vec())]));
     }
 
     #[test]
@@ -175,13 +183,7 @@ mod tests {
             b"last",
         ];
         let pieces = decode(&[&bytes.concat()]).unwrap();
-        let sizes: Vec<usize> = pieces
-            .iter()
-            .map(|piece| match piece {
-                Piece::Log(_, bytes) => bytes.len() - AT.len(),
-                Piece::Fault(_) => 0,
-            })
-            .collect();
+        let sizes: Vec<usize> = pieces.iter().map(|(_, bytes)| bytes.len() - AT.len()).collect();
         assert_eq!(sizes, [5, CHUNK, 4, 4]);
     }
 

@@ -1,236 +1,268 @@
-//! Lines in bounded memory until the bundle is written: the head and the tail of a long log, compressed.
+//! Lines in bounded memory until the bundle is written: the head and the tail of each log, compressed.
 //!
-//! Raw text stays in memory and nowhere else, because only at the end are all secrets known. Chunks of
-//! 256 KiB are compressed as they fill, so that a stream at its cap costs about a tenth of it.
+//! Raw text stays in memory and nowhere else, because only at the end are all secrets known. All logs share
+//! one [`Shelf`]: when its budget is spent, the largest log gives up the oldest of its tail. So memory is
+//! fixed, whatever the number and the size of the logs; what was given up is counted.
 
 use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::frame::From;
+use super::chunk::{Chunk, Open};
 use super::line::Line;
 
-const CHUNK: usize = 256 * 1024;
-const HEADER: usize = 8 + 1 + 8 + 4;
+/// Text of one chunk. Small, because each open log has one uncompressed.
+const CHUNK: u64 = 64 * 1024;
 
-/// Lines and bytes that were let go to stay within the cap.
+/// Lines and bytes that were let go to stay within a bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Elided {
     pub lines: u64,
     pub bytes: u64,
     /// When the first of them was written.
     pub at: i64,
-    /// They end within a private key block, so what follows is still key; for each of the two outputs.
-    pub within_pem: [bool; 2],
+    /// The last border of a private key among them, for each of the two outputs: true for BEGIN.
+    pub pem: [Option<bool>; 2],
 }
 
-/// What a held stream yields, in order.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Item {
-    Line(Line),
-    Elided(Elided),
+impl Elided {
+    /// `before`: the chunk comes before what is gone already.
+    fn add(&mut self, chunk: &Chunk, before: bool) {
+        if before || self.lines == 0 {
+            self.at = chunk.first;
+        }
+        self.lines += chunk.lines;
+        self.bytes += chunk.bytes + chunk.lines;
+        for (mine, theirs) in self.pem.iter_mut().zip(chunk.pem) {
+            *mine = if before { mine.or(theirs) } else { theirs.or(*mine) };
+        }
+    }
 }
 
-/// One stream's lines: the first half of the cap is kept for ever, the rest is a window over the end.
-pub struct Held {
+/// Where all logs lie.
+pub struct Shelf(Mutex<Inner>);
+
+struct Inner {
+    budget: u64,
+    used: u64,
+    logs: Vec<Log>,
+}
+
+/// One log: the first half of its cap stays, the rest is a window over the end.
+#[derive(Default)]
+struct Log {
     cap: u64,
     head: Vec<Chunk>,
     head_bytes: u64,
     tail: VecDeque<Chunk>,
     tail_bytes: u64,
-    open: Chunk,
     elided: Elided,
+    /// Something went because the budget was spent, not because of the cap.
+    squeezed: bool,
+    size: u64,
 }
 
-#[derive(Default)]
-struct Chunk {
-    /// Encoded lines; compressed once the chunk is closed.
-    data: Vec<u8>,
-    closed: bool,
-    lines: u64,
-    bytes: u64,
-    first: i64,
-    /// The last private key border in it, for each output: true for BEGIN.
-    pem: [Option<bool>; 2],
+impl Shelf {
+    /// `budget`: bytes that all held logs may take together.
+    #[must_use]
+    pub fn new(budget: u64) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Inner { budget, used: 0, logs: Vec::new() })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn put(&mut self, slot: usize, chunk: Chunk) {
+        let size = chunk.size();
+        self.used += size;
+        let log = &mut self.logs[slot];
+        log.size += size;
+        log.put(chunk);
+        while log.head_bytes + log.tail_bytes > log.cap && log.let_go(&mut self.used) {}
+        while self.used > self.budget {
+            let Some(log) = self.logs.iter_mut().max_by_key(|log| log.size) else { break };
+            if !log.let_go(&mut self.used) {
+                break;
+            }
+            log.squeezed = true;
+        }
+    }
+}
+
+impl Log {
+    fn put(&mut self, chunk: Chunk) {
+        let fits = self.head_bytes + chunk.bytes <= self.cap / 2;
+        if self.tail.is_empty() && self.elided.lines == 0 && fits {
+            self.head_bytes += chunk.bytes;
+            self.head.push(chunk);
+        } else {
+            self.tail_bytes += chunk.bytes;
+            self.tail.push_back(chunk);
+        }
+    }
+
+    /// Lets one chunk of the middle go; false where only the first and the last one are left.
+    fn let_go(&mut self, used: &mut u64) -> bool {
+        let from_head = self.head_bytes > self.tail_bytes && self.head.len() > 1;
+        let chunk = if from_head {
+            let chunk = self.head.pop();
+            self.head_bytes -= chunk.as_ref().map_or(0, |chunk| chunk.bytes);
+            chunk
+        } else if self.tail.len() > 1 {
+            let chunk = self.tail.pop_front();
+            self.tail_bytes -= chunk.as_ref().map_or(0, |chunk| chunk.bytes);
+            chunk
+        } else {
+            None
+        };
+        let Some(chunk) = chunk else { return false };
+        self.elided.add(&chunk, from_head);
+        self.size -= chunk.size();
+        *used -= chunk.size();
+        true
+    }
+}
+
+/// One stream's place on the shelf.
+pub struct Held {
+    shelf: Arc<Shelf>,
+    slot: usize,
+    chunk: u64,
+    open: Open,
+}
+
+/// What was kept of a log, in order: the head, what is gone, the tail.
+pub struct Kept {
+    pub head: Vec<Chunk>,
+    pub elided: Elided,
+    pub squeezed: bool,
+    pub tail: VecDeque<Chunk>,
 }
 
 impl Held {
     /// `cap`: bytes of text that are kept of this stream.
     #[must_use]
-    pub fn new(cap: u64) -> Self {
-        Self {
-            cap,
-            head: Vec::new(),
-            head_bytes: 0,
-            tail: VecDeque::new(),
-            tail_bytes: 0,
-            open: Chunk::default(),
-            elided: Elided::default(),
-        }
-    }
-
-    #[must_use]
-    pub fn elided(&self) -> Elided {
-        self.elided
+    pub fn new(shelf: &Arc<Shelf>, cap: u64) -> Self {
+        let mut inner = shelf.lock();
+        inner.logs.push(Log { cap, ..Log::default() });
+        let slot = inner.logs.len() - 1;
+        // Small caps need small chunks, or one chunk would be the whole window.
+        Self { shelf: Arc::clone(shelf), slot, chunk: CHUNK.min(cap / 8), open: Open::default() }
     }
 
     pub fn push(&mut self, line: &Line) {
-        let size = line.text.len() as u64;
-        // Small caps need small chunks, or one chunk would be the whole window.
-        let limit = u64::min(CHUNK as u64, self.cap / 8);
-        if self.open.lines > 0 && self.open.bytes + size > limit {
+        if !self.open.is_empty() && self.open.bytes() + line.text.len() as u64 > self.chunk {
             self.close();
         }
         self.open.push(line);
     }
 
-    /// Closes the open chunk: a stream that ended costs only its compressed size.
+    /// Closes the open chunk: a stream that rests costs only its compressed size.
     pub fn close(&mut self) {
-        if self.open.lines == 0 {
-            return;
-        }
-        let mut chunk = std::mem::take(&mut self.open);
-        chunk.close();
-        if self.tail.is_empty() && self.elided.lines == 0 && self.head_bytes + chunk.bytes <= self.cap / 2 {
-            self.head_bytes += chunk.bytes;
-            self.head.push(chunk);
-            return;
-        }
-        self.tail_bytes += chunk.bytes;
-        self.tail.push_back(chunk);
-        while self.head_bytes + self.tail_bytes > self.cap {
-            let Some(gone) = self.tail.pop_front() else { break };
-            self.tail_bytes -= gone.bytes;
-            if self.elided.lines == 0 {
-                self.elided.at = gone.first;
-            }
-            self.elided.lines += gone.lines;
-            self.elided.bytes += gone.bytes + gone.lines;
-            for (within, border) in self.elided.within_pem.iter_mut().zip(gone.pem) {
-                *within = border.unwrap_or(*within);
-            }
+        if let Some(chunk) = self.open.close() {
+            self.shelf.lock().put(self.slot, chunk);
         }
     }
 
-    /// Everything that is held, one chunk decompressed at a time.
-    pub fn items(&self) -> impl Iterator<Item = Item> {
-        let gap = (self.elided.lines > 0).then_some(Item::Elided(self.elided));
-        let head = self.head.iter().flat_map(Chunk::lines).map(Item::Line);
-        let tail = self.tail.iter().chain([&self.open]).flat_map(Chunk::lines).map(Item::Line);
-        head.chain(gap).chain(tail)
+    /// Takes everything; nothing of it stays on the shelf.
+    #[must_use]
+    pub fn take(mut self) -> Kept {
+        self.close();
+        let mut inner = self.shelf.lock();
+        let log = std::mem::take(&mut inner.logs[self.slot]);
+        inner.used -= log.size;
+        Kept { head: log.head, elided: log.elided, squeezed: log.squeezed, tail: log.tail }
     }
-}
-
-impl Chunk {
-    fn push(&mut self, line: &Line) {
-        if self.lines == 0 {
-            self.first = line.at;
-        }
-        self.lines += 1;
-        self.bytes += line.text.len() as u64;
-        let border = &mut self.pem[line.from.index()];
-        if contains(&line.text, b"-----BEGIN ") && contains(&line.text, b"PRIVATE KEY-----") {
-            *border = Some(true);
-        }
-        if contains(&line.text, b"-----END ") {
-            *border = Some(false);
-        }
-        self.data.extend_from_slice(&line.at.to_le_bytes());
-        self.data.push(u8::from(line.from == From::Err));
-        self.data.extend_from_slice(&line.whole.to_le_bytes());
-        let size = u32::try_from(line.text.len()).unwrap_or(u32::MAX);
-        self.data.extend_from_slice(&size.to_le_bytes());
-        self.data.extend_from_slice(&line.text);
-    }
-
-    fn close(&mut self) {
-        // Compressing into memory cannot fail; if it did, the chunk would simply stay as it is.
-        if let Ok(packed) = zstd::bulk::compress(&self.data, 1) {
-            self.data = packed;
-            self.closed = true;
-        }
-    }
-
-    fn lines(&self) -> Vec<Line> {
-        let unpacked;
-        let mut rest = if self.closed {
-            unpacked = zstd::stream::decode_all(self.data.as_slice()).unwrap_or_default();
-            unpacked.as_slice()
-        } else {
-            self.data.as_slice()
-        };
-        let mut lines = Vec::new();
-        while let Some((header, body)) = rest.split_at_checked(HEADER) {
-            let number = |from: usize| header[from..from + 8].try_into().map_or(0, u64::from_le_bytes);
-            let size = header[17..].try_into().map_or(0, u32::from_le_bytes);
-            let Some((text, next)) = body.split_at_checked(size as usize) else { break };
-            lines.push(Line {
-                at: number(0).cast_signed(),
-                from: if header[8] == 1 { From::Err } else { From::Out },
-                text: text.to_vec(),
-                whole: number(9),
-            });
-            rest = next;
-        }
-        lines
-    }
-}
-
-fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack.windows(needle.len()).any(|window| window == needle)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stream::frame::From;
 
-    fn line(n: i64, text: &[u8]) -> Line {
+    fn push(held: &mut Held, n: i64, text: &[u8]) {
         let from = if n % 2 == 0 { From::Out } else { From::Err };
-        Line { at: n, from, text: text.to_vec(), whole: text.len() as u64 }
+        held.push(&Line { at: n, from, text, whole: text.len() as u64 });
+    }
+
+    /// Times of the lines that are kept, and whether text and output came back as they were.
+    fn times(kept: &Kept, text: impl Fn(i64) -> Vec<u8>) -> Vec<i64> {
+        let mut times = Vec::new();
+        for chunk in kept.head.iter().chain(&kept.tail) {
+            let block = chunk.unpack().unwrap();
+            for line in block.lines() {
+                assert_eq!(line.text, text(line.at));
+                assert_eq!(line.from == From::Err, line.at % 2 != 0);
+                times.push(line.at);
+            }
+        }
+        times
     }
 
     #[test]
     fn what_goes_in_comes_out() {
-        let lines: Vec<Line> =
-            (0..20_000).map(|n| line(n, format!("line {n} \u{fffd}").as_bytes())).collect();
-        let mut held = Held::new(16 << 20);
-        for line in &lines {
-            held.push(line);
-        }
-        assert!(held.items().eq(lines.iter().cloned().map(Item::Line)));
-        held.close();
-        assert!(held.items().eq(lines.into_iter().map(Item::Line)));
+        let text = |n: i64| format!("line {n} \u{fffd}").into_bytes();
+        let mut held = Held::new(&Shelf::new(1 << 30), 16 << 20);
+        (0..20_000).for_each(|n| push(&mut held, n, &text(n)));
+        let kept = held.take();
+        assert_eq!(times(&kept, text), (0..20_000).collect::<Vec<_>>());
+        assert_eq!(kept.elided, Elided::default());
     }
 
     #[test]
     fn head_and_tail_stay_and_the_rest_is_counted() {
-        let mut held = Held::new(8000);
-        (0..1000).for_each(|n| held.push(&line(n, &[b'x'; 100])));
-        held.close();
-        let items: Vec<Item> = held.items().collect();
-        let kept: Vec<i64> = items
-            .iter()
-            .filter_map(|item| if let Item::Line(line) = item { Some(line.at) } else { None })
-            .collect();
-        let elided = held.elided();
-        assert_eq!((kept[0], *kept.last().unwrap()), (0, 999));
-        assert_eq!(kept.len() as u64 + elided.lines, 1000);
+        let mut held = Held::new(&Shelf::new(1 << 30), 8000);
+        (0..1000).for_each(|n| push(&mut held, n, &[b'x'; 100]));
+        let kept = held.take();
+        let times = times(&kept, |_| vec![b'x'; 100]);
+        let elided = kept.elided;
+        assert_eq!((times[0], *times.last().unwrap()), (0, 999));
+        assert_eq!(times.len() as u64 + elided.lines, 1000);
         assert_eq!(elided.bytes, elided.lines * 101);
-        assert!(kept.len() * 100 <= 8000 && kept.len() * 100 > 6000, "{}", kept.len());
-        let at = items.iter().position(|item| matches!(item, Item::Elided(_))).unwrap();
-        assert_eq!(elided.at, kept[at - 1] + 1);
-        assert_eq!(kept[at], elided.at + elided.lines.cast_signed());
+        assert!(times.len() * 100 <= 8000 && times.len() * 100 > 6000, "{}", times.len());
+        let before = kept.head.iter().map(|chunk| chunk.lines).sum::<u64>().cast_signed();
+        assert_eq!((elided.at, kept.squeezed), (before, false));
+    }
+
+    #[test]
+    fn the_budget_holds_over_all_logs_and_the_largest_pays() {
+        let shelf = Shelf::new(200_000);
+        // Not compressible.
+        let noise = |n: i64| blake3::Hasher::new().update(&n.to_le_bytes()).finalize_xof().read_to_vec(1000);
+        let (mut small, mut large) = (Held::new(&shelf, 1 << 30), Held::new(&shelf, 1 << 30));
+        (0..100).for_each(|n| push(&mut small, n, &noise(n)));
+        small.close();
+        (0..2000).for_each(|n| push(&mut large, n, &noise(n)));
+        assert!(shelf.lock().used <= 200_000 + CHUNK, "{}", shelf.lock().used);
+        let (small, large) = (small.take(), large.take());
+        assert_eq!(times(&small, noise).len(), 100);
+        let times = times(&large, noise);
+        assert!(large.squeezed && !small.squeezed && times[0] == 0 && *times.last().unwrap() == 1999);
+        assert_eq!(times.len() as u64 + large.elided.lines, 2000);
+        assert_eq!(shelf.lock().used, 0);
+    }
+
+    trait ReadToVec {
+        fn read_to_vec(self, len: usize) -> Vec<u8>;
+    }
+
+    impl ReadToVec for blake3::OutputReader {
+        fn read_to_vec(mut self, len: usize) -> Vec<u8> {
+            let mut out = vec![0; len];
+            self.fill(&mut out);
+            out.iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = 0);
+            out
+        }
     }
 
     #[test]
     fn an_elision_within_a_private_key_is_known() {
-        let mut held = Held::new(1600);
-        (0..20).for_each(|n| held.push(&line(n, &[b'x'; 100])));
-        held.push(&line(20, b"-----BEGIN RSA PRIVATE KEY-----"));
-        (21..60).for_each(|n| held.push(&line(n, &[b'k'; 100])));
-        held.close();
-        assert_eq!(held.elided().within_pem, [true, false]);
-        held.push(&line(60, b"-----END RSA PRIVATE KEY-----"));
-        (61..99).for_each(|n| held.push(&line(n, &[b'x'; 100])));
-        held.close();
-        assert_eq!(held.elided().within_pem, [false, false]);
+        let mut held = Held::new(&Shelf::new(1 << 30), 1600);
+        (0..20).for_each(|n| push(&mut held, n, &[b'x'; 100]));
+        push(&mut held, 20, b"-----BEGIN RSA PRIVATE KEY-----");
+        (21..60).for_each(|n| push(&mut held, n, &[b'k'; 100]));
+        assert_eq!(held.take().elided.pem, [Some(true), None]);
     }
 }

@@ -11,21 +11,38 @@ use super::stamp;
 pub const OVERLAP: usize = 4096;
 
 /// One line as the container wrote it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line<'t> {
     /// Nanoseconds since 1970, by the clock of the container's node.
     pub at: i64,
     pub from: From,
     /// Without its line feed; at most the cap and [`OVERLAP`].
-    pub text: Vec<u8>,
+    pub text: &'t [u8],
     /// How long the line really was, in bytes.
     pub whole: u64,
+}
+
+/// A piece of log with its time, whatever it was read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry<'t> {
+    pub from: From,
+    pub at: i64,
+    /// Without its line feed.
+    pub text: &'t [u8],
+    /// It ends its line.
+    pub ends: bool,
+}
+
+struct Pending {
+    at: i64,
+    text: Vec<u8>,
+    whole: u64,
 }
 
 /// Joins the pieces of one container's log.
 pub struct Assembler {
     cap: usize,
-    pending: [Option<Line>; 2],
+    pending: [Option<Pending>; 2],
     last: i64,
 }
 
@@ -35,27 +52,53 @@ impl Assembler {
         Self { cap, pending: [None, None], last: 0 }
     }
 
-    /// Takes one piece and hands on the lines that it completes.
-    pub fn push(&mut self, from: From, piece: &[u8], done: &mut Vec<Line>) {
+    /// Takes one piece as the API gives it, its timestamp in front.
+    pub fn push(&mut self, from: From, piece: &[u8], on: &mut impl FnMut(Line)) {
         let (at, skip) = stamp::split(piece).unwrap_or((self.last, 0));
-        self.last = at;
         let text = &piece[skip..];
         let (text, ends) = text.strip_suffix(b"\n").map_or((text, false), |text| (text, true));
+        self.entry(Entry { from, at, text, ends }, on);
+    }
+
+    /// Takes one piece and hands on the lines that it completes.
+    pub fn entry(&mut self, entry: Entry, on: &mut impl FnMut(Line)) {
+        self.last = entry.at;
+        let mut text = entry.text;
+        // No driver puts a line feed inside; what does is several lines.
+        while let Some(end) = memchr::memchr(b'\n', text) {
+            self.part(Entry { text: &text[..end], ends: true, ..entry }, on);
+            text = &text[end + 1..];
+        }
+        self.part(Entry { text, ..entry }, on);
+    }
+
+    fn part(&mut self, entry: Entry, on: &mut impl FnMut(Line)) {
+        let Entry { from, at, text, ends } = entry;
         let limit = self.cap.saturating_add(OVERLAP);
         let slot = &mut self.pending[from.index()];
-        done.extend(slot.take_if(|line| line.at != at));
-        let line = slot.get_or_insert_with(|| Line { at, from, text: Vec::new(), whole: 0 });
+        if let Some(old) = slot.take_if(|old| old.at != at) {
+            on(Line { at: old.at, from, text: &old.text, whole: old.whole });
+        }
+        if slot.is_none() && ends {
+            on(Line { at, from, text: &text[..text.len().min(limit)], whole: text.len() as u64 });
+            return;
+        }
+        let line = slot.get_or_insert_with(|| Pending { at, text: Vec::new(), whole: 0 });
         let room = limit.saturating_sub(line.text.len());
         line.text.extend_from_slice(&text[..text.len().min(room)]);
         line.whole += text.len() as u64;
-        if ends {
-            done.extend(slot.take());
+        if ends && let Some(line) = slot.take() {
+            on(Line { at, from, text: &line.text, whole: line.whole });
         }
     }
 
     /// The log ended: what has no line feed is a line too.
-    pub fn finish(&mut self, done: &mut Vec<Line>) {
-        done.extend(self.pending.iter_mut().filter_map(Option::take));
+    pub fn finish(&mut self, on: &mut impl FnMut(Line)) {
+        for from in [From::Out, From::Err] {
+            if let Some(line) = self.pending[from.index()].take() {
+                on(Line { at: line.at, from, text: &line.text, whole: line.whole });
+            }
+        }
     }
 }
 
@@ -66,17 +109,19 @@ mod tests {
     const A: &str = "2026-01-02T03:04:05.000000001Z ";
     const B: &str = "2026-01-02T03:04:05.000000002Z ";
 
-    fn lines(cap: usize, pieces: &[(From, String)]) -> Vec<Line> {
+    /// Text and true length of each line.
+    fn lines(cap: usize, pieces: &[(From, String)]) -> Vec<(String, u64)> {
         let (mut assembler, mut done) = (Assembler::new(cap), Vec::new());
+        let mut keep = |line: Line| done.push((String::from_utf8(line.text.to_vec()).unwrap(), line.whole));
         for (from, piece) in pieces {
-            assembler.push(*from, piece.as_bytes(), &mut done);
+            assembler.push(*from, piece.as_bytes(), &mut keep);
         }
-        assembler.finish(&mut done);
+        assembler.finish(&mut keep);
         done
     }
 
-    fn texts(lines: &[Line]) -> Vec<&str> {
-        lines.iter().map(|line| std::str::from_utf8(&line.text).unwrap()).collect()
+    fn texts(pieces: &[(From, String)]) -> Vec<String> {
+        lines(99, pieces).into_iter().map(|(text, _)| text).collect()
     }
 
     #[test]
@@ -88,19 +133,23 @@ mod tests {
             (From::Out, format!("{A}\n")),
             (From::Out, format!("{A}next\n")),
         ];
-        assert_eq!(texts(&lines(99, &pieces)), ["between", "aaabbb", "next"]);
+        assert_eq!(texts(&pieces), ["between", "aaabbb", "next"]);
     }
 
     #[test]
     fn another_timestamp_is_another_line() {
         let pieces = [(From::Out, format!("{A}cut off")), (From::Out, format!("{B}new\n"))];
-        assert_eq!(texts(&lines(99, &pieces)), ["cut off", "new"]);
+        assert_eq!(texts(&pieces), ["cut off", "new"]);
     }
 
     #[test]
     fn a_last_line_needs_no_line_feed_and_an_empty_one_stays() {
-        let pieces = [(From::Out, format!("{A}\n")), (From::Out, format!("{A}end"))];
-        assert_eq!(texts(&lines(99, &pieces)), ["", "end"]);
+        let pieces = [
+            (From::Out, format!("{A}\n")),
+            (From::Out, format!("{A}one\ntwo\n")),
+            (From::Out, format!("{A}end")),
+        ];
+        assert_eq!(texts(&pieces), ["", "one", "two", "end"]);
     }
 
     #[test]
@@ -108,6 +157,6 @@ mod tests {
         let part = "x".repeat(3000);
         let pieces: Vec<_> = (0..10).map(|_| (From::Out, format!("{A}{part}"))).collect();
         let lines = lines(1000, &pieces);
-        assert_eq!((lines.len(), lines[0].text.len(), lines[0].whole), (1, 1000 + OVERLAP, 30_000));
+        assert_eq!((lines.len(), lines[0].0.len(), lines[0].1), (1, 1000 + OVERLAP, 30_000));
     }
 }

@@ -1,5 +1,7 @@
 //! One container's log: from the engine's bytes to lines held in bounded memory.
 
+pub mod chunk;
+pub mod file;
 pub mod frame;
 pub mod hold;
 pub mod line;

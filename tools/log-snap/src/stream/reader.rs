@@ -1,28 +1,35 @@
 //! Reads one container's log: follows it while recording, then proves its end with a last plain reading.
 //!
-//! A followed stream never says that it is whole: it may end early at a rotation, or when its container is
-//! removed. So whatever ended it, the log is asked for once more without following, what is known is left
-//! out, and only the end of that reading counts.
+//! A file on this machine is read as it grows. A stream of the engine that is followed never says that it is
+//! whole: it may end early at a rotation, or when its container is removed. So whatever ended it, the log is
+//! asked for once more without following, what is known is left out, and only the end of that reading counts.
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lib_common::docker::{ApiError, ApiResult};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use super::file::{Stopped, Tail};
 use super::frame::{Decoder, Piece};
-use super::hold::Held;
-use super::line::Assembler;
+use super::hold::{Held, Shelf};
+use super::line::{Assembler, Line};
 use super::resume::Resume;
 use super::stamp;
 use crate::api::{Api, Body};
+
+/// How often a file that is followed is looked at.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// Whether the recording goes on; in the end every stream has until the deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
     Not,
+    /// The container ended, and with it its log.
+    Ended,
     Drain(Instant),
 }
 
@@ -40,7 +47,9 @@ pub struct Limits {
 /// Where the lines come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// `/containers/{id}/logs` of this node.
+    /// The driver's file on this machine.
+    File,
+    /// `/containers/{id}/logs` of the container's node.
     Container,
     /// `/tasks/{id}/logs` of a manager: for other nodes, and where the container is gone.
     Task,
@@ -61,14 +70,11 @@ pub struct Stream {
     pub container: String,
     pub task: Option<String>,
     pub source: Source,
-    pub held: Held,
-    pub bytes: u64,
-    pub lines: u64,
-    pub first: Option<i64>,
-    pub last: Option<i64>,
+    pub kept: Sums,
     pub ended: Ended,
     /// What went wrong on the way, even if a later reading made good for it.
     pub notes: Vec<String>,
+    file: Option<Tail>,
     assembler: Assembler,
     resume: Resume,
 }
@@ -82,34 +88,50 @@ enum Pass {
 
 impl Stream {
     #[must_use]
-    pub fn new(container: &str, task: Option<&str>, source: Source, limits: Limits) -> Self {
+    pub fn new(
+        container: &str,
+        task: Option<&str>,
+        source: Source,
+        limits: Limits,
+        shelf: &Arc<Shelf>,
+    ) -> Self {
         Self {
             container: container.to_owned(),
             task: task.map(ToOwned::to_owned),
             source,
-            held: Held::new(limits.stream),
-            bytes: 0,
-            lines: 0,
-            first: None,
-            last: None,
+            kept: Sums { held: Held::new(shelf, limits.stream), bytes: 0, lines: 0, first: None, last: None },
             ended: Ended::Never,
             notes: Vec::new(),
+            file: None,
             assembler: Assembler::new(limits.line),
             resume: Resume::default(),
         }
     }
 
+    /// Reads the driver's file in place of asking the engine.
+    #[must_use]
+    pub fn from_file(mut self, file: Tail) -> Self {
+        (self.source, self.file) = (Source::File, Some(file));
+        self
+    }
+
     /// Reads until the log ends (following it before, if `follow`), `stop`'s deadline or a failure.
     /// May be called again on what it returns, e.g. when the container was started again.
+    /// `manager` answers for the task where the container's own node cannot.
     pub async fn read<A: Api>(
         mut self,
         api: A,
+        manager: A,
         follow: bool,
         limits: Limits,
         mut stop: watch::Receiver<Stop>,
     ) -> Self {
+        if self.file.is_some() {
+            return self.read_file(follow, stop).await;
+        }
         let mut followed = false;
-        if follow && *stop.borrow() == Stop::Not {
+        let api = if self.source == Source::Task { manager.clone() } else { api };
+        if follow && !matches!(*stop.borrow(), Stop::Drain(_)) {
             match self.pass(&api, None, &mut stop).await {
                 Pass::Stopped | Pass::Ended(Ended::Eof) => followed = true,
                 Pass::Ended(Ended::Error(cause)) | Pass::Missing(cause) => self.note(cause),
@@ -122,15 +144,66 @@ impl Stream {
             // The container was followed to the end of its log, and then removed.
             Pass::Missing(_) if followed => Ended::Eof,
             Pass::Missing(cause) if self.task.is_some() && self.source == Source::Container => {
-                self.by_task(&api, cause, limits.idle, &mut stop).await
+                self.by_task(&manager, cause, limits.idle, &mut stop).await
             }
             Pass::Missing(cause) => Ended::Error(cause),
         };
-        let mut lines = Vec::new();
-        self.assembler.finish(&mut lines);
-        self.keep(&lines);
-        self.held.close();
+        self.rest();
         self
+    }
+
+    /// The log ended, or nobody reads it on.
+    fn rest(&mut self) {
+        let Self { assembler, kept, .. } = self;
+        assembler.finish(&mut |line| kept.push(line));
+        kept.held.close();
+    }
+
+    /// Reads the file on a thread that may wait for the disk.
+    async fn read_file(mut self, follow: bool, mut stop: watch::Receiver<Stop>) -> Self {
+        loop {
+            // What the container wrote before it ended is there when the engine says so.
+            let now = *stop.borrow_and_update();
+            let reading = tokio::task::spawn_blocking(move || {
+                let outcome =
+                    self.look(if let Stop::Drain(deadline) = now { Some(deadline.into_std()) } else { None });
+                (self, outcome)
+            });
+            let outcome;
+            (self, outcome) = match reading.await {
+                Ok(done) => done,
+                // A panic of ours: passed on, as everywhere.
+                Err(e) => std::panic::resume_unwind(e.into_panic()),
+            };
+            self.ended = match outcome {
+                Err(Stopped::Deadline) => Ended::Deadline,
+                Err(Stopped::Failed(cause)) => Ended::Error(cause),
+                Ok(()) if follow && now == Stop::Not => {
+                    let _ = tokio::time::timeout(LOOK, stop.changed()).await;
+                    continue;
+                }
+                Ok(()) => Ended::Eof,
+            };
+            break;
+        }
+        if let Some(file) = &mut self.file {
+            file.finish();
+            let (damaged, lost) = (file.damaged, file.lost);
+            if let (Ended::Eof, Some(cause)) = (&self.ended, lost) {
+                self.ended = Ended::Error(cause.into());
+            }
+            if damaged > 0 {
+                self.note(format!("{damaged} damaged records of the log file left out"));
+            }
+        }
+        self.rest();
+        self
+    }
+
+    fn look(&mut self, deadline: Option<std::time::Instant>) -> Result<(), Stopped> {
+        let Self { file, assembler, kept, .. } = self;
+        let Some(file) = file else { return Ok(()) };
+        file.read(deadline, &mut |entry| assembler.entry(entry, &mut |line| kept.push(line)))
     }
 
     /// The container is gone: its task may still tell. An empty answer proves nothing, because the task
@@ -142,11 +215,11 @@ impl Stream {
         idle: Duration,
         stop: &mut watch::Receiver<Stop>,
     ) -> Ended {
-        let before = self.lines;
+        let before = self.kept.lines;
         self.source = Source::Task;
         self.note(cause.clone());
         match self.pass(api, Some(idle), stop).await {
-            Pass::Ended(Ended::Eof) if self.lines > before => Ended::Eof,
+            Pass::Ended(Ended::Eof) if self.kept.lines > before => Ended::Eof,
             Pass::Ended(Ended::Eof) | Pass::Missing(_) => Ended::Error(cause),
             Pass::Ended(ended) => ended,
             Pass::Stopped => Ended::Deadline,
@@ -185,47 +258,52 @@ impl Stream {
             Ok(Err(e)) => return Pass::Ended(Ended::Error(show(&e))),
             Err(pass) => return pass,
         };
-        let (mut decoder, mut pieces) = (Decoder::default(), Vec::new());
+        let mut decoder = Decoder::default();
         loop {
-            let outcome = match bounded(body.chunk(), idle, stop).await {
+            let chunk = match bounded(body.chunk(), idle, stop).await {
                 Err(pass) => return pass,
                 Ok(Err(e)) => return Pass::Ended(Ended::Error(show(&e))),
-                Ok(Ok(Some(bytes))) => decoder.push(&bytes, &mut pieces).map(|()| None),
-                Ok(Ok(None)) => std::mem::take(&mut decoder).finish(&mut pieces).map(|()| Some(Ended::Eof)),
+                Ok(Ok(chunk)) => chunk,
             };
-            let outcome = self.take(pieces.drain(..)).and(outcome);
-            match outcome {
-                Ok(None) => {}
-                Ok(Some(ended)) => return Pass::Ended(ended),
-                Err(cause) => return Pass::Ended(Ended::Error(cause)),
-            }
-        }
-    }
-
-    fn take(&mut self, pieces: impl Iterator<Item = Piece>) -> Result<(), String> {
-        let (mut lines, mut fault) = (Vec::new(), Ok(()));
-        for piece in pieces {
-            match piece {
-                Piece::Fault(cause) => fault = Err(cause),
+            let Self { resume, assembler, kept, .. } = self;
+            let mut fault = None;
+            let mut take = |piece: Piece| match piece {
+                Piece::Fault(cause) => fault = Some(cause),
                 Piece::Log(from, piece) => {
-                    if self.resume.is_new(from, &piece) {
-                        self.assembler.push(from, &piece, &mut lines);
+                    if resume.is_new(from, piece) {
+                        assembler.push(from, piece, &mut |line| kept.push(line));
                     }
                 }
+            };
+            let outcome = match &chunk {
+                Some(bytes) => decoder.push(bytes, &mut take),
+                None => std::mem::take(&mut decoder).finish(&mut take),
+            };
+            match (fault, outcome, chunk) {
+                (Some(cause), ..) | (None, Err(cause), _) => return Pass::Ended(Ended::Error(cause)),
+                (None, Ok(()), None) => return Pass::Ended(Ended::Eof),
+                (None, Ok(()), Some(_)) => {}
             }
         }
-        self.keep(&lines);
-        fault
     }
+}
 
-    fn keep(&mut self, lines: &[super::line::Line]) {
-        for line in lines {
-            self.lines += 1;
-            self.bytes += line.whole + 1;
-            self.first = Some(self.first.map_or(line.at, |first| first.min(line.at)));
-            self.last = Some(self.last.map_or(line.at, |last| last.max(line.at)));
-            self.held.push(line);
-        }
+/// The lines of a log and their sums.
+pub struct Sums {
+    pub held: Held,
+    pub bytes: u64,
+    pub lines: u64,
+    pub first: Option<i64>,
+    pub last: Option<i64>,
+}
+
+impl Sums {
+    fn push(&mut self, line: Line) {
+        self.lines += 1;
+        self.bytes += line.whole + 1;
+        self.first = Some(self.first.map_or(line.at, |first| first.min(line.at)));
+        self.last = Some(self.last.map_or(line.at, |last| last.max(line.at)));
+        self.held.push(&line);
     }
 }
 
@@ -241,7 +319,7 @@ async fn bounded<T>(
         let deadline = match (*stop.borrow_and_update(), idle) {
             (Stop::Drain(_), None) => return Err(Pass::Stopped),
             (Stop::Drain(deadline), _) => Some(deadline),
-            (Stop::Not, _) => None,
+            (Stop::Not | Stop::Ended, _) => None,
         };
         let limit = [silent, deadline].into_iter().flatten().min();
         let timer = async {

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::fake::{After, FakeEngine, missing};
-use crate::stream::hold::Item;
 
 const LIMITS: Limits = Limits { idle: Duration::from_millis(50), stream: 1 << 20, line: 1 << 20 };
 
@@ -21,8 +20,8 @@ fn read(engine: &FakeEngine, task: Option<&str>, follow: bool, stop_after: Optio
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let (stop, watching) = watch::channel(Stop::Not);
-        let stream = Stream::new("c1", task, Source::Container, LIMITS);
-        let reading = stream.read(engine.clone(), follow, LIMITS, watching);
+        let stream = Stream::new("c1", task, Source::Container, LIMITS, &Shelf::new(1 << 30));
+        let reading = stream.read(engine.clone(), engine.clone(), follow, LIMITS, watching);
         let stopping = async {
             if let Some(ms) = stop_after {
                 tokio::time::sleep(Duration::from_millis(ms)).await;
@@ -37,12 +36,8 @@ fn read(engine: &FakeEngine, task: Option<&str>, follow: bool, stop_after: Optio
     })
 }
 
-fn texts(stream: &Stream) -> Vec<String> {
-    let text = |item| match item {
-        Item::Line(line) => String::from_utf8(line.text).unwrap(),
-        Item::Elided(_) => "...".into(),
-    };
-    stream.held.items().map(text).collect()
+fn texts(stream: Stream) -> Vec<String> {
+    crate::fake::texts(stream.kept.held.take())
 }
 
 fn numbered(numbers: std::ops::Range<u32>) -> Vec<String> {
@@ -55,8 +50,8 @@ fn a_followed_log_is_proved_by_a_second_reading() {
         .body("/containers/c1/", Ok((log(0..3), After::End)))
         .body("/containers/c1/", Ok((log(0..5), After::End)));
     let stream = read(&engine, None, true, None);
-    assert_eq!(texts(&stream), numbered(0..5));
-    assert_eq!((stream.ended, stream.lines, stream.bytes), (Ended::Eof, 5, 35));
+    assert_eq!((&stream.ended, stream.kept.lines, stream.kept.bytes), (&Ended::Eof, 5, 35));
+    assert_eq!(texts(stream), numbered(0..5));
     assert!(engine.asked()[0].contains("follow=1") && engine.asked()[1].contains("follow=0"));
 }
 
@@ -66,7 +61,8 @@ fn stopping_ends_the_following_and_fetches_the_rest() {
         .body("/containers/c1/", Ok((log(0..3), After::Stall)))
         .body("/containers/c1/", Ok((log(0..4), After::End)));
     let stream = read(&engine, None, true, Some(20));
-    assert_eq!((texts(&stream), stream.ended), (numbered(0..4), Ended::Eof));
+    assert_eq!(stream.ended, Ended::Eof);
+    assert_eq!(texts(stream), numbered(0..4));
 }
 
 #[test]
@@ -75,10 +71,8 @@ fn a_removed_container_was_read_to_its_end() {
         .body("/containers/c1/", Ok((log(0..3), After::End)))
         .body("/containers/c1/", Err(missing()));
     let stream = read(&engine, Some("t1"), true, None);
-    assert_eq!(
-        (texts(&stream), stream.ended, stream.source),
-        (numbered(0..3), Ended::Eof, Source::Container)
-    );
+    assert_eq!((&stream.ended, stream.source), (&Ended::Eof, Source::Container));
+    assert_eq!(texts(stream), numbered(0..3));
 }
 
 #[test]
@@ -87,9 +81,9 @@ fn a_broken_connection_to_a_removed_container_is_a_gap() {
         .body("/containers/c1/", Ok((log(0..3), After::Break)))
         .body("/containers/c1/", Err(missing()));
     let stream = read(&engine, None, true, None);
-    assert_eq!(texts(&stream), numbered(0..3));
     assert_eq!(stream.ended, Ended::Error("No such container".into()));
     assert_eq!(stream.notes, ["connection lost"]);
+    assert_eq!(texts(stream), numbered(0..3));
 }
 
 #[test]
@@ -98,7 +92,8 @@ fn a_container_that_is_gone_is_asked_for_by_its_task() {
         .body("/containers/c1/", Err(missing()))
         .body("/tasks/t1/", Ok((log(0..2), After::End)));
     let stream = read(&engine, Some("t1"), false, None);
-    assert_eq!((texts(&stream), stream.ended, stream.source), (numbered(0..2), Ended::Eof, Source::Task));
+    assert_eq!((&stream.ended, stream.source), (&Ended::Eof, Source::Task));
+    assert_eq!(texts(stream), numbered(0..2));
 }
 
 #[test]
@@ -114,14 +109,18 @@ fn an_empty_answer_of_the_task_endpoint_proves_nothing() {
 fn a_stalled_stream_ends_by_its_silence_or_the_deadline() {
     let stalled = || FakeEngine::default().body("/containers/c1/", Ok((log(0..2), After::Stall)));
     let stream = read(&stalled(), None, false, None);
-    assert_eq!((texts(&stream), stream.ended), (numbered(0..2), Ended::Idle));
+    assert_eq!(stream.ended, Ended::Idle);
+    assert_eq!(texts(stream), numbered(0..2));
     let slow = Limits { idle: Duration::from_mins(1), ..LIMITS };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let stream = runtime.block_on(async {
         let (_stop, watching) = watch::channel(Stop::Drain(Instant::now() + Duration::from_millis(50)));
-        Stream::new("c1", None, Source::Container, slow).read(stalled(), true, slow, watching).await
+        Stream::new("c1", None, Source::Container, slow, &Shelf::new(1 << 30))
+            .read(stalled(), stalled(), true, slow, watching)
+            .await
     });
-    assert_eq!((texts(&stream), stream.ended), (numbered(0..2), Ended::Deadline));
+    assert_eq!(stream.ended, Ended::Deadline);
+    assert_eq!(texts(stream), numbered(0..2));
 }
 
 #[test]
@@ -132,8 +131,8 @@ fn the_engines_own_error_is_no_log_text() {
     bytes.extend(fault.as_bytes());
     let engine = FakeEngine::default().body("/containers/c1/", Ok((bytes, After::End)));
     let stream = read(&engine, None, false, None);
-    assert_eq!(texts(&stream), numbered(0..1));
     assert_eq!(stream.ended, Ended::Error("Error grabbing logs: x".into()));
+    assert_eq!(texts(stream), numbered(0..1));
 }
 
 #[test]
@@ -145,6 +144,6 @@ fn a_line_of_100_kib_is_whole_across_chunks_and_connections() {
         .body("/containers/c1/", Ok((chunks[..3].concat(), After::Break)))
         .body("/containers/c1/", Ok((chunks.concat(), After::End)));
     let stream = read(&engine, None, true, None);
-    assert_eq!(texts(&stream), [part.repeat(6) + "end"]);
     assert_eq!(stream.ended, Ended::Eof);
+    assert_eq!(texts(stream), [part.repeat(6) + "end"]);
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::fake::{After, FakeEngine};
 use crate::seen::NAMESPACE;
-use crate::stream::hold::Item;
+use crate::stream::reader::Source;
 use lib_common::clock::SystemClock;
 use serde_json::json;
 
@@ -12,9 +12,9 @@ fn setup(attach: bool) -> Setup {
         stack: "s".into(),
         attach,
         until_gone: false,
+        budget: 1 << 24,
         limits: Limits { idle: Duration::from_millis(100), stream: 1 << 20, line: 1 << 20 },
         deadline: Duration::from_millis(300),
-        node_id: "here".into(),
     }
 }
 
@@ -29,6 +29,8 @@ fn engine(containers: Value) -> FakeEngine {
         .json("/services", json!([]))
         .json("/tasks", json!([]))
         .json("/configs", json!([]))
+        .json("/secrets", json!([]))
+        .json("/networks", json!([]))
         .json("/containers/json", containers)
 }
 
@@ -47,18 +49,16 @@ fn record_with(engine: &FakeEngine, setup: &Setup, stop_after: Option<u64>) -> C
         } else {
             std::mem::forget(sender);
         }
-        record(engine.clone(), setup, None, &SystemClock, signals, &diag).await
+        record(vec![peer(engine)], setup, &SystemClock, signals, &diag).await
     })
 }
 
-fn texts(capture: &Capture) -> Vec<String> {
-    let items = capture.streams.iter().flat_map(|stream| stream.held.items());
-    items
-        .map(|item| match item {
-            Item::Line(line) => String::from_utf8(line.text).unwrap(),
-            Item::Elided(_) => "...".into(),
-        })
-        .collect()
+fn peer(engine: &FakeEngine) -> Peer<FakeEngine> {
+    Peer { id: "here".into(), name: "here".into(), api: engine.clone(), files: None, pressure: None }
+}
+
+fn texts(capture: Capture) -> Vec<String> {
+    capture.streams.into_iter().flat_map(|stream| crate::fake::texts(stream.kept.held.take())).collect()
 }
 
 #[test]
@@ -70,8 +70,8 @@ fn once_takes_what_is_there() {
     let engine =
         engine(list).body("/events", Ok((Vec::new(), After::End))).body("/containers/c1/", Ok(log("hello")));
     let capture = record_with(&engine, &setup(false), None);
-    assert_eq!(texts(&capture), ["hello"]);
-    assert_eq!((capture.streams.len(), capture.gaps), (1, vec![]), "a container that never ran has no log");
+    assert_eq!((capture.streams.len(), &capture.gaps), (1, &vec![]), "a container that never ran has no log");
+    assert_eq!(texts(capture), ["hello"]);
 }
 
 #[test]
@@ -83,7 +83,8 @@ fn an_event_opens_the_log_of_a_container_that_is_gone_from_every_list() {
         .body("/containers/c1/", Ok(log("first words")))
         .body("/containers/c1/", Ok(log("first words")));
     let capture = record_with(&engine, &setup(true), Some(400));
-    assert_eq!((texts(&capture), capture.gaps), (vec!["first words".into()], vec![]));
+    assert_eq!(capture.gaps, [""; 0]);
+    assert_eq!(texts(capture), ["first words"]);
 }
 
 #[test]
@@ -112,7 +113,8 @@ fn a_task_elsewhere_is_read_through_the_manager() {
         .body("/events", Ok((Vec::new(), After::End)))
         .body("/tasks/t1/", Ok(log("from afar")));
     let capture = record_with(&engine, &setup(false), None);
-    assert_eq!((texts(&capture), capture.streams[0].source), (vec!["from afar".into()], Source::Task));
+    assert_eq!(capture.streams[0].source, Source::Task);
+    assert_eq!(texts(capture), ["from afar"]);
 }
 
 #[test]
@@ -124,5 +126,34 @@ fn the_end_of_the_stack_ends_the_recording() {
         .body("/containers/c1/", Ok(log("bye")))
         .body("/containers/c1/", Ok(log("bye")));
     let capture = record_with(&engine, &Setup { until_gone: true, ..setup(true) }, None);
-    assert_eq!(texts(&capture), ["bye"]);
+    assert_eq!(texts(capture), ["bye"]);
+}
+
+#[test]
+fn each_node_is_asked_for_its_own_containers() {
+    let running = |id: &str| json!([{"Id": id, "State": "exited", "Labels": {NAMESPACE: "s"}}]);
+    let one = engine(running("c1"))
+        .body("/events", Ok((Vec::new(), After::End)))
+        .body("/containers/c1/", Ok(log("one")));
+    let two = engine(running("c2"))
+        .body("/events", Ok((Vec::new(), After::End)))
+        .body("/containers/c2/", Ok(log("two")));
+    let gone = FakeEngine::default();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let diag = Diag::to_writer("log-snap", Box::new(std::io::sink()));
+    let capture = runtime.block_on(async {
+        let (sender, signals) = mpsc::channel(2);
+        let named =
+            |engine: &FakeEngine, name: &str| Peer { id: name.into(), name: name.into(), ..peer(engine) };
+        let peers = vec![named(&one, "n1"), named(&two, "n2"), named(&gone, "n3")];
+        let capture = record(peers, &setup(false), &SystemClock, signals, &diag).await;
+        drop(sender);
+        capture
+    });
+    let gaps = capture.gaps.join("; ");
+    assert!(
+        gaps.contains("containers of n3: ") && gaps.contains("engine events of n3: ") && !gaps.contains("n2"),
+        "{gaps}"
+    );
+    assert_eq!(texts(capture), ["one", "two"]);
 }

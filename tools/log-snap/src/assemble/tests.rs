@@ -1,10 +1,13 @@
 //! Assembling without an engine: what may stay of a log, and what is said of a gap.
 
+use super::log::clean;
 use super::*;
+use crate::stream::frame::From;
+use crate::stream::line::Line;
 use lib_common::redact::Redactor;
 
-fn line(text: &str) -> Line {
-    Line { at: 1, from: From::Out, text: text.into(), whole: text.len() as u64 }
+fn line(text: &str) -> Line<'_> {
+    Line { at: 1, from: From::Out, text: text.as_bytes(), whole: text.len() as u64 }
 }
 
 #[test]

@@ -1,33 +1,35 @@
 //! Turns what was recorded into a bundle: names, order, redaction. The only way from memory to the disk.
 
-use lib_common::Result;
-use lib_common::record::log::LogSnapped;
+pub mod check;
+pub mod log;
 
-use crate::bundle::blob::Builder;
+use std::time::Instant;
+
+use lib_common::record::log::LogSnapped;
+use lib_common::{Error, Result};
+use serde_json::Value;
+
 use crate::bundle::entry::{self, End, Entry, Gap, Snap};
 use crate::bundle::write::Writer;
 use crate::clean::Cleaner;
 use crate::death::Death;
 use crate::names::Names;
 use crate::recorder::{Capture, short};
-use crate::secrets;
 use crate::seen::container::Container;
 use crate::seen::task::Task;
 use crate::seen::text;
-use crate::stream::frame::From;
-use crate::stream::hold::Item;
-use crate::stream::line::Line;
 use crate::stream::reader::{Ended, Source, Stream};
 use crate::stream::stamp;
+use crate::usage::peak_memory;
 
 /// `log.snapped` lists so many gaps; the index has them all.
 const MAX_GAPS: usize = 50;
-const PEM: &[u8] = b"-----BEGIN PRIVATE KEY-----\n";
 
 struct Assembly<'a> {
     writer: Writer,
     capture: &'a Capture,
     names: Names<'a>,
+    began: Instant,
     cleaner: Cleaner,
     gaps: Vec<String>,
     max_line: usize,
@@ -35,53 +37,94 @@ struct Assembly<'a> {
     bytes: u64,
 }
 
-/// Writes the bundle and returns its record; path and duration are the caller's to fill in.
+/// What the bundle is of, besides what was recorded.
+pub struct About {
+    pub snap: Snap,
+    pub nodes: Vec<entry::Node>,
+    /// Secrets that are not looked for.
+    pub weak: Vec<String>,
+    pub max_line: usize,
+    /// When taking what was left began.
+    pub began: Instant,
+}
+
+/// Writes the bundle and returns its record; path and duration are the caller's to fill in. Each log is let
+/// go as soon as it is written.
 pub fn assemble(
     writer: Writer,
     capture: &Capture,
+    streams: Vec<Stream>,
     names: Names,
-    about: Snap,
-    max_line: usize,
+    cleaner: Cleaner,
+    about: About,
 ) -> Result<LogSnapped> {
-    let cleaner = Cleaner::new(&secrets::of(&capture.seen));
-    let (stack, attempt_id) = (about.stack.clone(), about.attempt_id.clone());
+    let (stack, attempt_id) = (about.snap.stack.clone(), about.snap.attempt_id.clone());
     let mut all = Assembly {
         writer,
         capture,
         names,
+        began: about.began,
         cleaner,
         gaps: capture.gaps.clone(),
-        max_line,
+        max_line: about.max_line,
         lines: 0,
         bytes: 0,
     };
-    all.writer.entry(&Entry::Snap(about))?;
+    all.entry(&Entry::Snap(about.snap))?;
+    for node in about.nodes {
+        all.entry(&Entry::Node(node))?;
+    }
+    for name in about.weak {
+        all.entry(&Entry::Weak(entry::Weak { name }))?;
+    }
     all.services()?;
     all.tasks()?;
     all.containers()?;
-    all.streams()?;
+    let read: Vec<String> = streams.iter().map(|stream| stream.container.clone()).collect();
+    all.streams(streams)?;
     all.events()?;
-    all.finish(stack, attempt_id)
+    all.finish(&read, stack, attempt_id)
 }
 
 impl Assembly<'_> {
+    /// Adds a line to the index. Fields that were redacted one by one are checked together: what became a
+    /// name, or stands where nobody thought of it, goes too.
+    fn entry(&mut self, entry: &Entry) -> Result<()> {
+        let line = crate::bundle::write::line(entry)
+            .map_err(|e| Error::cannot("writing the bundle", e).on("an index line"))?;
+        if !self.cleaner.leaks(&line) {
+            return self.writer.line(&line);
+        }
+        let value: Value = serde_json::from_slice(&line).unwrap_or_default();
+        self.writer.line(format!("{}\n", self.cleaner.value(&value)).as_bytes())
+    }
+
     fn services(&mut self) -> Result<()> {
         for service in self.capture.seen.services.values() {
-            self.writer.entry(&Entry::Service(entry::Service {
+            let service = entry::Service {
                 id: service.id.clone(),
                 name: service.name.clone(),
                 versions: service.versions,
                 spec: self.cleaner.value(&service.spec),
                 previous_spec: self.cleaner.value(&service.previous),
                 update_status: self.cleaner.value(&service.update),
-            }))?;
+            };
+            self.entry(&Entry::Service(service))?;
         }
-        for (id, config) in &self.capture.seen.configs {
-            self.writer.entry(&Entry::Config(entry::Config {
-                id: id.clone(),
-                name: text(&config["Spec"]["Name"]),
-                version: config["Version"]["Index"].as_u64().unwrap_or_default(),
-            }))?;
+        let named = |(id, row): (&String, &Value)| entry::Named {
+            id: id.clone(),
+            name: text(&row["Spec"]["Name"]),
+            version: row["Version"]["Index"].as_u64().unwrap_or_default(),
+        };
+        for config in self.capture.seen.configs.iter().map(named) {
+            self.entry(&Entry::Config(config))?;
+        }
+        for secret in self.capture.seen.secrets.iter().map(named) {
+            self.entry(&Entry::Secret(secret))?;
+        }
+        for (id, row) in &self.capture.seen.networks {
+            let (name, driver, scope) = (text(&row["Name"]), text(&row["Driver"]), text(&row["Scope"]));
+            self.entry(&Entry::Network(entry::Network { id: id.clone(), name, driver, scope }))?;
         }
         Ok(())
     }
@@ -92,7 +135,7 @@ impl Assembly<'_> {
         for task in tasks {
             let container = task.container.as_ref().and_then(|id| self.capture.seen.containers.get(id));
             let exit_code = container.and_then(|c| c.exit_code).or(task.exit_code);
-            self.writer.entry(&Entry::Task(entry::Task {
+            let entry = entry::Task {
                 id: task.id.clone(),
                 service: self.names.service(&task.service),
                 name: self.names.task(task),
@@ -103,7 +146,8 @@ impl Assembly<'_> {
                 error: self.cleaner.text(task.error()),
                 exit_code,
                 meaning: exit_code.map(|code| meaning(code, container, task.error())),
-            }))?;
+            };
+            self.entry(&Entry::Task(entry))?;
             let mut steps = Vec::new();
             for step in &task.steps {
                 steps.push(entry::Step {
@@ -114,7 +158,7 @@ impl Assembly<'_> {
                     error: self.cleaner.text(&step.error),
                 });
             }
-            self.writer.entry(&Entry::Timeline(entry::Timeline { task: task.id.clone(), steps }))?;
+            self.entry(&Entry::Timeline(entry::Timeline { task: task.id.clone(), steps }))?;
         }
         Ok(())
     }
@@ -123,7 +167,7 @@ impl Assembly<'_> {
         for container in self.capture.seen.containers.values() {
             let task = container.task.as_ref().and_then(|id| self.capture.seen.tasks.get(id));
             let error = task.map_or("", Task::error);
-            self.writer.entry(&Entry::Container(entry::Container {
+            let entry = entry::Container {
                 id: container.id.clone(),
                 name: container.name.clone(),
                 task: container.task.clone(),
@@ -138,17 +182,21 @@ impl Assembly<'_> {
                 health: container.health.clone(),
                 signals: container.signals.clone(),
                 log_driver: container.log_driver.clone(),
+                tty: container.tty,
+                argv: self.cleaner.words(container.argv.iter().map(String::as_str)),
                 env: container.env.iter().map(|pair| self.cleaner.pair(pair)).collect(),
-            }))?;
+            };
+            self.entry(&Entry::Container(entry))?;
             for probe in &container.probes {
-                self.writer.entry(&Entry::Probe(entry::Probe {
+                let probe = entry::Probe {
                     container: container.id.clone(),
                     first: stamp::show(probe.first),
                     last: stamp::show(probe.last),
                     count: probe.count,
                     exit_code: probe.exit_code,
                     output: self.cleaner.text(&probe.output),
-                }))?;
+                };
+                self.entry(&Entry::Probe(probe))?;
             }
             if container.probes_dropped > 0 {
                 let what = format!(
@@ -162,10 +210,12 @@ impl Assembly<'_> {
         Ok(())
     }
 
-    fn streams(&mut self) -> Result<()> {
-        let mut streams: Vec<(String, &Stream)> =
-            self.capture.streams.iter().map(|stream| (self.names.stream(stream), stream)).collect();
-        streams.sort_by_key(|(name, stream)| (name.clone(), stream.first, &stream.container));
+    fn streams(&mut self, streams: Vec<Stream>) -> Result<()> {
+        let mut streams: Vec<(String, Stream)> =
+            streams.into_iter().map(|stream| (self.names.stream(&stream), stream)).collect();
+        streams.sort_by(|(one, a), (other, b)| {
+            (one, a.kept.first, &a.container).cmp(&(other, b.kept.first, &b.container))
+        });
         for (name, stream) in streams {
             let entry = self.stream(&name, stream)?;
             if let Some(gap) = gap(&entry) {
@@ -173,45 +223,18 @@ impl Assembly<'_> {
             }
             self.lines += entry.lines;
             self.bytes += entry.bytes;
-            self.writer.entry(&Entry::Stream(entry))?;
+            self.entry(&Entry::Stream(entry))?;
         }
         Ok(())
     }
 
-    fn stream(&mut self, name: &str, stream: &Stream) -> Result<entry::Stream> {
-        let (mut content, mut times) = (Builder::default(), Builder::default());
-        let mut redactors = [self.cleaner.for_stream(), self.cleaner.for_stream()];
-        let mut cut_lines = 0;
-        for item in stream.held.items() {
-            let (at, from, line) = match item {
-                Item::Line(line) => {
-                    cut_lines += u64::from(line.whole > self.max_line as u64);
-                    let clean = clean(&line, self.max_line, &mut redactors[line.from.index()]);
-                    let Some(clean) = clean else { continue };
-                    (line.at, line.from, clean)
-                }
-                Item::Elided(gone) => {
-                    for (redactor, within) in redactors.iter_mut().zip(gone.within_pem) {
-                        if within {
-                            // Its BEGIN is among what was left out: the rest of the key goes too.
-                            redactor.line(PEM);
-                        }
-                    }
-                    let mark = format!("[log-snap: {} lines, {} bytes left out]", gone.lines, gone.bytes);
-                    (gone.at, From::Out, mark.into_bytes())
-                }
-            };
-            let time = format!("{} {}\n", stamp::show(at), from.name());
-            content
-                .push(&line)
-                .and_then(|()| content.push(b"\n"))
-                .and_then(|()| times.push(time.as_bytes()))
-                .map_err(|e| lib_common::Error::cannot("compressing a log", e).on(name))?;
-        }
-        for redactor in &redactors {
-            self.cleaner.count(redactor);
-        }
-        let elided = stream.held.elided();
+    fn stream(&mut self, name: &str, stream: Stream) -> Result<entry::Stream> {
+        let service = self.names.stream_service(&stream);
+        let (bytes, lines) = (stream.kept.bytes, stream.kept.lines);
+        let (first, last) = (stream.kept.first, stream.kept.last);
+        let kept = stream.kept.held.take();
+        let (elided, squeezed) = (kept.elided, kept.squeezed);
+        let written = log::write(kept, self.max_line, &mut self.cleaner, &mut self.writer)?;
         let (ended, error) = match &stream.ended {
             Ended::Eof if elided.lines > 0 => ("cap", None),
             Ended::Eof => ("eof", None),
@@ -220,31 +243,40 @@ impl Assembly<'_> {
             Ended::Never => ("error", Some("never read".into())),
             Ended::Error(cause) => ("error", Some(self.cleaner.text(cause))),
         };
+        let mut notes: Vec<String> = stream.notes.iter().map(|note| self.cleaner.text(note)).collect();
+        if squeezed {
+            notes.push("lines left out for want of memory: raise --memory".into());
+        }
         Ok(entry::Stream {
-            container: stream.container.clone(),
-            task: stream.task.clone(),
-            service: self.names.stream_service(stream),
+            container: stream.container,
+            task: stream.task,
+            service,
             name: name.to_owned(),
-            source: if stream.source == Source::Task { "task" } else { "container" }.into(),
-            bytes: stream.bytes,
-            lines: stream.lines,
-            first: stream.first.map(stamp::show),
-            last: stream.last.map(stamp::show),
+            source: match stream.source {
+                Source::File => "file",
+                Source::Container => "container",
+                Source::Task => "task",
+            }
+            .into(),
+            bytes,
+            lines,
+            first: first.map(stamp::show),
+            last: last.map(stamp::show),
             ended: ended.into(),
             error,
-            notes: stream.notes.iter().map(|note| self.cleaner.text(note)).collect(),
+            notes,
             elided_lines: elided.lines,
             elided_bytes: elided.bytes,
-            cut_lines,
-            text: self.writer.blob(content)?,
-            times: self.writer.blob(times)?,
+            cut_lines: written.cut,
+            text: written.text,
+            times: written.times,
         })
     }
 
     fn events(&mut self) -> Result<()> {
         for event in &self.capture.seen.events {
             let clean = |(name, value): (&String, &String)| (name.clone(), self.cleaner.named(name, value));
-            self.writer.entry(&Entry::Event(entry::Event {
+            let entry = entry::Event {
                 at: stamp::show(event.at),
                 object: event.kind.clone(),
                 id: event.id.clone(),
@@ -252,32 +284,33 @@ impl Assembly<'_> {
                 // `health_status: unhealthy`, but also `exec_create: COMMAND`.
                 action: self.cleaner.text(&event.action),
                 matched: event.matched.into(),
-            }))?;
+            };
+            self.entry(&Entry::Event(entry))?;
         }
         for sample in &self.capture.samples {
-            self.writer.entry(&Entry::Pressure(sample.clone()))?;
+            self.entry(&Entry::Pressure(sample.clone()))?;
         }
         Ok(())
     }
 
-    fn finish(mut self, stack: String, attempt_id: Option<String>) -> Result<LogSnapped> {
+    fn finish(mut self, read: &[String], stack: String, attempt_id: Option<String>) -> Result<LogSnapped> {
         let count = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
-        let read: Vec<&str> = self.capture.streams.iter().map(|stream| stream.container.as_str()).collect();
         for task in self.capture.seen.tasks.values() {
             let ran = |id: &&str| !self.capture.seen.containers.get(*id).is_some_and(Container::never_ran);
-            if let Some(id) = task.container.as_deref().filter(|id| !read.contains(id)).filter(ran) {
+            let read = |id: &&str| read.iter().any(|read| read == id);
+            if let Some(id) = task.container.as_deref().filter(|id| !read(id)).filter(ran) {
                 self.gaps.push(format!("log of {} ({}): not read", self.names.task(task), short(id)));
             }
         }
         let mut gaps: Vec<String> = self.gaps.iter().map(|gap| self.cleaner.text(gap)).collect();
         gaps.dedup();
         for what in &gaps {
-            self.writer.entry(&Entry::Gap(Gap { what: what.clone() }))?;
+            self.entry(&Entry::Gap(Gap { what: what.clone() }))?;
         }
         let end = End {
             complete: gaps.is_empty(),
             tasks: count(self.capture.seen.tasks.len()),
-            streams: count(self.capture.streams.len()),
+            streams: count(read.len()),
             lines: self.lines,
             bytes: self.bytes,
             gaps: count(gaps.len()),
@@ -289,7 +322,9 @@ impl Assembly<'_> {
             gaps.truncate(MAX_GAPS);
             gaps.push(format!("and {more} more, see the bundle's index"));
         }
+        check::no_leak(&mut self.writer, &self.cleaner)?;
         let blake3 = self.writer.finish(end.clone())?;
+        let ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
         Ok(LogSnapped {
             attempt_id,
             stack,
@@ -303,26 +338,10 @@ impl Assembly<'_> {
             bytes: end.bytes,
             redactions: end.redactions,
             duration_ms: 0,
+            bytes_per_s: Some(end.bytes.saturating_mul(1000) / ms),
+            peak_memory: peak_memory(),
         })
     }
-}
-
-/// A line without its secrets; `None` where nothing of it may stay (the inside of a private key). A long line
-/// is redacted with what follows the cut, so that half a secret never stays.
-fn clean(line: &Line, max: usize, redactor: &mut lib_common::redact::Redactor) -> Option<Vec<u8>> {
-    let mut clean = redactor.line(&line.text).into_owned();
-    if clean.last() == Some(&b'\n') {
-        clean.pop();
-    }
-    if clean.is_empty() && !line.text.is_empty() {
-        return None;
-    }
-    if line.whole > max as u64 {
-        let beyond = line.text.len().saturating_sub(max);
-        clean.truncate(clean.len().saturating_sub(beyond));
-        clean.extend_from_slice(format!("[log-snap: cut, {} bytes in all]", line.whole).as_bytes());
-    }
-    Some(clean)
 }
 
 /// What is missing of a log, in words.
@@ -347,5 +366,4 @@ fn meaning(exit_code: i64, container: Option<&Container>, error: &str) -> String
 }
 
 #[cfg(test)]
-#[path = "assemble_tests.rs"]
 mod tests;

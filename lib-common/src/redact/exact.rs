@@ -1,0 +1,57 @@
+//! Known values, in every form that they may have.
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+
+use super::key::Key;
+use super::{MIN_SECRET, encodings};
+
+pub(super) struct Exact {
+    automaton: Option<AhoCorasick>,
+    /// Which secret each form is of.
+    owners: Vec<usize>,
+    /// Of each secret, whatever its form.
+    pseudonyms: Vec<String>,
+    forms: Vec<Vec<u8>>,
+}
+
+impl Exact {
+    /// Empty and very short values are left out.
+    pub fn new<S: AsRef<[u8]>>(secrets: &[S], key: &Key) -> Self {
+        let mut secrets: Vec<&[u8]> = secrets.iter().map(|secret| secret.as_ref().trim_ascii_end()).collect();
+        secrets.retain(|secret| secret.len() >= MIN_SECRET);
+        secrets.sort_unstable();
+        secrets.dedup();
+        let (mut forms, mut owners) = (Vec::new(), Vec::new());
+        for (owner, secret) in secrets.iter().enumerate() {
+            let of_one = encodings::all(secret);
+            owners.resize(owners.len() + of_one.len(), owner);
+            forms.extend(of_one);
+        }
+        let kind = Some(AhoCorasickKind::ContiguousNFA);
+        let automaton = AhoCorasick::builder().kind(kind).build(&forms).ok();
+        let pseudonyms = secrets.iter().map(|secret| key.pseudonym(secret)).collect();
+        Self { automaton: automaton.filter(|_| !forms.is_empty()), owners, pseudonyms, forms }
+    }
+
+    pub fn forms(&self) -> impl Iterator<Item = &[u8]> {
+        self.forms.iter().map(Vec::as_slice)
+    }
+
+    /// Every occurrence, overlapping ones too: start, end, pseudonym.
+    pub fn find<'e>(&'e self, text: &[u8], mut on: impl FnMut(usize, usize, &'e str)) {
+        let Some(automaton) = &self.automaton else { return };
+        for found in automaton.find_overlapping_iter(text) {
+            let owner = self.owners[found.pattern().as_usize()];
+            on(found.start(), found.end(), &self.pseudonyms[owner]);
+        }
+    }
+
+    pub fn is_in(&self, text: &[u8]) -> bool {
+        self.automaton.as_ref().is_some_and(|automaton| automaton.is_match(text))
+    }
+
+    /// Length of the longest form.
+    pub fn longest(&self) -> usize {
+        self.forms.iter().map(Vec::len).max().unwrap_or(0)
+    }
+}

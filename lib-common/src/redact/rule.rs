@@ -1,0 +1,237 @@
+//! Pattern rules: read from TOML as gitleaks has it, compiled when first needed.
+
+use std::path::Path;
+use std::sync::{Arc, LazyLock, OnceLock};
+
+use regex::bytes::{Captures, Regex, RegexBuilder};
+use serde::Deserialize;
+
+use super::names::{WORDS, is_harmless, is_secret_name};
+use crate::error::{Error, Result};
+
+/// A set of rules. Cheap to clone.
+#[derive(Clone)]
+pub struct Rules(Arc<Vec<Rule>>);
+
+pub(super) struct Rule {
+    pub id: String,
+    /// Lower case; one of them must be in the line.
+    pub keywords: Vec<String>,
+    /// This must follow the keyword.
+    pub also: Option<u8>,
+    pattern: String,
+    regex: OnceLock<Option<Regex>>,
+    secret_group: usize,
+    entropy: f64,
+    stopwords: Vec<String>,
+    /// The group `key` must be a secret's name, and what stands under it more than a switch.
+    named: bool,
+}
+
+#[derive(Deserialize)]
+struct File {
+    #[serde(default)]
+    rules: Vec<Row>,
+}
+
+/// What is read of a rule; gitleaks has more, of which nothing makes a rule match more.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Row {
+    id: String,
+    regex: Option<String>,
+    #[serde(default)]
+    keywords: Vec<String>,
+    also: Option<String>,
+    #[serde(default)]
+    secret_group: usize,
+    #[serde(default)]
+    entropy: f64,
+    #[serde(default)]
+    allowlists: Vec<Allow>,
+}
+
+#[derive(Deserialize)]
+struct Allow {
+    #[serde(default)]
+    stopwords: Vec<String>,
+}
+
+static BUILTIN: LazyLock<Rules> = LazyLock::new(|| {
+    let mut rules = vec![key_name()];
+    rules.extend(parse(include_str!("rules.toml")).unwrap_or_default());
+    Rules(Arc::new(rules))
+});
+
+impl Rules {
+    /// The curated ones.
+    #[must_use]
+    pub fn builtin() -> Self {
+        BUILTIN.clone()
+    }
+
+    /// The curated ones and those of a file, each of which must compile.
+    pub fn with_file(path: &Path) -> Result<Self> {
+        let fail = |cause: String| Error::cannot("reading redaction rules", cause).on(path.display());
+        let text = std::fs::read_to_string(path).map_err(|e| fail(e.to_string()))?;
+        let own = parse(&text).map_err(fail)?;
+        for rule in &own {
+            compile(&rule.pattern).map_err(|e| fail(format!("rule {}: {e}", rule.id)))?;
+            if rule.keywords.is_empty() {
+                return Err(fail(format!("rule {}: no keywords", rule.id))
+                    .hint("a rule without a keyword would run on every line"));
+            }
+        }
+        let mut rules = vec![key_name()];
+        rules.extend(parse(include_str!("rules.toml")).map_err(fail)?);
+        rules.extend(own);
+        Ok(Self(Arc::new(rules)))
+    }
+
+    pub(super) fn all(&self) -> &[Rule] {
+        &self.0
+    }
+}
+
+/// Values under secret-looking names, in `NAME=value`, `name: value`, JSON and command lines.
+fn key_name() -> Rule {
+    let words = WORDS.join("|").replace("passwd", "passwo?r?d");
+    let name = format!(r"(?P<key>[\w.-]*(?:{words})[\w.-]*|[\w.-]+[_.-]key)");
+    let value =
+        r#"(?:\\?"(?P<dq>(?:[^"\\]|\\[^"])+)\\?"|'(?P<sq>[^']+)'|(?P<bare>(?:[^\s"'\\,;}&]|\\[^"'\s])+))"#;
+    let mut keywords: Vec<String> = WORDS.iter().map(ToString::to_string).collect();
+    keywords.extend(["_key", "-key", ".key"].map(String::from));
+    Rule {
+        id: "key-name".into(),
+        keywords,
+        also: None,
+        pattern: format!(r#"(?i){name}\\?["']?\s*(?:=>|:=|[:=])\s*{value}"#),
+        regex: OnceLock::new(),
+        secret_group: 0,
+        entropy: 0.0,
+        stopwords: Vec::new(),
+        named: true,
+    }
+}
+
+fn parse(text: &str) -> std::result::Result<Vec<Rule>, String> {
+    let file: File = toml::from_str(text).map_err(|e| e.to_string().replace('\n', " "))?;
+    let rule = |row: Row| {
+        let also = row.also.as_deref().map(str::as_bytes);
+        Some(Rule {
+            also: also.and_then(|bytes| bytes.first().copied()),
+            // A rule about file names only says nothing about text.
+            pattern: row.regex?,
+            id: row.id,
+            keywords: row.keywords.iter().map(|word| word.to_ascii_lowercase()).collect(),
+            regex: OnceLock::new(),
+            secret_group: row.secret_group,
+            entropy: row.entropy,
+            stopwords: row.allowlists.into_iter().flat_map(|allow| allow.stopwords).collect(),
+            named: false,
+        })
+    };
+    Ok(file.rules.into_iter().filter_map(rule).collect())
+}
+
+/// ASCII classes only: unicode ones need half a gigabyte for a large rule set.
+fn compile(pattern: &str) -> std::result::Result<Regex, String> {
+    RegexBuilder::new(pattern).unicode(false).build().map_err(|e| e.to_string().replace('\n', " "))
+}
+
+impl Rule {
+    fn regex(&self) -> Option<&Regex> {
+        self.regex.get_or_init(|| compile(&self.pattern).ok()).as_ref()
+    }
+
+    /// Where `line` holds secrets by this rule.
+    pub fn find(&self, line: &[u8], mut on: impl FnMut(usize, usize)) {
+        let Some(regex) = self.regex().filter(|regex| regex.is_match(line)) else { return };
+        for captures in regex.captures_iter(line) {
+            if let Some((start, end)) = self.secret(line, &captures) {
+                on(start, end);
+            }
+        }
+    }
+
+    fn secret(&self, line: &[u8], captures: &Captures) -> Option<(usize, usize)> {
+        let named = ["secret", "dq", "sq", "bare", "bearer"];
+        let found = named.iter().find_map(|name| captures.name(name));
+        let found =
+            found.or_else(|| (self.secret_group > 0).then(|| captures.get(self.secret_group)).flatten());
+        let found = found.or_else(|| captures.iter().skip(1).flatten().find(|group| !group.is_empty()));
+        let found = found.or_else(|| captures.get(0))?;
+        let secret = &line[found.range()];
+        if self.entropy > 0.0 && entropy(secret) < self.entropy {
+            return None;
+        }
+        let text = String::from_utf8_lossy(secret);
+        if self.stopwords.iter().any(|word| text.to_lowercase().contains(&word.to_lowercase())) {
+            return None;
+        }
+        if self.named {
+            let key = captures.name("key").map(|key| String::from_utf8_lossy(key.as_bytes()))?;
+            // Punctuation that ends a sentence is no value.
+            let value = text.trim_end_matches(['.', ')', ']', ':', '>', '…']);
+            if !is_secret_name(&key) || is_harmless(value) || value.len() < 3 {
+                return None;
+            }
+        }
+        Some((found.start(), found.end()))
+    }
+}
+
+/// Shannon entropy in bits a byte.
+fn entropy(text: &[u8]) -> f64 {
+    let mut counts = [0u32; 256];
+    text.iter().for_each(|byte| counts[usize::from(*byte)] += 1);
+    let total = f64::from(u32::try_from(text.len()).unwrap_or(u32::MAX));
+    let part = |count: &u32| {
+        let p = f64::from(*count) / total;
+        -p * p.log2()
+    };
+    counts.iter().filter(|count| **count > 0).map(part).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_compiles_and_has_keywords() {
+        let rules = Rules::builtin();
+        assert!(rules.all().len() > 25, "rules.toml was read");
+        for rule in rules.all() {
+            compile(&rule.pattern).unwrap_or_else(|e| panic!("{}: {e}", rule.id));
+            assert!(!rule.keywords.is_empty(), "{}", rule.id);
+        }
+        let mut ids: Vec<&str> = rules.all().iter().map(|rule| rule.id.as_str()).collect();
+        ids.sort_unstable();
+        assert!(ids.windows(2).all(|pair| pair[0] != pair[1]), "{ids:?}");
+    }
+
+    #[test]
+    fn a_file_of_rules_is_checked() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("r.toml");
+        let read = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            Rules::with_file(&path).map(|rules| rules.all().len()).map_err(|e| e.to_string())
+        };
+        let builtin = Rules::builtin().all().len();
+        assert_eq!(read("[[rules]]\nid='x'\nregex='a(b+)'\nkeywords=['ab']\n"), Ok(builtin + 1));
+        assert_eq!(read("title='gitleaks'\n[[rules]]\nid='p'\npath='x$'\n"), Ok(builtin));
+        for (text, says) in [
+            ("[[rules]]\nid='x'\nregex='a(b'\nkeywords=['ab']\n", "rule x: regex parse error"),
+            ("[[rules]]\nid='x'\nregex='ab'\n", "no keywords"),
+            ("[[rules]]\nregex='ab'\n", "missing field"),
+        ] {
+            assert!(read(text).unwrap_err().contains(says), "{:?}", read(text));
+        }
+    }
+
+    #[test]
+    fn randomness_is_measured() {
+        assert!(entropy(b"aaaaaaaa") < 0.1 && entropy(b"abcdefgh") > 2.9);
+    }
+}

@@ -1,0 +1,90 @@
+//! The fast pass: one automaton over whole buffers tells which lines may hold anything at all.
+//!
+//! It knows the keywords of all rules, the border of a PEM block and the first bytes of every exact value, in
+//! whatever case. Most lines of a log hold none of these and are never looked at again.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, Input};
+use memchr::{memchr, memrchr};
+
+use super::rule::Rule;
+
+/// So much of an exact value is looked for here; more would only make the automaton larger.
+const PREFIX: usize = 8;
+/// Up to here the automaton is a table of a few MiB, twice as fast as the compact form.
+const MAX_TABLE: usize = 6000;
+const PEM: &[u8] = b"-----begin ";
+
+/// Why a line is suspicious.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Hint {
+    Exact,
+    Pem,
+    Rule(usize),
+}
+
+pub(super) struct Scan {
+    automaton: Option<AhoCorasick>,
+    /// What each pattern hints at.
+    hints: Vec<Vec<Hint>>,
+    /// The character that must follow, where all hints of the pattern ask for the same one.
+    also: Vec<Option<u8>>,
+}
+
+impl Scan {
+    pub fn new<'e>(rules: &[Rule], exact: impl Iterator<Item = &'e [u8]>) -> Self {
+        let mut patterns: BTreeMap<Vec<u8>, Vec<Hint>> = BTreeMap::new();
+        let mut add = |pattern: &[u8], hint: Hint| {
+            let hints = patterns.entry(pattern.to_ascii_lowercase()).or_default();
+            if !hints.contains(&hint) {
+                hints.push(hint);
+            }
+        };
+        add(PEM, Hint::Pem);
+        for (number, rule) in rules.iter().enumerate() {
+            rule.keywords.iter().for_each(|word| add(word.as_bytes(), Hint::Rule(number)));
+        }
+        exact.for_each(|form| add(&form[..form.len().min(PREFIX)], Hint::Exact));
+        let total: usize = patterns.keys().map(Vec::len).sum();
+        let kind = if total <= MAX_TABLE { AhoCorasickKind::DFA } else { AhoCorasickKind::ContiguousNFA };
+        let automaton =
+            AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(kind)).build(patterns.keys()).ok();
+        let hints: Vec<Vec<Hint>> = patterns.into_values().collect();
+        let needs = |hint: &Hint| if let Hint::Rule(number) = hint { rules[*number].also } else { None };
+        let also = hints.iter().map(|hints| {
+            let first = needs(hints.first()?)?;
+            hints.iter().all(|hint| needs(hint) == Some(first)).then_some(first)
+        });
+        Self { automaton, also: also.collect(), hints }
+    }
+
+    /// The next suspicious line of `block` at or behind `from`, without its line feed.
+    pub fn next_line(&self, block: &[u8], from: usize) -> Option<Range<usize>> {
+        let mut from = from;
+        let automaton = self.automaton.as_ref()?;
+        loop {
+            let found = automaton.find(Input::new(block).span(from..block.len()))?;
+            let end = memchr(b'\n', &block[found.end()..]).map_or(block.len(), |at| found.end() + at);
+            let wanted = self.also[found.pattern().as_usize()];
+            if wanted.is_none_or(|byte| memchr(byte, &block[found.end()..end]).is_some()) {
+                let start = memrchr(b'\n', &block[..found.start()]).map_or(0, |at| at + 1);
+                return Some(start..end);
+            }
+            // Another pattern may begin within this one.
+            from = found.start() + 1;
+        }
+    }
+
+    /// Everything that `line` hints at, each once, in order.
+    pub fn hints(&self, line: &[u8], hints: &mut Vec<Hint>) {
+        hints.clear();
+        let Some(automaton) = &self.automaton else { return };
+        for found in automaton.find_overlapping_iter(line) {
+            hints.extend(&self.hints[found.pattern().as_usize()]);
+        }
+        hints.sort_unstable();
+        hints.dedup();
+    }
+}

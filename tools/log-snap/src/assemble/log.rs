@@ -1,0 +1,145 @@
+//! One log from memory to the disk: redacted chunk by chunk, most of a chunk at once.
+
+use std::io;
+
+use lib_common::redact::Redactor;
+use lib_common::{Error, Result};
+use tempfile::NamedTempFile;
+
+use crate::bundle::blob::Builder;
+use crate::bundle::write::Writer;
+use crate::clean::Cleaner;
+use crate::stream::chunk::{Block, Chunk};
+use crate::stream::frame::From;
+use crate::stream::hold::{Elided, Kept};
+use crate::stream::line::Line;
+use crate::stream::stamp::Show;
+
+/// What became of a log.
+pub struct Written {
+    /// Blobs of its lines and of their times; a log without a line has none.
+    pub text: Option<String>,
+    pub times: Option<String>,
+    /// Lines that were longer than is kept.
+    pub cut: u64,
+}
+
+/// Writes a log. Its chunks are let go one by one.
+pub fn write(kept: Kept, max: usize, cleaner: &mut Cleaner, writer: &mut Writer) -> Result<Written> {
+    let fail = |e: io::Error| Error::cannot("writing a log", e);
+    let mut log = Log::new(writer.builder()?, writer.builder()?, max, cleaner);
+    for chunk in kept.head {
+        log.chunk(&chunk).map_err(fail)?;
+    }
+    if kept.elided.lines > 0 {
+        log.mark(kept.elided).map_err(fail)?;
+    }
+    for chunk in kept.tail {
+        log.chunk(&chunk).map_err(fail)?;
+    }
+    for redactor in &log.redactors {
+        cleaner.count(redactor);
+    }
+    Ok(Written { text: writer.blob(log.text)?, times: writer.blob(log.times)?, cut: log.cut })
+}
+
+/// A log in the making: two blobs of equally many lines.
+pub struct Log {
+    text: Builder<NamedTempFile>,
+    times: Builder<NamedTempFile>,
+    /// For out and for err: a private key goes on in the same output.
+    redactors: [Redactor; 2],
+    show: Show,
+    /// Times that were not written yet.
+    shown: Vec<u8>,
+    max: usize,
+    cut: u64,
+}
+
+impl Log {
+    fn new(
+        text: Builder<NamedTempFile>,
+        times: Builder<NamedTempFile>,
+        max: usize,
+        cleaner: &Cleaner,
+    ) -> Self {
+        let redactors = [cleaner.for_stream(), cleaner.for_stream()];
+        Self { text, times, redactors, show: Show::default(), shown: Vec::new(), max, cut: 0 }
+    }
+
+    fn chunk(&mut self, chunk: &Chunk) -> io::Result<()> {
+        self.block(&chunk.unpack()?)
+    }
+
+    fn block(&mut self, block: &Block) -> io::Result<()> {
+        let text = block.text();
+        let (mut at, mut clean_from) = (0, 0);
+        let mut suspect = self.redactors[0].next_suspect(text, 0);
+        for line in block.lines() {
+            let (start, end) = (at, at + line.text.len());
+            at = end + 1;
+            while suspect.as_ref().is_some_and(|suspect| suspect.start < start) {
+                suspect = self.redactors[0].next_suspect(text, start);
+            }
+            let suspicious = suspect.as_ref().is_some_and(|suspect| suspect.start == start);
+            let redactor = &mut self.redactors[line.from.index()];
+            let long = line.whole > self.max as u64;
+            if !suspicious && !long && !redactor.is_within_key() {
+                self.time(line.at, line.from)?;
+                continue;
+            }
+            self.text.push(&text[clean_from..start])?;
+            clean_from = at;
+            self.cut += u64::from(long);
+            if let Some(clean) = clean(&line, self.max, redactor) {
+                self.text.push(&clean)?;
+                self.text.push(b"\n")?;
+                self.time(line.at, line.from)?;
+            }
+        }
+        self.text.push(&text[clean_from..])?;
+        self.times.push(&self.shown)?;
+        self.shown.clear();
+        Ok(())
+    }
+
+    /// A line of its own where others are missing.
+    fn mark(&mut self, gone: Elided) -> io::Result<()> {
+        for (redactor, border) in self.redactors.iter_mut().zip(gone.pem) {
+            // Its BEGIN is among what was left out, or before: the rest of the key goes too.
+            match border {
+                Some(true) => redactor.begin_within_key(),
+                Some(false) => redactor.end_of_key(),
+                None => {}
+            }
+        }
+        self.text
+            .push(format!("[log-snap: {} lines, {} bytes left out]\n", gone.lines, gone.bytes).as_bytes())?;
+        self.time(gone.at, From::Out)
+    }
+
+    fn time(&mut self, at: i64, from: From) -> io::Result<()> {
+        self.show.push(at, &mut self.shown);
+        self.shown.extend_from_slice(if from == From::Err { b" err\n" } else { b" out\n" });
+        if self.shown.len() > 1 << 16 {
+            self.times.push(&self.shown)?;
+            self.shown.clear();
+        }
+        Ok(())
+    }
+}
+
+/// A line without its secrets; `None` where nothing of it may stay (the inside of a private key). A long line
+/// is redacted with what follows the cut, so that half a secret never stays.
+pub(super) fn clean(line: &Line, max: usize, redactor: &mut Redactor) -> Option<Vec<u8>> {
+    let mut clean = redactor.line(line.text).into_owned();
+    if clean.is_empty() && !line.text.is_empty() {
+        return None;
+    }
+    if line.whole > max as u64 {
+        let beyond = line.text.len().saturating_sub(max);
+        clean.truncate(clean.len().saturating_sub(beyond));
+        clean.extend_from_slice(format!("[log-snap: cut, {} bytes in all]", line.whole).as_bytes());
+    }
+    Some(clean)
+}

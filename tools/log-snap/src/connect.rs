@@ -1,0 +1,126 @@
+//! Finding the engines of the swarm's nodes, and how far their clocks are off.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use lib_common::cli::EngineArg;
+use lib_common::clock::Clock;
+use lib_common::docker::Engine;
+use lib_common::{Error, Result};
+use serde_json::Value;
+
+use crate::bundle::entry;
+use crate::node::Node;
+use crate::peer::Peer;
+use crate::seen::text;
+
+/// A node that is away must not keep the recording from starting.
+const OTHERS: Duration = Duration::from_secs(5);
+
+/// The manager and the other nodes that answer, and what is to be said of all nodes.
+pub struct Swarm {
+    pub peers: Vec<Peer<Engine>>,
+    pub nodes: Vec<entry::Node>,
+    /// Nodes that were named and do not answer.
+    pub gaps: Vec<String>,
+}
+
+/// Connects to the manager, which must answer, and to the named nodes, which may be away.
+pub async fn connect(
+    arg: &EngineArg,
+    others: &[(String, String)],
+    files: bool,
+    clock: &dyn Clock,
+) -> Result<Swarm> {
+    let manager = Engine::connect(arg).await?;
+    let info = manager.require_manager().await?;
+    let skew = skew(&manager, clock).await;
+    let mut swarm = Swarm { peers: Vec::new(), nodes: Vec::new(), gaps: Vec::new() };
+    swarm.add(manager, &info, files, skew);
+    for (name, url) in others {
+        let arg = EngineArg { host: Some(url.clone()), engine_timeout: arg.engine_timeout.min(OTHERS) };
+        let connected = async {
+            let engine = Engine::connect(&arg).await?;
+            let info = engine.get("/info").await.map_err(|e| e.into_error("asking a node", url))?;
+            Ok::<_, Error>((engine, info))
+        };
+        match connected.await {
+            Ok((engine, info)) => {
+                let skew = self::skew(&engine, clock).await;
+                swarm.add(engine, &info, files, skew);
+            }
+            Err(e) => {
+                swarm.gaps.push(format!("node {name}: {}", e.cause()));
+                swarm.nodes.push(entry::Node {
+                    id: String::new(),
+                    name: name.clone(),
+                    asked: "away".into(),
+                    engine: None,
+                    clock_skew_ms: None,
+                });
+            }
+        }
+    }
+    swarm.others().await;
+    Ok(swarm)
+}
+
+impl Swarm {
+    fn add(&mut self, engine: Engine, info: &Value, files: bool, clock_skew_ms: Option<i64>) {
+        let (id, name) = (text(&info["Swarm"]["NodeID"]), text(&info["Name"]));
+        // The list of nodes may well name the manager too.
+        if self.peers.iter().any(|peer| peer.id == id) {
+            return;
+        }
+        let root = PathBuf::from(text(&info["DockerRootDir"]));
+        let here = engine.endpoint().is_local() && is_this_machine(info);
+        let files = (files && root.join("containers").is_dir()).then(|| root.clone());
+        self.nodes.push(entry::Node {
+            id: id.clone(),
+            name: name.clone(),
+            asked: if files.is_some() { "file" } else { "engine" }.into(),
+            engine: Some(engine.version().to_owned()),
+            clock_skew_ms,
+        });
+        let pressure = here.then(|| Node::new("/proc", root, &name));
+        self.peers.push(Peer { id, name, api: engine, files, pressure });
+    }
+
+    /// Nodes that only the manager knows: their tasks are read through it.
+    async fn others(&mut self) {
+        let answer = self.peers[0].api.get("/nodes").await.unwrap_or_default();
+        for row in answer.as_array().into_iter().flatten() {
+            let id = text(&row["ID"]);
+            if !self.nodes.iter().any(|node| node.id == id) {
+                self.nodes.push(entry::Node {
+                    id,
+                    name: text(&row["Description"]["Hostname"]),
+                    asked: "manager".into(),
+                    engine: None,
+                    clock_skew_ms: None,
+                });
+            }
+        }
+    }
+}
+
+/// The engine's clock less ours, in the middle of the question.
+async fn skew(engine: &Engine, clock: &dyn Clock) -> Option<i64> {
+    let before = clock.now().as_millisecond();
+    let info = engine.get("/info").await.ok()?;
+    let theirs: jiff::Timestamp = text(&info["SystemTime"]).parse().ok()?;
+    Some(theirs.as_millisecond() - i64::midpoint(before, clock.now().as_millisecond()))
+}
+
+/// A socket may lead elsewhere (`ssh -L`), so the machine itself is compared.
+fn is_this_machine(info: &Value) -> bool {
+    let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total = memory
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:")?.split_whitespace().next()?.parse::<u64>().ok());
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let root = text(&info["DockerRootDir"]);
+    info["MemTotal"].as_u64() == total.map(|kib| kib * 1024)
+        && info["KernelVersion"] == kernel.trim()
+        && Path::new(&root).is_dir()
+}

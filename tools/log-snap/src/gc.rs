@@ -1,0 +1,113 @@
+//! Removes bundles that are old and that no ledger needs.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, BufReader};
+use std::path::{Path, PathBuf};
+
+use lib_common::cli::Common;
+use lib_common::diag::Diag;
+use lib_common::record::Known;
+use lib_common::stream::{Reader, Torn};
+use lib_common::{Error, Result};
+use serde::Serialize;
+
+use crate::bundle::INDEX;
+use crate::bundle::read::Bundle;
+use crate::cli::Gc;
+use crate::stream::stamp;
+
+const DOING: &str = "removing old bundles";
+/// Evidence lies a few folders deep; what is deeper is something else.
+const DEPTH: u32 = 8;
+
+/// What becomes of one bundle.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Fate {
+    pub bundle: String,
+    pub ended: String,
+    /// `removed`, `kept`, or with a dry run `would remove`
+    pub action: &'static str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub why: &'static str,
+}
+
+/// Goes through all bundles below the folders; `now` in nanoseconds since 1970.
+pub fn run(
+    args: &Gc,
+    common: &Common,
+    now: i64,
+    diag: &Diag,
+    mut on: impl FnMut(Fate) -> Result<()>,
+) -> Result<()> {
+    // First what must stay: a ledger that cannot be read stops everything.
+    let mut needed = BTreeSet::new();
+    for ledger in &args.ledger {
+        read_ledger(ledger, common, diag, &mut needed)?;
+    }
+    let oldest = now.saturating_sub(i64::try_from(args.keep.as_nanos()).unwrap_or(i64::MAX));
+    for folder in &args.folders {
+        let mut bundles = Vec::new();
+        find(folder, DEPTH, &mut bundles).map_err(|e| Error::cannot(DOING, e).on(folder.display()))?;
+        for path in bundles {
+            // What cannot be read is nothing of ours to remove.
+            let Ok(Bundle { snap: Some(snap), .. }) = Bundle::open(&path) else { continue };
+            let young = stamp::parse(&snap.ended).is_none_or(|ended| ended >= oldest);
+            let real = path.canonicalize().unwrap_or_else(|_| path.clone());
+            let (action, why) = match (needed.contains(&real), young) {
+                (true, _) => ("kept", "a ledger names it"),
+                (false, true) => ("kept", "young"),
+                (false, false) if args.dry_run => ("would remove", ""),
+                (false, false) => {
+                    remove(&path).map_err(|e| Error::cannot(DOING, e).on(path.display()))?;
+                    ("removed", "")
+                }
+            };
+            on(Fate { bundle: path.display().to_string(), ended: snap.ended, action, why })?;
+        }
+    }
+    Ok(())
+}
+
+/// Paths in a ledger are relative to its folder.
+fn read_ledger(path: &Path, common: &Common, diag: &Diag, needed: &mut BTreeSet<PathBuf>) -> Result<()> {
+    let fail = |e: io::Error| Error::cannot("reading the ledger", e).on(path.display());
+    let file = fs::File::open(path).map_err(fail)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut reader = Reader::new(BufReader::new(file), path.display().to_string(), common, Torn::SetAside);
+    while let Some(line) = reader.next_line(diag)? {
+        if let Some(Known::LogSnapped(snapped)) = reader.known(&line, diag)? {
+            // One that is gone already needs nothing.
+            needed.extend(folder.join(&snapped.path).canonicalize());
+        }
+    }
+    Ok(())
+}
+
+/// Folders that hold an index; no link is followed, and nothing is looked for inside a bundle.
+fn find(folder: &Path, depth: u32, bundles: &mut Vec<PathBuf>) -> io::Result<()> {
+    if folder.join(INDEX).is_file() {
+        bundles.push(folder.to_owned());
+        return Ok(());
+    }
+    if depth == 0 {
+        return Ok(());
+    }
+    let mut entries: Vec<fs::DirEntry> = fs::read_dir(folder)?.collect::<io::Result<_>>()?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+        if entry.file_type()?.is_dir() && !hidden {
+            find(&entry.path(), depth - 1, bundles)?;
+        }
+    }
+    Ok(())
+}
+
+/// Out of sight first, so that what is half removed is never taken for a bundle; the next start clears that.
+fn remove(bundle: &Path) -> io::Result<()> {
+    let name = bundle.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let gone = bundle.with_file_name(format!(".tmp-{name}-gc"));
+    fs::rename(bundle, &gone)?;
+    fs::remove_dir_all(&gone)
+}
