@@ -105,6 +105,8 @@ impl Fold {
             Known::DomainLeased(_)
             | Known::DomainReleased(_)
             | Known::DomainProbed(_)
+            | Known::PrCommented(_)
+            | Known::PrSkipped(_)
             | Known::RunPlanned(_) => {}
         }
     }
