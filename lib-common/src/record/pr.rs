@@ -81,7 +81,9 @@ pub struct PrSkipped {
     pub branch: String,
     pub base: String,
     pub fix_id: String,
-    pub patch: String,
+    /// As in `pr.opened`; absent where a branch has nothing that the base has not.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub patch: Option<String>,
     pub route: Route,
     /// The earlier pull request, where there is one.
     #[serde(skip_serializing_if = "Option::is_none", default)]

@@ -4,7 +4,7 @@
 //!
 //! | `event` | further fields | written by |
 //! | --- | --- | --- |
-//! | `pull.opened` | `number`, `head` (branch), `base`, `sha`, `title`, `body` | `pr-open` |
+//! | `pull.opened` | `number`, `head` (branch), `base`, `sha`, `title`, `body`, `labels`, `reviewers` | `pr-open` |
 //! | `pull.updated` | `number`, those of `sha`, `title`, `body` that changed | `pr-open` |
 //! | `pull.closed`, `pull.merged` | `number` | people |
 //! | `comment` | `number`, `body`, `sha` (the head at that time) | `pr-open`, people |
@@ -34,6 +34,10 @@ pub struct Event {
     pub title: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub body: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub labels: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub reviewers: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub context: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -133,6 +137,12 @@ impl Queue {
                 && event.body.as_deref() == Some(text)
         };
         self.events.iter().rfind(fits).map(|event| event.id)
+    }
+
+    /// Id and text of every comment on `number`, oldest first.
+    pub fn comments(&self, number: u64) -> impl Iterator<Item = (u64, &str)> {
+        let of_it = move |event: &&Event| event.kind == "comment" && event.number == number;
+        self.events.iter().filter(of_it).map(|event| (event.id, event.body.as_deref().unwrap_or("")))
     }
 
     /// Statuses of a commit, oldest first.

@@ -4,6 +4,7 @@
 //! runs or is followed, and nobody's checkout is disturbed.
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::time::Duration;
 
 use lib_common::{Error, Result};
@@ -91,6 +92,50 @@ impl Work {
         Ok(Some(made.text()))
     }
 
+    /// Borrows the objects of somebody's clone, which is only read. A shallow one has too few to be of use.
+    pub fn borrow_from(&self, clone: &Path) -> Result<()> {
+        let doing = "borrowing from the clone";
+        let asked =
+            ["rev-parse", "--is-shallow-repository", "--path-format=absolute", "--git-path", "objects"];
+        let output = self.in_clone(clone, &asked)?;
+        check(&output, doing, &clone.display().to_string())?;
+        let text = output.text();
+        if let Some(("false", objects)) = text.split_once('\n') {
+            let list = self.dir.path().join("objects/info/alternates");
+            std::fs::write(&list, format!("{objects}\n"))
+                .map_err(|e| Error::cannot(doing, e).on(list.display()))?;
+        }
+        Ok(())
+    }
+
+    /// The commit that a branch of somebody's clone is at.
+    pub fn head_in(&self, clone: &Path, branch: &str) -> Result<Option<String>> {
+        let name = format!("refs/heads/{branch}^{{commit}}");
+        let found = self.in_clone(clone, &["rev-parse", "--verify", "--quiet", &name])?;
+        if !found.ok {
+            return Ok(None);
+        }
+        let commit = found.text();
+        if !self.here(&["cat-file", "-e", &commit], b"", &[])?.ok {
+            let clone = clone.display();
+            return Err(Error::cannot("reading the branch", "the clone is shallow")
+                .on(&clone)
+                .hint(format!("git -C {clone} fetch --unshallow")));
+        }
+        Ok(Some(commit))
+    }
+
+    fn in_clone(&self, clone: &Path, args: &[&str]) -> Result<Output> {
+        // The caller's configuration holds: it says whose clones are safe to read.
+        let at = [OsString::from("-C"), clone.into()];
+        self.git.remote(at.into_iter().chain(args.iter().map(OsString::from)), &[])
+    }
+
+    /// Whether `commit` is in the history of `head`.
+    pub fn contains(&self, head: &str, commit: &str) -> Result<bool> {
+        Ok(self.here(&["merge-base", "--is-ancestor", commit, head], b"", &[])?.ok)
+    }
+
     /// Paths that differ between where `head` left `base` and `head`; a rename counts as both of its paths.
     pub fn paths(&self, base: &str, head: &str) -> Result<Vec<String>> {
         let from = self.left_at(base, head)?;
@@ -102,11 +147,25 @@ impl Work {
 
     /// `git patch-id --stable` of what `head` changes since it left `base`; `None` if that is nothing.
     pub fn patch_id(&self, base: &str, head: &str) -> Result<Option<String>> {
+        self.patch_id_of(&self.diff(base, head)?)
+    }
+
+    /// What `head` changes since it left `base`.
+    pub fn diff(&self, base: &str, head: &str) -> Result<Vec<u8>> {
         let from = self.left_at(base, head)?;
         let diff =
             self.here(&["diff", "--no-ext-diff", "--no-textconv", "--binary", &from, head], b"", &[])?;
         check(&diff, "reading what changes", head)?;
-        self.patch_id_of(&diff.stdout)
+        Ok(diff.stdout)
+    }
+
+    /// Paths that a patch changes, as far as its text says.
+    pub fn paths_of(&self, patch: &[u8]) -> Result<Vec<String>> {
+        let listed = self.here(&["apply", "--numstat", "-z"], patch, &[])?;
+        check(&listed, "listing what changes", "the patch")?;
+        let text = String::from_utf8_lossy(&listed.stdout).into_owned();
+        let third = |line: &str| line.splitn(3, '\t').nth(2).map(ToOwned::to_owned);
+        Ok(text.split('\0').filter_map(third).filter(|name| !name.is_empty()).collect())
     }
 
     /// `git patch-id --stable` of a patch as a file has it.
@@ -126,6 +185,10 @@ impl Work {
     /// Pushes `commit` to `branch`, which the remote must still have at `expected` (`None`: not at all).
     /// Somebody else who pushed the very same commit meanwhile is as good.
     pub fn push(&self, commit: &str, branch: &str, expected: Option<&str>) -> Result<()> {
+        if commit.is_empty() {
+            // `:refs/heads/...` would delete the branch.
+            return Err(Error::cannot("pushing the branch", "there is no commit to push").on(branch));
+        }
         let lease = format!("--force-with-lease=refs/heads/{branch}:{}", expected.unwrap_or(""));
         let refspec = format!("{commit}:refs/heads/{branch}");
         let args = ["push", "--quiet", "--no-verify", &lease, &self.remote.url, &refspec].map(String::from);
