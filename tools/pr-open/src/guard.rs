@@ -71,9 +71,8 @@ pub fn fix_branch(recipe: &str, fix_id: &str) -> Result<String> {
 /// A head branch: a name that git takes (git-check-ref-format(1)), and none of those that people merge into.
 pub fn head(name: &str, forbidden: &[&str]) -> Result<()> {
     let strange = |c: char| c.is_whitespace() || c.is_control() || "~^:?*[\\".contains(c);
-    let part = |part: &str| {
-        !part.is_empty() && !part.starts_with('.') && part.rsplit('.').next() != Some("lock")
-    };
+    let part =
+        |part: &str| !part.is_empty() && !part.starts_with('.') && part.rsplit('.').next() != Some("lock");
     let good = !name.starts_with(['-', '/'])
         && !name.ends_with('.')
         && !name.contains("..")

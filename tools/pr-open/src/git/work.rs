@@ -5,12 +5,12 @@
 
 use std::ffi::OsString;
 use std::path::Path;
-use std::time::Duration;
 
 use lib_common::{Error, Result};
 use tempfile::TempDir;
 
 use super::author::Author;
+use super::refusal::{check, stale};
 use super::run::{Git, Output};
 
 /// Where git fetches from and pushes to.
@@ -24,7 +24,7 @@ pub struct Remote {
 pub struct Work {
     git: Git,
     dir: TempDir,
-    remote: Remote,
+    pub(super) remote: Remote,
 }
 
 impl Work {
@@ -182,35 +182,6 @@ impl Work {
         Ok(listed.lines().map(ToOwned::to_owned).collect())
     }
 
-    /// Pushes `commit` to `branch`, which the remote must still have at `expected` (`None`: not at all).
-    /// Somebody else who pushed the very same commit meanwhile is as good.
-    pub fn push(&self, commit: &str, branch: &str, expected: Option<&str>) -> Result<()> {
-        if commit.is_empty() {
-            // `:refs/heads/...` would delete the branch.
-            return Err(Error::cannot("pushing the branch", "there is no commit to push").on(branch));
-        }
-        let lease = format!("--force-with-lease=refs/heads/{branch}:{}", expected.unwrap_or(""));
-        let refspec = format!("{commit}:refs/heads/{branch}");
-        let args = ["push", "--quiet", "--no-verify", &lease, &self.remote.url, &refspec].map(String::from);
-        let mut outcome = self.over_the_net(args.to_vec(), "pushing the branch").map(drop);
-        for pause in [50, 200, 800, 2000] {
-            let Err(error) = outcome else { break };
-            match self.remote_heads(&[branch])?.remove(0) {
-                Some(now) if now == commit => return Ok(()),
-                now if now.as_deref() != expected => {
-                    return Err(Error::again("pushing the branch", "somebody else moved it meanwhile")
-                        .on(branch)
-                        .hint("run it again"));
-                }
-                // The server only had its hands full (a lock on the branch), or refuses for good.
-                _ if !error.to_string().contains("lock") => return Err(error),
-                _ => std::thread::sleep(Duration::from_millis(pause)),
-            }
-            outcome = self.over_the_net(args.to_vec(), "pushing the branch").map(drop);
-        }
-        outcome
-    }
-
     /// The merge base; for a head that the base contains (merged), the head's first parent.
     fn left_at(&self, base: &str, head: &str) -> Result<String> {
         let found = self.here(&["merge-base", base, head], b"", &[])?;
@@ -232,7 +203,7 @@ impl Work {
         self.git.local(self.git_dir().chain(args.iter().map(OsString::from)), stdin, env)
     }
 
-    fn over_the_net(&self, args: Vec<String>, doing: &str) -> Result<Output> {
+    pub(super) fn over_the_net(&self, args: Vec<String>, doing: &str) -> Result<Output> {
         let mut env = vec![
             ("GIT_ALLOW_PROTOCOL".to_owned(), OsString::from("file:http:https:ssh")),
             ("GIT_CONFIG_COUNT".to_owned(), self.remote.config.len().to_string().into()),
@@ -255,32 +226,4 @@ impl Work {
         arg.push(self.dir.path());
         std::iter::once(arg)
     }
-}
-
-/// Signs that the other side is away rather than unwilling.
-const AWAY: [&str; 7] = [
-    "Could not resolve host",
-    "Failed to connect",
-    "Connection refused",
-    "Connection reset",
-    "timed out",
-    "returned error: 502",
-    "returned error: 503",
-];
-
-fn check(output: &Output, doing: &str, object: &str) -> Result<()> {
-    if output.ok {
-        return Ok(());
-    }
-    let lines: Vec<&str> = output.stderr.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let cause = lines.join("; ");
-    let cause = if cause.is_empty() { "git failed and does not say why".to_owned() } else { cause };
-    let away = AWAY.iter().any(|sign| cause.contains(sign));
-    let error = if away { Error::again(doing, cause) } else { Error::cannot(doing, cause) };
-    Err(if object.is_empty() { error } else { error.on(object) })
-}
-
-fn stale(applied: &Output, base: &str) -> Error {
-    let cause = applied.stderr.lines().next().unwrap_or("git says no more").to_owned();
-    Error::cannot("applying the patch", cause).on(base).hint("make it again from the base's newest commit")
 }
