@@ -15,6 +15,7 @@ mod wire;
 pub use address::{Address, RepoName};
 pub use connect::{Connection, connect};
 pub use marker::Marker;
+pub use queue::fold_anything;
 pub use wire::read_anything;
 
 use lib_common::Result;

@@ -23,7 +23,10 @@ pub struct Looked<'a> {
 pub fn plan(given: Given, looked: &Looked, draft: &Draft, diag: &Diag) -> Result<Plan> {
     let forge = given.to.forge.as_ref();
     let open = forge.open_pulls()?;
-    let mine = !ours(&open, &draft.base, &draft.branch).is_empty();
+    let own = ours(&open, &draft.base, &draft.branch);
+    let mine = !own.is_empty();
+    // Somebody may have pushed the same commit since we looked at the branch.
+    let pushed = own.iter().any(|pull| looked.made.commit.as_ref() == Some(&pull.head));
     let past = if mine { None } else { forge.past_pull(&draft.base, &draft.branch)? };
     if looked.made.commit.is_none() && !mine {
         return Ok(past.filter(|past| past.merged).map_or(Plan::Nothing, Plan::Merged));
@@ -32,7 +35,7 @@ pub fn plan(given: Given, looked: &Looked, draft: &Draft, diag: &Diag) -> Result
     let there = There {
         open: &open,
         past: past.as_ref(),
-        branch_is_right: looked.branch_is_right(given)?,
+        branch_is_right: pushed || looked.branch_is_right(given)?,
         same_patch: &same_patch,
         reopen: given.args.reopen,
     };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::forge::{BRANCH, Forge, LOOK, QUICK};
+use crate::forge::{BRANCH, Forge, LOOK, QUICK, run_hiding};
 
 #[test]
 fn testme_takes_three_more_requests_and_asks_once_per_head() {
@@ -168,7 +168,7 @@ fn progress_is_for_terminals() {
             command.args(["-qefc", &format!("{} </dev/null", shown.join(" ")), "/dev/null"]);
             command.env("TERM", "xterm").env_remove("NO_COLOR");
         }
-        let ran = forge.run_command(command);
+        let ran = run_hiding(command);
         assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
         let text = ran.stdout + &ran.stderr;
         assert_eq!(

@@ -216,6 +216,6 @@ fn the_checker_finds_what_is_wrong() {
             e.status = 403;
             e.reply = json!({"message": 7});
         },
-        "not of type",
+        "/message",
     );
 }

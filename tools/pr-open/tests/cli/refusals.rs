@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::fake::Fake;
-use crate::forge::{Forge, TOKEN};
+use crate::forge::{Forge, TOKEN, run_hiding};
 
 #[test]
 fn a_forge_that_is_away_is_try_again() {
@@ -36,7 +36,7 @@ fn proxies_are_honoured() {
     let forge = Forge::new();
     let mut command = forge.command("http://git.example.invalid", &["--insecure-http"]);
     with(&forge, &mut command, "");
-    assert_eq!(forge.run_command(command).opened()["forge"], "http://git.example.invalid");
+    assert_eq!(run_hiding(command).opened()["forge"], "http://git.example.invalid");
     let seen = forge.fake.state().seen.clone();
     assert!(
         seen.iter().all(|request| request.path.starts_with("http://git.example.invalid/api/v1/repos/o/n"))
@@ -47,7 +47,7 @@ fn proxies_are_honoured() {
     let other = Fake::new(forge.world.bare());
     let mut command = forge.command(&other.url, &["--forge-timeout", "5s"]);
     with(&forge, &mut command, "127.0.0.1");
-    forge.run_command(command).opened();
+    run_hiding(command).opened();
     assert_eq!(other.asked(), "repo base head list past create");
 }
 

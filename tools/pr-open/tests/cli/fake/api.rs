@@ -160,7 +160,8 @@ impl State {
             return no(422, "[Head]: Required");
         };
         let same = |pull: &&Value| {
-            pull["state"] == "open" && pull["head"]["label"] == *head && pull["base"]["ref"] == *base
+            let (from, to) = (&pull["head"], &pull["base"]);
+            pull["state"] == "open" && from["label"] == *head && from["repo_id"] == 5 && to["ref"] == *base
         };
         if let Some(pull) = self.pulls.iter().find(same) {
             let text = format!(

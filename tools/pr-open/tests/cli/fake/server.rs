@@ -80,7 +80,7 @@ fn serve(mut stream: TcpStream, answer: &dyn Fn(&Incoming) -> Outgoing) -> std::
     let mut head =
         format!("HTTP/1.1 {} x\r\nContent-Length: {}\r\nConnection: close\r\n", out.status, out.body.len());
     for (name, value) in &out.headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        head.push_str(&[name, ": ", value, "\r\n"].concat());
     }
     stream.write_all(format!("{head}\r\n").as_bytes())?;
     stream.write_all(&out.body)

@@ -26,6 +26,8 @@ pub struct Traps {
     pub max_page: usize,
     /// 17: no `X-Total-Count`.
     pub no_total: bool,
+    /// 18: statuses may hold words that no description has.
+    pub odd_words: bool,
     /// 20: after a comment, each look at the statuses adds one of these first: (context, status).
     pub ci: VecDeque<(&'static str, &'static str)>,
     /// 24: methods whose next successful answer is replaced by 502, in this order.
@@ -93,7 +95,7 @@ impl State {
             let reply = self.route(&incoming.method, template, below, body.as_ref());
             (reply.status, reply.body, reply.total)
         };
-        let mut fault = refused.is_some();
+        let mut fault = refused.is_some() || (self.traps.odd_words && template.ends_with("/statuses"));
         let mut reset = false;
         if status < 300 && self.traps.lose_answers.front() == Some(&&*incoming.method) {
             self.traps.lose_answers.pop_front();
