@@ -6,7 +6,7 @@ use lib_common::Result;
 
 use crate::body;
 use crate::cli::Args;
-use crate::forge::{Connection, Note, Pull, Step, Whose};
+use crate::forge::{Connection, Draft, Note, Pull, Step, Whose};
 use crate::plan::Plan;
 use crate::prepare::Job;
 
@@ -15,6 +15,7 @@ pub fn job(args: &Args, job: &Job, to: &Connection) -> Result<()> {
     let draft = &job.draft;
     let mut out = vec![in_words(job)];
     let ask = args.ci.testme;
+    let edited;
     let steps = match &job.plan {
         Plan::Open { push } => {
             out.extend(push.then(|| pushing(job, to)));
@@ -23,9 +24,9 @@ pub fn job(args: &Args, job: &Job, to: &Connection) -> Result<()> {
         }
         Plan::Update { pull, push } => {
             out.extend(push.then(|| pushing(job, to)));
-            // Nobody has asked for the new head yet.
-            let whose = if *push { Whose::JustOpened } else { whose(pull, job) };
-            let comment = Step::Ask { pull: (!push).then_some(pull), text: &args.ci.trigger, whose };
+            edited = after(pull, *push, draft);
+            let whose = Whose::Ours;
+            let comment = Step::Ask { pull: Some(&edited), text: &args.ci.trigger, whose };
             [Some(Step::Edit { pull, draft }), ask.then_some(comment)]
         }
         Plan::Keep(pull) | Plan::Adopt(pull) => {
@@ -35,7 +36,7 @@ pub fn job(args: &Args, job: &Job, to: &Connection) -> Result<()> {
         Plan::Merged(_) | Plan::Nothing | Plan::Closed(_) => [None, None],
     };
     for step in steps.iter().flatten() {
-        out.extend(to.forge.preview(step)?.into_iter().map(|line| format!("would send: {line}")));
+        out.extend(to.forge.preview(step)?.iter().map(|line| sending(line)));
     }
     if args.ci.wait {
         out.push(format!("would wait for CI, at most {} s", args.ci.deadline.as_secs()));
@@ -50,20 +51,37 @@ pub fn job(args: &Args, job: &Job, to: &Connection) -> Result<()> {
 
 /// The same for a comment.
 pub fn note(pull: u64, note: &Note, to: &Connection) -> Result<()> {
-    let mut out: Vec<String> = to.forge.preview(&Step::Explain { pull, note })?;
+    let requests = to.forge.preview(&Step::Explain { pull, note })?;
+    let mut out: Vec<String> = requests.iter().map(|line| sending(line)).collect();
     if out.is_empty() {
         out.push(format!("the comment on {pull} is there and as it should be"));
     }
-    let mut out: Vec<String> = out.into_iter().map(|line| format!("would send: {line}")).collect();
     out.extend(note.body.lines().map(|line| format!("| {line}")));
     say(&out);
     Ok(())
+}
+
+/// The first line of a request; what belongs to it is indented.
+fn sending(line: &str) -> String {
+    if line.starts_with(' ') { line.to_owned() } else { format!("would send: {line}") }
 }
 
 fn say(lines: &[String]) {
     let mut err = std::io::stderr().lock();
     // A reader of standard error who went away has nothing to hear about it.
     let _ = lines.iter().try_for_each(|line| writeln!(err, "pr-open: {line}"));
+}
+
+/// As the pull request is once it was edited: it is ours then, and nobody has asked for a new head yet.
+fn after(pull: &Pull, push: bool, draft: &Draft) -> Pull {
+    let head = if push { &draft.head } else { &pull.head };
+    Pull {
+        head: head.clone(),
+        title: draft.title.clone(),
+        body: draft.body.trim_end().to_owned(),
+        asked: pull.asked.clone().filter(|asked| asked.head == *head),
+        ..pull.clone()
+    }
 }
 
 fn whose(pull: &Pull, job: &Job) -> Whose {

@@ -201,6 +201,20 @@ fn a_dry_run_prints_the_requests_and_only_reads() {
     assert_eq!(create.body, Some(printed));
     forge.asks("repo base list past labels org-labels statuses create review comment");
 
+    // The same for an update: the edit, the note for the new head, the comment.
+    let dry = forge.run(&["--dry-run", "--testme", "--title", "mumble: another title"]);
+    forge.asks("repo base head list comments");
+    assert_eq!(dry.stderr.matches("would send: PATCH").count(), 1, "{}", dry.stderr);
+    forge.world.fix("readiness", &[("mumble/lifecycle", "one\ntwo\nreally ready\nthree\n")]);
+    let dry = forge.run(&["--dry-run", "--testme"]);
+    forge.asks("repo base head list comments statuses");
+    let sends = ["git push --force-with-lease", "PATCH", "PATCH", "/issues/1/comments"];
+    let found: Vec<&str> = dry.stderr.lines().filter(|line| line.contains("would ")).skip(1).collect();
+    assert_eq!(found.len(), sends.len(), "{found:#?}");
+    assert!(found.iter().zip(sends).all(|(line, word)| line.contains(word)), "{found:#?}");
+    forge.run(&["--testme"]).opened();
+    forge.asks("repo base head list edit comments statuses edit comment");
+
     let ran = forge.run(&["--dry-run", "--testme"]);
     assert!(!ran.stderr.contains("would send") && ran.stderr.contains("as it should be"), "{}", ran.stderr);
     forge.asks("repo base head list comments");

@@ -163,7 +163,7 @@ impl Forge for Gitea {
                 let reviews = Self::reviewers(0, &draft.reviewers);
                 let mut lines = self.literal(&request);
                 lines.extend(reviews.iter().flat_map(|request| self.literal(request)));
-                lines.extend(labels.unknown.iter().map(|name| format!("there is no label '{name}'")));
+                lines.extend(labels.unknown.iter().map(|name| format!("  there is no label '{name}'")));
                 return Ok(lines);
             }
             Step::Edit { pull, draft } => vec![Self::edited(pull, draft)],
