@@ -104,6 +104,8 @@ records! {
     FixVerdict = verdict::FixVerdict, "fix.verdict", 1;
     PrOpened = pr::PrOpened, "pr.opened", 1;
     PrChecked = pr::PrChecked, "pr.checked", 1;
+    PrCommented = pr::PrCommented, "pr.commented", 1;
+    PrSkipped = pr::PrSkipped, "pr.skipped", 1;
     CanonPromoted = pr::CanonPromoted, "canon.promoted", 1;
     ReviewRecorded = verdict::ReviewRecorded, "review.recorded", 1;
 }

@@ -30,6 +30,12 @@ pub struct PrOpened {
     /// True when it was opened without a verdict that supports it.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub no_verdict: bool,
+    /// Issue of the upstream project that tracks the defect.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub upstream_issue: Option<String>,
+    /// What the forge did not do though it was asked to, such as a label that it left out.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub warnings: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -52,6 +58,60 @@ impl PrAction {
             Self::Adopted => "adopted",
         }
     }
+}
+
+/// `pr.commented`: an explanation on a pull request of somebody else, where a patch would change a test.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrCommented {
+    /// The cases that it explains.
+    pub cases: Vec<String>,
+    /// `created`, `updated` or `unchanged`: the comment, not the pull request.
+    pub action: PrAction,
+    pub forge: String,
+    pub repo: String,
+    /// The pull request.
+    pub number: u64,
+    /// The comment.
+    pub url: String,
+    pub fix_id: String,
+    /// `git patch-id --stable` of the patch that it shows.
+    pub patch: String,
+    pub route: Route,
+    /// True when it was written without a verdict that supports it.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub no_verdict: bool,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub upstream_issue: Option<String>,
+}
+
+/// `pr.skipped`: no pull request was opened, and no guard refused: there is nothing to open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrSkipped {
+    pub cases: Vec<String>,
+    pub state: SkipState,
+    pub forge: String,
+    pub repo: String,
+    pub branch: String,
+    pub base: String,
+    pub fix_id: String,
+    /// As in `pr.opened`; absent where a branch has nothing that the base has not.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub patch: Option<String>,
+    pub route: Route,
+    /// The earlier pull request, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub number: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub url: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SkipState {
+    /// The base has the change already.
+    NothingToDo,
+    /// An earlier one was closed without a merge.
+    Closed,
 }
 
 /// `pr.checked`: what CI says of a pull request's head.

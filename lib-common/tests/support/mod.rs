@@ -38,6 +38,8 @@ pub fn fields_of(kind: &str) -> Vec<&'static str> {
         fields::<verdict::FixVerdict>(),
         fields::<pr::PrOpened>(),
         fields::<pr::PrChecked>(),
+        fields::<pr::PrCommented>(),
+        fields::<pr::PrSkipped>(),
         fields::<pr::CanonPromoted>(),
         fields::<verdict::ReviewRecorded>(),
     ];

@@ -3,7 +3,8 @@
 use lib_common::record::pr::PrAction;
 use lib_common::{Error, Result};
 
-use crate::forge::{Draft, Forge, Pull};
+use crate::body;
+use crate::forge::{Draft, Forge, Opened, Pull, Whose};
 use crate::plan::{Plan, differs};
 use crate::prepare::Job;
 
@@ -13,14 +14,31 @@ pub struct Done {
     pub action: PrAction,
     /// `git patch-id --stable` of what the pull request really changes.
     pub patch: String,
+    /// What the forge left out, a sentence each.
+    pub lacking: Vec<String>,
 }
 
-/// Does what the plan says.
-pub fn carry_out(job: &Job, forge: &dyn Forge) -> Result<Done> {
+impl Done {
+    /// Who wrote its body.
+    #[must_use]
+    pub fn whose(&self, fix_id: &str) -> Whose {
+        match self.action {
+            PrAction::Created => Whose::JustOpened,
+            _ if body::is_ours(&self.pull.body, fix_id) => Whose::Ours,
+            _ => Whose::Others,
+        }
+    }
+}
+
+/// Does what the plan says; `None` where it says that there is nothing to do. `ask`: CI is asked next.
+pub fn carry_out(job: &Job, forge: &dyn Forge, ask: bool) -> Result<Option<Done>> {
+    let mut lacking = vec![];
     let (pull, action) = match &job.plan {
+        Plan::Nothing | Plan::Closed(_) => return Ok(None),
         Plan::Open { push } => {
             let draft = Draft { head: pushed(job, *push)?, ..job.draft.clone() };
-            let (pull, created) = forge.open(&draft)?;
+            let Opened { pull, created, lacking: left_out } = forge.open(&draft, ask)?;
+            lacking = left_out;
             let as_wanted = created || !differs(&pull, &draft);
             let pull = if as_wanted { pull } else { forge.edit(&pull, &draft)? };
             let action = match (created, as_wanted) {
@@ -40,7 +58,7 @@ pub fn carry_out(job: &Job, forge: &dyn Forge) -> Result<Done> {
         Plan::Adopt(pull) => (pull.clone(), PrAction::Adopted),
     };
     let patch = patch_of(job, &pull);
-    Ok(Done { pull, action, patch })
+    Ok(Some(Done { pull, action, patch, lacking }))
 }
 
 /// The head branch's commit as the remote has it, after a push if one is needed.
@@ -64,5 +82,5 @@ fn pushed(job: &Job, push: bool) -> Result<String> {
 fn patch_of(job: &Job, pull: &Pull) -> String {
     let known = |head: &str| job.work.patch_id(&job.base, head).ok().flatten();
     let fetched = || job.work.fetch(std::slice::from_ref(&pull.fetch)).ok().and_then(|()| known(&pull.head));
-    known(&pull.head).or_else(fetched).unwrap_or_else(|| job.patch.clone())
+    known(&pull.head).or_else(fetched).or_else(|| job.patch.clone()).unwrap_or_default()
 }

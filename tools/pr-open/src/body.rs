@@ -1,5 +1,5 @@
-//! The text of a pull request: what failed, what proves it, what changes, how that was verified. Pure, and the
-//! same for the same facts, so that a second run finds nothing to update.
+//! The text of a pull request or a comment: what failed, what proves it, what changes, how that was verified.
+//! Pure, and the same for the same facts, so that a second run finds nothing to update.
 
 use std::fmt::Write;
 
@@ -9,7 +9,23 @@ use lib_common::redact::Redactor;
 use crate::fix::Fix;
 use crate::seen::Seen;
 
-pub const TEMPLATE: &str = include_str!("template.md");
+/// A kind of text: its default template, and the name in the hidden line by which it is found again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kind {
+    pub template: &'static str,
+    name: &'static str,
+    /// The hidden line names the patch: it is the text of that very patch.
+    of_patch: bool,
+}
+
+/// Of a pull request.
+pub const PULL: Kind = Kind { template: include_str!("template.md"), name: "redfix-fix", of_patch: true };
+/// Of a comment that explains what a fix would change.
+pub const COMMENT: Kind =
+    Kind { template: include_str!("comment.md"), name: "redfix-comment", of_patch: false };
+
+/// Longest diff that is shown, in bytes.
+const MAX_DIFF: usize = 20_000;
 /// Deciding runs that are listed one by one.
 const MAX_RUNS: usize = 60;
 
@@ -20,6 +36,7 @@ pub struct Facts<'a> {
     pub fix_id: &'a str,
     pub patch: &'a str,
     pub paths: &'a [String],
+    pub diff: &'a str,
     pub cases: &'a [String],
     pub seen: &'a Seen,
     pub no_verdict: bool,
@@ -28,7 +45,7 @@ pub struct Facts<'a> {
 
 /// Fills the template in and adds the hidden line by which the fix is found again. `secrets` never appear.
 #[must_use]
-pub fn render(template: &str, facts: &Facts, secrets: &[&str]) -> String {
+pub fn render(kind: Kind, template: &str, facts: &Facts, secrets: &[&str]) -> String {
     let upstream = facts.upstream_issue.map_or(String::new(), |url| format!("\nTracked upstream: {url}\n"));
     let body = [
         ("{title}", facts.fix.title.clone()),
@@ -36,14 +53,32 @@ pub fn render(template: &str, facts: &Facts, secrets: &[&str]) -> String {
         ("{cases}", cases(facts)),
         ("{evidence}", evidence(facts)),
         ("{fix}", fix(facts)),
+        ("{diff}", diff(facts.diff)),
         ("{verified}", verified(facts)),
         ("{upstream}", upstream),
     ];
-    let text = fill(template, &body);
-    let clean = redacted(&text, secrets);
-    let marker = format!("<!-- redfix-fix {} patch={} -->", facts.fix_id, facts.patch);
-    format!("{}\n\n{marker}\n", clean.trim_end())
+    verbatim(kind, &fill(template, &body), facts, secrets)
 }
+
+/// The text as it is, redacted, with the hidden line. Where no verdict supports it, it says so whoever wrote it.
+#[must_use]
+pub fn verbatim(kind: Kind, text: &str, facts: &Facts, secrets: &[&str]) -> String {
+    let mut clean = redacted(text, secrets);
+    if facts.no_verdict && !clean.contains(NO_VERDICT) {
+        clean = format!("{NO_VERDICT}\n\n{clean}");
+    }
+    format!("{}\n\n{}\n", clean.trim_end(), mark(kind, facts))
+}
+
+/// The hidden line.
+#[must_use]
+pub fn mark(kind: Kind, facts: &Facts) -> String {
+    let Kind { name, of_patch, .. } = kind;
+    let patch = if of_patch { format!(" patch={}", facts.patch) } else { String::new() };
+    format!("<!-- {name} {}{patch} -->", facts.fix_id)
+}
+
+const NO_VERDICT: &str = "**Opened without a verdict that supports it** (`--no-verdict`).";
 
 /// Whether a body is one of ours for this fix.
 #[must_use]
@@ -83,7 +118,7 @@ pub fn redacted(text: &str, secrets: &[&str]) -> String {
 fn cases(facts: &Facts) -> String {
     let mut out = String::new();
     if facts.no_verdict {
-        out.push_str("**Opened without a verdict that supports it** (`--no-verdict`).\n\n");
+        let _ = write!(out, "{NO_VERDICT}\n\n");
     }
     for case in facts.cases {
         let _ = writeln!(out, "- `{case}`");
@@ -145,6 +180,18 @@ fn fix(facts: &Facts) -> String {
     out.trim_end().to_owned()
 }
 
+/// As a code block that nothing in it can end.
+fn diff(text: &str) -> String {
+    let mut end = text.len().min(MAX_DIFF);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    let cut = if end < text.len() { "\n(cut here)" } else { "" };
+    format!("{fence}diff\n{}\n{fence}{cut}", text[..end].trim_end())
+}
+
 fn verified(facts: &Facts) -> String {
     let mut out = String::new();
     for case in facts.cases {
@@ -186,7 +233,7 @@ mod tests {
         let fix = Fix {
             id: "f".into(),
             recipe: None,
-            patch: vec![],
+            change: crate::fix::Change::Patch(vec![]),
             route: Route::HarnessPr,
             title: "use hunter22hunter".into(),
             explanation: "POSTGRES_PASSWORD=s3cretvalue".into(),
@@ -198,13 +245,14 @@ mod tests {
             fix_id: "m/f",
             patch: "p1",
             paths: &paths,
+            diff: "+ ```\n",
             cases: &cases,
             seen: &seen,
             no_verdict: true,
             upstream_issue: Some("https://up/1"),
         };
-        let text = render(TEMPLATE, &facts, &["hunter22hunter"]);
-        assert_eq!(text, render(TEMPLATE, &facts, &["hunter22hunter"]));
+        let text = render(PULL, PULL.template, &facts, &["hunter22hunter"]);
+        assert_eq!(text, render(PULL, PULL.template, &facts, &["hunter22hunter"]));
         assert!(!text.contains("hunter22hunter") && !text.contains("s3cretvalue"), "{text}");
         assert!(text.contains("[REDACTED:exact]") && text.contains("without a verdict"), "{text}");
         assert!(
@@ -212,5 +260,16 @@ mod tests {
             "{text}"
         );
         assert!(is_ours(&text, "m/f") && !is_ours(&text, "m/g"));
+        let comment = render(COMMENT, COMMENT.template, &facts, &["hunter22hunter"]);
+        assert!(comment.contains("````diff\n+ ```\n````"), "{comment}");
+        assert_eq!(comment.lines().last(), Some("<!-- redfix-comment m/f -->"));
+        let own = verbatim(PULL, "Mine, hunter22hunter", &facts, &["hunter22hunter"]);
+        assert!(own.starts_with(NO_VERDICT) && own.contains("Mine, [REDACTED:exact]"), "{own}");
+    }
+
+    #[test]
+    fn a_diff_is_cut_between_characters() {
+        let long = "é".repeat(MAX_DIFF);
+        assert!(diff(&long).ends_with("```\n(cut here)") && diff(&long).len() < MAX_DIFF + 40);
     }
 }

@@ -16,8 +16,9 @@ pub struct Judgement {
     pub contexts: Vec<Context>,
 }
 
-/// Judges statuses with an id above `after`, the newest per context. Red as soon as one is; green when all are
-/// done, one at least succeeded, and each of `required` did.
+/// Judges statuses with an id above `after`, the newest per context. Red as soon as one is. Green when each of
+/// `required` succeeded, whatever else is not done yet; where none is required, when all are done and one at least
+/// succeeded.
 #[must_use]
 pub fn judge(statuses: &[Status], after: u64, required: &[String]) -> Judgement {
     let mut newest: BTreeMap<&str, &Status> = BTreeMap::new();
@@ -30,11 +31,16 @@ pub fn judge(statuses: &[Status], after: u64, required: &[String]) -> Judgement 
     let is = |state: &str| newest.values().any(|status| status.state == state);
     let all = |good: &[&str]| newest.values().all(|status| good.contains(&status.state.as_str()));
     let there = |name: &String| newest.get(name.as_str()).is_some_and(|status| status.state == "success");
+    let whole = if required.is_empty() {
+        all(&["success", "skipped"]) && is("success")
+    } else {
+        required.iter().all(there)
+    };
     let state = if newest.is_empty() {
         CheckState::None
     } else if is("failure") || is("error") || is("warning") {
         CheckState::Red
-    } else if all(&["success", "skipped"]) && is("success") && required.iter().all(there) {
+    } else if whole {
         CheckState::Green
     } else {
         CheckState::Pending
@@ -93,6 +99,8 @@ mod tests {
         assert_eq!(state(&[(1, "a", "success")], 0, &["b"]), CheckState::Pending);
         assert_eq!(state(&[(1, "a", "success"), (2, "b", "skipped")], 0, &["b"]), CheckState::Pending);
         assert_eq!(state(&[(1, "a", "success"), (2, "b", "")], 0, &[]), CheckState::Pending);
+        assert_eq!(state(&[(1, "a", "success"), (2, "b", "pending")], 0, &["a"]), CheckState::Green);
+        assert_eq!(state(&[(1, "a", "success"), (2, "b", "failure")], 0, &["a"]), CheckState::Red);
         assert_eq!(state(&[(1, "a", "new-word")], 0, &[]), CheckState::Pending);
     }
 }

@@ -1,52 +1,114 @@
-//! `--dry-run`: the plan in words, on standard error.
+//! `--dry-run`: what would be pushed and sent, to the letter, on standard error. Only reads.
 
 use std::io::Write;
 
+use lib_common::Result;
+
+use crate::body;
 use crate::cli::Args;
+use crate::forge::{Connection, Draft, Note, Pull, Step, Whose};
 use crate::plan::Plan;
 use crate::prepare::Job;
 
 /// Says what would be done. Asked for, so `--quiet` does not silence it.
-pub fn explain(args: &Args, job: &Job) {
-    let text = words(args, job);
-    let mut err = std::io::stderr().lock();
-    // A reader of standard error who went away has nothing to hear about it.
-    let _ = text.iter().try_for_each(|line| writeln!(err, "pr-open: {line}"));
-}
-
-fn words(args: &Args, job: &Job) -> Vec<String> {
-    let mut out = Vec::new();
-    let repo = &args.place.repo;
+pub fn job(args: &Args, job: &Job, to: &Connection) -> Result<()> {
     let draft = &job.draft;
-    let push = |out: &mut Vec<String>| {
-        let lease = job.remote_head.as_deref().unwrap_or("not there yet");
-        out.push(format!("would push {} to refs/heads/{} (now: {lease})", draft.head, draft.branch));
+    let mut out = vec![in_words(job)];
+    let ask = args.ci.testme;
+    let edited;
+    let steps = match &job.plan {
+        Plan::Open { push } => {
+            out.extend(push.then(|| pushing(job, to)));
+            let comment = Step::Ask { pull: None, text: &args.ci.trigger, whose: Whose::JustOpened };
+            [Some(Step::Open { draft, ask }), ask.then_some(comment)]
+        }
+        Plan::Update { pull, push } => {
+            out.extend(push.then(|| pushing(job, to)));
+            edited = after(pull, *push, draft);
+            let whose = Whose::Ours;
+            let comment = Step::Ask { pull: Some(&edited), text: &args.ci.trigger, whose };
+            [Some(Step::Edit { pull, draft }), ask.then_some(comment)]
+        }
+        Plan::Keep(pull) | Plan::Adopt(pull) => {
+            let whose = whose(pull, job);
+            [None, ask.then_some(Step::Ask { pull: Some(pull), text: &args.ci.trigger, whose })]
+        }
+        Plan::Merged(_) | Plan::Nothing | Plan::Closed(_) => [None, None],
     };
-    match &job.plan {
-        Plan::Open { push: needed } => {
-            if *needed {
-                push(&mut out);
-            }
-            out.push(format!("would open a pull request in {repo}: {} -> {}", draft.branch, draft.base));
-        }
-        Plan::Update { pull, push: needed } => {
-            if *needed {
-                push(&mut out);
-            }
-            out.push(format!("would update title and body of {}", pull.url));
-        }
-        Plan::Keep(pull) => out.push(format!("{} is open and as it should be", pull.url)),
-        Plan::Adopt(pull) => out.push(format!("{} has the same patch: would adopt it", pull.url)),
-        Plan::Merged(pull) => out.push(format!("{} is merged: nothing to do", pull.url)),
-    }
-    if args.ci.testme && !matches!(job.plan, Plan::Merged(_)) {
-        out.push(format!("would comment '{}' once for this head", args.ci.trigger));
+    for step in steps.iter().flatten() {
+        out.extend(to.forge.preview(step)?.iter().map(|line| sending(line)));
     }
     if args.ci.wait {
         out.push(format!("would wait for CI, at most {} s", args.ci.deadline.as_secs()));
     }
-    out.push(format!("patch {} for {}", job.patch, job.fix_id));
+    let patch = job.patch.as_deref().unwrap_or("(none)");
+    out.push(format!("patch {patch} for {}", job.fix_id));
     out.push(format!("title: {}", draft.title));
     out.extend(draft.body.lines().map(|line| format!("| {line}")));
-    out
+    say(&out);
+    Ok(())
+}
+
+/// The same for a comment.
+pub fn note(pull: u64, note: &Note, to: &Connection) -> Result<()> {
+    let requests = to.forge.preview(&Step::Explain { pull, note })?;
+    let mut out: Vec<String> = requests.iter().map(|line| sending(line)).collect();
+    if out.is_empty() {
+        out.push(format!("the comment on {pull} is there and as it should be"));
+    }
+    out.extend(note.body.lines().map(|line| format!("| {line}")));
+    say(&out);
+    Ok(())
+}
+
+/// The first line of a request; what belongs to it is indented.
+fn sending(line: &str) -> String {
+    if line.starts_with(' ') { line.to_owned() } else { format!("would send: {line}") }
+}
+
+fn say(lines: &[String]) {
+    let mut err = std::io::stderr().lock();
+    // A reader of standard error who went away has nothing to hear about it.
+    let _ = lines.iter().try_for_each(|line| writeln!(err, "pr-open: {line}"));
+}
+
+/// As the pull request is once it was edited: it is ours then, and nobody has asked for a new head yet.
+fn after(pull: &Pull, push: bool, draft: &Draft) -> Pull {
+    let head = if push { &draft.head } else { &pull.head };
+    Pull {
+        head: head.clone(),
+        title: draft.title.clone(),
+        body: draft.body.trim_end().to_owned(),
+        asked: pull.asked.clone().filter(|asked| asked.head == *head),
+        ..pull.clone()
+    }
+}
+
+fn whose(pull: &Pull, job: &Job) -> Whose {
+    if body::is_ours(&pull.body, &job.fix_id) { Whose::Ours } else { Whose::Others }
+}
+
+/// As git would be called, but for the credentials.
+fn pushing(job: &Job, to: &Connection) -> String {
+    let draft = &job.draft;
+    let lease = job.remote_head.as_deref().unwrap_or("");
+    format!(
+        "would run: git push --force-with-lease=refs/heads/{b}:{lease} {} {}:refs/heads/{b}",
+        to.remote.url,
+        draft.head,
+        b = draft.branch,
+    )
+}
+
+fn in_words(job: &Job) -> String {
+    let draft = &job.draft;
+    match &job.plan {
+        Plan::Open { .. } => format!("would open a pull request: {} -> {}", draft.branch, draft.base),
+        Plan::Update { pull, .. } => format!("would update {}", pull.url),
+        Plan::Keep(pull) => format!("{} is open and as it should be", pull.url),
+        Plan::Adopt(pull) => format!("{} has the same patch: would adopt it", pull.url),
+        Plan::Merged(pull) => format!("{} is merged: nothing to do", pull.url),
+        Plan::Nothing => format!("{} has this change already: nothing to do", draft.base),
+        Plan::Closed(pull) => format!("{} was closed without a merge: --reopen opens a new one", pull.url),
+    }
 }

@@ -6,14 +6,25 @@ use std::path::Path;
 use lib_common::record::verdict::Route;
 use lib_common::{Error, Result};
 
-/// One fix, as its folder says.
+use crate::cli::WhatArgs;
+
+/// Where the commits come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// A diff in git's format, to be made one commit.
+    Patch(Vec<u8>),
+    /// A branch that has them, and is proposed as it is.
+    Branch(String),
+}
+
+/// One fix, as its folder or the command line says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fix {
-    /// Name of the folder, or `--fix-id`.
+    /// Name of the folder, last part of the branch's name, or `--fix-id`.
     pub id: String,
     /// The recipe whose `fixes/` folder it is in, if it is in one.
     pub recipe: Option<String>,
-    pub patch: Vec<u8>,
+    pub change: Change,
     pub route: Route,
     /// One line.
     pub title: String,
@@ -22,6 +33,27 @@ pub struct Fix {
 }
 
 impl Fix {
+    /// As the settings say it; `--fix-id` and `--title` override.
+    pub fn of(what: &WhatArgs, title: Option<&str>) -> Result<Self> {
+        let id = what.fix_id.as_deref();
+        let fix = match (&what.fix, &what.branch, what.route) {
+            (Some(folder), ..) => Self::read(folder, id)?,
+            (None, Some(branch), Some(route)) => {
+                let parts: Vec<&str> = branch.split('/').collect();
+                let recipe = if let ["fix", recipe, _] = parts[..] { Some(recipe.to_owned()) } else { None };
+                let id = id.or(parts.last().copied()).unwrap_or_default().to_owned();
+                let change = Change::Branch(branch.clone());
+                Self { id, recipe, change, route, title: String::new(), explanation: String::new() }
+            }
+            _ => return Err(Error::cannot("reading the fix", "neither --fix nor --branch with --route")),
+        };
+        match title {
+            None => Ok(fix),
+            Some(title) if is_title(title) => Ok(Self { title: title.to_owned(), ..fix }),
+            Some(_) => Err(Error::cannot("reading the title", NO_TITLE).on("--title")),
+        }
+    }
+
     /// Reads the folder; `id` overrides its name.
     pub fn read(folder: &Path, id: Option<&str>) -> Result<Self> {
         let cannot = |name: &str, cause: &dyn std::fmt::Display| {
@@ -46,12 +78,12 @@ impl Fix {
         let kind = text("repo")?;
         agree(&kind, route).map_err(|e| e.on(folder.join("repo").display()))?;
         let title = text("title")?;
-        if title.is_empty() || title.lines().count() != 1 || title.chars().count() > 255 {
-            return Err(cannot("title", &"not one line of at most 255 characters"));
+        if !is_title(&title) {
+            return Err(cannot("title", &NO_TITLE));
         }
         let patch = fs::read(folder.join("patch")).map_err(|e| cannot("patch", &e))?;
         let explanation = explanation(&String::from_utf8_lossy(&patch));
-        Ok(Self { id, recipe, patch, route, title, explanation })
+        Ok(Self { id, recipe, change: Change::Patch(patch), route, title, explanation })
     }
 }
 
@@ -63,6 +95,18 @@ pub fn route_name(route: Route) -> &'static str {
         Route::HarnessPr => "harness-pr",
         Route::TestComment => "test-comment",
     }
+}
+
+const NO_TITLE: &str = "not one line of at most 255 characters";
+
+/// Forges cut what is longer.
+fn is_title(title: &str) -> bool {
+    !title.trim().is_empty() && title.lines().count() == 1 && title.chars().count() <= 255
+}
+
+/// For the command line.
+pub fn parse_route(name: &str) -> std::result::Result<Route, String> {
+    route_of(name).ok_or_else(|| "not recipe-pr, harness-pr or test-comment".into())
 }
 
 fn route_of(name: &str) -> Option<Route> {

@@ -50,8 +50,8 @@ pub fn recipes_of(paths: &[String]) -> BTreeSet<String> {
     paths.iter().filter_map(|path| path.split_once('/')).map(|(first, _)| first.to_owned()).collect()
 }
 
-/// A branch of the form `fix/<recipe>/<fix-id>`; refused if it is one that people merge into.
-pub fn branch(recipe: &str, fix_id: &str, forbidden: &[&str]) -> Result<String> {
+/// A branch of the form `fix/<recipe>/<fix-id>`.
+pub fn fix_branch(recipe: &str, fix_id: &str) -> Result<String> {
     for (what, part) in [("recipe", recipe), ("fix id", fix_id)] {
         let plain = |c: char| c.is_ascii_alphanumeric() || "._+-".contains(c);
         let good = part.starts_with(|c: char| c.is_ascii_alphanumeric())
@@ -65,11 +65,28 @@ pub fn branch(recipe: &str, fix_id: &str, forbidden: &[&str]) -> Result<String> 
                 .hint("letters, digits, and . _ + - inside; set --fix-id or --recipe"));
         }
     }
-    let name = format!("fix/{recipe}/{fix_id}");
-    if forbidden.contains(&name.as_str()) {
+    Ok(format!("fix/{recipe}/{fix_id}"))
+}
+
+/// A head branch: a name that git takes (git-check-ref-format(1)), and none of those that people merge into.
+pub fn head(name: &str, forbidden: &[&str]) -> Result<()> {
+    let strange = |c: char| c.is_whitespace() || c.is_control() || "~^:?*[\\".contains(c);
+    let part =
+        |part: &str| !part.is_empty() && !part.starts_with('.') && part.rsplit('.').next() != Some("lock");
+    let good = !name.starts_with(['-', '/'])
+        && !name.ends_with('.')
+        && !name.contains("..")
+        && !name.contains("@{")
+        && name != "@"
+        && !name.contains(strange)
+        && name.split('/').all(part);
+    if !good {
+        return Err(Error::cannot("naming the branch", "not a branch's name").on(format!("'{name}'")));
+    }
+    if forbidden.contains(&name) {
         return Err(Error::no("naming the branch", "people merge into this one").on(name));
     }
-    Ok(name)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -102,11 +119,18 @@ mod tests {
 
     #[test]
     fn branch_names() {
-        assert_eq!(branch("mumble", "readiness", &["main"]).unwrap(), "fix/mumble/readiness");
+        assert_eq!(fix_branch("mumble", "readiness").unwrap(), "fix/mumble/readiness");
         for bad in ["", "..", "a..b", "a/b", "-x", "x.lock", "a b", "x.", "é"] {
-            assert!(branch("mumble", bad, &[]).is_err(), "{bad}");
-            assert!(branch(bad, "x", &[]).is_err(), "{bad}");
+            assert!(fix_branch("mumble", bad).is_err(), "{bad}");
+            assert!(fix_branch(bad, "x").is_err(), "{bad}");
         }
-        assert_eq!(branch("a", "b", &["fix/a/b"]).unwrap_err().exit().code(), 1);
+        for bad in ["", "-x", "/x", "x/", "a//b", "a..b", "a b", "a:b", "x.lock", "a/.b", "@", "a@{1}", "x."]
+        {
+            assert_eq!(head(bad, &[]).unwrap_err().exit().code(), 2, "{bad}");
+        }
+        for good in ["fix/a/b", "feature", "v1.2", "a@b"] {
+            head(good, &["main"]).unwrap();
+            assert_eq!(head(good, &["main", good]).unwrap_err().exit().code(), 1, "{good}");
+        }
     }
 }

@@ -4,6 +4,7 @@ mod act;
 pub mod body;
 pub mod checks;
 mod cli;
+mod comment;
 mod explain;
 pub mod fix;
 pub mod forge;
@@ -11,72 +12,84 @@ pub mod git;
 pub mod glob;
 pub mod grounds;
 pub mod guard;
+mod lock;
 pub mod plan;
 mod prepare;
 mod report;
 pub mod seen;
 mod wait;
+mod words;
+
+use std::path::Path;
 
 pub use cli::Args;
 use lib_common::emit::{Emitter, copy_records};
 use lib_common::ledger::Ledger;
 use lib_common::{Exit, Io, Result};
 
+use act::Done;
 use fix::Fix;
-use forge::Forge;
 use git::Git;
 use plan::Plan;
 use prepare::{Given, Job};
-use report::Report;
 use seen::Seen;
+use words::Words;
 
 pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
-    let fix = Fix::read(&args.fix.fix, args.fix.fix_id.as_deref())?;
+    let fix = Fix::of(&args.what, args.text.title.as_deref())?;
     let git = Git::find(args.place.git_timeout)?;
     let to = forge::connect(&args.place, &args.ci.trigger, &git)?;
+    let mut seen = Seen::default();
+    let body_is_stdin = args.text.body_file.as_deref() == Some(Path::new("-"));
+    if let Some(ledger) = args.ledger.ledger.as_deref().filter(|_| body_is_stdin) {
+        seen.read(ledger, &args.common, &io.diag)?;
+    }
+    let words = Words::read(&args.text, io)?;
     // A dry run changes nothing, the ledger included.
     let path = args.ledger.ledger.as_ref().filter(|_| !args.dry_run);
     let ledger = path.map(|path| Ledger::open(path, &io.diag)).transpose()?;
-    let mut emitter = Emitter::new(args.common.investigation.clone(), ledger);
-    let mut seen = Seen::default();
+    let investigation = args.common.investigation.clone().or_else(|| seen.investigation.clone());
+    let mut emitter = Emitter::new(investigation, ledger);
     copy_records(&args.common, io, &mut emitter, |_, _, record| {
         seen.learn(record);
         Ok(())
     })?;
 
-    let given = Given { args, fix: &fix, seen: &seen, to: &to, diag: &io.diag };
-    let job = Job::prepare(given, git)?;
+    let given = Given { args, fix: &fix, words: &words, seen: &seen, to: &to };
+    if let Some(number) = args.pr {
+        return comment::comment(given, number, git, io, &mut emitter);
+    }
+    let job = Job::prepare(given, git, &io.diag)?;
     if args.dry_run {
-        explain::explain(args, &job);
+        explain::job(args, &job, &to)?;
         return Ok(Exit::Done);
     }
-    let done = act::carry_out(&job, to.forge.as_ref())?;
-    let report = Report::new(args, &fix, job, done);
-    report.opened(io, &mut emitter)?;
-    if let Plan::Merged(_) = report.plan {
-        report.merged(io, &mut emitter)?;
+    let Some(done) = act::carry_out(&job, to.forge.as_ref(), args.ci.testme)? else {
+        let why = report::skipped(given, &job, io, &mut emitter)?;
+        return Err(why);
+    };
+    report::opened(given, &job, &done, io, &mut emitter)?;
+    if let Plan::Merged(_) = job.plan {
+        report::merged(given, &job, &done, io, &mut emitter)?;
         return Ok(Exit::Done);
     }
-    follow(args, io, &mut emitter, to.forge.as_ref(), report)
+    follow(given, job, done, io, &mut emitter)
 }
 
 /// Asks CI, and waits for its answer, as far as that was asked for.
-fn follow(
-    args: &Args,
-    io: &mut Io,
-    emitter: &mut Emitter,
-    forge: &dyn Forge,
-    mut report: Report,
-) -> Result<Exit> {
-    if args.ci.testme {
-        let ours = body::is_ours(&report.pull.body, &report.fix_id);
-        report.pull.asked = Some(forge.trigger(&report.pull, &args.ci.trigger, ours)?);
+fn follow(given: Given, mut job: Job, mut done: Done, io: &mut Io, emitter: &mut Emitter) -> Result<Exit> {
+    let (ci, forge) = (&given.args.ci, given.to.forge.as_ref());
+    if ci.testme {
+        let whose = done.whose(&job.fix_id);
+        done.pull.asked = Some(forge.trigger(&done.pull, &ci.trigger, whose)?);
     }
-    if !args.ci.wait {
+    // Others may have the branch while we only look.
+    job.lock = None;
+    if !ci.wait {
         return Ok(Exit::Done);
     }
-    let waited = wait::wait(forge, &report.pull, &args.ci, &io.diag)?;
-    report.checked(io, emitter, &waited)?;
-    report::comment(&io.diag, &waited, &args.ci.trigger);
+    let waited = wait::wait(forge, &done.pull, ci, &io.diag)?;
+    report::checked(given, &job, &done, &waited, io, emitter)?;
+    report::comment(&io.diag, &waited, &ci.trigger);
     Ok(waited.exit())
 }

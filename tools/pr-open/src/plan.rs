@@ -17,6 +17,10 @@ pub enum Plan {
     Adopt(Pull),
     /// Ours was merged: nothing to do.
     Merged(Pull),
+    /// The base has the change, whoever brought it there.
+    Nothing,
+    /// Ours was closed without a merge, and stays so.
+    Closed(Pull),
 }
 
 /// What is there.
@@ -24,11 +28,11 @@ pub struct There<'a> {
     pub open: &'a [Pull],
     /// One of ours in any state, where none is open.
     pub past: Option<&'a Pull>,
-    /// The remote branch has this very patch.
-    pub branch_has_patch: bool,
+    /// The remote branch has what is proposed already.
+    pub branch_is_right: bool,
     /// Numbers of other open ones against the same base with this very patch.
     pub same_patch: &'a [u64],
-    /// Open a new one although an earlier one was closed.
+    /// Open a new one although an earlier one was closed or merged.
     pub reopen: bool,
 }
 
@@ -47,7 +51,7 @@ pub fn decide(draft: &Draft, there: &There) -> Result<Plan> {
             .hint("close all but one"));
     }
     if let Some(pull) = ours.first().map(|pull| Pull::clone(pull)) {
-        let push = !there.branch_has_patch;
+        let push = !there.branch_is_right;
         return Ok(if push || differs(&pull, draft) {
             Plan::Update { pull, push }
         } else {
@@ -58,13 +62,9 @@ pub fn decide(draft: &Draft, there: &There) -> Result<Plan> {
         return Ok(Plan::Adopt(other.clone()));
     }
     match there.past {
-        Some(past) if past.merged => Ok(Plan::Merged(past.clone())),
-        Some(past) if !past.open && !there.reopen => {
-            Err(Error::no("opening the pull request", "an earlier one was closed without a merge")
-                .on(&past.url)
-                .hint("somebody decided that; --reopen opens a new one"))
-        }
-        _ => Ok(Plan::Open { push: !there.branch_has_patch }),
+        Some(past) if past.merged && !there.reopen => Ok(Plan::Merged(past.clone())),
+        Some(past) if !past.open && !there.reopen => Ok(Plan::Closed(past.clone())),
+        _ => Ok(Plan::Open { push: !there.branch_is_right }),
     }
 }
 
@@ -103,11 +103,12 @@ mod tests {
             head: "h2".into(),
             title: "t".into(),
             body: "b\r\n".into(),
+            ..Draft::default()
         }
     }
 
     fn plan(open: &[Pull], past: Option<&Pull>, has: bool, same: &[u64], reopen: bool) -> Result<Plan> {
-        decide(&draft(), &There { open, past, branch_has_patch: has, same_patch: same, reopen })
+        decide(&draft(), &There { open, past, branch_is_right: has, same_patch: same, reopen })
     }
 
     #[test]
@@ -140,7 +141,8 @@ mod tests {
         let merged = Pull { open: false, merged: true, ..pull(1) };
         assert_eq!(plan(&[], Some(&merged), false, &[], false).unwrap(), Plan::Merged(merged.clone()));
         let closed = Pull { open: false, ..pull(1) };
-        assert_eq!(plan(&[], Some(&closed), false, &[], false).unwrap_err().exit().code(), 1);
+        assert_eq!(plan(&[], Some(&closed), false, &[], false).unwrap(), Plan::Closed(closed.clone()));
+        assert_eq!(plan(&[], Some(&merged), false, &[], true).unwrap(), Plan::Open { push: true });
         assert_eq!(plan(&[], Some(&closed), false, &[], true).unwrap(), Plan::Open { push: true });
     }
 }

@@ -1,103 +1,115 @@
-//! The records `pr.opened` and `pr.checked`, and what a person hears when CI did not say green.
+//! The records `pr.opened`, `pr.checked` and `pr.skipped`, and what a person hears when CI did not say green.
 
 use std::time::Duration;
 
 use lib_common::diag::Diag;
 use lib_common::emit::Emitter;
 use lib_common::record::Body;
-use lib_common::record::pr::{CheckState, PrAction, PrChecked, PrOpened};
-use lib_common::record::verdict::Route;
+use lib_common::record::pr::{CheckState, PrChecked, PrOpened, PrSkipped, SkipState};
 use lib_common::{Error, Io, Result};
 
 use crate::act::Done;
-use crate::cli::Args;
-use crate::fix::Fix;
 use crate::forge::Pull;
 use crate::plan::Plan;
-use crate::prepare::Job;
+use crate::prepare::{Given, Job};
 use crate::wait::{Waited, word};
 
-/// What the records repeat of a finished job; the temporary repository is gone by then.
-pub struct Report {
-    pub pull: Pull,
-    pub plan: Plan,
-    /// `<recipe>/<fix-id>`
-    pub fix_id: String,
-    name: String,
-    action: PrAction,
-    patch: String,
-    cases: Vec<String>,
-    forge: String,
-    repo: String,
-    route: Route,
-    no_verdict: bool,
-}
-
-impl Report {
-    #[must_use]
-    pub fn new(args: &Args, fix: &Fix, job: Job, done: Done) -> Self {
-        Self {
-            pull: done.pull,
-            plan: job.plan,
-            fix_id: job.fix_id,
-            name: fix.id.clone(),
-            action: done.action,
-            patch: done.patch,
-            cases: job.cases,
-            forge: args.place.forge.to_string(),
-            repo: args.place.repo.to_string(),
-            route: fix.route,
-            no_verdict: job.no_verdict,
+/// `pr.opened`, with a warning for each thing that the forge left out.
+pub fn opened(given: Given, job: &Job, done: &Done, io: &mut Io, emitter: &mut Emitter) -> Result<()> {
+    let Given { args, fix, .. } = given;
+    let pull = &done.pull;
+    let record = PrOpened {
+        cases: job.grounds.cases.clone(),
+        action: done.action,
+        forge: args.place.forge.to_string(),
+        repo: args.place.repo.to_string(),
+        number: pull.number,
+        url: pull.url.clone(),
+        branch: pull.branch.clone(),
+        head: pull.head.clone(),
+        base: pull.base.clone(),
+        title: pull.title.clone(),
+        fix_id: fix.id.clone(),
+        patch: done.patch.clone(),
+        route: fix.route,
+        no_verdict: job.grounds.no_verdict,
+        upstream_issue: args.text.upstream_issue.clone(),
+        warnings: done.lacking.clone(),
+    };
+    say(io, emitter, &record, pull)?;
+    let on = |sentence: &String| Error::no("opening the pull request", sentence).on(&pull.url);
+    match done.lacking.first() {
+        Some(first) if args.place.strict => Err(on(first).hint("it is open; --strict wants it whole")),
+        _ => {
+            done.lacking.iter().for_each(|sentence| io.diag.warn(on(sentence)));
+            Ok(())
         }
     }
+}
 
-    pub fn opened(&self, io: &mut Io, emitter: &mut Emitter) -> Result<()> {
-        let record = PrOpened {
-            cases: self.cases.clone(),
-            action: self.action,
-            forge: self.forge.clone(),
-            repo: self.repo.clone(),
-            number: self.pull.number,
-            url: self.pull.url.clone(),
-            branch: self.pull.branch.clone(),
-            head: self.pull.head.clone(),
-            base: self.pull.base.clone(),
-            title: self.pull.title.clone(),
-            fix_id: self.name.clone(),
-            patch: self.patch.clone(),
-            route: self.route,
-            no_verdict: self.no_verdict,
-        };
-        self.say(io, emitter, &record)
-    }
+/// `pr.skipped`, and the error that says why there is no pull request.
+pub fn skipped(given: Given, job: &Job, io: &mut Io, emitter: &mut Emitter) -> Result<Error> {
+    let Given { args, fix, .. } = given;
+    let earlier = if let Plan::Closed(pull) = &job.plan { Some(pull) } else { None };
+    let record = PrSkipped {
+        cases: job.grounds.cases.clone(),
+        state: if earlier.is_some() { SkipState::Closed } else { SkipState::NothingToDo },
+        forge: args.place.forge.to_string(),
+        repo: args.place.repo.to_string(),
+        branch: job.draft.branch.clone(),
+        base: job.draft.base.clone(),
+        fix_id: fix.id.clone(),
+        patch: job.patch.clone(),
+        route: fix.route,
+        number: earlier.map(|pull| pull.number),
+        url: earlier.map(|pull| pull.url.clone()),
+    };
+    emitter.emit(io, &record)?;
+    Ok(match earlier {
+        Some(pull) => Error::no("opening the pull request", "an earlier one was closed without a merge")
+            .on(&pull.url)
+            .hint("somebody decided that; --reopen opens a new one"),
+        None => Error::no("applying the fix", "the base has this change already: nothing to do")
+            .on(&job.draft.base),
+    })
+}
 
-    pub fn checked(&self, io: &mut Io, emitter: &mut Emitter, waited: &Waited) -> Result<()> {
-        let record = PrChecked {
-            cases: self.cases.clone(),
-            forge: self.forge.clone(),
-            repo: self.repo.clone(),
-            number: self.pull.number,
-            head: self.pull.head.clone(),
-            patch: self.patch.clone(),
-            state: waited.state,
-            open: waited.pull.open,
-            merged: waited.pull.merged,
-            contexts: waited.contexts.clone(),
-            waited_ms: u64::try_from(waited.took.as_millis()).unwrap_or(u64::MAX),
-        };
-        self.say(io, emitter, &record)
-    }
+/// `pr.checked`: of the head that was proposed, whatever became of the pull request since.
+pub fn checked(
+    given: Given,
+    job: &Job,
+    done: &Done,
+    waited: &Waited,
+    io: &mut Io,
+    emitter: &mut Emitter,
+) -> Result<()> {
+    let args = given.args;
+    let record = PrChecked {
+        cases: job.grounds.cases.clone(),
+        forge: args.place.forge.to_string(),
+        repo: args.place.repo.to_string(),
+        number: done.pull.number,
+        head: done.pull.head.clone(),
+        patch: done.patch.clone(),
+        state: waited.state,
+        open: waited.pull.open,
+        merged: waited.pull.merged,
+        contexts: waited.contexts.clone(),
+        waited_ms: u64::try_from(waited.took.as_millis()).unwrap_or(u64::MAX),
+    };
+    say(io, emitter, &record, &done.pull)
+}
 
-    /// People merged it: said in a record, as no CI is asked any more.
-    pub fn merged(&self, io: &mut Io, emitter: &mut Emitter) -> Result<()> {
-        let (pull, contexts) = (self.pull.clone(), vec![]);
-        self.checked(io, emitter, &Waited { pull, state: CheckState::None, contexts, took: Duration::ZERO })
-    }
+/// People merged it: said in a record, as no CI is asked any more.
+pub fn merged(given: Given, job: &Job, done: &Done, io: &mut Io, emitter: &mut Emitter) -> Result<()> {
+    let (pull, contexts) = (done.pull.clone(), vec![]);
+    let waited = Waited { pull, state: CheckState::None, contexts, took: Duration::ZERO };
+    checked(given, job, done, &waited, io, emitter)
+}
 
-    /// A record that cannot be written must not hide what exists now.
-    fn say<B: Body>(&self, io: &mut Io, emitter: &mut Emitter, record: &B) -> Result<()> {
-        emitter.emit(io, record).map_err(|error| error.hint(format!("the pull request is {}", self.pull.url)))
-    }
+/// A record that cannot be written must not hide what exists now.
+fn say<B: Body>(io: &mut Io, emitter: &mut Emitter, record: &B, pull: &Pull) -> Result<()> {
+    emitter.emit(io, record).map_err(|error| error.hint(format!("the pull request is {}", pull.url)))
 }
 
 /// Anything but green deserves a line.
@@ -107,7 +119,8 @@ pub fn comment(diag: &Diag, waited: &Waited, trigger: &str) {
     match waited.state {
         CheckState::Green => {}
         CheckState::Red => {
-            let red = waited.contexts.iter().find(|context| context.status != "success");
+            let bad = |status: &str| ["failure", "error", "warning"].contains(&status);
+            let red = waited.contexts.iter().find(|context| bad(&context.status));
             let name = red.map_or("CI", |context| context.context.as_str());
             let link = red.and_then(|context| context.url.as_deref()).unwrap_or("no link");
             diag.error(&error(format!("{name} is red ({link})")));

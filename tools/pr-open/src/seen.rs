@@ -1,10 +1,17 @@
 //! What went by on standard input, as far as it bears on a pull request. Keeps a few words per run.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
 
+use lib_common::cli::Common;
+use lib_common::diag::Diag;
 use lib_common::record::Known;
 use lib_common::record::run::RunFinished;
 use lib_common::record::verdict::{FixVerdict, FlakeVerdict};
+use lib_common::stream::{Reader, Torn};
+use lib_common::{Error, Result};
 
 /// The last word on each thing.
 #[derive(Debug, Default)]
@@ -17,6 +24,8 @@ pub struct Seen {
     pub runs: HashMap<String, Run>,
     /// By case: what the sweep saw.
     pub messages: BTreeMap<String, String>,
+    /// That of a ledger that was read.
+    pub investigation: Option<String>,
 }
 
 /// One run, in short.
@@ -31,6 +40,22 @@ pub struct Run {
 }
 
 impl Seen {
+    /// Reads a whole ledger, for those whose standard input is something else.
+    pub fn read(&mut self, ledger: &Path, common: &Common, diag: &Diag) -> Result<()> {
+        let name = ledger.display().to_string();
+        let file = File::open(ledger).map_err(|e| Error::cannot("reading the ledger", e).on(&name))?;
+        let mut reader = Reader::new(BufReader::new(file), name, common, Torn::SetAside);
+        while let Some(line) = reader.next_line(diag)? {
+            if self.investigation.is_none() {
+                self.investigation = line.keys().investigation.map(Into::into);
+            }
+            if let Some(record) = reader.known(&line, diag)? {
+                self.learn(record);
+            }
+        }
+        Ok(())
+    }
+
     pub fn learn(&mut self, record: Known) {
         match record {
             Known::CaseFailed(case) => {

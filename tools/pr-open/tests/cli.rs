@@ -3,17 +3,31 @@
 // Clippy's exception for tests covers `#[test]` functions only, not their helpers.
 #![allow(clippy::unwrap_used)]
 
+#[path = "cli/branch.rs"]
+mod branch;
+#[path = "cli/ci.rs"]
+mod ci;
 #[path = "cli/contract.rs"]
 mod contract;
 #[path = "cli/dir.rs"]
 mod dir;
-#[path = "cli/fake.rs"]
+#[path = "cli/fake/mod.rs"]
 mod fake;
 #[path = "cli/fixture.rs"]
 mod fixture;
-#[path = "cli/http.rs"]
-mod http;
+#[path = "cli/forge.rs"]
+mod forge;
+#[path = "cli/git_http.rs"]
+mod git_http;
+#[path = "cli/note.rs"]
+mod note;
+#[path = "cli/open.rs"]
+mod open;
 #[path = "cli/pipe.rs"]
 mod pipe;
+#[path = "cli/refusals.rs"]
+mod refusals;
 #[path = "cli/review_ci.rs"]
 mod review_ci;
+#[path = "cli/traps.rs"]
+mod traps;

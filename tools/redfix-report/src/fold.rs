@@ -110,7 +110,12 @@ impl Fold {
             Known::CanonPromoted(promoted) => self.promoted.insert(order, *promoted),
             Known::ReviewRecorded(review) => self.reviews.insert(order, *review),
             Known::RunPlanned(plan) => self.entry(&plan.case).planned.offer(order, *plan),
-            Known::DomainLeased(_) | Known::DomainReleased(_) | Known::DomainProbed(_) => {}
+            Known::DomainLeased(_)
+            | Known::DomainReleased(_)
+            | Known::DomainProbed(_)
+            | Known::DomainAudited(_)
+            | Known::PrCommented(_)
+            | Known::PrSkipped(_) => {}
         }
     }
 

@@ -7,12 +7,13 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use lib_common::clock::{Clock, SystemClock, rfc3339};
+use lib_common::record::pr::PrAction;
 use lib_common::{Error, Result};
 
 use super::address::RepoName;
 use super::marker::Marker;
 use super::queue::{Entry, Event, Queue};
-use super::{Draft, Forge, Pull, Site, Status};
+use super::{Draft, Forge, Note, Noted, Opened, Pull, Site, Status, Step, Whose};
 use crate::git::Git;
 
 pub struct Dir {
@@ -117,7 +118,7 @@ impl Dir {
 }
 
 impl Forge for Dir {
-    fn site(&self, base: &str, _branch: &str) -> Result<Site> {
+    fn site(&self, base: &str, _branch: Option<&str>) -> Result<Site> {
         if self.branch(base)?.is_none() {
             return Err(Error::cannot("checking the repository", "there is no such branch")
                 .on(format!("{} {base}", self.bare().display()))
@@ -141,24 +142,15 @@ impl Forge for Dir {
         })
     }
 
-    fn open(&self, draft: &Draft) -> Result<(Pull, bool)> {
+    fn open(&self, draft: &Draft, _ask: bool) -> Result<Opened> {
         self.locked(|file, queue| {
             let same = |entry: &Entry| entry.open && entry.base == draft.base && entry.head == draft.branch;
             if let Some(there) = queue.pulls().into_iter().find(same) {
-                return Ok((self.pull_of(&queue, there)?, false));
+                let pull = self.pull_of(&queue, there)?;
+                return Ok(Opened { pull, created: false, lacking: vec![] });
             }
             let number = queue.next_number();
-            let event = Event {
-                kind: "pull.opened".into(),
-                number,
-                head: Some(draft.branch.clone()),
-                base: Some(draft.base.clone()),
-                sha: Some(draft.head.clone()),
-                title: Some(draft.title.clone()),
-                body: Some(draft.body.clone()),
-                ..Event::default()
-            };
-            self.append(file, &queue, event)?;
+            self.append(file, &queue, opening(number, draft))?;
             let entry = Entry {
                 number,
                 head: draft.branch.clone(),
@@ -169,7 +161,7 @@ impl Forge for Dir {
                 open: true,
                 merged: false,
             };
-            Ok((self.pull_of(&queue, entry)?, true))
+            Ok(Opened { pull: self.pull_of(&queue, entry)?, created: true, lacking: vec![] })
         })
     }
 
@@ -180,18 +172,7 @@ impl Forge for Dir {
                     Error::cannot("updating the pull request", "it is not in the queue").on(&pull.url)
                 );
             };
-            let mut event = Event { kind: "pull.updated".into(), number: pull.number, ..Event::default() };
-            for (field, new, out) in [
-                (&mut entry.sha, &draft.head, &mut event.sha),
-                (&mut entry.title, &draft.title, &mut event.title),
-                (&mut entry.body, &draft.body, &mut event.body),
-            ] {
-                if field.trim_end() != new.trim_end() {
-                    field.clone_from(new);
-                    *out = Some(new.clone());
-                }
-            }
-            if event.sha.is_some() || event.title.is_some() || event.body.is_some() {
+            if let Some(event) = updating(&mut entry, draft) {
                 self.append(file, &queue, event)?;
             }
             self.pull_of(&queue, entry)
@@ -208,27 +189,94 @@ impl Forge for Dir {
         })
     }
 
-    fn trigger(&self, pull: &Pull, text: &str, _ours: bool) -> Result<Marker> {
+    fn trigger(&self, pull: &Pull, text: &str, _whose: Whose) -> Result<Marker> {
         self.locked(|file, queue| {
             let id = match queue.asked(pull.number, &pull.head, text) {
                 Some(id) => id,
-                None => self.append(
-                    file,
-                    &queue,
-                    Event {
-                        kind: "comment".into(),
-                        number: pull.number,
-                        body: Some(text.to_owned()),
-                        sha: Some(pull.head.clone()),
-                        ..Event::default()
-                    },
-                )?,
+                None => self.append(file, &queue, comment(pull.number, &pull.head, text))?,
             };
             Ok(Marker { head: pull.head.clone(), after: id, comments: id })
+        })
+    }
+
+    fn explain(&self, pull: u64, note: &Note) -> Result<Noted> {
+        let head = self.pull(pull)?.head;
+        self.locked(|file, queue| {
+            let last =
+                queue.comments(pull).filter(|(_, body)| body.lines().next_back() == Some(&*note.mark)).last();
+            let (id, action) = match last {
+                Some((id, body)) if body.trim_end() == note.body.trim_end() => (id, PrAction::Unchanged),
+                // Nothing in the queue is ever changed: the newest comment with the mark is the one that counts.
+                last => {
+                    let id = self.append(file, &queue, comment(pull, &head, &note.body))?;
+                    (id, if last.is_some() { PrAction::Updated } else { PrAction::Created })
+                }
+            };
+            let url = format!("dir:{}/{}#{pull} line {id}", self.root.display(), self.repo);
+            Ok(Noted { url, action })
         })
     }
 
     fn statuses(&self, commit: &str) -> Result<Vec<Status>> {
         self.locked(|_, queue| Ok(queue.statuses(commit)))
     }
+
+    fn preview(&self, step: &Step) -> Result<Vec<String>> {
+        let event = match step {
+            Step::Open { draft, .. } => Some(opening(0, draft)),
+            Step::Edit { pull, draft } => {
+                let found =
+                    self.locked(|_, queue| Ok(queue.pulls().into_iter().find(|e| e.number == pull.number)))?;
+                found.and_then(|mut entry| updating(&mut entry, draft))
+            }
+            Step::Ask { pull: None, text, .. } => Some(comment(0, "", text)),
+            Step::Ask { pull: Some(pull), text, .. } => {
+                let asked = self.locked(|_, queue| Ok(queue.asked(pull.number, &pull.head, text)))?;
+                asked.is_none().then(|| comment(pull.number, &pull.head, text))
+            }
+            Step::Explain { pull, note } => Some(comment(*pull, &self.pull(*pull)?.head, &note.body)),
+        };
+        let line = |event: Event| serde_json::to_string(&Event { repo: self.repo.to_string(), ..event });
+        let lines = event.map(line).transpose().map_err(|e| Error::cannot("previewing the event", e))?;
+        Ok(lines
+            .into_iter()
+            .map(|line| format!("append to {}/queue.jsonl: {line}", self.root.display()))
+            .collect())
+    }
+}
+
+fn opening(number: u64, draft: &Draft) -> Event {
+    Event {
+        kind: "pull.opened".into(),
+        number,
+        head: Some(draft.branch.clone()),
+        base: Some(draft.base.clone()),
+        sha: Some(draft.head.clone()),
+        title: Some(draft.title.clone()),
+        body: Some(draft.body.clone()),
+        labels: draft.labels.clone(),
+        reviewers: draft.reviewers.clone(),
+        ..Event::default()
+    }
+}
+
+/// Brings the entry up to date; the event that says what changed, if anything did.
+fn updating(entry: &mut Entry, draft: &Draft) -> Option<Event> {
+    let mut event = Event { kind: "pull.updated".into(), number: entry.number, ..Event::default() };
+    for (field, new, out) in [
+        (&mut entry.sha, &draft.head, &mut event.sha),
+        (&mut entry.title, &draft.title, &mut event.title),
+        (&mut entry.body, &draft.body, &mut event.body),
+    ] {
+        if field.trim_end() != new.trim_end() {
+            field.clone_from(new);
+            *out = Some(new.clone());
+        }
+    }
+    (event.sha.is_some() || event.title.is_some() || event.body.is_some()).then_some(event)
+}
+
+fn comment(number: u64, head: &str, text: &str) -> Event {
+    let (body, sha) = (Some(text.to_owned()), Some(head.to_owned()));
+    Event { kind: "comment".into(), number, body, sha, ..Event::default() }
 }

@@ -1,8 +1,7 @@
 //! One HTTP request at a time: a deadline each, no redirects, retries only where nothing can happen twice.
 
-use std::hash::{BuildHasher, RandomState};
 use std::io::Read;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use lib_common::{Error, Result};
 use reqwest::blocking::{Client, Response};
@@ -12,19 +11,20 @@ use serde_json::Value;
 
 use super::address::RepoName;
 use super::route::Call;
-use super::wire;
+use super::{permission, retry, wire};
 
 /// Longest answer that is read.
 const MAX_BODY: u64 = 32 << 20;
 /// How often a reading request is tried.
 const TRIES: u32 = 4;
-/// Longest pause that a `Retry-After` can ask for.
-const MAX_PAUSE: Duration = Duration::from_mins(1);
+
+const AGENT: &str = concat!("redfix-pr-open/", env!("CARGO_PKG_VERSION"));
 
 pub struct Http {
     client: Client,
     api: String,
     repo: RepoName,
+    has_token: bool,
 }
 
 /// An answer, whatever its status.
@@ -58,7 +58,7 @@ impl Http {
             headers.insert(AUTHORIZATION, value);
         }
         let client = Client::builder()
-            .user_agent(concat!("redfix-pr-open/", env!("CARGO_PKG_VERSION")))
+            .user_agent(AGENT)
             .default_headers(headers)
             .redirect(redirect::Policy::none())
             .connect_timeout(timeout.min(Duration::from_secs(10)))
@@ -66,7 +66,7 @@ impl Http {
             .build()
             .map_err(|e| fail(&e))?;
         let api = format!("{}/api/v1", forge.as_str().trim_end_matches('/'));
-        Ok(Self { client, api, repo })
+        Ok(Self { client, api, repo, has_token: token.is_some() })
     }
 
     /// A reading request, retried while the forge is away.
@@ -76,7 +76,7 @@ impl Http {
             match self.send(call, None) {
                 Sent::Answered(reply) => return Ok(reply),
                 Sent::Lost(error, _) if tries == TRIES => return Err(error),
-                Sent::Lost(_, asked) => pause(tries, asked),
+                Sent::Lost(_, asked) => std::thread::sleep(retry::pause(tries, asked)),
             }
             tries += 1;
         }
@@ -91,7 +91,7 @@ impl Http {
             request = request.json(body);
         }
         let lost = |cause: String, asked| {
-            Sent::Lost(Error::again("asking the forge", cause).on(format!("{method} {url}")), asked)
+            Sent::Lost(Error::again("asking the forge", cause).on(self.object(call)), asked)
         };
         let answer =
             request.send().map_err(|e| why(&e)).and_then(|response| read(response).map_err(|e| why(&*e)));
@@ -107,36 +107,33 @@ impl Http {
 
     /// The error for an answer that is not the hoped-for one.
     pub fn refused(&self, call: &Call, reply: &Reply) -> Error {
-        let object = format!("{} {}{}", call.allowed().0, self.api, call.path(&self.repo));
-        let mut cause = format!("HTTP {} {}", reply.status, wire::message(&reply.body));
+        let message = wire::message(&reply.body);
+        let mut cause = format!("HTTP {} {message}", reply.status);
         if let Some(location) = &reply.location {
             cause = format!("HTTP {}: it has moved to {location}", reply.status);
         }
-        let error = Error::cannot("asking the forge", cause.trim_end()).on(object);
-        match hint(reply.status) {
+        let error = Error::cannot("asking the forge", cause.trim_end()).on(self.object(call));
+        match permission::hint(call, reply.status, &message) {
             Some(text) => error.hint(text),
             None => error,
         }
     }
-}
 
-/// Waits before try `tries` + 1: what the forge asked for, else half a second doubled each time, with jitter.
-pub fn pause(tries: u32, asked: Option<Duration>) {
-    let base = Duration::from_millis(250) * 2u32.saturating_pow(tries);
-    let jitter = RandomState::new().hash_one(tries) % 250;
-    std::thread::sleep(asked.map_or(base, |asked| asked.min(MAX_PAUSE)) + Duration::from_millis(jitter));
-}
+    /// Method and address of a request, for people.
+    pub fn object(&self, call: &Call) -> String {
+        format!("{} {}{}", call.allowed().0, self.api, call.path(&self.repo))
+    }
 
-fn hint(status: u16) -> Option<&'static str> {
-    Some(match status {
-        300..=399 => "give the final address of the forge and the repository; redirects are not followed",
-        401 => "the token is missing or not valid: --token-file",
-        403 => "the token needs write:repository and write:issue, its user write access to the repository",
-        404 => "is the name right, and may the token read it? A private repository looks like this, too",
-        413 => "the forge's quota is used up",
-        423 => "the repository is archived",
-        _ => return None,
-    })
+    /// A writing request as it would be sent, without the token.
+    pub fn literal(&self, call: &Call, body: &Value) -> Vec<String> {
+        let mut lines = vec![self.object(call), format!("  user-agent: {AGENT}")];
+        if self.has_token {
+            lines.push("  authorization: token [REDACTED]".into());
+        }
+        lines.push("  content-type: application/json".into());
+        lines.push(format!("  {body}"));
+        lines
+    }
 }
 
 fn read(response: Response) -> std::result::Result<Reply, Box<dyn std::error::Error>> {
@@ -145,7 +142,7 @@ fn read(response: Response) -> std::result::Result<Reply, Box<dyn std::error::Er
         status: response.status().as_u16(),
         body: Vec::new(),
         total: header("x-total-count").and_then(|text| text.parse().ok()),
-        retry_after: header(RETRY_AFTER.as_str()).and_then(|text| text.parse().ok()).map(Duration::from_secs),
+        retry_after: header(RETRY_AFTER.as_str()).and_then(|text| retry::after(&text, SystemTime::now())),
         location: header(LOCATION.as_str()),
     };
     response.take(MAX_BODY + 1).read_to_end(&mut reply.body)?;

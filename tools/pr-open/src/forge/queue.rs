@@ -4,7 +4,7 @@
 //!
 //! | `event` | further fields | written by |
 //! | --- | --- | --- |
-//! | `pull.opened` | `number`, `head` (branch), `base`, `sha`, `title`, `body` | `pr-open` |
+//! | `pull.opened` | `number`, `head` (branch), `base`, `sha`, `title`, `body`, `labels`, `reviewers` | `pr-open` |
 //! | `pull.updated` | `number`, those of `sha`, `title`, `body` that changed | `pr-open` |
 //! | `pull.closed`, `pull.merged` | `number` | people |
 //! | `comment` | `number`, `body`, `sha` (the head at that time) | `pr-open`, people |
@@ -15,6 +15,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::Status;
+
+/// What every reader of JSON can count to.
+const MAX_NUMBER: u64 = 1 << 53;
 
 /// One line.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +37,10 @@ pub struct Event {
     pub title: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub body: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub labels: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub reviewers: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub context: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -74,7 +81,9 @@ impl Queue {
         let lines = bytes.split_inclusive(|byte| *byte == b'\n');
         let events = lines.clone().filter_map(|line| serde_json::from_slice::<Event>(line).ok());
         let whole = lines.filter(|line| line.ends_with(b"\n")).count() as u64;
-        Self { events: events.filter(|event| event.repo == repo).collect(), lines: whole }
+        // A stranger's line with a number at the end of all numbers would leave none for the next.
+        let of_it = |event: &Event| event.repo == repo && event.number < MAX_NUMBER;
+        Self { events: events.filter(of_it).collect(), lines: whole }
     }
 
     /// All pull requests in the order in which they were opened.
@@ -135,6 +144,12 @@ impl Queue {
         self.events.iter().rfind(fits).map(|event| event.id)
     }
 
+    /// Id and text of every comment on `number`, oldest first.
+    pub fn comments(&self, number: u64) -> impl Iterator<Item = (u64, &str)> {
+        let of_it = move |event: &&Event| event.kind == "comment" && event.number == number;
+        self.events.iter().filter(of_it).map(|event| (event.id, event.body.as_deref().unwrap_or("")))
+    }
+
     /// Statuses of a commit, oldest first.
     #[must_use]
     pub fn statuses(&self, sha: &str) -> Vec<Status> {
@@ -151,9 +166,50 @@ impl Queue {
     }
 }
 
+/// Folds `file`, whatever is in it: for tests that feed this module with anything.
+#[doc(hidden)]
+pub fn fold_anything(file: &[u8]) {
+    let queue = Queue::parse(file, "o/n");
+    let pulls = queue.pulls();
+    assert!(pulls.iter().all(|entry| entry.number < queue.next_number()), "a number is never used twice");
+    for entry in pulls {
+        let comments = queue.comments(entry.number).count();
+        assert!(
+            comments > 0 || queue.asked(entry.number, &entry.sha, "!testme").is_none(),
+            "asked by a comment"
+        );
+        let _ = queue.statuses(&entry.sha);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// The lines of the test below, cut, doubled and out of order, with anything in between.
+        #[test]
+        fn no_file_makes_us_fall_over(
+            parts in proptest::collection::vec((0usize..8, any::<u16>(), proptest::collection::vec(any::<u8>(), 0..9)), 0..12)
+        ) {
+            let lines: Vec<&str> = LINES.lines().collect();
+            let mut file = Vec::new();
+            for (line, cut, noise) in parts {
+                let line = lines.get(line).copied().unwrap_or("{}").as_bytes();
+                file.extend_from_slice(&line[..line.len().min(usize::from(cut))]);
+                file.extend_from_slice(&noise);
+                file.push(b'\n');
+            }
+            fold_anything(&file);
+        }
+
+        #[test]
+        fn no_numbers_make_us_fall_over(number in any::<u64>()) {
+            let file = LINES.replace("\"number\":1", &format!("\"number\":{number}"));
+            fold_anything(file.as_bytes());
+        }
+    }
 
     const LINES: &str = r#"{"event":"pull.opened","id":1,"repo":"o/n","number":1,"head":"fix/a/b","base":"main","sha":"s1","title":"t","body":"b","ts":"x"}
 {"event":"comment","id":2,"repo":"o/n","number":1,"body":"!testme","sha":"s1","ts":"x"}

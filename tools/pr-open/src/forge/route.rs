@@ -2,8 +2,9 @@
 //!
 //! [`Call`] is the only way to name a path, and each of its variants takes its method and path from
 //! [`ALLOWED`]. There is no variant that merges, updates a branch, reviews, or writes contents or refs, and
-//! `EditPull` is only ever sent with title and body.
+//! `EditPull` is only ever sent with title and body, `EditComment` for a comment with our own mark.
 
+use lib_common::text::percent_encode;
 use reqwest::Method;
 
 use super::address::RepoName;
@@ -12,7 +13,7 @@ use super::address::RepoName;
 pub const PAGE: usize = 50;
 
 /// Method and path template of every request, below `/api/v1`.
-pub const ALLOWED: [(Method, &str); 10] = [
+pub const ALLOWED: [(Method, &str); 14] = [
     (Method::GET, "/repos/{owner}/{repo}"),
     (Method::GET, "/repos/{owner}/{repo}/branches/{branch}"),
     (Method::GET, "/repos/{owner}/{repo}/pulls"),
@@ -23,6 +24,10 @@ pub const ALLOWED: [(Method, &str); 10] = [
     (Method::GET, "/repos/{owner}/{repo}/issues/{index}/comments"),
     (Method::POST, "/repos/{owner}/{repo}/issues/{index}/comments"),
     (Method::GET, "/repos/{owner}/{repo}/commits/{ref}/statuses"),
+    (Method::PATCH, "/repos/{owner}/{repo}/issues/comments/{id}"),
+    (Method::GET, "/repos/{owner}/{repo}/labels"),
+    (Method::GET, "/orgs/{org}/labels"),
+    (Method::POST, "/repos/{owner}/{repo}/pulls/{index}/requested_reviewers"),
 ];
 
 /// One request.
@@ -38,13 +43,17 @@ pub enum Call<'a> {
     Comments(u64),
     Comment(u64),
     Statuses { commit: &'a str, page: usize },
+    EditComment(u64),
+    Labels { page: usize },
+    OwnersLabels { page: usize },
+    RequestReviewers(u64),
 }
 
 impl Call<'_> {
     /// Method and template; the index is the row of [`ALLOWED`].
     #[must_use]
     pub fn allowed(&self) -> &'static (Method, &'static str) {
-        static ROWS: [(Method, &str); 10] = ALLOWED;
+        static ROWS: [(Method, &str); 14] = ALLOWED;
         &ROWS[match self {
             Call::Repo => 0,
             Call::Branch(_) => 1,
@@ -56,51 +65,57 @@ impl Call<'_> {
             Call::Comments(_) => 7,
             Call::Comment(_) => 8,
             Call::Statuses { .. } => 9,
+            Call::EditComment(_) => 10,
+            Call::Labels { .. } => 11,
+            Call::OwnersLabels { .. } => 12,
+            Call::RequestReviewers(_) => 13,
         }]
     }
 
-    /// Path and query below `/api/v1`.
+    /// Path and query below `/api/v1`. A number of 0 is one that nobody knows yet, and stays `{index}`.
     #[must_use]
     pub fn path(&self, repo: &RepoName) -> String {
         let (_, template) = self.allowed();
         let path = template.replace("{owner}", &repo.owner).replace("{repo}", &repo.name);
         match self {
             Call::Repo | Call::OpenPull => path,
-            Call::Branch(branch) => path.replace("{branch}", &escape(branch, true)),
+            Call::Branch(branch) => path.replace("{branch}", &segments(branch)),
             Call::OpenPulls { page } => format!("{path}?state=open&limit={PAGE}&page={page}"),
             // A slash in the base must be escaped; the head is the rest of the path.
             Call::PullOf { base, branch } => {
-                path.replace("{base}", &escape(base, false)).replace("{head}", &escape(branch, true))
+                path.replace("{base}", &percent_encode(base)).replace("{head}", &segments(branch))
             }
-            Call::Pull(index) | Call::EditPull(index) | Call::Comments(index) | Call::Comment(index) => {
-                path.replace("{index}", &index.to_string())
-            }
+            Call::Pull(index)
+            | Call::EditPull(index)
+            | Call::Comments(index)
+            | Call::Comment(index)
+            | Call::RequestReviewers(index) => numbered(path, "{index}", *index),
+            Call::EditComment(id) => numbered(path, "{id}", *id),
             Call::Statuses { commit, page } => {
-                format!("{}?limit={PAGE}&page={page}", path.replace("{ref}", &escape(commit, false)))
+                format!("{}?limit={PAGE}&page={page}", path.replace("{ref}", &percent_encode(commit)))
+            }
+            Call::Labels { page } => format!("{path}?limit={PAGE}&page={page}"),
+            Call::OwnersLabels { page } => {
+                format!("{}?limit={PAGE}&page={page}", path.replace("{org}", &repo.owner))
             }
         }
     }
 }
 
-fn escape(text: &str, keep_slash: bool) -> String {
-    use std::fmt::Write;
-    text.bytes().fold(String::new(), |mut out, byte| {
-        // A lone dot or two would be folded away as a path's part.
-        let plain = byte.is_ascii_alphanumeric() || b"-_~.".contains(&byte);
-        if plain || (keep_slash && byte == b'/') {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-        out
-    })
+fn numbered(path: String, place: &str, number: u64) -> String {
+    if number == 0 { path } else { path.replace(place, &number.to_string()) }
+}
+
+/// Several parts of a path: the slashes between them stay.
+fn segments(text: &str) -> String {
+    text.split('/').map(percent_encode).collect::<Vec<_>>().join("/")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn all() -> [Call<'static>; 10] {
+    fn all() -> [Call<'static>; 14] {
         [
             Call::Repo,
             Call::Branch("fix/a/b"),
@@ -112,6 +127,10 @@ mod tests {
             Call::Comments(7),
             Call::Comment(7),
             Call::Statuses { commit: "abc", page: 1 },
+            Call::EditComment(9),
+            Call::Labels { page: 1 },
+            Call::OwnersLabels { page: 1 },
+            Call::RequestReviewers(7),
         ]
     }
 
@@ -133,8 +152,18 @@ mod tests {
                 "GET /repos/o/r/issues/7/comments",
                 "POST /repos/o/r/issues/7/comments",
                 "GET /repos/o/r/commits/abc/statuses?limit=50&page=1",
+                "PATCH /repos/o/r/issues/comments/9",
+                "GET /repos/o/r/labels?limit=50&page=1",
+                "GET /orgs/o/labels?limit=50&page=1",
+                "POST /repos/o/r/pulls/7/requested_reviewers",
             ]
         );
+    }
+
+    #[test]
+    fn a_number_that_is_not_known_yet() {
+        let repo: RepoName = "o/r".parse().unwrap();
+        assert_eq!(Call::Comment(0).path(&repo), "/repos/o/r/issues/{index}/comments");
     }
 
     #[test]

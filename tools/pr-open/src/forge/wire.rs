@@ -60,6 +60,10 @@ pub struct PullRequest {
     #[serde(deserialize_with = "or_default")]
     pub merged: bool,
     #[serde(deserialize_with = "or_default")]
+    pub draft: bool,
+    #[serde(deserialize_with = "or_default")]
+    pub labels: Vec<Label>,
+    #[serde(deserialize_with = "or_default")]
     pub base: End,
     #[serde(deserialize_with = "or_default")]
     pub head: End,
@@ -103,9 +107,20 @@ impl PullRequest {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
+pub struct Label {
+    #[serde(deserialize_with = "or_default")]
+    pub id: i64,
+    #[serde(deserialize_with = "or_default")]
+    pub name: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct Comment {
     #[serde(deserialize_with = "or_default")]
     pub id: u64,
+    #[serde(deserialize_with = "or_default")]
+    pub html_url: String,
     #[serde(deserialize_with = "or_default")]
     pub body: String,
     #[serde(deserialize_with = "or_default")]
@@ -142,6 +157,9 @@ impl From<CommitStatus> for Status {
     }
 }
 
+/// Longest message that is repeated, in characters.
+const MESSAGE: usize = 300;
+
 /// The message of an error answer: JSON as the forge sends it, or whatever a proxy says, cut short.
 #[must_use]
 pub fn message(body: &[u8]) -> String {
@@ -154,7 +172,30 @@ pub fn message(body: &[u8]) -> String {
         Err(_) => String::from_utf8_lossy(body).into_owned(),
     };
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    line.chars().filter(|c| !c.is_control()).take(300).collect()
+    line.chars().filter(|c| !c.is_control()).take(MESSAGE).collect()
+}
+
+/// Reads `answer` as everything that an answer can be: for tests that feed this module with anything.
+#[doc(hidden)]
+pub fn read_anything(answer: &[u8]) {
+    let statuses = serde_json::from_slice::<Vec<CommitStatus>>(answer).unwrap_or_default();
+    let statuses: Vec<Status> = statuses.into_iter().map(Status::from).collect();
+    let judged = crate::checks::judge(&statuses, 0, &[]);
+    assert!(judged.contexts.len() <= statuses.len(), "one word per context at most");
+    let short = message(answer);
+    assert!(short.chars().count() <= MESSAGE && !short.contains(char::is_control), "one short line");
+    let pulls = serde_json::from_slice::<Vec<PullRequest>>(answer).unwrap_or_default();
+    for pull in pulls.into_iter().chain(serde_json::from_slice::<PullRequest>(answer)) {
+        let pull = pull.into_pull();
+        if let Some(asked) = &pull.asked {
+            let (body, again) = marker::split(&asked.on(&pull.body));
+            assert!(body == pull.body && again.as_ref() == Some(asked), "a marker is read as it was written");
+        }
+    }
+    let _ = serde_json::from_slice::<Repository>(answer);
+    let _ = serde_json::from_slice::<Branch>(answer);
+    let _ = serde_json::from_slice::<Vec<Label>>(answer);
+    let _ = serde_json::from_slice::<Vec<Comment>>(answer);
 }
 
 #[cfg(test)]
@@ -180,12 +221,35 @@ mod tests {
         assert!(message(&[b'x'; 10_000]).len() <= 300);
     }
 
+    /// Mostly whole JSON with the fields that are read, with anything in them.
+    fn answers() -> impl Strategy<Value = Vec<u8>> {
+        let text = "(<!-- redfix-run )?[a-z=0-9 ]{0,20}( -->)?|.{0,9}";
+        let value = prop_oneof![
+            Just("null".to_owned()),
+            any::<i64>().prop_map(|n| n.to_string()),
+            any::<bool>().prop_map(|b| b.to_string()),
+            text.prop_map(|text| serde_json::Value::from(text).to_string()),
+        ];
+        let names: &'static [&str] =
+            &["id", "number", "state", "status", "body", "title", "context", "message", "labels", "sha"];
+        let fields = proptest::collection::vec((proptest::sample::select(names), value), 0..6);
+        let object = fields.prop_map(|fields| {
+            let fields: Vec<String> =
+                fields.iter().map(|(name, value)| format!("{name:?}:{value}")).collect();
+            format!("{{{},\"head\":{{{}}}}}", fields.join(","), fields.join(",")).replace("{,", "{")
+        });
+        prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..300),
+            object.clone().prop_map(String::into_bytes),
+            proptest::collection::vec(object, 0..4)
+                .prop_map(|all| format!("[{}]", all.join(",")).into_bytes()),
+        ]
+    }
+
     proptest! {
         #[test]
-        fn no_answer_makes_us_fall_over(body in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _ = message(&body);
-            let _ = serde_json::from_slice::<PullRequest>(&body).map(PullRequest::into_pull);
-            let _ = serde_json::from_slice::<Vec<CommitStatus>>(&body);
+        fn no_answer_makes_us_fall_over(answer in answers()) {
+            read_anything(&answer);
         }
     }
 }

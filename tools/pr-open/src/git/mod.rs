@@ -1,6 +1,8 @@
 //! Git, as far as a pull request needs it: no work tree, one explicit refspec.
 
 mod author;
+mod push;
+mod refusal;
 mod run;
 mod work;
 

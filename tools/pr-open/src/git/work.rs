@@ -4,12 +4,13 @@
 //! runs or is followed, and nobody's checkout is disturbed.
 
 use std::ffi::OsString;
-use std::time::Duration;
+use std::path::Path;
 
 use lib_common::{Error, Result};
 use tempfile::TempDir;
 
 use super::author::Author;
+use super::refusal::{check, stale};
 use super::run::{Git, Output};
 
 /// Where git fetches from and pushes to.
@@ -23,7 +24,7 @@ pub struct Remote {
 pub struct Work {
     git: Git,
     dir: TempDir,
-    remote: Remote,
+    pub(super) remote: Remote,
 }
 
 impl Work {
@@ -91,6 +92,50 @@ impl Work {
         Ok(Some(made.text()))
     }
 
+    /// Borrows the objects of somebody's clone, which is only read. A shallow one has too few to be of use.
+    pub fn borrow_from(&self, clone: &Path) -> Result<()> {
+        let doing = "borrowing from the clone";
+        let asked =
+            ["rev-parse", "--is-shallow-repository", "--path-format=absolute", "--git-path", "objects"];
+        let output = self.in_clone(clone, &asked)?;
+        check(&output, doing, &clone.display().to_string())?;
+        let text = output.text();
+        if let Some(("false", objects)) = text.split_once('\n') {
+            let list = self.dir.path().join("objects/info/alternates");
+            std::fs::write(&list, format!("{objects}\n"))
+                .map_err(|e| Error::cannot(doing, e).on(list.display()))?;
+        }
+        Ok(())
+    }
+
+    /// The commit that a branch of somebody's clone is at.
+    pub fn head_in(&self, clone: &Path, branch: &str) -> Result<Option<String>> {
+        let name = format!("refs/heads/{branch}^{{commit}}");
+        let found = self.in_clone(clone, &["rev-parse", "--verify", "--quiet", &name])?;
+        if !found.ok {
+            return Ok(None);
+        }
+        let commit = found.text();
+        if !self.here(&["cat-file", "-e", &commit], b"", &[])?.ok {
+            let clone = clone.display();
+            return Err(Error::cannot("reading the branch", "the clone is shallow")
+                .on(&clone)
+                .hint(format!("git -C {clone} fetch --unshallow")));
+        }
+        Ok(Some(commit))
+    }
+
+    fn in_clone(&self, clone: &Path, args: &[&str]) -> Result<Output> {
+        // The caller's configuration holds: it says whose clones are safe to read.
+        let at = [OsString::from("-C"), clone.into()];
+        self.git.remote(at.into_iter().chain(args.iter().map(OsString::from)), &[])
+    }
+
+    /// Whether `commit` is in the history of `head`.
+    pub fn contains(&self, head: &str, commit: &str) -> Result<bool> {
+        Ok(self.here(&["merge-base", "--is-ancestor", commit, head], b"", &[])?.ok)
+    }
+
     /// Paths that differ between where `head` left `base` and `head`; a rename counts as both of its paths.
     pub fn paths(&self, base: &str, head: &str) -> Result<Vec<String>> {
         let from = self.left_at(base, head)?;
@@ -102,11 +147,25 @@ impl Work {
 
     /// `git patch-id --stable` of what `head` changes since it left `base`; `None` if that is nothing.
     pub fn patch_id(&self, base: &str, head: &str) -> Result<Option<String>> {
+        self.patch_id_of(&self.diff(base, head)?)
+    }
+
+    /// What `head` changes since it left `base`.
+    pub fn diff(&self, base: &str, head: &str) -> Result<Vec<u8>> {
         let from = self.left_at(base, head)?;
         let diff =
             self.here(&["diff", "--no-ext-diff", "--no-textconv", "--binary", &from, head], b"", &[])?;
         check(&diff, "reading what changes", head)?;
-        self.patch_id_of(&diff.stdout)
+        Ok(diff.stdout)
+    }
+
+    /// Paths that a patch changes, as far as its text says.
+    pub fn paths_of(&self, patch: &[u8]) -> Result<Vec<String>> {
+        let listed = self.here(&["apply", "--numstat", "-z"], patch, &[])?;
+        check(&listed, "listing what changes", "the patch")?;
+        let text = String::from_utf8_lossy(&listed.stdout).into_owned();
+        let third = |line: &str| line.splitn(3, '\t').nth(2).map(ToOwned::to_owned);
+        Ok(text.split('\0').filter_map(third).filter(|name| !name.is_empty()).collect())
     }
 
     /// `git patch-id --stable` of a patch as a file has it.
@@ -121,31 +180,6 @@ impl Work {
         let range = format!("{base}..{head}");
         let listed = self.read(&["log", "--format=%ce", &range, "--"], &[])?;
         Ok(listed.lines().map(ToOwned::to_owned).collect())
-    }
-
-    /// Pushes `commit` to `branch`, which the remote must still have at `expected` (`None`: not at all).
-    /// Somebody else who pushed the very same commit meanwhile is as good.
-    pub fn push(&self, commit: &str, branch: &str, expected: Option<&str>) -> Result<()> {
-        let lease = format!("--force-with-lease=refs/heads/{branch}:{}", expected.unwrap_or(""));
-        let refspec = format!("{commit}:refs/heads/{branch}");
-        let args = ["push", "--quiet", "--no-verify", &lease, &self.remote.url, &refspec].map(String::from);
-        let mut outcome = self.over_the_net(args.to_vec(), "pushing the branch").map(drop);
-        for pause in [50, 200, 800, 2000] {
-            let Err(error) = outcome else { break };
-            match self.remote_heads(&[branch])?.remove(0) {
-                Some(now) if now == commit => return Ok(()),
-                now if now.as_deref() != expected => {
-                    return Err(Error::again("pushing the branch", "somebody else moved it meanwhile")
-                        .on(branch)
-                        .hint("run it again"));
-                }
-                // The server only had its hands full (a lock on the branch), or refuses for good.
-                _ if !error.to_string().contains("lock") => return Err(error),
-                _ => std::thread::sleep(Duration::from_millis(pause)),
-            }
-            outcome = self.over_the_net(args.to_vec(), "pushing the branch").map(drop);
-        }
-        outcome
     }
 
     /// The merge base; for a head that the base contains (merged), the head's first parent.
@@ -169,7 +203,7 @@ impl Work {
         self.git.local(self.git_dir().chain(args.iter().map(OsString::from)), stdin, env)
     }
 
-    fn over_the_net(&self, args: Vec<String>, doing: &str) -> Result<Output> {
+    pub(super) fn over_the_net(&self, args: Vec<String>, doing: &str) -> Result<Output> {
         let mut env = vec![
             ("GIT_ALLOW_PROTOCOL".to_owned(), OsString::from("file:http:https:ssh")),
             ("GIT_CONFIG_COUNT".to_owned(), self.remote.config.len().to_string().into()),
@@ -192,32 +226,4 @@ impl Work {
         arg.push(self.dir.path());
         std::iter::once(arg)
     }
-}
-
-/// Signs that the other side is away rather than unwilling.
-const AWAY: [&str; 7] = [
-    "Could not resolve host",
-    "Failed to connect",
-    "Connection refused",
-    "Connection reset",
-    "timed out",
-    "returned error: 502",
-    "returned error: 503",
-];
-
-fn check(output: &Output, doing: &str, object: &str) -> Result<()> {
-    if output.ok {
-        return Ok(());
-    }
-    let lines: Vec<&str> = output.stderr.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let cause = lines.join("; ");
-    let cause = if cause.is_empty() { "git failed and does not say why".to_owned() } else { cause };
-    let away = AWAY.iter().any(|sign| cause.contains(sign));
-    let error = if away { Error::again(doing, cause) } else { Error::cannot(doing, cause) };
-    Err(if object.is_empty() { error } else { error.on(object) })
-}
-
-fn stale(applied: &Output, base: &str) -> Error {
-    let cause = applied.stderr.lines().next().unwrap_or("git says no more").to_owned();
-    Error::cannot("applying the patch", cause).on(base).hint("make it again from the base's newest commit")
 }

@@ -211,7 +211,8 @@ fn a_dry_run_changes_nothing() {
     let ran = world.run(&["--dry-run", "--testme", "--ledger", ledger_file.to_str().unwrap()]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert_eq!(ran.stdout, ledger());
-    for word in ["would push", "refs/heads/fix/mumble/readiness", "would open", "'!testme'", "| ## Evidence"]
+    for word in
+        ["git push", "refs/heads/fix/mumble/readiness", "would open", "\"body\":\"!testme\"", "| ## Evidence"]
     {
         assert!(ran.stderr.contains(word), "{word}: {}", ran.stderr);
     }

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
@@ -14,7 +15,16 @@ pub struct World {
 }
 
 impl World {
+    /// A copy of the one that the first test of this process made: git takes its time.
     pub fn new() -> Self {
+        static FIRST: OnceLock<World> = OnceLock::new();
+        let first = FIRST.get_or_init(Self::made);
+        let world = Self { root: tempfile::tempdir().unwrap() };
+        copy(first.root.path(), world.root.path());
+        world
+    }
+
+    fn made() -> Self {
         let world = Self { root: tempfile::tempdir().unwrap() };
         let seed = world.path("seed");
         for (name, text) in [
@@ -25,11 +35,11 @@ impl World {
             std::fs::create_dir_all(seed.join(name).parent().unwrap()).unwrap();
             std::fs::write(seed.join(name), text).unwrap();
         }
-        world.git_in(&seed, &["init", "-q", "-b", "main"]);
+        world.git_in(&seed, &["init", "-q", "--template=", "-b", "main"]);
         world.git_in(&seed, &["add", "."]);
         world.git_in(&seed, &["commit", "-q", "-m", "seed"]);
         std::fs::create_dir_all(world.path("forge/o")).unwrap();
-        world.git_in(&seed, &["clone", "-q", "--bare", ".", world.bare().to_str().unwrap()]);
+        world.git_in(&seed, &["clone", "-q", "--template=", "--bare", ".", world.bare().to_str().unwrap()]);
         world.fix("readiness", &[("mumble/lifecycle", "one\ntwo\nready\nthree\n")]);
         world
     }
@@ -144,6 +154,18 @@ impl World {
     /// Runs against the `dir:` forge with a ledger that supports the fix.
     pub fn run(&self, extra: &[&str]) -> Ran {
         run(self.command(extra), &ledger())
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let (path, name) = entry.map(|entry| (entry.path(), entry.file_name())).unwrap();
+        if path.is_dir() {
+            std::fs::create_dir_all(to.join(&name)).unwrap();
+            copy(&path, &to.join(&name));
+        } else {
+            std::fs::copy(&path, to.join(&name)).unwrap();
+        }
     }
 }
 

@@ -88,25 +88,19 @@ fn usage() {
     assert!(ran.stderr.contains("--token-file"), "{}", ran.stderr);
 }
 
-/// There is no string in the sources from which a merging request could be made.
-#[test]
-fn no_source_knows_how_to_merge() {
-    fn scan(dir: &std::path::Path, seen: &mut u32) {
+/// Every source file of the tool, with its text.
+pub fn sources() -> Vec<(std::path::PathBuf, String)> {
+    fn scan(dir: &std::path::Path, found: &mut Vec<(std::path::PathBuf, String)>) {
         for entry in fs::read_dir(dir).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                scan(&path, seen);
-                continue;
-            }
-            *seen += 1;
-            let text = fs::read_to_string(&path).unwrap();
-            for word in ["/merge", "/update", "/contents", "/git/refs", "/reviews", "\"Do\"", "\"state\":"] {
-                let hit = text.lines().find(|line| line.contains(word) && !line.contains("r#\""));
-                assert!(hit.is_none(), "{}: {word}: {hit:?}", path.display());
+                scan(&path, found);
+            } else {
+                found.push((path.clone(), fs::read_to_string(path).unwrap()));
             }
         }
     }
-    let mut seen = 0;
-    scan(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut seen);
-    assert!(seen > 15, "{seen} files");
+    let mut found = Vec::new();
+    scan(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    found
 }

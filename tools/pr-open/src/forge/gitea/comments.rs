@@ -1,0 +1,131 @@
+//! Comments: the one that asks CI for a run, and the one that explains a fix. Each is planned first (only
+//! reading), then sent, so that a dry run shows what would be sent.
+
+use lib_common::Result;
+use lib_common::record::pr::PrAction;
+use serde_json::json;
+
+use super::Gitea;
+use super::client::Request;
+use crate::forge::http::Reply;
+use crate::forge::marker::Marker;
+use crate::forge::route::Call;
+use crate::forge::{Note, Noted, Pull, Status, Whose, wire};
+
+/// What asking for a run takes.
+pub struct Asking<'a> {
+    pub marker: Marker,
+    /// Notes the marker in the body. First: a run that dies in between asks again, none asks twice.
+    pub note: Option<Request<'a>>,
+    pub comment: Option<Request<'a>>,
+}
+
+/// What leaving a note takes; without a request it is there already.
+pub struct Explaining<'a> {
+    pub request: Option<Request<'a>>,
+    there: Option<wire::Comment>,
+    newest: u64,
+}
+
+impl Gitea {
+    fn comments(&self, number: u64) -> Result<Vec<wire::Comment>> {
+        self.get(&Call::Comments(number))
+    }
+
+    /// What CI has said already of a commit: the largest id.
+    pub fn newest_status(&self, commit: &str) -> Result<u64> {
+        Ok(max(self.all_statuses(commit)?.iter().map(|status| status.id)))
+    }
+
+    pub fn all_statuses(&self, commit: &str) -> Result<Vec<Status>> {
+        let all: Vec<wire::CommitStatus> = self.pages(|page| Call::Statuses { commit, page })?;
+        Ok(all.into_iter().map(Status::from).collect())
+    }
+
+    pub fn plan_asking<'a>(&self, pull: &Pull, text: &str, whose: Whose) -> Result<Asking<'a>> {
+        let number = pull.number;
+        let comment = || Request { call: Call::Comment(number), body: json!({ "body": text }) };
+        let noted = pull.asked.clone().filter(|marker| marker.head == pull.head);
+        if let Some(marker) = noted.clone().filter(|_| whose == Whose::JustOpened) {
+            return Ok(Asking { marker, note: None, comment: Some(comment()) });
+        }
+        let said = |comment: &&wire::Comment| comment.body.trim() == text;
+        let comments = self.comments(number)?;
+        let newest = max(comments.iter().map(|comment| comment.id));
+        if whose == Whose::Others {
+            return self.plan_asking_by_time(pull, &comments, comment, text);
+        }
+        if let Some(marker) = noted {
+            let asked = comments.iter().filter(said).any(|comment| comment.id > marker.comments);
+            return Ok(Asking { marker, note: None, comment: (!asked).then(comment) });
+        }
+        let after = self.newest_status(&pull.head)?;
+        let marker = Marker { head: pull.head.clone(), after, comments: newest };
+        let body = json!({ "title": pull.title, "body": marker.on(&pull.body) });
+        let note = Request { call: Call::EditPull(number), body };
+        Ok(Asking { marker, note: Some(note), comment: Some(comment()) })
+    }
+
+    /// For a body that is not ours to note anything in: a comment that is there already is told from older
+    /// statuses by the forge's clock.
+    fn plan_asking_by_time<'a>(
+        &self,
+        pull: &Pull,
+        comments: &[wire::Comment],
+        comment: impl Fn() -> Request<'a>,
+        text: &str,
+    ) -> Result<Asking<'a>> {
+        let statuses = self.all_statuses(&pull.head)?;
+        let asked = comments.iter().rfind(|comment| comment.body.trim() == text);
+        let before = |status: &&Status| asked.is_none_or(|comment| status.created < comment.created_at);
+        let after = max(statuses.iter().filter(before).map(|status| status.id));
+        let newest = max(comments.iter().map(|comment| comment.id));
+        let marker = Marker { head: pull.head.clone(), after, comments: newest };
+        Ok(Asking { marker, note: None, comment: asked.is_none().then(comment) })
+    }
+
+    /// Sends a comment; one of the same text and newer than `newest` is this one come through.
+    pub fn comment(&self, number: u64, request: &Request, newest: u64) -> Result<wire::Comment> {
+        let accept = |reply: &Reply| (reply.status == 201).then(|| self.parse(&request.call, reply));
+        let came_through = || {
+            let same = |comment: &wire::Comment| comment.id > newest && request.body["body"] == *comment.body;
+            Ok(self.comments(number)?.into_iter().find(same))
+        };
+        self.write(request, accept, came_through)
+    }
+
+    pub fn plan_explaining<'a>(&self, pull: u64, note: &Note) -> Result<Explaining<'a>> {
+        let comments = self.comments(pull)?;
+        let newest = max(comments.iter().map(|comment| comment.id));
+        // Somebody who quotes ours has the mark in the middle.
+        let marked = |comment: &wire::Comment| comment.body.lines().next_back() == Some(&*note.mark);
+        let there = comments.into_iter().find(marked);
+        let plain = |text: &str| text.replace("\r\n", "\n").trim_end().to_owned();
+        let call = match &there {
+            Some(comment) if plain(&comment.body) == plain(&note.body) => None,
+            Some(comment) => Some(Call::EditComment(comment.id)),
+            None => Some(Call::Comment(pull)),
+        };
+        let request = call.map(|call| Request { call, body: json!({ "body": note.body }) });
+        Ok(Explaining { request, there, newest })
+    }
+
+    pub fn carry_out_explaining(&self, pull: u64, plan: Explaining) -> Result<Noted> {
+        let Explaining { request, there, newest } = plan;
+        let noted = |comment: &wire::Comment, action| Noted { url: comment.html_url.clone(), action };
+        match (request, there) {
+            (Some(request), None) => Ok(noted(&self.comment(pull, &request, newest)?, PrAction::Created)),
+            (Some(request), Some(there)) => {
+                let accept = |reply: &Reply| [200, 201, 204].contains(&reply.status).then_some(Ok(()));
+                // Sending the same text twice is harmless.
+                self.write(&request, accept, || Ok(None))?;
+                Ok(noted(&there, PrAction::Updated))
+            }
+            (None, there) => Ok(noted(&there.unwrap_or_default(), PrAction::Unchanged)),
+        }
+    }
+}
+
+fn max(ids: impl Iterator<Item = u64>) -> u64 {
+    ids.max().unwrap_or(0)
+}

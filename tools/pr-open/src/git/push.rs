@@ -1,0 +1,41 @@
+//! The push: one commit to one branch, which must be where it was seen.
+
+use std::time::Duration;
+
+use lib_common::{Error, Result};
+
+use super::Work;
+
+/// Between tries, where the server only had its hands full: milliseconds.
+const PAUSES: [u64; 4] = [50, 200, 800, 2000];
+
+impl Work {
+    /// Pushes `commit` to `branch`, which the remote must still have at `expected` (`None`: not at all).
+    /// Somebody else who pushed the very same commit meanwhile is as good.
+    pub fn push(&self, commit: &str, branch: &str, expected: Option<&str>) -> Result<()> {
+        if commit.is_empty() {
+            // `:refs/heads/...` would delete the branch.
+            return Err(Error::cannot("pushing the branch", "there is no commit to push").on(branch));
+        }
+        let lease = format!("--force-with-lease=refs/heads/{branch}:{}", expected.unwrap_or(""));
+        let refspec = format!("{commit}:refs/heads/{branch}");
+        let args = ["push", "--quiet", "--no-verify", &lease, &self.remote.url, &refspec].map(String::from);
+        let mut outcome = self.over_the_net(args.to_vec(), "pushing the branch").map(drop);
+        for pause in PAUSES {
+            let Err(error) = outcome else { break };
+            match self.remote_heads(&[branch])?.remove(0) {
+                Some(now) if now == commit => return Ok(()),
+                now if now.as_deref() != expected => {
+                    return Err(Error::again("pushing the branch", "somebody else moved it meanwhile")
+                        .on(branch)
+                        .hint("run it again"));
+                }
+                // The server only had its hands full (a lock on the branch), or refuses for good.
+                _ if !error.to_string().contains("lock") => return Err(error),
+                _ => std::thread::sleep(Duration::from_millis(pause)),
+            }
+            outcome = self.over_the_net(args.to_vec(), "pushing the branch").map(drop);
+        }
+        outcome
+    }
+}

@@ -1,0 +1,50 @@
+//! For which cases a fix is, and whether a verdict supports it.
+
+use std::collections::BTreeSet;
+
+use lib_common::{Error, Result};
+
+use super::Given;
+use crate::grounds::{self, Claim};
+use crate::guard;
+
+/// The cases that the fix serves, and whether it goes without a verdict.
+pub struct Grounds {
+    pub cases: Vec<String>,
+    pub no_verdict: bool,
+}
+
+/// The recipe in the branch's name. It never depends on standard input: it is part of the idempotency key.
+pub fn recipe(given: Given, paths: &[String]) -> Result<String> {
+    let what = &given.args.what;
+    let touched = guard::recipes_of(paths);
+    let only = touched.first().filter(|_| touched.len() == 1).cloned();
+    what.recipe.clone().or_else(|| given.fix.recipe.clone()).or(only).ok_or_else(|| {
+        Error::cannot("naming the fix", "which recipe is this for?")
+            .on(&given.fix.id)
+            .hint("set --recipe, or keep the folder in RECIPE/fixes/")
+    })
+}
+
+/// `patches`: by which runs may know the fix. `report_only`: nothing will be opened whatever the verdict says.
+pub fn grounds(
+    given: Given,
+    recipe: &str,
+    paths: &[String],
+    patches: &[String],
+    report_only: bool,
+) -> Result<Grounds> {
+    let Given { args, fix, seen, .. } = given;
+    let mut recipes = BTreeSet::from([recipe.to_owned()]);
+    if args.consent.multi {
+        recipes.extend(guard::recipes_of(paths));
+    }
+    let claim = Claim { route: fix.route, cases: &args.what.case, recipes: &recipes, patches };
+    match grounds::cases(seen, &claim) {
+        Ok(cases) => Ok(Grounds { cases, no_verdict: false }),
+        Err(_) if args.consent.no_verdict || report_only => {
+            Ok(Grounds { cases: grounds::named(seen, &claim), no_verdict: true })
+        }
+        Err(error) => Err(error),
+    }
+}

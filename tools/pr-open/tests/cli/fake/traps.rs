@@ -1,0 +1,123 @@
+//! What real forges do to those who do not expect it; one switch each. The numbers are those of `traps.rs`.
+
+use std::collections::VecDeque;
+
+use serde_json::Value;
+
+use super::server::{Incoming, Outgoing};
+use super::{Exchange, State};
+
+#[derive(Default)]
+#[allow(clippy::struct_excessive_bools)] // a row of independent switches
+pub struct Traps {
+    /// 1: the list is empty until somebody tries to open one, who then gets 409.
+    pub hide_until_post: bool,
+    /// 7: words in front of a title that make a draft of it.
+    pub draft_prefix: Option<&'static str>,
+    /// 9, 10: labels of a new pull request are dropped without a word.
+    pub drop_labels: bool,
+    /// 11: asking for reviewers gets this status.
+    pub no_reviewers: Option<u16>,
+    /// 12, 13: requests of this method and template get this status and message, once per entry.
+    pub refuse: Vec<(&'static str, &'static str, u16, &'static str)>,
+    /// 16: everything is answered with a redirect to this address.
+    pub redirect: Option<String>,
+    /// 17, 22: largest page; 0: 50.
+    pub max_page: usize,
+    /// 17: no `X-Total-Count`.
+    pub no_total: bool,
+    /// 18: statuses may hold words that no description has.
+    pub odd_words: bool,
+    /// 20: after a comment, each look at the statuses adds one of these first: (context, status).
+    pub ci: VecDeque<(&'static str, &'static str)>,
+    /// 24: methods whose next successful answer is replaced by 502, in this order.
+    pub lose_answers: VecDeque<&'static str>,
+    /// 24: as above, but the connection is cut.
+    pub cut: bool,
+    /// 24: so many requests get this status first, with this `Retry-After`.
+    pub away: (u32, u16, &'static str),
+    /// 25: this branch is protected.
+    pub protected: Option<&'static str>,
+    /// 25: the token may push to and merge into anything.
+    pub strong: bool,
+    /// 26: fields of the repository to replace.
+    pub repo: Value,
+    /// Everything gets 200 and this.
+    pub nonsense: Option<&'static str>,
+    /// CRLF in bodies, as a web form leaves them.
+    pub crlf: bool,
+    /// git's requests need this token.
+    pub git_token: Option<String>,
+}
+
+pub fn json_answer(status: u16, body: &Value) -> Outgoing {
+    let kind = ("Content-Type".to_owned(), "application/json".to_owned());
+    Outgoing { status, headers: vec![kind], body: body.to_string().into_bytes(), ..Outgoing::default() }
+}
+
+impl State {
+    /// The answer as the traps leave it; logged.
+    pub fn answer(&mut self, incoming: &Incoming) -> Outgoing {
+        if let Some(location) = &self.traps.redirect {
+            let there = ("Location".to_owned(), format!("{location}{}", incoming.path));
+            return Outgoing { status: 307, headers: vec![there], ..Outgoing::default() };
+        }
+        if let Some(text) = self.traps.nonsense {
+            return Outgoing { status: 200, body: text.into(), ..Outgoing::default() };
+        }
+        let host = incoming.path.find("/api/v1").unwrap_or(0);
+        let Some(below) = incoming.path[host..].strip_prefix("/api/v1") else {
+            return Outgoing { status: 404, ..Outgoing::default() };
+        };
+        let body: Option<Value> =
+            (!incoming.body.is_empty()).then(|| serde_json::from_slice(&incoming.body).unwrap());
+        let (left, status, after) = self.traps.away;
+        if left > 0 {
+            self.traps.away.0 -= 1;
+            let reply = serde_json::json!({"message": "away"});
+            self.log(
+                incoming,
+                below,
+                body,
+                (Self::template(&incoming.method, below), status, reply.clone()),
+                true,
+            );
+            let mut out = json_answer(status, &reply);
+            out.headers.extend((!after.is_empty()).then(|| ("Retry-After".to_owned(), after.to_owned())));
+            return out;
+        }
+        let template = Self::template(&incoming.method, below);
+        let refused = self.traps.refuse.iter().position(|(m, t, ..)| *m == incoming.method && *t == template);
+        let (mut status, mut reply, total) = if let Some(at) = refused {
+            let (_, _, status, message) = self.traps.refuse.remove(at);
+            (status, serde_json::json!({"message": message, "url": "https://docs"}), None)
+        } else {
+            let reply = self.route(&incoming.method, template, below, body.as_ref());
+            (reply.status, reply.body, reply.total)
+        };
+        let mut fault = refused.is_some() || (self.traps.odd_words && template.ends_with("/statuses"));
+        let mut reset = false;
+        if status < 300 && self.traps.lose_answers.front() == Some(&&*incoming.method) {
+            self.traps.lose_answers.pop_front();
+            reset = self.traps.cut;
+            (status, reply, fault) = (502, serde_json::json!({"message": "bad gateway"}), true);
+        }
+        self.log(incoming, below, body, (template, status, reply.clone()), fault);
+        let mut out = Outgoing { reset, ..json_answer(status, &reply) };
+        let total = total.filter(|_| !self.traps.no_total);
+        out.headers.extend(total.map(|total| ("X-Total-Count".to_owned(), total.to_string())));
+        out
+    }
+
+    fn log(
+        &mut self,
+        incoming: &Incoming,
+        below: &str,
+        body: Option<Value>,
+        (template, status, reply): (&'static str, u16, Value),
+        fault: bool,
+    ) {
+        let (method, path) = (incoming.method.clone(), below.to_owned());
+        self.log.push(Exchange { method, template, path, body, status, reply, fault });
+    }
+}

@@ -1,0 +1,444 @@
+//! The traps of real forges, one test each: `trap_NN_...`, in the order in which they were found.
+
+use serde_json::json;
+
+use crate::fake::Fake;
+use crate::forge::{BRANCH, Forge, LOOK, QUICK};
+
+/// 409 is a hint: what is open is looked for, and found.
+#[test]
+fn trap_01_conflict_means_somebody_was_faster() {
+    let forge = Forge::opened();
+    forge.fake.state().traps.hide_until_post = true;
+    let record = forge.run(&[]).opened();
+    assert_eq!((&record["action"], &record["number"]), (&json!("unchanged"), &json!(1)));
+    forge.asks("repo base head list past create list");
+    assert_eq!(forge.fake.state().pulls.len(), 1);
+
+    let forge = Forge::new();
+    forge.fake.state().traps.refuse = vec![("POST", "/repos/{owner}/{repo}/pulls", 409, "already exists")];
+    forge.run(&[]).refused(2, &["HTTP 409 already exists", "may not see"]);
+    forge.asks("repo base list past create list");
+}
+
+/// A forge takes a pull request without a difference: it is not asked for one.
+#[test]
+fn trap_02_no_difference_no_pull_request() {
+    let forge = Forge::new();
+    let head = forge.world.branch("main");
+    forge.world.git_in(&forge.world.bare(), &["update-ref", "refs/heads/fix/mumble/empty", &head]);
+    let ran = forge.run_branch("fix/mumble/empty", &[]);
+    ran.refused(1, &["nothing to do"]);
+    assert_eq!(ran.records("pr.skipped")[0]["state"], "nothing-to-do");
+    forge.asks("repo base head list past");
+}
+
+/// No filter of a list is relied on, `head` is a bare branch: every second run would end with 409 otherwise.
+#[test]
+fn trap_03_filters_are_applied_here() {
+    let forge = Forge::new();
+    let head = forge.world.commit_on("bob", "gitea/lifecycle", "bob\n");
+    for base in ["main", "release"] {
+        for branch in ["bob", "fix/mumble/readiness-2", "readiness"] {
+            forge.fake.state().put_pull(branch, base, "t", "", &head);
+        }
+    }
+    for (field, value) in [("base", json!("release")), ("head", json!("x"))] {
+        assert!(forge.fake.state().pulls.iter().any(|pull| pull[field]["ref"] == value) || field == "head");
+    }
+    assert_eq!(forge.run(&[]).opened()["number"], 7);
+    let log = forge.fake.state().log.clone();
+    let create = log.last().unwrap().body.clone().unwrap();
+    assert_eq!(create["head"], BRANCH);
+    assert!(log.iter().any(|e| e.path.ends_with("/pulls?state=open&limit=50&page=1")));
+    forge.asks("repo base list past create");
+    assert_eq!(forge.run(&[]).opened()["action"], "unchanged");
+    forge.asks("repo base head list");
+}
+
+/// By base and head an old closed one is found though one is open: the open ones are looked at first.
+#[test]
+fn trap_04_an_old_one_does_not_hide_the_open_one() {
+    let forge = Forge::opened();
+    forge.fake.state().pulls[0]["state"] = json!("closed");
+    forge.run(&["--reopen"]).opened();
+    forge.asks("repo base head list past create");
+    let record = forge.run(&[]).opened();
+    assert_eq!((&record["action"], &record["number"]), (&json!("unchanged"), &json!(2)));
+    forge.asks("repo base head list");
+}
+
+/// A slash in the base is escaped, the head keeps its own.
+#[test]
+fn trap_04_slashes() {
+    let forge = Forge::new();
+    let head = forge.world.branch("main");
+    forge.world.git_in(&forge.world.bare(), &["update-ref", "refs/heads/release/1", &head]);
+    forge.run(&["--base", "release/1"]).opened();
+    let paths: Vec<String> = forge.fake.state().log.iter().map(|e| e.path.clone()).collect();
+    assert!(paths.contains(&"/repos/o/n/pulls/release%2F1/fix/mumble/readiness".to_owned()), "{paths:?}");
+    assert!(paths.contains(&"/repos/o/n/branches/release/1".to_owned()), "{paths:?}");
+    forge.asks("repo head list past create");
+}
+
+/// Ours may be on any page.
+#[test]
+fn trap_05_all_pages_are_looked_at() {
+    let forge = Forge::opened();
+    let head = forge.head();
+    let ours = forge.fake.state().pulls.remove(0);
+    for n in 0..5 {
+        forge.fake.state().put_pull(&format!("other-{n}"), "main", "t", "", &head);
+    }
+    forge.fake.state().pulls.push(ours);
+    forge.fake.state().traps.max_page = 2;
+    assert_eq!(forge.run(&[]).opened()["action"], "unchanged");
+    forge.asks("repo base head list list:2 list:3");
+}
+
+/// The head's repository may be gone, one in a fork is not ours, and one made with `AGit` has no branch at all.
+#[test]
+fn trap_06_heads_of_others() {
+    let forge = Forge::new();
+    let head = forge.world.commit_on("bob", "gitea/lifecycle", "bob\n");
+    for (label, repo) in [(BRANCH, json!(77)), ("", json!(5)), (BRANCH, json!(-1))] {
+        forge.fake.state().put_pull("bob", "main", "t", "", &head);
+        let mut state = forge.fake.state();
+        let pull = state.pulls.last_mut().unwrap();
+        (pull["head"]["label"], pull["head"]["repo_id"]) = (json!(label), repo);
+    }
+    assert_eq!(forge.run(&[]).opened()["number"], 4);
+    forge.asks("repo base list past create");
+}
+
+#[test]
+fn trap_07_a_draft_is_a_title_that_says_so() {
+    let forge = Forge::new();
+    forge.fake.state().traps.draft_prefix = Some("mumble:");
+    let ran = forge.run(&[]);
+    assert!(ran.opened()["warnings"][0].as_str().unwrap().contains("unfinished"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("unfinished"));
+    forge.asks("repo base list past create");
+    forge.run(&["--title", &"x".repeat(256)]).refused(2, &["at most 255"]);
+}
+
+/// `mergeable` is false while the forge still looks: nothing follows from it.
+#[test]
+fn trap_08_mergeable_says_nothing() {
+    let forge = Forge::opened();
+    assert_eq!(forge.fake.state().pulls[0]["mergeable"], false);
+    assert_eq!(forge.run(&[]).opened()["action"], "unchanged");
+    forge.asks("repo base head list");
+}
+
+/// An edit answers 201, and takes title and body only: labels would replace people's.
+#[test]
+fn trap_09_an_edit_leaves_the_rest_alone() {
+    let forge = Forge::opened();
+    forge.fake.state().pulls[0]["title"] = json!("by hand");
+    forge.fake.state().pulls[0]["labels"] = json!([{"id": 99, "name": "people"}]);
+    assert_eq!(forge.run(&["--label", "flake"]).opened()["action"], "updated");
+    assert_eq!(forge.fake.state().log.last().unwrap().status, 201);
+    forge.asks("repo base head list edit");
+    assert_eq!(forge.fake.state().pulls[0]["labels"][0]["id"], 99);
+}
+
+/// Labels are ids, unknown ones are named, dropped ones are noticed; with `--strict` it is an error.
+#[test]
+fn trap_10_labels_that_are_not_there() {
+    let forge = Forge::new();
+    forge.fake.state().traps.drop_labels = true;
+    let ran = forge.run(&["--label", "flake,nope"]);
+    let warnings = ran.opened()["warnings"].clone();
+    assert!(warnings[0].as_str().unwrap().contains("no label 'nope'"), "{warnings}");
+    assert!(warnings[1].as_str().unwrap().contains("dropped the label 'flake'"), "{warnings}");
+    forge.asks("repo base list past labels org-labels create");
+
+    let forge = Forge::new();
+    forge.fake.state().traps.max_page = 1;
+    forge.run(&["--label", "harness"]).opened();
+    forge.asks("repo base list past labels labels:2 create");
+    let strict = Forge::new();
+    let ran = strict.run(&["--strict", "--label", "nope"]);
+    assert_eq!((ran.code, ran.records("pr.opened").len()), (1, 1), "{}", ran.stderr);
+    assert!(ran.stderr.contains("no label 'nope'") && ran.stderr.contains("--strict"), "{}", ran.stderr);
+    strict.asks("repo base list past labels org-labels create");
+}
+
+/// Reviewers are asked in a request of their own, which every version has; a refusal is a warning.
+#[test]
+fn trap_11_reviewers() {
+    for status in [403, 404, 422] {
+        let forge = Forge::new();
+        forge.fake.state().traps.no_reviewers = Some(status);
+        let ran = forge.run(&["--reviewer", "ann"]);
+        let warning = ran.opened()["warnings"][0].as_str().unwrap().to_owned();
+        assert!(warning.contains("no review was asked of ann") && warning.contains("not a collaborator"));
+        let create =
+            forge.fake.state().log.iter().find(|e| e.method == "POST").unwrap().body.clone().unwrap();
+        assert!(create.get("reviewers").is_none());
+        forge.asks("repo base list past create review");
+    }
+}
+
+#[test]
+fn trap_12_permissions_to_create() {
+    for (status, message, words) in [
+        (403, "user should be a collaborator", ["HTTP 403", "collaborator with write access"]),
+        (403, "user is blocked", ["blocked", "its owner has blocked"]),
+        (423, "repo is archived", ["HTTP 423", "is archived"]),
+        (413, "quota exceeded", ["HTTP 413", "quota is used up"]),
+        (404, "not found", ["HTTP 404", "pull requests switched on"]),
+        (422, "base and head must be branches", ["HTTP 422", "two different branches"]),
+    ] {
+        let forge = Forge::new();
+        forge.fake.state().traps.refuse = vec![("POST", "/repos/{owner}/{repo}/pulls", status, message)];
+        forge.run(&[]).refused(2, &words);
+        forge.asks("repo base list past create");
+    }
+}
+
+#[test]
+fn trap_13_comments_need_another_scope() {
+    let forge = Forge::new();
+    let message = "token does not have at least one of required scope(s): [write:issue]";
+    let template = "/repos/{owner}/{repo}/issues/{index}/comments";
+    forge.fake.state().traps.refuse = vec![("POST", template, 403, message)];
+    let ran = forge.run(&["--testme"]);
+    assert_eq!((ran.code, ran.records("pr.opened").len()), (2, 1));
+    for word in ["HTTP 403", "make a token that has the scope write:issue"] {
+        assert!(ran.stderr.contains(word), "{word}: {}", ran.stderr);
+    }
+    forge.asks("repo base list past statuses create comment");
+    // With the right token the next run asks.
+    forge.run(&["--testme"]).opened();
+    forge.asks("repo base head list comments comment");
+}
+
+/// A token for one repository may not ask who it is; an introspection of tokens is not everywhere; the rules of a
+/// protection are for admins: none of them is asked for. The words in `fake::word` are all that can be.
+#[test]
+fn trap_14_15_25_what_is_never_asked() {
+    let forge = Forge::new();
+    forge.run(&["--testme", "--strict"]).opened();
+    let paths: Vec<String> = forge.fake.state().log.iter().map(|e| e.path.clone()).collect();
+    for never in ["/user", "/token", "/branch_protections", "/collaborators", "/version", "/settings"] {
+        assert!(!paths.iter().any(|path| path.contains(never)), "{never}: {paths:?}");
+    }
+    forge.asks("repo base list past statuses create comment");
+}
+
+/// The token is in one header, never in an address, and never goes to another host.
+#[test]
+fn trap_16_the_token_stays_here() {
+    let forge = Forge::new();
+    let elsewhere = Fake::new(forge.world.bare());
+    forge.fake.state().traps.redirect = Some(elsewhere.url.clone());
+    forge.run(&[]).refused(2, &["moved to", "final address"]);
+    assert!(elsewhere.state().seen.is_empty());
+    assert!(forge.fake.state().seen.iter().all(|request| !request.path.contains(crate::forge::TOKEN)));
+    assert_eq!(forge.fake.state().seen.len(), 1);
+}
+
+#[test]
+fn trap_17_a_red_on_the_second_page_is_seen() {
+    for (max_page, no_total, pages) in [
+        (50, false, "statuses statuses:2"),
+        (50, true, "statuses statuses:2 statuses:3"),
+        (21, false, "statuses statuses:2 statuses:3"),
+    ] {
+        let forge = Forge::opened();
+        let head = forge.head();
+        forge.fake.state().put_status(&head, "lint", "failure");
+        for n in 0..60 {
+            forge.fake.state().put_status(&head, &format!("job-{n}"), "success");
+        }
+        (forge.fake.state().traps.max_page, forge.fake.state().traps.no_total) = (max_page, no_total);
+        let ran = forge.run(&["--wait", "--poll", "20ms", "--settle", "0s"]);
+        assert_eq!((ran.code, &ran.checked()["state"]), (1, &json!("red")), "{max_page}: {}", ran.stderr);
+        assert_eq!(ran.checked()["contexts"].as_array().unwrap().len(), 61);
+        let look = if no_total { "repo base head list list:2" } else { "repo base head list" };
+        forge.asks(&format!("{look} {pages} pull"));
+    }
+}
+
+/// An empty state, or an unknown word, is neither green nor red; a commit without any is none.
+#[test]
+fn trap_18_what_is_not_said_is_not_green() {
+    for word in ["", "pending", "whatever"] {
+        let forge = Forge::new();
+        forge.fake.state().traps.ci = [("ci", word)].into();
+        forge.fake.state().traps.odd_words = true;
+        let ran = forge.run(&["--testme", "--wait", "--poll", "20ms", "--deadline", "150ms"]);
+        assert_eq!((ran.code, &ran.checked()["state"]), (75, &json!("pending")), "{}", ran.stderr);
+        let asked = forge.fake.asked();
+        assert!(asked.starts_with(&format!("{LOOK} statuses create comment statuses")), "{asked}");
+    }
+}
+
+/// How versions combine states is not asked: `warning` is red, `skipped` alone is not green.
+#[test]
+fn trap_19_states_are_combined_here() {
+    let all = [
+        (vec![("a", "warning"), ("b", "success")], 1, "red"),
+        (vec![("a", "skipped"), ("b", "success")], 0, "green"),
+        (vec![("a", "skipped")], 75, "pending"),
+    ];
+    for (statuses, code, state) in all {
+        let forge = Forge::opened();
+        let head = forge.head();
+        for (context, status) in statuses {
+            forge.fake.state().put_status(&head, context, status);
+        }
+        let ran = forge.run(&["--wait", "--poll", "20ms", "--settle", "0s", "--deadline", "150ms"]);
+        assert_eq!((ran.code, &ran.checked()["state"]), (code, &json!(state)), "{}", ran.stderr);
+        assert!(forge.fake.asked().starts_with("repo base head list statuses"));
+    }
+}
+
+/// A re-run on the same commit: the old green is not the answer, whatever the clock says.
+#[test]
+fn trap_20_a_stale_green_is_not_the_answer() {
+    let forge = Forge::opened();
+    let head = forge.head();
+    forge.fake.state().put_status(&head, "cc-ci/testme", "success");
+    let none = forge.run(&QUICK);
+    assert_eq!((none.code, &none.checked()["state"]), (75, &json!("none")), "{}", none.stderr);
+    assert!(forge.fake.asked().starts_with("repo base head list comments statuses edit comment statuses"));
+}
+
+/// The statuses of the commit are asked for, not those of the branch, which may be at another one.
+#[test]
+fn trap_21_by_commit() {
+    let forge = Forge::new();
+    forge.fake.state().traps.ci = [("ci", "success")].into();
+    forge.run(&["--testme", "--wait", "--poll", "20ms", "--settle", "0s"]).checked();
+    let head = forge.head();
+    let log = forge.fake.state().log.clone();
+    let mut asked = log.iter().filter(|e| e.path.contains("/statuses"));
+    assert!(asked.all(|e| e.path.contains(&format!("/commits/{head}/statuses"))));
+    forge.asks("repo base list past statuses create comment statuses pull");
+}
+
+/// A page is smaller than asked for, and nothing says how many there are: until an empty one.
+#[test]
+fn trap_22_pages_that_are_cut() {
+    let forge = Forge::opened();
+    let head = forge.head();
+    for n in 0..4 {
+        forge.fake.state().put_status(&head, &format!("job-{n}"), "success");
+    }
+    (forge.fake.state().traps.max_page, forge.fake.state().traps.no_total) = (3, true);
+    let ran = forge.run(&["--wait", "--poll", "20ms", "--settle", "0s"]);
+    assert_eq!(ran.checked()["contexts"].as_array().unwrap().len(), 4);
+    forge.asks("repo base head list list:2 statuses statuses:2 statuses:3 pull");
+}
+
+/// The comment is bare; what we know of it stands in the body, hidden.
+#[test]
+fn trap_23_the_trigger_is_bare() {
+    let forge = Forge::new();
+    forge.run(&["--testme"]).opened();
+    assert_eq!(forge.bodies(), ["!testme"]);
+    let body = forge.fake.state().pulls[0]["body"].as_str().unwrap().to_owned();
+    assert!(
+        body.contains(&format!("<!-- redfix-run head={} after=0 comments=0 -->", forge.head())),
+        "{body}"
+    );
+    forge.asks("repo base list past statuses create comment");
+}
+
+/// A lost answer is looked for, not repeated, whether a proxy lost it or the connection broke.
+#[test]
+fn trap_24_a_lost_answer() {
+    for cut in [false, true] {
+        let forge = Forge::new();
+        forge.fake.state().traps.cut = cut;
+        forge.fake.state().traps.lose_answers = ["POST"].into();
+        assert_eq!(forge.run(&[]).opened()["action"], "created");
+        forge.asks("repo base list past create list");
+        // The note in the body is lost twice and sent again, the comment is lost and found.
+        forge.fake.state().traps.lose_answers = ["PATCH", "PATCH", "POST"].into();
+        forge.run(&["--testme"]).opened();
+        forge.asks("repo base head list comments statuses edit edit edit comment comments");
+        assert_eq!((forge.bodies().len(), forge.fake.state().pulls.len()), (1, 1));
+    }
+}
+
+#[test]
+fn trap_24_reads_are_tried_again_and_retry_after_is_heard() {
+    for (status, after) in [(503, ""), (429, "0"), (500, "Sun, 06 Nov 1994 08:49:37 GMT")] {
+        let forge = Forge::new();
+        forge.fake.state().traps.away = (1, status, after);
+        assert_eq!(forge.run(&[]).opened()["action"], "created");
+        forge.asks("repo repo base list past create");
+    }
+    let forge = Forge::opened();
+    let tries = std::time::Instant::now();
+    forge.fake.state().traps.away = (1, 429, "2");
+    forge.run(&[]).opened();
+    // Never sooner than asked for; how much later is the machine's affair.
+    assert!(tries.elapsed() >= std::time::Duration::from_secs(2));
+    forge.asks("repo repo base head list");
+}
+
+#[test]
+fn trap_25_protected_branches_and_strong_tokens() {
+    let forge = Forge::new();
+    forge.fake.state().traps.strong = true;
+    forge.run(&["--strict"]).refused(1, &["may push to, or merge into, the base"]);
+    forge.asks("repo base");
+    forge.run(&[]).opened();
+    forge.asks("repo base list past create");
+    forge.fake.state().traps.protected = Some(BRANCH);
+    forge.run(&[]).refused(1, &["protected"]);
+    forge.asks("repo base head");
+}
+
+#[test]
+fn trap_26_what_the_repository_says_of_itself() {
+    for (repo, word) in [
+        (json!({"archived": true}), "archived"),
+        (json!({"mirror": true}), "mirror"),
+        (json!({"empty": true}), "empty"),
+        (json!({"has_pull_requests": false}), "no pull requests"),
+        (json!({"permissions": {"admin": false, "push": false, "pull": true}}), "may not push"),
+    ] {
+        let forge = Forge::new();
+        forge.fake.state().traps.repo = repo;
+        forge.run(&[]).refused(2, &[word]);
+        forge.asks("repo");
+    }
+    // Forgejo and old ones leave fields out: that is no refusal.
+    let forge = Forge::new();
+    forge.fake.state().traps.repo = json!({"has_pull_requests": null, "permissions": null});
+    forge.run(&[]).opened();
+    forge.asks("repo base list past create");
+    // The default branch is never a head, whatever it is called.
+    let forge = Forge::new();
+    forge.fake.state().traps.repo = json!({"default_branch": BRANCH});
+    forge.run(&[]).refused(1, &["people merge into this one"]);
+    forge.asks("repo base");
+}
+
+/// No ref but the one branch is ever pushed: no `refs/for`, no other branch.
+#[test]
+fn trap_27_one_explicit_ref() {
+    let forge = Forge::opened();
+    let refs = forge.world.git_in(&forge.world.bare(), &["for-each-ref", "--format=%(refname)"]);
+    assert_eq!(refs, "refs/heads/fix/mumble/readiness\nrefs/heads/main\nrefs/pull/1/head");
+}
+
+/// Merging, closing, approving, writing files: no source has the words, and no scenario the request. (Each test
+/// here asserts its whole set of requests, of which `fake::word` knows the fourteen that are allowed.)
+#[test]
+fn trap_28_it_never_merges() {
+    let sources = crate::pipe::sources();
+    assert!(sources.len() > 30, "{} files", sources.len());
+    for (path, text) in sources {
+        for word in ["/merge", "/update", "/contents", "/git/refs", "/reviews", "\"Do\"", "\"state\":"] {
+            let hit = text.lines().find(|line| line.contains(word) && !line.contains("r#\""));
+            assert!(hit.is_none(), "{}: {word}: {hit:?}", path.display());
+        }
+    }
+}
