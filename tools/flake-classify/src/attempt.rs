@@ -1,10 +1,58 @@
-//! One attempt as far as a verdict needs it, kept small: names that repeat are shared.
+//! One attempt as far as a verdict needs it, kept small: what repeats is stored once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use lib_common::record::Factors;
-use lib_common::record::run::{Outcome, RunFinished, TestFinished, TestOutcome};
+use lib_common::record::run::{Outcome, RunFinished, TestOutcome};
+
+/// What was decided before the run began: runs of one setup differ by chance only.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Setup {
+    /// Commit and kind of what was tested.
+    pub reference: Option<(Rc<str>, Rc<str>)>,
+    pub tests: Option<Rc<str>>,
+    pub harness: Option<Rc<str>>,
+    pub engine: Rc<str>,
+    pub factors: Factors,
+    pub proved: bool,
+    /// Who says that the condition held, where nothing measured it.
+    pub claimed: Option<Rc<str>>,
+}
+
+/// A setup with how the run went.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Profile {
+    pub setup: Rc<Setup>,
+    pub boot: Rc<str>,
+    pub outcome: Outcome,
+    pub stage: Option<Rc<str>>,
+    pub reason: Option<Reason>,
+}
+
+/// Words of `run.finished.reason` that keep a run from counting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// It should have given a result and did not, or none that can be read.
+    Unver,
+    /// Somebody looked because it was red.
+    Selected,
+}
+
+impl Reason {
+    const ALL: [Self; 2] = [Self::Unver, Self::Selected];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Unver => "unver",
+            Self::Selected => "selected",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.word() == text)
+    }
+}
 
 /// What a run was, whichever cases it serves.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,23 +61,18 @@ pub struct Run {
     /// Milliseconds since 1970; `None` where the record's time cannot be read.
     pub started: Option<i64>,
     pub duration_ms: u64,
-    /// Commit and kind of what was tested.
-    pub reference: Option<(Rc<str>, Rc<str>)>,
-    pub tests: Option<Rc<str>>,
-    pub harness: Option<Rc<str>>,
-    pub engine: Rc<str>,
-    pub boot: Rc<str>,
-    pub factors: Rc<Factors>,
-    pub outcome: Outcome,
-    pub stage: Option<Rc<str>>,
-    pub proved: bool,
+    pub profile: Rc<Profile>,
     pub signature: Option<Rc<str>>,
 }
 
 impl Run {
     /// Place in time: by start, then by id, so that equal starts have one order; unreadable starts last.
-    pub fn key(&self) -> (i64, Rc<str>) {
-        (self.started.unwrap_or(i64::MAX), Rc::clone(&self.id))
+    pub fn key(&self) -> (i64, &str) {
+        (self.started.unwrap_or(i64::MAX), &self.id)
+    }
+
+    pub fn setup(&self) -> &Setup {
+        &self.profile.setup
     }
 }
 
@@ -62,11 +105,17 @@ pub struct Attempt {
     pub test: Option<Seen>,
 }
 
-/// Makes runs and results out of records; equal strings and factor maps are stored once.
+/// Profiles that are tried before all others: runs of one time are alike.
+const RECENT: usize = 16;
+
+/// Makes runs and results out of records; equal strings and profiles are stored once, and only as long as
+/// somebody holds them.
 #[derive(Debug, Default)]
 pub struct Shared {
-    names: BTreeSet<Rc<str>>,
-    factors: BTreeSet<Rc<Factors>>,
+    names: Pool<str>,
+    setups: Pool<Setup>,
+    profiles: Pool<Profile>,
+    recent: VecDeque<Rc<Profile>>,
 }
 
 impl Shared {
@@ -75,42 +124,92 @@ impl Shared {
             id: Rc::from(record.attempt_id.as_str()),
             started: record.started.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond),
             duration_ms: record.duration_ms,
-            reference: record.reference.as_ref().map(|r| (self.name(&r.commit), self.name(&r.kind))),
-            tests: self.maybe(record.tests.as_ref()),
-            harness: self.maybe(record.harness.as_ref()),
-            engine: self.name(&record.engine),
-            boot: self.name(&record.boot_id),
-            factors: self.map(&record.factors),
-            outcome: record.outcome,
-            stage: self.maybe(record.stage.as_ref()),
-            proved: record.isolation.proved,
-            signature: self.maybe(record.signature.as_ref()),
+            profile: self.profile(record),
+            signature: self.maybe(record.signature.as_deref()),
         }
     }
 
-    pub fn seen(&mut self, record: &TestFinished) -> Seen {
-        Seen { outcome: record.outcome, signature: self.maybe(record.signature.as_ref()) }
+    pub fn seen(&mut self, outcome: TestOutcome, signature: Option<&str>) -> Seen {
+        Seen { outcome, signature: self.maybe(signature) }
+    }
+
+    fn profile(&mut self, record: &RunFinished) -> Rc<Profile> {
+        if let Some(at) = self.recent.iter().position(|profile| is_of(profile, record)) {
+            return Rc::clone(&self.recent[at]);
+        }
+        let setup = Setup {
+            reference: record.reference.as_ref().map(|r| (self.name(&r.commit), self.name(&r.kind))),
+            tests: self.maybe(record.tests.as_deref()),
+            harness: self.maybe(record.harness.as_deref()),
+            engine: self.name(&record.engine),
+            factors: record.factors.clone(),
+            proved: record.isolation.proved,
+            claimed: self.maybe(record.isolation.claimed.as_deref()),
+        };
+        let profile = Profile {
+            setup: self.setups.get(&setup, || Rc::new(setup.clone())),
+            boot: self.name(&record.boot_id),
+            outcome: record.outcome,
+            stage: self.maybe(record.stage.as_deref()),
+            reason: record.reason.as_deref().and_then(Reason::parse),
+        };
+        let profile = self.profiles.get(&profile, || Rc::new(profile.clone()));
+        self.recent.truncate(RECENT - 1);
+        self.recent.push_front(Rc::clone(&profile));
+        profile
     }
 
     fn name(&mut self, text: &str) -> Rc<str> {
-        if let Some(known) = self.names.get(text) {
-            return Rc::clone(known);
-        }
-        let new: Rc<str> = Rc::from(text);
-        self.names.insert(Rc::clone(&new));
-        new
+        self.names.get(text, || Rc::from(text))
     }
 
-    fn maybe(&mut self, text: Option<&String>) -> Option<Rc<str>> {
+    fn maybe(&mut self, text: Option<&str>) -> Option<Rc<str>> {
         text.map(|text| self.name(text))
     }
+}
 
-    fn map(&mut self, factors: &Factors) -> Rc<Factors> {
-        if let Some(known) = self.factors.get(factors) {
+/// Whether the record says exactly what the profile says; compared without making anything.
+fn is_of(profile: &Profile, record: &RunFinished) -> bool {
+    let setup = &*profile.setup;
+    let reference = record.reference.as_ref().map(|r| (r.commit.as_str(), r.kind.as_str()));
+    *profile.boot == *record.boot_id
+        && profile.outcome == record.outcome
+        && profile.stage.as_deref() == record.stage.as_deref()
+        && profile.reason == record.reason.as_deref().and_then(Reason::parse)
+        && setup.proved == record.isolation.proved
+        && setup.factors == record.factors
+        && *setup.engine == *record.engine
+        && setup.reference.as_ref().map(|(commit, kind)| (&**commit, &**kind)) == reference
+        && setup.tests.as_deref() == record.tests.as_deref()
+        && setup.harness.as_deref() == record.harness.as_deref()
+        && setup.claimed.as_deref() == record.isolation.claimed.as_deref()
+}
+
+/// Equal values once. What nobody else holds any more is let go now and then, so that memory does not grow
+/// with a stream whose every run has another commit.
+#[derive(Debug)]
+struct Pool<T: ?Sized + Ord> {
+    known: BTreeSet<Rc<T>>,
+    sweep_at: usize,
+}
+
+impl<T: ?Sized + Ord> Default for Pool<T> {
+    fn default() -> Self {
+        Self { known: BTreeSet::new(), sweep_at: 1024 }
+    }
+}
+
+impl<T: ?Sized + Ord> Pool<T> {
+    fn get(&mut self, value: &T, make: impl FnOnce() -> Rc<T>) -> Rc<T> {
+        if let Some(known) = self.known.get(value) {
             return Rc::clone(known);
         }
-        let new = Rc::new(factors.clone());
-        self.factors.insert(Rc::clone(&new));
+        if self.known.len() >= self.sweep_at {
+            self.known.retain(|value| Rc::strong_count(value) > 1);
+            self.sweep_at = (2 * self.known.len()).max(1024);
+        }
+        let new = make();
+        self.known.insert(Rc::clone(&new));
         new
     }
 }
@@ -118,6 +217,7 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::run_body;
 
     #[test]
     fn a_retry_that_passed_does_not_undo_the_fail() {
@@ -125,5 +225,41 @@ mod tests {
         let (fail, pass) = (seen(TestOutcome::Fail), seen(TestOutcome::Pass));
         assert_eq!(fail.clone().worst(pass.clone()), fail);
         assert_eq!(pass.worst(fail.clone()), fail);
+    }
+
+    #[test]
+    fn equal_profiles_are_one_and_any_difference_makes_another() {
+        let mut shared = Shared::default();
+        let base = run_body("1", 0, "isolated");
+        let first = shared.run(&base).profile;
+        assert!(Rc::ptr_eq(&first, &shared.run(&run_body("2", 7, "isolated")).profile));
+        let changes: [fn(&mut RunFinished); 10] = [
+            |r| r.boot_id = "b2".into(),
+            |r| r.outcome = Outcome::Fail,
+            |r| r.stage = Some("deploy".into()),
+            |r| r.reason = Some("unver".into()),
+            |r| r.isolation.proved = false,
+            |r| r.isolation.claimed = Some("somebody".into()),
+            |r| r.engine = "29".into(),
+            |r| r.reference = None,
+            |r| r.tests = None,
+            |r| r.harness = None,
+        ];
+        for (number, change) in changes.into_iter().enumerate() {
+            let mut record = base.clone();
+            change(&mut record);
+            assert!(!Rc::ptr_eq(&first, &shared.run(&record).profile), "{number}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_holds_is_let_go() {
+        let mut shared = Shared::default();
+        let kept = shared.name("kept");
+        for number in 0..100_000 {
+            shared.name(&number.to_string());
+        }
+        assert!(shared.names.known.len() < 4096);
+        assert!(Rc::ptr_eq(&kept, &shared.name("kept")));
     }
 }

@@ -45,6 +45,9 @@ pub struct Args {
     /// Let runs back to back on one machine prove `genuine`; the verdict says so
     #[arg(long, env = "REDFIX_ACCEPT_CORRELATED", hide_env_values = true, value_parser = BoolishValueParser::new())]
     pub accept_correlated: bool,
+    /// Count runs whose condition is claimed and not measured, as --from writes them; the verdict says so
+    #[arg(long, env = "REDFIX_ACCEPT_CLAIMED", hide_env_values = true, value_parser = BoolishValueParser::new())]
+    pub accept_claimed: bool,
     #[command(flatten)]
     pub sweep: Sweep,
 }
@@ -99,7 +102,8 @@ impl Args {
             Error::cannot("reading arguments", "no thresholds are known").on(format!("--cap {}", self.cap))
         })?;
         let spacing_ms = i64::try_from(self.spacing.as_millis()).unwrap_or(i64::MAX);
-        Ok(Settings { rule, spacing_ms, accept_correlated: self.accept_correlated })
+        let accept_claimed = self.accept_claimed || self.sweep.from.is_some();
+        Ok(Settings { rule, spacing_ms, accept_correlated: self.accept_correlated, accept_claimed })
     }
 }
 

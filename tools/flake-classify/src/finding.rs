@@ -21,20 +21,22 @@ pub struct Finding {
     pub overfull: bool,
 }
 
-/// One finding for each case that was reported as failed.
-pub fn findings(fold: &Fold, settings: &Settings) -> Vec<Finding> {
-    let failed =
-        |(_, case): (&str, &Case)| case.failed.clone().map(|failed| Finding::new(failed, case, settings));
-    fold.cases().into_iter().filter_map(failed).collect()
+/// One finding for each case that was reported as failed, made when it is asked for: a finding is large, and
+/// there may be thousands.
+pub fn findings<'f>(fold: &'f Fold, settings: &Settings) -> impl Iterator<Item = (&'f Case, Finding)> {
+    let failed = move |(_, case): (&str, &'f Case)| {
+        case.failed.clone().map(|failed| (case, Finding::new(failed, case, settings)))
+    };
+    fold.cases().into_iter().filter_map(failed)
 }
 
 impl Finding {
     pub fn new(failed: CaseFailed, case: &Case, settings: &Settings) -> Self {
-        let mut pool = Pool::new(&failed, case, false);
+        let mut pool = Pool::new(&failed, case, settings, false);
         let judgement = judge(&pool.base, settings);
         let mut attribution = contrast::attribute(&failed, &pool, &judgement);
         if attribution.cause == Cause::Test {
-            pool = Pool::new(&failed, case, true);
+            pool = Pool::new(&failed, case, settings, true);
         }
         let fixes = fix::verdicts(&failed, &pool, &judgement, &settings.rule);
         for fix in fixes.iter().filter(|fix| fix.verdict == FixOutcome::Fixed) {

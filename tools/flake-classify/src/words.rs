@@ -6,6 +6,7 @@ use crate::finding::Finding;
 use crate::judge::{Settings, Why};
 use crate::needed::Needed;
 use crate::rule::{Counts, Load, runs};
+use crate::sample::Sample;
 
 /// `28 to 1`: rounded down, because evidence is not to be flattered.
 pub fn odds(ratio: f64) -> String {
@@ -111,8 +112,9 @@ fn evidence(finding: &Finding, settings: &Settings) -> String {
 
 /// First to last failing isolated run.
 pub fn span_ms(finding: &Finding) -> u64 {
-    let red = || finding.pool.base.iter().filter(|sample| sample.red && sample.load == Load::Isolated);
-    let (first, last) = (red().map(|s| s.started).min(), red().map(|s| s.started).max());
+    let base = finding.pool.base.iter();
+    let red = || base.clone().filter(|s| s.red && s.load == Load::Isolated).filter_map(Sample::started);
+    let (first, last) = (red().min(), red().max());
     last.zip(first).map_or(0, |(last, first)| last.abs_diff(first))
 }
 
