@@ -2,31 +2,33 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use lib_common::record::Factors;
+use lib_common::record::case::Ref;
 use lib_common::record::run::{Outcome, RunFinished, TestOutcome};
 
 /// What was decided before the run began: runs of one setup differ by chance only.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Setup {
     /// Commit and kind of what was tested.
-    pub reference: Option<(Rc<str>, Rc<str>)>,
-    pub tests: Option<Rc<str>>,
-    pub harness: Option<Rc<str>>,
-    pub engine: Rc<str>,
+    pub reference: Option<(Arc<str>, Arc<str>)>,
+    pub tests: Option<Arc<str>>,
+    pub harness: Option<Arc<str>>,
+    pub engine: Arc<str>,
     pub factors: Factors,
     pub proved: bool,
     /// Who says that the condition held, where nothing measured it.
-    pub claimed: Option<Rc<str>>,
+    pub claimed: Option<Arc<str>>,
 }
 
 /// A setup with how the run went.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Profile {
-    pub setup: Rc<Setup>,
-    pub boot: Rc<str>,
+    pub setup: Arc<Setup>,
+    pub boot: Arc<str>,
     pub outcome: Outcome,
-    pub stage: Option<Rc<str>>,
+    pub stage: Option<Arc<str>>,
     pub reason: Option<Reason>,
 }
 
@@ -61,8 +63,8 @@ pub struct Run {
     /// Milliseconds since 1970; `None` where the record's time cannot be read.
     pub started: Option<i64>,
     pub duration_ms: u64,
-    pub profile: Rc<Profile>,
-    pub signature: Option<Rc<str>>,
+    pub profile: Arc<Profile>,
+    pub signature: Option<Arc<str>>,
 }
 
 impl Run {
@@ -80,7 +82,7 @@ impl Run {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
     pub outcome: TestOutcome,
-    pub signature: Option<Rc<str>>,
+    pub signature: Option<Arc<str>>,
 }
 
 impl Seen {
@@ -108,24 +110,79 @@ pub struct Attempt {
 /// Profiles that are tried before all others: runs of one time are alike.
 const RECENT: usize = 16;
 
-/// Makes runs and results out of records; equal strings and profiles are stored once, and only as long as
-/// somebody holds them.
+/// Makes profiles of records. Each thread that parses has its own, so one profile may be made twice: see
+/// [`Shared`].
+#[derive(Debug, Default)]
+pub struct Profiles {
+    recent: VecDeque<Arc<Profile>>,
+}
+
+impl Profiles {
+    pub fn of(&mut self, record: &RunFinished) -> Arc<Profile> {
+        if let Some(known) = self.recent.iter().find(|profile| is_of(profile, record)) {
+            return Arc::clone(known);
+        }
+        let maybe = |text: &Option<String>| text.as_deref().map(Arc::from);
+        let reference = |r: &Ref| (Arc::from(r.commit.as_str()), Arc::from(r.kind.as_str()));
+        let setup = Setup {
+            reference: record.reference.as_ref().map(reference),
+            tests: maybe(&record.tests),
+            harness: maybe(&record.harness),
+            engine: Arc::from(record.engine.as_str()),
+            factors: record.factors.clone(),
+            proved: record.isolation.proved,
+            claimed: maybe(&record.isolation.claimed),
+        };
+        let new = Arc::new(Profile {
+            setup: Arc::new(setup),
+            boot: Arc::from(record.boot_id.as_str()),
+            outcome: record.outcome,
+            stage: maybe(&record.stage),
+            reason: record.reason.as_deref().and_then(Reason::parse),
+        });
+        remember(&mut self.recent, &new);
+        new
+    }
+}
+
+fn remember<T>(recent: &mut VecDeque<Arc<T>>, new: &Arc<T>) {
+    recent.truncate(RECENT - 1);
+    recent.push_front(Arc::clone(new));
+}
+
+/// One run as it comes from a parser.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    pub id: &'a str,
+    pub started: Option<i64>,
+    pub duration_ms: u64,
+    pub profile: Arc<Profile>,
+    pub signature: Option<&'a str>,
+}
+
+/// Milliseconds since 1970 of a record's time.
+pub fn milliseconds(time: &str) -> Option<i64> {
+    time.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond)
+}
+
+/// Stores equal strings, setups and profiles once, and only as long as somebody holds them.
 #[derive(Debug, Default)]
 pub struct Shared {
     names: Pool<str>,
     setups: Pool<Setup>,
     profiles: Pool<Profile>,
-    recent: VecDeque<Rc<Profile>>,
+    /// As a parser made it, and ours.
+    adopted: VecDeque<(Arc<Profile>, Arc<Profile>)>,
 }
 
 impl Shared {
-    pub fn run(&mut self, record: &RunFinished) -> Run {
+    pub fn run(&mut self, facts: &Facts) -> Run {
         Run {
-            id: Rc::from(record.attempt_id.as_str()),
-            started: record.started.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond),
-            duration_ms: record.duration_ms,
-            profile: self.profile(record),
-            signature: self.maybe(record.signature.as_deref()),
+            id: Rc::from(facts.id),
+            started: facts.started,
+            duration_ms: facts.duration_ms,
+            profile: self.adopt(&facts.profile),
+            signature: self.maybe(facts.signature),
         }
     }
 
@@ -133,37 +190,46 @@ impl Shared {
         Seen { outcome, signature: self.maybe(signature) }
     }
 
-    fn profile(&mut self, record: &RunFinished) -> Rc<Profile> {
-        if let Some(at) = self.recent.iter().position(|profile| is_of(profile, record)) {
-            return Rc::clone(&self.recent[at]);
+    /// Equal profiles become one, made of shared strings.
+    fn adopt(&mut self, made: &Arc<Profile>) -> Arc<Profile> {
+        if let Some((_, ours)) = self.adopted.iter().find(|(known, _)| Arc::ptr_eq(known, made)) {
+            return Arc::clone(ours);
         }
+        let ours = match self.profiles.known.get(made) {
+            Some(known) => Arc::clone(known),
+            None => self.rebuilt(made),
+        };
+        self.adopted.truncate(2 * RECENT - 1);
+        self.adopted.push_front((Arc::clone(made), Arc::clone(&ours)));
+        ours
+    }
+
+    fn rebuilt(&mut self, made: &Profile) -> Arc<Profile> {
+        let theirs = &*made.setup;
         let setup = Setup {
-            reference: record.reference.as_ref().map(|r| (self.name(&r.commit), self.name(&r.kind))),
-            tests: self.maybe(record.tests.as_deref()),
-            harness: self.maybe(record.harness.as_deref()),
-            engine: self.name(&record.engine),
-            factors: record.factors.clone(),
-            proved: record.isolation.proved,
-            claimed: self.maybe(record.isolation.claimed.as_deref()),
+            reference: theirs.reference.as_ref().map(|(commit, kind)| (self.name(commit), self.name(kind))),
+            tests: self.maybe(theirs.tests.as_deref()),
+            harness: self.maybe(theirs.harness.as_deref()),
+            engine: self.name(&theirs.engine),
+            factors: theirs.factors.clone(),
+            proved: theirs.proved,
+            claimed: self.maybe(theirs.claimed.as_deref()),
         };
         let profile = Profile {
-            setup: self.setups.get(&setup, || Rc::new(setup.clone())),
-            boot: self.name(&record.boot_id),
-            outcome: record.outcome,
-            stage: self.maybe(record.stage.as_deref()),
-            reason: record.reason.as_deref().and_then(Reason::parse),
+            setup: self.setups.get(&setup, || Arc::new(setup.clone())),
+            boot: self.name(&made.boot),
+            stage: self.maybe(made.stage.as_deref()),
+            outcome: made.outcome,
+            reason: made.reason,
         };
-        let profile = self.profiles.get(&profile, || Rc::new(profile.clone()));
-        self.recent.truncate(RECENT - 1);
-        self.recent.push_front(Rc::clone(&profile));
-        profile
+        self.profiles.get(&profile, || Arc::new(profile.clone()))
     }
 
-    fn name(&mut self, text: &str) -> Rc<str> {
-        self.names.get(text, || Rc::from(text))
+    fn name(&mut self, text: &str) -> Arc<str> {
+        self.names.get(text, || Arc::from(text))
     }
 
-    fn maybe(&mut self, text: Option<&str>) -> Option<Rc<str>> {
+    fn maybe(&mut self, text: Option<&str>) -> Option<Arc<str>> {
         text.map(|text| self.name(text))
     }
 }
@@ -189,7 +255,7 @@ fn is_of(profile: &Profile, record: &RunFinished) -> bool {
 /// with a stream whose every run has another commit.
 #[derive(Debug)]
 struct Pool<T: ?Sized + Ord> {
-    known: BTreeSet<Rc<T>>,
+    known: BTreeSet<Arc<T>>,
     sweep_at: usize,
 }
 
@@ -200,16 +266,16 @@ impl<T: ?Sized + Ord> Default for Pool<T> {
 }
 
 impl<T: ?Sized + Ord> Pool<T> {
-    fn get(&mut self, value: &T, make: impl FnOnce() -> Rc<T>) -> Rc<T> {
+    fn get(&mut self, value: &T, make: impl FnOnce() -> Arc<T>) -> Arc<T> {
         if let Some(known) = self.known.get(value) {
-            return Rc::clone(known);
+            return Arc::clone(known);
         }
         if self.known.len() >= self.sweep_at {
-            self.known.retain(|value| Rc::strong_count(value) > 1);
+            self.known.retain(|value| Arc::strong_count(value) > 1);
             self.sweep_at = (2 * self.known.len()).max(1024);
         }
         let new = make();
-        self.known.insert(Rc::clone(&new));
+        self.known.insert(Arc::clone(&new));
         new
     }
 }
@@ -229,10 +295,13 @@ mod tests {
 
     #[test]
     fn equal_profiles_are_one_and_any_difference_makes_another() {
-        let mut shared = Shared::default();
-        let base = run_body("1", 0, "isolated");
-        let first = shared.run(&base).profile;
-        assert!(Rc::ptr_eq(&first, &shared.run(&run_body("2", 7, "isolated")).profile));
+        let (mut shared, base) = (Shared::default(), run_body("1", 0, "isolated"));
+        // Each record by a parser of its own, as if by another thread.
+        let mut adopt = |record: &RunFinished| shared.adopt(&Profiles::default().of(record));
+        let first = adopt(&base);
+        assert!(Arc::ptr_eq(&first, &adopt(&run_body("2", 7, "isolated"))));
+        let mut parser = Profiles::default();
+        assert!(Arc::ptr_eq(&parser.of(&base), &parser.of(&run_body("2", 7, "isolated"))));
         let changes: [fn(&mut RunFinished); 10] = [
             |r| r.boot_id = "b2".into(),
             |r| r.outcome = Outcome::Fail,
@@ -248,7 +317,8 @@ mod tests {
         for (number, change) in changes.into_iter().enumerate() {
             let mut record = base.clone();
             change(&mut record);
-            assert!(!Rc::ptr_eq(&first, &shared.run(&record).profile), "{number}");
+            assert!(!Arc::ptr_eq(&first, &adopt(&record)), "{number}");
+            assert!(!Arc::ptr_eq(&parser.of(&base), &parser.of(&record)), "{number}");
         }
     }
 
@@ -260,6 +330,6 @@ mod tests {
             shared.name(&number.to_string());
         }
         assert!(shared.names.known.len() < 4096);
-        assert!(Rc::ptr_eq(&kept, &shared.name("kept")));
+        assert!(Arc::ptr_eq(&kept, &shared.name("kept")));
     }
 }

@@ -25,7 +25,7 @@ pub struct Finding {
 /// there may be thousands.
 pub fn findings<'f>(fold: &'f Fold, settings: &Settings) -> impl Iterator<Item = (&'f Case, Finding)> {
     let failed = move |(_, case): (&str, &'f Case)| {
-        case.failed.clone().map(|failed| (case, Finding::new(failed, case, settings)))
+        case.failed.as_deref().map(|failed| (case, Finding::new(failed.clone(), case, settings)))
     };
     fold.cases().into_iter().filter_map(failed)
 }

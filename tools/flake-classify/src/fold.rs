@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use lib_common::record::Known;
 use lib_common::record::case::CaseFailed;
 use lib_common::record::run::{RunFinished, TestOutcome};
 use lib_common::record::verdict::{FixVerdict, FlakeVerdict};
 
-use crate::attempt::{Attempt, Run, Seen, Setup, Shared};
+use crate::attempt::{Attempt, Facts, Profiles, Run, Seen, Setup, Shared, milliseconds};
 use crate::window::Window;
 
 /// Attempts that are kept of all cases together; one takes about 160 bytes.
@@ -25,15 +26,15 @@ const WAITING: usize = 16_384;
 #[derive(Debug, Default)]
 pub struct Case {
     /// The last one on the stream. Without it there is nothing to decide.
-    pub failed: Option<CaseFailed>,
+    pub failed: Option<Box<CaseFailed>>,
     /// In time order.
     pub attempts: Vec<Attempt>,
     /// Some attempts were left out.
     pub overfull: bool,
     /// Setups that had to leave attempts out, and the start of the last one that was kept: what comes after it
     /// need not be looked at.
-    horizon: Vec<(Rc<Setup>, i64)>,
-    pub last_verdict: Option<FlakeVerdict>,
+    horizon: Vec<(Arc<Setup>, i64)>,
+    pub last_verdict: Option<Box<FlakeVerdict>>,
     /// The last verdict on each fix.
     pub last_fixes: BTreeMap<String, FixVerdict>,
 }
@@ -52,7 +53,12 @@ pub struct Result<'a> {
 pub struct Fold {
     names: HashMap<Rc<str>, usize>,
     cases: Vec<Case>,
+    /// The case of the last result, and for each case the one that came next: the tests of a run come in the same
+    /// order every time, so that a name is compared once instead of looked up.
+    last_case: usize,
+    after: Vec<(Rc<str>, usize)>,
     shared: Shared,
+    profiles: Profiles,
     runs: Window<Rc<Run>>,
     results: Window<Vec<(usize, Seen)>>,
     /// The run of the last result: those of one run come together.
@@ -64,7 +70,10 @@ impl Default for Fold {
         Self {
             names: HashMap::new(),
             cases: Vec::new(),
+            last_case: 0,
+            after: Vec::new(),
             shared: Shared::default(),
+            profiles: Profiles::default(),
             runs: Window::new(WAITING),
             results: Window::new(WAITING),
             last: None,
@@ -77,9 +86,9 @@ impl Fold {
         match known {
             Known::CaseFailed(failed) => {
                 let at = self.at(&failed.case);
-                self.cases[at].failed = Some(*failed);
+                self.cases[at].failed = Some(failed);
             }
-            Known::RunFinished(run) => self.run(&run),
+            Known::RunFinished(run) => self.record(&run),
             Known::TestFinished(test) => self.result(Result {
                 attempt_id: &test.attempt_id,
                 case: &test.case,
@@ -88,7 +97,7 @@ impl Fold {
             }),
             Known::FlakeVerdict(verdict) => {
                 let at = self.at(&verdict.case);
-                self.cases[at].last_verdict = Some(*verdict);
+                self.cases[at].last_verdict = Some(verdict);
             }
             Known::FixVerdict(verdict) => {
                 let at = self.at(&verdict.case);
@@ -99,7 +108,7 @@ impl Fold {
     }
 
     pub fn result(&mut self, result: Result) {
-        let at = self.at(result.case);
+        let at = self.guess(result.case);
         let seen = self.shared.seen(result.outcome, result.signature);
         let limit = self.limit();
         if let Some(run) = self.last.as_ref().filter(|run| *run.id == *result.attempt_id) {
@@ -111,6 +120,22 @@ impl Fold {
             waiting.push((at, seen));
         } else {
             self.results.insert(&Rc::from(result.attempt_id), vec![(at, seen)]);
+        }
+    }
+
+    pub fn run<'c>(&mut self, facts: &Facts, cases: impl Iterator<Item = &'c str>) {
+        if self.runs.get(facts.id).is_some() {
+            return;
+        }
+        let run = Rc::new(self.shared.run(facts));
+        self.runs.insert(&run.id, Rc::clone(&run));
+        for case in cases {
+            let (at, limit) = (self.at(case), self.limit());
+            self.cases[at].keep(&run, None, limit);
+        }
+        let limit = self.limit();
+        for (at, seen) in self.results.remove(&run.id).unwrap_or_default() {
+            self.cases[at].keep(&run, Some(seen), limit);
         }
     }
 
@@ -142,32 +167,45 @@ impl Fold {
         if let Some(at) = self.names.get(case) {
             return *at;
         }
+        let (name, at) = (Rc::<str>::from(case), self.cases.len());
         self.cases.push(Case::default());
-        self.names.insert(Rc::from(case), self.cases.len() - 1);
-        self.cases.len() - 1
+        self.after.push((Rc::clone(&name), at));
+        self.names.insert(name, at);
+        at
     }
 
-    fn run(&mut self, record: &RunFinished) {
-        if self.runs.get(&record.attempt_id).is_some() {
-            return;
-        }
-        let run = Rc::new(self.shared.run(record));
-        self.runs.insert(&run.id, Rc::clone(&run));
-        for case in &record.cases {
-            let (at, limit) = (self.at(case), self.limit());
-            self.cases[at].keep(&run, None, limit);
-        }
-        let limit = self.limit();
-        for (at, seen) in self.results.remove(&run.id).unwrap_or_default() {
-            self.cases[at].keep(&run, Some(seen), limit);
-        }
+    fn guess(&mut self, case: &str) -> usize {
+        let at = match self.after.get(self.last_case) {
+            Some((name, at)) if **name == *case => *at,
+            _ => {
+                let at = self.at(case);
+                let name = self.names.get_key_value(case).map(|(name, _)| Rc::clone(name));
+                if let (Some(guess), Some(name)) = (self.after.get_mut(self.last_case), name) {
+                    *guess = (name, at);
+                }
+                at
+            }
+        };
+        self.last_case = at;
+        at
+    }
+
+    fn record(&mut self, record: &RunFinished) {
+        let facts = Facts {
+            id: &record.attempt_id,
+            started: milliseconds(&record.started),
+            duration_ms: record.duration_ms,
+            profile: self.profiles.of(record),
+            signature: record.signature.as_deref(),
+        };
+        self.run(&facts, record.cases.iter().map(String::as_str));
     }
 }
 
 impl Case {
     fn keep(&mut self, run: &Rc<Run>, test: Option<Seen>, limit: usize) {
         let started = run.key().0;
-        let beyond = |(setup, last): &(Rc<Setup>, i64)| Rc::ptr_eq(setup, &run.profile.setup) && started > *last;
+        let beyond = |(setup, last): &(Arc<Setup>, i64)| Arc::ptr_eq(setup, &run.profile.setup) && started > *last;
         if self.horizon.iter().any(beyond) {
             return;
         }
@@ -207,12 +245,13 @@ impl Case {
             return;
         }
         self.overfull = true;
-        let mut setups: Vec<(Rc<Setup>, usize)> = Vec::new();
+        // By address: equal setups are one.
+        let mut setups: HashMap<*const Setup, usize> = HashMap::new();
         for attempt in &self.attempts {
-            *count_of(&mut setups, &attempt.run.profile.setup) += 1;
+            *setups.entry(Arc::as_ptr(&attempt.run.profile.setup)).or_default() += 1;
         }
-        let level = level(setups.iter().map(|(_, count)| *count).collect(), limit);
-        setups.iter_mut().for_each(|(_, count)| *count = 0);
+        let level = level(setups.values().copied().collect(), limit);
+        setups.values_mut().for_each(|count| *count = 0);
         if level == 0 {
             self.attempts.truncate(limit);
             return;
@@ -221,22 +260,14 @@ impl Case {
         let horizon = &mut self.horizon;
         self.attempts.retain(|attempt| {
             let setup = &attempt.run.profile.setup;
-            let count = count_of(&mut setups, setup);
+            let count = setups.entry(Arc::as_ptr(setup)).or_default();
             *count += 1;
             if *count == level {
-                horizon.push((Rc::clone(setup), attempt.run.key().0));
+                horizon.push((Arc::clone(setup), attempt.run.key().0));
             }
             *count <= level
         });
     }
-}
-
-fn count_of<'a>(setups: &'a mut Vec<(Rc<Setup>, usize)>, setup: &Rc<Setup>) -> &'a mut usize {
-    let at = setups.iter().position(|(known, _)| Rc::ptr_eq(known, setup)).unwrap_or_else(|| {
-        setups.push((Rc::clone(setup), 0));
-        setups.len() - 1
-    });
-    &mut setups[at].1
 }
 
 /// The largest number that each may keep so that all together keep at most `limit`.

@@ -48,7 +48,14 @@ fn many_runs_of_the_baseline_push_no_fix_out_and_prefer_no_outcome() {
     let mut keep = |records: Vec<Known>| {
         for record in records {
             if let Known::RunFinished(body) = record {
-                case.keep(&Rc::new(shared.run(&body)), None, 64);
+                let facts = Facts {
+                    id: &body.attempt_id,
+                    started: milliseconds(&body.started),
+                    duration_ms: 1,
+                    profile: Profiles::default().of(&body),
+                    signature: None,
+                };
+                case.keep(&Rc::new(shared.run(&facts)), None, 64);
             }
         }
     };

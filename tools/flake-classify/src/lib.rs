@@ -95,7 +95,7 @@ fn append(
 ) -> Result<()> {
     for (case, finding) in findings(fold, settings) {
         let verdict = finding.verdict(settings);
-        if !input::is_same(case.last_verdict.as_ref(), &verdict) {
+        if !input::is_same(case.last_verdict.as_deref(), &verdict) {
             emitter.emit(io, &verdict)?;
         }
         for fix in &finding.fixes {
@@ -145,7 +145,7 @@ fn explain(fold: &Fold, settings: &Settings, io: &mut Io, undecided: &mut bool) 
 fn recheck(fold: &Fold, settings: &Settings, io: &Io, undecided: &mut bool) -> bool {
     let mut agrees = true;
     for (name, case) in fold.cases() {
-        let finding = case.failed.clone().map(|failed| Finding::new(failed, case, settings));
+        let finding = case.failed.as_deref().map(|failed| Finding::new(failed.clone(), case, settings));
         for what in recheck::recheck(case, finding.as_ref(), settings) {
             io.diag.error(&Error::no("checking verdicts again", what).on(name));
             agrees = false;

@@ -1,7 +1,7 @@
 //! Which samples may be counted together: the same ref, test revision, harness and engine. Pure.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use lib_common::record::case::CaseFailed;
 use lib_common::record::verdict::{Exclusion, Tally};
@@ -18,19 +18,19 @@ const NAMED: usize = 10;
 /// The revisions that the verdict is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Revisions {
-    commit: Option<Rc<str>>,
-    tests: Option<Rc<str>>,
-    harness: Option<Rc<str>>,
-    engine: Rc<str>,
+    commit: Option<Arc<str>>,
+    tests: Option<Arc<str>>,
+    harness: Option<Arc<str>>,
+    engine: Arc<str>,
 }
 
 impl Revisions {
     fn of(setup: &Setup) -> Self {
         Self {
-            commit: setup.reference.as_ref().map(|(commit, _)| Rc::clone(commit)),
+            commit: setup.reference.as_ref().map(|(commit, _)| Arc::clone(commit)),
             tests: setup.tests.clone(),
             harness: setup.harness.clone(),
-            engine: Rc::clone(&setup.engine),
+            engine: Arc::clone(&setup.engine),
         }
     }
 
@@ -96,17 +96,17 @@ pub struct Pool {
     pub fixes: BTreeMap<String, Vec<Sample>>,
     pub excluded: Excluded,
     /// What every attempt was, and why it did not count where it did not.
-    pub log: Vec<(Rc<Profile>, Option<&'static str>)>,
+    pub log: Vec<(Arc<Profile>, Option<&'static str>)>,
 }
 
 impl Pool {
     /// `test_fix`: a patch may change the tests, because a stale test is the cause.
     pub fn new<'c>(failed: &CaseFailed, case: &'c Case, settings: &Settings, test_fix: bool) -> Self {
         let baseline = sample::baseline(failed);
-        let mut kinds: Vec<(&Rc<Profile>, sample::Kind)> = Vec::new();
+        let mut kinds: Vec<(&Arc<Profile>, sample::Kind)> = Vec::new();
         let mut classify = |attempt: &'c Attempt| {
             let profile = &attempt.run.profile;
-            let known = kinds.iter().position(|(known, _)| Rc::ptr_eq(known, profile));
+            let known = kinds.iter().position(|(known, _)| Arc::ptr_eq(known, profile));
             let at = known.unwrap_or_else(|| {
                 kinds.push((profile, sample::kind(&baseline, profile, settings)));
                 kinds.len() - 1
@@ -124,7 +124,7 @@ impl Pool {
                     Some(reason)
                 }
             };
-            pool.log.push((Rc::clone(&attempt.run.profile), reason));
+            pool.log.push((Arc::clone(&attempt.run.profile), reason));
         }
         pool
     }
@@ -167,10 +167,10 @@ pub fn tally(samples: &[Sample], load: Load) -> Tally {
 /// The revisions of most baseline runs, of the case's own ref where any run is; of the earliest when equal.
 fn majority<'a>(failed: &CaseFailed, samples: impl Iterator<Item = &'a Sample>) -> Option<Revisions> {
     let mut runs: Vec<(Revisions, usize)> = Vec::new();
-    let mut setups: Vec<(&Rc<Setup>, usize)> = Vec::new();
+    let mut setups: Vec<(&Arc<Setup>, usize)> = Vec::new();
     for sample in samples.filter(|sample| sample.group == Group::Base) {
         let setup = &sample.attempt.run.profile.setup;
-        match setups.iter_mut().find(|(known, _)| Rc::ptr_eq(known, setup)) {
+        match setups.iter_mut().find(|(known, _)| Arc::ptr_eq(known, setup)) {
             Some((_, count)) => *count += 1,
             None => setups.push((setup, 1)),
         }

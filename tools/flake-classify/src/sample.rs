@@ -182,7 +182,7 @@ mod tests {
     use std::rc::Rc;
 
     use super::*;
-    use crate::attempt::Shared;
+    use crate::attempt::{Facts, Profiles, Shared, milliseconds};
     use crate::testing::{case, run_body, settings};
     use lib_common::record::run::RunFinished;
 
@@ -195,7 +195,14 @@ mod tests {
     ) -> Result<Sample, &'static str> {
         let mut body = run_body("1", 0, "isolated");
         change(&mut body);
-        let run = Rc::new(Shared::default().run(&body));
+        let facts = Facts {
+            id: "1",
+            started: milliseconds(&body.started),
+            duration_ms: 1,
+            profile: Profiles::default().of(&body),
+            signature: None,
+        };
+        let run = Rc::new(Shared::default().run(&facts));
         let attempt = Attempt { run, test: test.map(|outcome| Seen { outcome, signature: None }) };
         let kind = kind(&baseline(case), &attempt.run.profile, &settings());
         classify(case, &kind, &attempt, &settings())

@@ -6,8 +6,10 @@ use std::ops::Range;
 use lib_common::{Error, Result};
 use memchr::{memchr_iter, memrchr};
 
+use super::parse::Event;
+
 /// Large enough that a block costs little, small enough to stay in a core's cache.
-pub const SIZE: usize = 512 * 1024;
+pub const SIZE: usize = if cfg!(test) { 16 * 1024 } else { 512 * 1024 };
 
 /// A place in a block. Blocks are below 4 GiB but for a line that long, which has no pieces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +36,8 @@ impl Piece {
 pub struct Block {
     buffer: Vec<u8>,
     len: usize,
+    /// What a parser found in it.
+    pub events: Vec<Event>,
     /// Number of the first line, counted from 1.
     pub first: u64,
     /// The read filled it: more is there already.
@@ -65,10 +69,10 @@ pub struct Blocks<'a> {
     input: Box<dyn BufRead + 'a>,
     /// The beginning of a line whose end was not read yet.
     rest: Vec<u8>,
-    /// A buffer that is free again.
-    spare: Vec<u8>,
+    /// Blocks that are free again.
+    spare: Vec<Block>,
     line: u64,
-    limit: usize,
+    pub limit: usize,
 }
 
 impl<'a> Blocks<'a> {
@@ -81,7 +85,8 @@ impl<'a> Blocks<'a> {
     /// The next block, or `None` at the end.
     pub fn next(&mut self) -> Result<Option<Block>> {
         // Never shortened, so that a buffer is zeroed once and not for every block.
-        let mut buffer = std::mem::take(&mut self.spare);
+        let Block { mut buffer, mut events, .. } = self.spare.pop().unwrap_or_default();
+        events.clear();
         let mut len = self.rest.len();
         buffer.resize(buffer.len().max(SIZE).max(2 * len), 0);
         buffer[..len].copy_from_slice(&self.rest);
@@ -106,16 +111,16 @@ impl<'a> Blocks<'a> {
             self.rest.extend_from_slice(&buffer[end..len]);
             let first = self.line;
             self.line += memchr_iter(b'\n', &buffer[..end]).count() as u64;
-            return Ok(Some(Block { buffer, len: end, first, full }));
+            return Ok(Some(Block { buffer, len: end, events, first, full }));
         }
     }
 
     /// Gives a block's memory back.
     pub fn recycle(&mut self, block: Block) {
-        self.spare = block.buffer;
         // One long line is no reason to keep its memory.
-        self.spare.truncate(SIZE);
-        self.spare.shrink_to(SIZE);
+        if block.buffer.len() == SIZE {
+            self.spare.push(block);
+        }
     }
 
     fn read(&mut self, into: &mut [u8]) -> Result<usize> {

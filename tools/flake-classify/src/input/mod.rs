@@ -13,9 +13,10 @@ use lib_common::record::{Body, Known};
 use lib_common::stream::{Reader, Torn};
 use lib_common::{Error, Io, Result};
 
+use crate::attempt::Facts;
 use crate::fold::{self, Fold};
 use block::{Block, Blocks};
-use parse::{Event, Parsed};
+use parse::{Event, Parser, Run};
 
 /// What errors call the stream.
 const NAME: &str = "standard input";
@@ -43,8 +44,8 @@ fn read(common: &Common, io: &mut Io, emitter: &mut Emitter, torn: Torn) -> Resu
         reader: Reader::new(std::io::empty(), NAME, common, torn),
         investigation: common.investigation.clone(),
     };
-    team::each(&mut blocks, |Parsed { block, events }| {
-        let (good, outcome) = stream.take(&block, events, io);
+    team::each(&mut blocks, |mut block| {
+        let (good, outcome) = stream.take(&mut block, io);
         if torn == Torn::Error {
             write(io, &block.bytes()[..good])?;
         }
@@ -69,19 +70,27 @@ struct Stream {
 
 impl Stream {
     /// How many bytes of the block are good, and the error that ends them.
-    fn take(&mut self, block: &Block, events: Vec<Event>, io: &Io) -> (usize, Result<()>) {
+    fn take(&mut self, block: &mut Block, io: &Io) -> (usize, Result<()>) {
+        // Taken out and given back, so that the block's text can be read meanwhile.
+        let mut events = std::mem::take(&mut block.events);
         if self.investigation.is_none() {
             self.investigation = block.lines().find_map(investigation);
         }
-        for event in events {
+        for event in events.drain(..) {
             match event {
+                Event::Run(run) => {
+                    let Run { id, started, duration_ms, profile, signature, cases } = *run;
+                    let facts =
+                        Facts { id: &id, started, duration_ms, profile, signature: signature.as_deref() };
+                    self.fold.run(&facts, cases.iter().map(String::as_str));
+                }
                 Event::Result { attempt, case, outcome, signature } => self.fold.result(fold::Result {
                     attempt_id: block.text(attempt),
                     case: block.text(case),
                     outcome,
                     signature: signature.map(|piece| block.text(piece)),
                 }),
-                Event::Known(known) => self.fold.note(*known),
+                Event::Known(known) => self.fold.note(known),
                 Event::Doubtful { line, number } => {
                     let raw = block.bytes()[line.range()].to_vec();
                     match self.careful(raw, block.first + u64::from(number), io) {
@@ -92,6 +101,7 @@ impl Stream {
                 }
             }
         }
+        block.events = events;
         (block.bytes().len(), Ok(()))
     }
 
@@ -128,13 +138,13 @@ pub fn is_same<B: Body + PartialEq>(read: Option<&B>, ours: &B) -> bool {
 #[doc(hidden)]
 pub fn fuzz(bytes: &[u8]) {
     let mut blocks = Blocks::new(Box::new(bytes), 1 << 20);
-    while let Ok(Some(block)) = blocks.next() {
+    while let Ok(Some(mut block)) = blocks.next() {
         let lines = block.lines().count();
-        let parsed = parse::parse(block);
+        Parser::new(1 << 20).parse(&mut block);
         let mut numbers = HashSet::new();
-        for event in &parsed.events {
+        for event in &block.events {
             if let Event::Doubtful { line, number } = event {
-                assert!(line.range().end <= parsed.block.bytes().len() && (*number as usize) < lines);
+                assert!(line.range().end <= block.bytes().len() && (*number as usize) < lines);
                 assert!(numbers.insert(*number));
             }
         }

@@ -5,14 +5,16 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
-use lib_common::record::run::{TestFinished, TestOutcome};
+use lib_common::record::run::{RunFinished, TestFinished, TestOutcome};
 use lib_common::record::{Body, Keys, Known, TYPES};
 use lib_common::text::Text;
 use serde::de::{Error, IgnoredAny, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::block::{Block, Piece};
+use crate::attempt::{Profile, Profiles, milliseconds};
 
 #[derive(Debug)]
 pub enum Event {
@@ -22,7 +24,9 @@ pub enum Event {
         outcome: TestOutcome,
         signature: Option<Piece>,
     },
-    Known(Box<Known>),
+    Run(Box<Run>),
+    /// Any other record that the fold uses.
+    Known(Known),
     /// Not an object, not valid for its type, or newer than this build: the careful reader decides.
     Doubtful {
         line: Piece,
@@ -31,63 +35,105 @@ pub enum Event {
     },
 }
 
+/// A `run.finished`, reduced by the thread that read it.
 #[derive(Debug)]
-pub struct Parsed {
-    pub block: Block,
-    pub events: Vec<Event>,
+pub struct Run {
+    pub id: String,
+    pub started: Option<i64>,
+    pub duration_ms: u64,
+    pub profile: Arc<Profile>,
+    pub signature: Option<String>,
+    pub cases: Vec<String>,
 }
 
-pub fn parse(block: Block) -> Parsed {
-    let mut events = Vec::with_capacity(block.bytes().len() / 256);
-    for (number, line) in (0..).zip(block.lines()) {
-        let event = match std::str::from_utf8(line) {
-            Ok(text) => look(block.bytes(), text),
-            Err(_) => Look::Doubtful,
-        };
-        match (event, Piece::of(block.bytes(), line)) {
-            (Look::Nothing, _) => {}
-            (Look::Event(event), _) => events.push(event),
-            (Look::Doubtful, Some(line)) => events.push(Event::Doubtful { line, number }),
-            // A line beyond 4 GiB: its first part is as doubtful.
-            (Look::Doubtful, None) => {
-                events.extend(Piece::of(block.bytes(), &[]).map(|line| Event::Doubtful { line, number }));
+/// One for each thread.
+#[derive(Debug)]
+pub struct Parser {
+    profiles: Profiles,
+    /// Longest line, its line feed included; the careful reader complains about a longer one.
+    limit: usize,
+}
+
+impl Parser {
+    pub fn new(limit: usize) -> Self {
+        Self { profiles: Profiles::default(), limit }
+    }
+
+    /// Fills in the block's events.
+    pub fn parse(&mut self, block: &mut Block) {
+        let mut events = std::mem::take(&mut block.events);
+        let bytes = block.bytes();
+        let whole = std::str::from_utf8(bytes).ok();
+        for (number, line) in (0..).zip(block.lines()) {
+            let place = Piece::of(bytes, line);
+            let text = match whole {
+                _ if line.len() > self.limit => None,
+                Some(whole) => place.and_then(|piece| whole.get(piece.range())),
+                None => std::str::from_utf8(line).ok(),
+            };
+            match text.map_or(Look::Doubtful, |text| self.look(bytes, text)) {
+                Look::Nothing => {}
+                Look::Event(event) => events.push(event),
+                Look::Doubtful => {
+                    // A line beyond 4 GiB has no place: its beginning is as doubtful.
+                    let line = place.or_else(|| Piece::of(bytes, &line[..1]));
+                    events.extend(line.map(|line| Event::Doubtful { line, number }));
+                }
             }
         }
+        block.events = events;
     }
-    Parsed { block, events }
+
+    fn look(&mut self, block: &[u8], line: &str) -> Look {
+        const RESULT: &str = r#"{"type":"test.finished","v":1,"#;
+        const RUN: &str = r#"{"type":"run.finished","v":1,"#;
+        if line.starts_with(RESULT)
+            && let Some(event) = result(block, line)
+        {
+            return Look::Event(event);
+        }
+        if line.starts_with(RUN)
+            && let Ok(record) = serde_json::from_str::<RunFinished>(line)
+        {
+            return Look::Event(self.run(record));
+        }
+        // A struct would be read from an array too.
+        if !line.trim_start_matches([' ', '\t']).starts_with('{') {
+            return Look::Doubtful;
+        }
+        let (kind, v) = match serde_json::from_str::<Keys>(line) {
+            Ok(Keys { kind: Some(kind), v: Some(v), .. }) => (kind, v),
+            Ok(_) => return Look::Nothing,
+            // An object of another form, or none.
+            Err(_) if serde_json::from_str::<IgnoredAny>(line).is_ok() => return Look::Nothing,
+            Err(_) => return Look::Doubtful,
+        };
+        if !TYPES.iter().any(|(name, _)| *name == kind) {
+            return Look::Nothing;
+        }
+        match Known::parse(&kind, v, line.as_bytes()) {
+            Ok(Some(Known::RunFinished(record))) => Look::Event(self.run(*record)),
+            Ok(Some(known)) => Look::Event(Event::Known(known)),
+            _ => Look::Doubtful,
+        }
+    }
+
+    fn run(&mut self, record: RunFinished) -> Event {
+        Event::Run(Box::new(Run {
+            started: milliseconds(&record.started),
+            duration_ms: record.duration_ms,
+            profile: self.profiles.of(&record),
+            id: record.attempt_id,
+            signature: record.signature,
+            cases: record.cases,
+        }))
+    }
 }
 
 enum Look {
     Nothing,
     Event(Event),
     Doubtful,
-}
-
-fn look(block: &[u8], line: &str) -> Look {
-    const RESULT: &str = r#"{"type":"test.finished","v":1,"#;
-    if line.starts_with(RESULT)
-        && let Some(event) = result(block, line)
-    {
-        return Look::Event(event);
-    }
-    // A struct would be read from an array too.
-    if !line.trim_start_matches([' ', '\t']).starts_with('{') {
-        return Look::Doubtful;
-    }
-    let (kind, v) = match serde_json::from_str::<Keys>(line) {
-        Ok(Keys { kind: Some(kind), v: Some(v), .. }) => (kind, v),
-        Ok(_) => return Look::Nothing,
-        // An object of another form, or none.
-        Err(_) if serde_json::from_str::<IgnoredAny>(line).is_ok() => return Look::Nothing,
-        Err(_) => return Look::Doubtful,
-    };
-    if !TYPES.iter().any(|(name, _)| *name == kind) {
-        return Look::Nothing;
-    }
-    match Known::parse(&kind, v, line.as_bytes()) {
-        Ok(Some(known)) => Look::Event(Event::Known(Box::new(known))),
-        _ => Look::Doubtful,
-    }
 }
 
 /// A `test.finished` without escapes in its names.
@@ -149,4 +195,4 @@ impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
     }
 }
 
-const _: () = assert!(TestFinished::V == 1, "the fast path reads version 1");
+const _: () = assert!(TestFinished::V == 1 && RunFinished::V == 1, "the fast path reads version 1");

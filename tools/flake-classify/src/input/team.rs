@@ -11,23 +11,25 @@ use std::thread::{self, Scope};
 use lib_common::{Error, Result};
 
 use super::block::{Block, Blocks};
-use super::parse::{Parsed, parse};
+use super::parse::Parser;
 
 const WORKERS: usize = 2;
 
 /// Blocks that a worker may have waiting: the one at work, and the next.
-const WAITING: usize = 2;
+const WAITING: usize = 6;
 
 /// Hands every block to `on`, which gives its memory back.
-pub fn each(blocks: &mut Blocks, mut on: impl FnMut(Parsed) -> Result<Block>) -> Result<()> {
+pub fn each(blocks: &mut Blocks, mut on: impl FnMut(Block) -> Result<Block>) -> Result<()> {
     thread::scope(|scope| {
         let mut team: Vec<Worker> = Vec::new();
         let mut under_way: VecDeque<usize> = VecDeque::new();
         let mut turn = 0;
-        while let Some(block) = blocks.next()? {
+        let limit = blocks.limit;
+        let mut parser = Parser::new(limit);
+        while let Some(mut block) = blocks.next()? {
             if block.full {
                 if team.is_empty() {
-                    team = (0..WORKERS).map(|_| Worker::start(scope)).collect::<Result<_>>()?;
+                    team = (0..WORKERS).map(|_| Worker::start(scope, limit)).collect::<Result<_>>()?;
                 }
                 turn = (turn + 1) % WORKERS;
                 team[turn].blocks.send(block).map_err(|_| gone())?;
@@ -42,7 +44,8 @@ pub fn each(blocks: &mut Blocks, mut on: impl FnMut(Parsed) -> Result<Block>) ->
                 for worker in under_way.drain(..) {
                     on(team[worker].take()?)?;
                 }
-                blocks.recycle(on(parse(block))?);
+                parser.parse(&mut block);
+                blocks.recycle(on(block)?);
             }
         }
         for worker in under_way {
@@ -54,28 +57,31 @@ pub fn each(blocks: &mut Blocks, mut on: impl FnMut(Parsed) -> Result<Block>) ->
 
 struct Worker {
     blocks: SyncSender<Block>,
-    parsed: Receiver<Parsed>,
+    parsed: Receiver<Block>,
 }
 
 impl Worker {
-    fn start<'scope>(scope: &'scope Scope<'scope, '_>) -> Result<Self> {
+    fn start<'scope>(scope: &'scope Scope<'scope, '_>, limit: usize) -> Result<Self> {
         let (blocks, work) = sync_channel::<Block>(WAITING);
         let (done, parsed) = sync_channel(WAITING);
         let job = move || {
             // Either end of the line gone: there is nothing left to do.
-            while let Ok(block) = work.recv() {
-                if done.send(parse(block)).is_err() {
+            let mut parser = Parser::new(limit);
+            while let Ok(mut block) = work.recv() {
+                parser.parse(&mut block);
+                if done.send(block).is_err() {
                     break;
                 }
             }
         };
         thread::Builder::new()
+            .name("parse".into())
             .spawn_scoped(scope, job)
             .map_err(|e| Error::cannot("starting a thread", e))?;
         Ok(Self { blocks, parsed })
     }
 
-    fn take(&self) -> Result<Parsed> {
+    fn take(&self) -> Result<Block> {
         self.parsed.recv().map_err(|_| gone())
     }
 }
