@@ -5,6 +5,7 @@
 //! to run next.
 
 mod attempt;
+mod cases;
 mod cli;
 mod contrast;
 mod cure;
@@ -16,6 +17,7 @@ mod finding;
 mod fix;
 mod fold;
 mod glr;
+mod history;
 mod input;
 mod judge;
 mod needed;
@@ -30,9 +32,10 @@ mod sample;
 mod testing;
 mod window;
 mod words;
-mod cases;
 
-pub use cli::Args;
+pub use cli::{Args, Format};
+#[doc(hidden)]
+pub use history::fuzz as fuzz_history;
 #[doc(hidden)]
 pub use input::fuzz as fuzz_stream;
 
@@ -52,8 +55,13 @@ pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
         return cases::emit(args, io, &mut emitter);
     }
     let silent = args.next || args.explain || args.recheck;
-    let read = if silent { input::only } else { input::passing };
-    let fold = read(&args.common, io, &mut emitter)?;
+    let fold = if args.sweep.from.is_some() {
+        cases::fold(args, io, &mut emitter, silent)?
+    } else if silent {
+        input::only(&args.common, io, &mut emitter)?
+    } else {
+        input::passing(&args.common, io, &mut emitter)?
+    };
     warn(&fold, io);
     if args.next {
         return next(&fold, &settings, io, &mut emitter);
