@@ -72,7 +72,7 @@ pub struct Sweep {
     #[arg(long, value_name = "FACTOR=LEVEL,...", value_parser = contrast)]
     pub contrast: Vec<(String, Vec<String>)>,
     /// Condition of all their runs, isolated or loaded, or the column that says it (default: unknown)
-    #[arg(long, value_name = "LEVEL|COLUMN", requires = "from", env = "REDFIX_CONDITION", hide_env_values = true)]
+    #[arg(long, value_name = "LEVEL|COLUMN", env = "REDFIX_CONDITION", hide_env_values = true)]
     pub condition: Option<String>,
     /// Run that made you ask, by its id: it was selected for being red and does not count (repeatable)
     #[arg(long, value_name = "RUN", requires = "from")]
@@ -84,17 +84,17 @@ pub struct Sweep {
 /// Formats of other CIs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// One run a file, or a folder of files
+    // One run a file, or a folder of files
     Junit,
-    /// JUnit files of cargo-nextest, or lines of its libtest-json; retries are runs
+    // JUnit files of cargo-nextest, or lines of its libtest-json; retries are runs
     Nextest,
-    /// One result a row, columns by name
+    // One result a row, columns by name
     Csv,
-    /// The same as JSON objects, one a line
+    // The same as JSON objects, one a line
     Jsonl,
-    /// Lines of `pytest --report-log`
+    // Lines of `pytest --report-log`
     PytestReportlog,
-    /// results.json of cc-ci, schema 2, or the run's folder
+    // results.json of cc-ci, schema 2, or the run's folder
     CcciResults,
 }
 

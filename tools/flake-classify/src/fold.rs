@@ -9,8 +9,10 @@ use lib_common::record::Known;
 use lib_common::record::case::CaseFailed;
 use lib_common::record::run::{RunFinished, TestOutcome};
 use lib_common::record::verdict::{FixVerdict, FlakeVerdict};
+use lib_common::signature::normalise;
 
 use crate::attempt::{Attempt, Facts, Profiles, Run, Seen, Setup, Shared, milliseconds};
+use crate::texts::Texts;
 use crate::window::Window;
 
 /// Attempts that are kept of all cases together; one takes about 160 bytes.
@@ -63,6 +65,7 @@ pub struct Fold {
     results: Window<Vec<(usize, Seen)>>,
     /// The run of the last result: those of one run come together.
     last: Option<Rc<Run>>,
+    texts: Texts,
 }
 
 impl Default for Fold {
@@ -77,6 +80,7 @@ impl Default for Fold {
             runs: Window::new(WAITING),
             results: Window::new(WAITING),
             last: None,
+            texts: Texts::default(),
         }
     }
 }
@@ -89,12 +93,17 @@ impl Fold {
                 self.cases[at].failed = Some(failed);
             }
             Known::RunFinished(run) => self.record(&run),
-            Known::TestFinished(test) => self.result(Result {
-                attempt_id: &test.attempt_id,
-                case: &test.case,
-                outcome: test.outcome,
-                signature: test.signature.as_deref(),
-            }),
+            Known::TestFinished(test) => {
+                if let Some((signature, text)) = test.signature.as_deref().zip(test.message.as_ref()) {
+                    self.texts.learn(signature, || normalise(&text.0));
+                }
+                self.result(Result {
+                    attempt_id: &test.attempt_id,
+                    case: &test.case,
+                    outcome: test.outcome,
+                    signature: test.signature.as_deref(),
+                });
+            }
             Known::FlakeVerdict(verdict) => {
                 let at = self.at(&verdict.case);
                 self.cases[at].last_verdict = Some(verdict);
@@ -153,6 +162,15 @@ impl Fold {
         names.into_iter().map(|(name, at)| (name, &self.cases[at])).collect()
     }
 
+    /// A failure text that a parser saw, normalised.
+    pub fn text(&mut self, signature: &str, text: Vec<u8>) {
+        self.texts.learn(signature, || text);
+    }
+
+    pub fn texts(&self) -> &Texts {
+        &self.texts
+    }
+
     /// Results whose run never came: nothing can be said of them.
     pub fn without_run(&self) -> usize {
         self.results.len() + self.results.forgotten
@@ -205,7 +223,8 @@ impl Fold {
 impl Case {
     fn keep(&mut self, run: &Rc<Run>, test: Option<Seen>, limit: usize) {
         let started = run.key().0;
-        let beyond = |(setup, last): &(Arc<Setup>, i64)| Arc::ptr_eq(setup, &run.profile.setup) && started > *last;
+        let beyond =
+            |(setup, last): &(Arc<Setup>, i64)| Arc::ptr_eq(setup, &run.profile.setup) && started > *last;
         if self.horizon.iter().any(beyond) {
             return;
         }

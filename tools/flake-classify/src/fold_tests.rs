@@ -17,8 +17,7 @@ fn a_result_finds_its_run_in_either_order() {
 
 #[test]
 fn duplicates_are_one_attempt() {
-    let records =
-        [failed(), run("1", 0, "isolated"), run("1", 0, "isolated"), test("1", TestOutcome::Pass)];
+    let records = [failed(), run("1", 0, "isolated"), run("1", 0, "isolated"), test("1", TestOutcome::Pass)];
     assert_eq!(fold(records).cases()[0].1.attempts.len(), 1);
 }
 

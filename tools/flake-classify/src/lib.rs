@@ -30,6 +30,7 @@ mod rule;
 mod sample;
 #[cfg(test)]
 mod testing;
+mod texts;
 mod window;
 mod words;
 
@@ -153,7 +154,8 @@ fn explain(fold: &Fold, settings: &Settings, io: &mut Io, undecided: &mut bool) 
 fn recheck(fold: &Fold, settings: &Settings, io: &Io, undecided: &mut bool) -> bool {
     let mut agrees = true;
     for (name, case) in fold.cases() {
-        let finding = case.failed.as_deref().map(|failed| Finding::new(failed.clone(), case, settings));
+        let finding =
+            case.failed.as_deref().map(|failed| Finding::new(failed.clone(), case, fold.texts(), settings));
         for what in recheck::recheck(case, finding.as_ref(), settings) {
             io.diag.error(&Error::no("checking verdicts again", what).on(name));
             agrees = false;

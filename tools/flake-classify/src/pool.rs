@@ -48,8 +48,8 @@ impl Revisions {
             Group::Contrast { factor, .. } => (factor.as_str(), false),
             Group::Fix(_) => ("", true),
         };
-        let patched =
-            fix && setup.reference.as_ref().is_some_and(|(_, kind)| matches!(&**kind, "pull-request" | "tree"));
+        let patched = fix
+            && setup.reference.as_ref().is_some_and(|(_, kind)| matches!(&**kind, "pull-request" | "tree"));
         if theirs.engine != self.engine {
             Some("other-engine")
         } else if theirs.commit != self.commit && varied != "version" && !patched {

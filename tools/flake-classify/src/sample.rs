@@ -42,6 +42,12 @@ impl Sample {
         self.attempt.run.started
     }
 
+    /// Who says that the condition held, where nothing measured it.
+    pub fn claimed(&self) -> Option<&str> {
+        let setup = self.attempt.run.setup();
+        setup.claimed.as_deref().filter(|_| !setup.proved)
+    }
+
     pub fn boot(&self) -> &str {
         &self.attempt.run.profile.boot
     }

@@ -142,5 +142,10 @@ pub fn fold(records: impl IntoIterator<Item = Known>) -> Fold {
 }
 
 pub fn settings() -> Settings {
-    Settings { rule: Rule::new(20, false).unwrap(), spacing_ms: 600_000, accept_correlated: false, accept_claimed: false }
+    Settings {
+        rule: Rule::new(20, false).unwrap(),
+        spacing_ms: 600_000,
+        accept_correlated: false,
+        accept_claimed: false,
+    }
 }

@@ -24,7 +24,8 @@ pub fn read(args: &Args, io: &mut Io) -> Result<Vec<Run>> {
 }
 
 fn options(format: Format, sweep: &Sweep) -> Result<Options> {
-    let load_column = sweep.condition.as_ref().filter(|level| !["isolated", "loaded"].contains(&level.as_str()));
+    let load_column =
+        sweep.condition.as_ref().filter(|level| !["isolated", "loaded"].contains(&level.as_str()));
     if let Some(column) = load_column
         && !matches!(format, Format::Csv | Format::Jsonl)
     {
@@ -50,9 +51,8 @@ fn of_operand(
             .map_err(|e| Error::cannot("reading a history", e).on("standard input"))?;
         return of_file(format, Path::new("standard input"), &bytes, options, lenient, io);
     }
-    let load = |file: &Path| {
-        fs::read(file).map_err(|e| Error::cannot("reading a history", e).on(file.display()))
-    };
+    let load =
+        |file: &Path| fs::read(file).map_err(|e| Error::cannot("reading a history", e).on(file.display()));
     if !operand.is_dir() {
         return of_file(format, operand, &load(operand)?, options, lenient, io);
     }

@@ -92,7 +92,8 @@ fn case_failed(
 ) -> CaseFailed {
     let key = key(sweep, run, &result.test);
     // The levels of the red run; a factor that the history does not tell has the first level of its contrast.
-    let firsts = sweep.contrast.iter().filter_map(|(name, levels)| Some((name.clone(), levels.first()?.clone())));
+    let firsts =
+        sweep.contrast.iter().filter_map(|(name, levels)| Some((name.clone(), levels.first()?.clone())));
     let mut baseline: Factors = firsts.collect();
     baseline.extend(run.factors.clone());
     baseline.remove("fix");
@@ -138,7 +139,8 @@ fn run_finished(run: &Run, sweep: &Sweep, keys: &BTreeSet<CaseKey>) -> RunFinish
     factors.extend(load.map(|level| ("load".to_owned(), level)));
     // Cases without a result of their own: all that we know of, where the run gave nothing at all.
     let lost: Vec<String> = if run.unver.is_some() {
-        let ours = |case: &&CaseKey| run.recipe.is_none() && sweep.recipe.is_none() || case.recipe == own.recipe;
+        let ours =
+            |case: &&CaseKey| run.recipe.is_none() && sweep.recipe.is_none() || case.recipe == own.recipe;
         keys.iter().filter(ours).map(ToString::to_string).collect()
     } else {
         let lost = run.results.iter().filter(|result| result.outcome.is_none());

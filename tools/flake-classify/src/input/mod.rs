@@ -90,6 +90,7 @@ impl Stream {
                     outcome,
                     signature: signature.map(|piece| block.text(piece)),
                 }),
+                Event::Text(text) => self.fold.text(&text.0, text.1),
                 Event::Known(known) => self.fold.note(known),
                 Event::Doubtful { line, number } => {
                     let raw = block.bytes()[line.range()].to_vec();

@@ -4,17 +4,20 @@
 //! block. Whatever is not plainly right is left to the careful reader.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
 use lib_common::record::run::{RunFinished, TestFinished, TestOutcome};
 use lib_common::record::{Body, Keys, Known, TYPES};
+use lib_common::signature::normalise;
 use lib_common::text::Text;
 use serde::de::{Error, IgnoredAny, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::block::{Block, Piece};
 use crate::attempt::{Profile, Profiles, milliseconds};
+use crate::texts;
 
 #[derive(Debug)]
 pub enum Event {
@@ -24,6 +27,8 @@ pub enum Event {
         outcome: TestOutcome,
         signature: Option<Piece>,
     },
+    /// The normalised text of a signature that this thread had not seen.
+    Text(Box<(String, Vec<u8>)>),
     Run(Box<Run>),
     /// Any other record that the fold uses.
     Known(Known),
@@ -50,13 +55,15 @@ pub struct Run {
 #[derive(Debug)]
 pub struct Parser {
     profiles: Profiles,
+    /// Signatures whose text was handed on.
+    texts: HashSet<String>,
     /// Longest line, its line feed included; the careful reader complains about a longer one.
     limit: usize,
 }
 
 impl Parser {
     pub fn new(limit: usize) -> Self {
-        Self { profiles: Profiles::default(), limit }
+        Self { profiles: Profiles::default(), texts: HashSet::new(), limit }
     }
 
     /// Fills in the block's events.
@@ -74,6 +81,10 @@ impl Parser {
             match text.map_or(Look::Doubtful, |text| self.look(bytes, text)) {
                 Look::Nothing => {}
                 Look::Event(event) => events.push(event),
+                Look::Result(event, text) => {
+                    events.extend(text.map(|text| Event::Text(Box::new(text))));
+                    events.push(event);
+                }
                 Look::Doubtful => {
                     // A line beyond 4 GiB has no place: its beginning is as doubtful.
                     let line = place.or_else(|| Piece::of(bytes, &line[..1]));
@@ -88,9 +99,9 @@ impl Parser {
         const RESULT: &str = r#"{"type":"test.finished","v":1,"#;
         const RUN: &str = r#"{"type":"run.finished","v":1,"#;
         if line.starts_with(RESULT)
-            && let Some(event) = result(block, line)
+            && let Some(look) = self.result(block, line)
         {
-            return Look::Event(event);
+            return look;
         }
         if line.starts_with(RUN)
             && let Ok(record) = serde_json::from_str::<RunFinished>(line)
@@ -118,6 +129,28 @@ impl Parser {
         }
     }
 
+    /// A `test.finished` without escapes in its names.
+    fn result(&mut self, block: &[u8], line: &str) -> Option<Look> {
+        let Wire { attempt_id, case, outcome, signature, message, .. } = serde_json::from_str(line).ok()?;
+        let place = |Name(name): &Name| match name {
+            Cow::Borrowed(name) => Piece::of(block, name.as_bytes()),
+            Cow::Owned(_) => None,
+        };
+        let text = signature.as_ref().zip(message).and_then(|(Name(signature), text)| {
+            let new = self.texts.len() < texts::KEPT && !self.texts.contains(&**signature);
+            new.then(|| {
+                self.texts.insert(signature.to_string());
+                (signature.to_string(), normalise(&text.0))
+            })
+        });
+        let signature = match &signature {
+            Some(name) => Some(place(name)?),
+            None => None,
+        };
+        let event = Event::Result { attempt: place(&attempt_id)?, case: place(&case)?, outcome, signature };
+        Some(Look::Result(event, text))
+    }
+
     fn run(&mut self, record: RunFinished) -> Event {
         Event::Run(Box::new(Run {
             started: milliseconds(&record.started),
@@ -133,21 +166,8 @@ impl Parser {
 enum Look {
     Nothing,
     Event(Event),
+    Result(Event, Option<(String, Vec<u8>)>),
     Doubtful,
-}
-
-/// A `test.finished` without escapes in its names.
-fn result(block: &[u8], line: &str) -> Option<Event> {
-    let Wire { attempt_id, case, outcome, signature, .. } = serde_json::from_str(line).ok()?;
-    let place = |Name(name): &Name| match name {
-        Cow::Borrowed(name) => Piece::of(block, name.as_bytes()),
-        Cow::Owned(_) => None,
-    };
-    let signature = match &signature {
-        Some(name) => Some(place(name)?),
-        None => None,
-    };
-    Some(Event::Result { attempt: place(&attempt_id)?, case: place(&case)?, outcome, signature })
 }
 
 /// [`TestFinished`] as it lies in the line: the rest must be there and of its form, though no verdict uses it.
@@ -166,8 +186,8 @@ struct Wire<'a> {
     _test: Name<'a>,
     #[serde(rename = "duration_ms")]
     _duration_ms: u64,
-    #[serde(rename = "message", default)]
-    _message: Option<Text>,
+    #[serde(default)]
+    message: Option<Text>,
 }
 
 /// Borrowed wherever the text has no escapes; serde's own `Option<Cow>` is always a copy.

@@ -131,7 +131,8 @@ fn a_record_of_a_known_type_that_is_none_is_named() {
     let text = b"{}\n{\"type\":\"run.finished\",\"v\":1,\"attempt_id\":\"x\"}\n";
     let error = passed(&text[..], false).1.unwrap_err().to_string();
     assert!(error.contains("standard input line 2: not a valid run.finished"), "{error}");
-    let text = b"{\"type\":\"test.finished\",\"v\":1,\"attempt_id\":\"x\",\"case\":\"c\",\"outcome\":\"fail\"}\n";
+    let text =
+        b"{\"type\":\"test.finished\",\"v\":1,\"attempt_id\":\"x\",\"case\":\"c\",\"outcome\":\"fail\"}\n";
     let error = passed(&text[..], false).1.unwrap_err().to_string();
     assert!(error.contains("standard input line 1: not a valid test.finished"), "{error}");
 }
