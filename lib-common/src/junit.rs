@@ -1,9 +1,10 @@
 //! `JUnit` files as outcomes of single tests.
 
 use std::fs;
+use std::io::{self, BufRead, Read};
 use std::path::{Path, PathBuf};
 
-use junit_parser::{TestCase, TestStatus, TestSuite};
+use junit_parser::{RerunOrFlaky, RerunOrFlakyKind, TestCase, TestStatus, TestSuite};
 
 use crate::record::run::TestOutcome;
 
@@ -15,6 +16,21 @@ pub struct Test {
     pub outcome: TestOutcome,
     pub duration_ms: u64,
     pub message: Option<String>,
+    /// Its own `timestamp`, else that of its suite, as it is written.
+    pub started: Option<String>,
+    /// The suite's `hostname`.
+    pub machine: Option<String>,
+    /// Red attempts of the same run besides `outcome`: `flakyFailure` and `rerunFailure`, and those of errors.
+    pub retries: Vec<Retry>,
+}
+
+/// One more attempt of a test, always red.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retry {
+    pub outcome: TestOutcome,
+    pub duration_ms: u64,
+    pub message: Option<String>,
+    pub started: Option<String>,
 }
 
 /// Every test in the `*.xml` files below `folder`, and the files that could not be read, with the reason.
@@ -44,20 +60,49 @@ fn find(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// Every test of one file, in its order. The error is the parser's, without the file's name.
+/// Every test of one file, in its order. The error names the line, not the file.
 pub fn parse(xml: &str) -> Result<Vec<Test>, String> {
-    let report = junit_parser::from_reader(xml.as_bytes()).map_err(|e| e.to_string())?;
+    let mut lines = Lines { rest: xml.as_bytes(), line: 1 };
+    let report =
+        junit_parser::from_reader(&mut lines).map_err(|e| format!("line {}: {e}", lines.line))?;
     let mut tests = Vec::new();
     report.suites.iter().for_each(|suite| collect(suite, &mut tests));
     Ok(tests)
 }
 
+/// Counts the lines that the parser has taken.
+struct Lines<'a> {
+    rest: &'a [u8],
+    line: usize,
+}
+
+impl Read for Lines<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let size = self.rest.len().min(into.len());
+        into[..size].copy_from_slice(&self.rest[..size]);
+        self.consume(size);
+        Ok(size)
+    }
+}
+
+impl BufRead for Lines<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        Ok(self.rest)
+    }
+
+    fn consume(&mut self, size: usize) {
+        let (taken, rest) = self.rest.split_at(size.min(self.rest.len()));
+        self.line += taken.iter().filter(|byte| **byte == b'\n').count();
+        self.rest = rest;
+    }
+}
+
 fn collect(suite: &TestSuite, tests: &mut Vec<Test>) {
-    tests.extend(suite.cases.iter().map(test));
+    tests.extend(suite.cases.iter().map(|case| test(suite, case)));
     suite.suites.iter().for_each(|inner| collect(inner, tests));
 }
 
-fn test(case: &TestCase) -> Test {
+fn test(suite: &TestSuite, case: &TestCase) -> Test {
     let (outcome, message) = match &case.status {
         TestStatus::Success => (TestOutcome::Pass, None),
         TestStatus::Failure(f) => (TestOutcome::Fail, Some(both(&f.message, &f.text))),
@@ -67,7 +112,26 @@ fn test(case: &TestCase) -> Test {
     let class = case.classname.as_deref().unwrap_or_default();
     let name = &case.original_name;
     let id = if class.is_empty() { name.clone() } else { format!("{class}::{name}") };
-    Test { id, outcome, duration_ms: milliseconds(case.time), message: message.filter(|m| !m.is_empty()) }
+    Test {
+        id,
+        outcome,
+        duration_ms: milliseconds(case.time),
+        message: message.filter(|m| !m.is_empty()),
+        started: case.timestamp.clone().or_else(|| suite.timestamp.clone()),
+        machine: suite.hostname.clone(),
+        retries: case.reruns.iter().map(retry).collect(),
+    }
+}
+
+fn retry(rerun: &RerunOrFlaky) -> Retry {
+    let is_error = matches!(rerun.kind, RerunOrFlakyKind::FlakyError | RerunOrFlakyKind::RerunError);
+    let trace = rerun.stack_trace.as_deref().unwrap_or(&rerun.text);
+    Retry {
+        outcome: if is_error { TestOutcome::Error } else { TestOutcome::Fail },
+        duration_ms: milliseconds(rerun.time),
+        message: Some(both(&rerun.message, trace)).filter(|m| !m.is_empty()),
+        started: rerun.timestamp.clone(),
+    }
 }
 
 fn both(message: &str, text: &str) -> String {
@@ -101,6 +165,26 @@ mod tests {
         assert_eq!(tests[1].message.as_deref(), Some("boom\ntrace"));
         assert_eq!((tests[2].id.as_str(), tests[2].outcome), ("alone", TestOutcome::Skip));
         assert_eq!(parse(r#"<testsuite name="s"><testcase name="t"/></testsuite>"#).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn retries_are_kept_apart_from_the_result() {
+        let xml = r#"<testsuites><testsuite name="s" timestamp="2026-06-17T23:18:04" hostname="n1">
+            <testcase name="t"><flakyFailure message="boom" timestamp="2026-06-17T23:18:05Z" time="1">trace</flakyFailure></testcase>
+            <testcase name="u"><failure message="boom"/><rerunError message="again"/></testcase></testsuite></testsuites>"#;
+        let tests = parse(xml).unwrap();
+        assert_eq!((tests[0].outcome, tests[0].machine.as_deref()), (TestOutcome::Pass, Some("n1")));
+        assert_eq!(tests[0].started.as_deref(), Some("2026-06-17T23:18:04"));
+        let retry = &tests[0].retries[0];
+        assert_eq!((retry.outcome, retry.duration_ms), (TestOutcome::Fail, 1000));
+        assert_eq!((retry.message.as_deref(), retry.started.as_deref()), (Some("boom\ntrace"), Some("2026-06-17T23:18:05Z")));
+        assert_eq!((tests[1].outcome, tests[1].retries[0].outcome), (TestOutcome::Fail, TestOutcome::Error));
+    }
+
+    #[test]
+    fn a_broken_line_is_named() {
+        let error = parse("<testsuites>\n<testsuite name=\"s\">\n<testcase name=</testsuite>\n").unwrap_err();
+        assert!(error.starts_with("line 3: "), "{error}");
     }
 
     #[test]

@@ -1,12 +1,17 @@
 //! Failure signatures: the text of a failure with everything masked that differs between two runs of the
 //! same failure, hashed. Supporting evidence only: a signature never decides (see `flake-classify(1)`).
+//!
+//! Masks cannot know every name that a run makes up, so texts that differ by little can be merged afterwards.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use regex::bytes::{Regex, RegexBuilder};
 
 /// What is masked, in this order; each match becomes `%`.
 const MASKS: &[&str] = &[
+    // what the redactor left: its pseudonyms are another in each process
+    r"\[REDACTED:[a-z-]+:[0-9a-f]{8}\]",
     // ISO dates with or without a time
     r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d:\d\d([.,]\d+)?(Z|[+-]\d\d:?\d\d)?)?",
     // UUIDs
@@ -49,6 +54,59 @@ pub fn signature(text: &[u8]) -> String {
     blake3::hash(&normalise(text)).to_hex()[..16].to_string()
 }
 
+/// Longest part of a text that is compared when signatures are merged.
+pub const COMPARED: usize = 1024;
+
+/// Signatures that one merge looks at, in their order; all others stay alone.
+pub const MERGED: usize = 64;
+
+/// Groups of near-identical texts: each signature with the first one (in their order) of its group.
+///
+/// Two texts are near if their edit distance is below a tenth of their mean length; a group is whatever hangs
+/// together by such pairs. So the outcome depends on the texts alone, not on the order in which they came. Texts
+/// are normalised ones, by their signature.
+#[must_use]
+pub fn merge(texts: &BTreeMap<String, Vec<u8>>) -> BTreeMap<String, String> {
+    let all: Vec<(&String, &[u8])> = texts.iter().map(|(key, text)| (key, compared(text))).collect();
+    let looked_at = all.len().min(MERGED);
+    // The group of each is named by its first member, so that joining keeps the smaller name.
+    let mut group: Vec<usize> = (0..all.len()).collect();
+    for one in 0..looked_at {
+        for other in one + 1..looked_at {
+            if group[one] != group[other] && is_near(all[one].1, all[other].1) {
+                let (keep, drop) = (group[one].min(group[other]), group[one].max(group[other]));
+                group.iter_mut().filter(|name| **name == drop).for_each(|name| *name = keep);
+            }
+        }
+    }
+    all.iter().zip(group).map(|((key, _), name)| ((*key).clone(), all[name].0.clone())).collect()
+}
+
+fn compared(text: &[u8]) -> &[u8] {
+    &text[..text.len().min(COMPARED)]
+}
+
+fn is_near(one: &[u8], other: &[u8]) -> bool {
+    // The distance is at least the difference in length.
+    let limit = one.len() + other.len();
+    let below = |distance: usize| distance * 20 < limit;
+    one == other
+        || below(one.len().abs_diff(other.len()))
+            && below(strsim::generic_levenshtein(&Bytes(one), &Bytes(other)))
+}
+
+/// `strsim` compares what can be iterated by reference.
+struct Bytes<'a>(&'a [u8]);
+
+impl<'a, 'b> IntoIterator for &'b Bytes<'a> {
+    type Item = &'b u8;
+    type IntoIter = std::slice::Iter<'b, u8>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,5 +122,58 @@ mod tests {
         let b = b"2026-06-18T02:11:40Z dial tcp 10.0.9.2:64738: connection refused (attempt 11, 30.1s)";
         assert_eq!(signature(a), signature(b));
         assert_ne!(signature(a), signature(b"dial tcp: i/o timeout"));
+    }
+
+    #[test]
+    fn what_was_redacted_differs_between_runs_too() {
+        let [one, two] = ["deadbeef", "feedface"]
+            .map(|pseudonym| signature(format!("login [REDACTED:key-name:{pseudonym}] failed").as_bytes()));
+        assert_eq!(one, two);
+    }
+
+    /// The group of each text, as numbers in the order of the texts.
+    fn groups(texts: &[&str]) -> Vec<usize> {
+        let keyed: BTreeMap<String, Vec<u8>> =
+            texts.iter().map(|text| (signature(text.as_bytes()), normalise(text.as_bytes()))).collect();
+        let merged = merge(&keyed);
+        let mut names: Vec<&String> = Vec::new();
+        let group = |text: &&str| {
+            let name = &merged[&signature(text.as_bytes())];
+            names.iter().position(|known| *known == name).unwrap_or_else(|| {
+                names.push(name);
+                names.len() - 1
+            })
+        };
+        texts.iter().map(group).collect()
+    }
+
+    const NEAR: [&str; 4] = [
+        "timeout: no answer from the channel Root of the server murmur after the handshake was completed",
+        "timeout: no answer from the channel Lobby of the server murmur after the handshake was completed",
+        "connection refused",
+        "timeout: no answer from the channel Roof of the server murmur after the handshake was completed",
+    ];
+
+    #[test]
+    fn near_identical_texts_are_one_and_others_are_not() {
+        assert_eq!(groups(&NEAR), [0, 0, 1, 0]);
+        assert_eq!(groups(&["abc", "abd"]), [0, 1], "short texts differ by much at once");
+        assert_eq!(groups(&["", "x"]), [0, 1]);
+        assert!(merge(&BTreeMap::new()).is_empty());
+    }
+
+    #[test]
+    fn what_hangs_together_is_one_group_whatever_the_order() {
+        let text = |changed: usize| {
+            let mut text = "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz".repeat(2).into_bytes();
+            text[..changed].fill(b'#');
+            String::from_utf8(text).unwrap()
+        };
+        // 104 letters: 8 apart is near, 16 apart is not, but one is between them.
+        let chain = [text(0), text(8), text(16)];
+        assert_eq!(groups(&[&chain[0], &chain[2]]), [0, 1]);
+        for order in [[0, 1, 2], [2, 0, 1], [1, 2, 0]] {
+            assert_eq!(groups(&order.map(|at| chain[at].as_str())), [0, 0, 0]);
+        }
     }
 }

@@ -83,6 +83,19 @@ impl<R: BufRead> Reader<R> {
         if raw.is_empty() {
             return Ok(None);
         }
+        self.check(raw, diag)
+    }
+
+    /// Looks at a line that somebody else read, as [`Reader::next_line`] would; `None`: a torn end.
+    pub fn examine(&mut self, raw: Vec<u8>, number: u64, diag: &Diag) -> Result<Option<Line>> {
+        self.number = number;
+        if trim(&raw).len() as u64 > self.limit {
+            return Err(self.too_long());
+        }
+        self.check(raw, diag)
+    }
+
+    fn check(&self, raw: Vec<u8>, diag: &Diag) -> Result<Option<Line>> {
         let whole = raw.last() == Some(&b'\n');
         let is_object = match check_object(trim(&raw)) {
             Ok(()) => true,
@@ -137,14 +150,17 @@ impl<R: BufRead> Reader<R> {
             }
             let ended = end.is_some() || take == 0;
             if !grows || ended && trim(raw).len() as u64 > self.limit {
-                return Err(self
-                    .error(format!("longer than {} bytes", self.limit))
-                    .hint("raise it with --max-line, or move the payload to a file"));
+                return Err(self.too_long());
             }
             if ended {
                 return Ok(());
             }
         }
+    }
+
+    fn too_long(&self) -> Error {
+        self.error(format!("longer than {} bytes", self.limit))
+            .hint("raise it with --max-line, or move the payload to a file")
     }
 
     fn error(&self, cause: impl std::fmt::Display) -> Error {

@@ -133,6 +133,9 @@ pub struct Isolation {
     /// Why not, where it is not.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub why: Option<String>,
+    /// Who says that it was, where nothing measured it: the history of another CI, read by `--from`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub claimed: Option<String>,
     pub slots_held: u32,
     pub slots_total: u32,
     /// Services of others that were converging when the run started.

@@ -1,10 +1,60 @@
-//! One attempt as far as a verdict needs it, kept small: names that repeat are shared.
+//! One attempt as far as a verdict needs it, kept small: what repeats is stored once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use lib_common::record::Factors;
-use lib_common::record::run::{Outcome, RunFinished, TestFinished, TestOutcome};
+use lib_common::record::case::Ref;
+use lib_common::record::run::{Outcome, RunFinished, TestOutcome};
+
+/// What was decided before the run began: runs of one setup differ by chance only.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Setup {
+    /// Commit and kind of what was tested.
+    pub reference: Option<(Arc<str>, Arc<str>)>,
+    pub tests: Option<Arc<str>>,
+    pub harness: Option<Arc<str>>,
+    pub engine: Arc<str>,
+    pub factors: Factors,
+    pub proved: bool,
+    /// Who says that the condition held, where nothing measured it.
+    pub claimed: Option<Arc<str>>,
+}
+
+/// A setup with how the run went.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Profile {
+    pub setup: Arc<Setup>,
+    pub boot: Arc<str>,
+    pub outcome: Outcome,
+    pub stage: Option<Arc<str>>,
+    pub reason: Option<Reason>,
+}
+
+/// Words of `run.finished.reason` that keep a run from counting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// It should have given a result and did not, or none that can be read.
+    Unver,
+    /// Somebody looked because it was red.
+    Selected,
+}
+
+impl Reason {
+    const ALL: [Self; 2] = [Self::Unver, Self::Selected];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Unver => "unver",
+            Self::Selected => "selected",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.word() == text)
+    }
+}
 
 /// What a run was, whichever cases it serves.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,23 +63,18 @@ pub struct Run {
     /// Milliseconds since 1970; `None` where the record's time cannot be read.
     pub started: Option<i64>,
     pub duration_ms: u64,
-    /// Commit and kind of what was tested.
-    pub reference: Option<(Rc<str>, Rc<str>)>,
-    pub tests: Option<Rc<str>>,
-    pub harness: Option<Rc<str>>,
-    pub engine: Rc<str>,
-    pub boot: Rc<str>,
-    pub factors: Rc<Factors>,
-    pub outcome: Outcome,
-    pub stage: Option<Rc<str>>,
-    pub proved: bool,
-    pub signature: Option<Rc<str>>,
+    pub profile: Arc<Profile>,
+    pub signature: Option<Arc<str>>,
 }
 
 impl Run {
     /// Place in time: by start, then by id, so that equal starts have one order; unreadable starts last.
-    pub fn key(&self) -> (i64, Rc<str>) {
-        (self.started.unwrap_or(i64::MAX), Rc::clone(&self.id))
+    pub fn key(&self) -> (i64, &str) {
+        (self.started.unwrap_or(i64::MAX), &self.id)
+    }
+
+    pub fn setup(&self) -> &Setup {
+        &self.profile.setup
     }
 }
 
@@ -37,7 +82,7 @@ impl Run {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
     pub outcome: TestOutcome,
-    pub signature: Option<Rc<str>>,
+    pub signature: Option<Arc<str>>,
 }
 
 impl Seen {
@@ -62,55 +107,175 @@ pub struct Attempt {
     pub test: Option<Seen>,
 }
 
-/// Makes runs and results out of records; equal strings and factor maps are stored once.
+/// Profiles that are tried before all others: runs of one time are alike.
+const RECENT: usize = 16;
+
+/// Makes profiles of records. Each thread that parses has its own, so one profile may be made twice: see
+/// [`Shared`].
+#[derive(Debug, Default)]
+pub struct Profiles {
+    recent: VecDeque<Arc<Profile>>,
+}
+
+impl Profiles {
+    pub fn of(&mut self, record: &RunFinished) -> Arc<Profile> {
+        if let Some(known) = self.recent.iter().find(|profile| is_of(profile, record)) {
+            return Arc::clone(known);
+        }
+        let maybe = |text: &Option<String>| text.as_deref().map(Arc::from);
+        let reference = |r: &Ref| (Arc::from(r.commit.as_str()), Arc::from(r.kind.as_str()));
+        let setup = Setup {
+            reference: record.reference.as_ref().map(reference),
+            tests: maybe(&record.tests),
+            harness: maybe(&record.harness),
+            engine: Arc::from(record.engine.as_str()),
+            factors: record.factors.clone(),
+            proved: record.isolation.proved,
+            claimed: maybe(&record.isolation.claimed),
+        };
+        let new = Arc::new(Profile {
+            setup: Arc::new(setup),
+            boot: Arc::from(record.boot_id.as_str()),
+            outcome: record.outcome,
+            stage: maybe(&record.stage),
+            reason: record.reason.as_deref().and_then(Reason::parse),
+        });
+        remember(&mut self.recent, &new);
+        new
+    }
+}
+
+fn remember<T>(recent: &mut VecDeque<Arc<T>>, new: &Arc<T>) {
+    recent.truncate(RECENT - 1);
+    recent.push_front(Arc::clone(new));
+}
+
+/// One run as it comes from a parser.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    pub id: &'a str,
+    pub started: Option<i64>,
+    pub duration_ms: u64,
+    pub profile: Arc<Profile>,
+    pub signature: Option<&'a str>,
+}
+
+/// Milliseconds since 1970 of a record's time.
+pub fn milliseconds(time: &str) -> Option<i64> {
+    time.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond)
+}
+
+/// Stores equal strings, setups and profiles once, and only as long as somebody holds them.
 #[derive(Debug, Default)]
 pub struct Shared {
-    names: BTreeSet<Rc<str>>,
-    factors: BTreeSet<Rc<Factors>>,
+    names: Pool<str>,
+    setups: Pool<Setup>,
+    profiles: Pool<Profile>,
+    /// As a parser made it, and ours.
+    adopted: VecDeque<(Arc<Profile>, Arc<Profile>)>,
 }
 
 impl Shared {
-    pub fn run(&mut self, record: &RunFinished) -> Run {
+    pub fn run(&mut self, facts: &Facts) -> Run {
         Run {
-            id: Rc::from(record.attempt_id.as_str()),
-            started: record.started.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond),
-            duration_ms: record.duration_ms,
-            reference: record.reference.as_ref().map(|r| (self.name(&r.commit), self.name(&r.kind))),
-            tests: self.maybe(record.tests.as_ref()),
-            harness: self.maybe(record.harness.as_ref()),
-            engine: self.name(&record.engine),
-            boot: self.name(&record.boot_id),
-            factors: self.map(&record.factors),
-            outcome: record.outcome,
-            stage: self.maybe(record.stage.as_ref()),
-            proved: record.isolation.proved,
-            signature: self.maybe(record.signature.as_ref()),
+            id: Rc::from(facts.id),
+            started: facts.started,
+            duration_ms: facts.duration_ms,
+            profile: self.adopt(&facts.profile),
+            signature: self.maybe(facts.signature),
         }
     }
 
-    pub fn seen(&mut self, record: &TestFinished) -> Seen {
-        Seen { outcome: record.outcome, signature: self.maybe(record.signature.as_ref()) }
+    pub fn seen(&mut self, outcome: TestOutcome, signature: Option<&str>) -> Seen {
+        Seen { outcome, signature: self.maybe(signature) }
     }
 
-    fn name(&mut self, text: &str) -> Rc<str> {
-        if let Some(known) = self.names.get(text) {
-            return Rc::clone(known);
+    /// Equal profiles become one, made of shared strings.
+    fn adopt(&mut self, made: &Arc<Profile>) -> Arc<Profile> {
+        if let Some((_, ours)) = self.adopted.iter().find(|(known, _)| Arc::ptr_eq(known, made)) {
+            return Arc::clone(ours);
         }
-        let new: Rc<str> = Rc::from(text);
-        self.names.insert(Rc::clone(&new));
-        new
+        let ours = match self.profiles.known.get(made) {
+            Some(known) => Arc::clone(known),
+            None => self.rebuilt(made),
+        };
+        self.adopted.truncate(2 * RECENT - 1);
+        self.adopted.push_front((Arc::clone(made), Arc::clone(&ours)));
+        ours
     }
 
-    fn maybe(&mut self, text: Option<&String>) -> Option<Rc<str>> {
+    fn rebuilt(&mut self, made: &Profile) -> Arc<Profile> {
+        let theirs = &*made.setup;
+        let setup = Setup {
+            reference: theirs.reference.as_ref().map(|(commit, kind)| (self.name(commit), self.name(kind))),
+            tests: self.maybe(theirs.tests.as_deref()),
+            harness: self.maybe(theirs.harness.as_deref()),
+            engine: self.name(&theirs.engine),
+            factors: theirs.factors.clone(),
+            proved: theirs.proved,
+            claimed: self.maybe(theirs.claimed.as_deref()),
+        };
+        let profile = Profile {
+            setup: self.setups.get(&setup, || Arc::new(setup.clone())),
+            boot: self.name(&made.boot),
+            stage: self.maybe(made.stage.as_deref()),
+            outcome: made.outcome,
+            reason: made.reason,
+        };
+        self.profiles.get(&profile, || Arc::new(profile.clone()))
+    }
+
+    fn name(&mut self, text: &str) -> Arc<str> {
+        self.names.get(text, || Arc::from(text))
+    }
+
+    fn maybe(&mut self, text: Option<&str>) -> Option<Arc<str>> {
         text.map(|text| self.name(text))
     }
+}
 
-    fn map(&mut self, factors: &Factors) -> Rc<Factors> {
-        if let Some(known) = self.factors.get(factors) {
-            return Rc::clone(known);
+/// Whether the record says exactly what the profile says; compared without making anything.
+fn is_of(profile: &Profile, record: &RunFinished) -> bool {
+    let setup = &*profile.setup;
+    let reference = record.reference.as_ref().map(|r| (r.commit.as_str(), r.kind.as_str()));
+    *profile.boot == *record.boot_id
+        && profile.outcome == record.outcome
+        && profile.stage.as_deref() == record.stage.as_deref()
+        && profile.reason == record.reason.as_deref().and_then(Reason::parse)
+        && setup.proved == record.isolation.proved
+        && setup.factors == record.factors
+        && *setup.engine == *record.engine
+        && setup.reference.as_ref().map(|(commit, kind)| (&**commit, &**kind)) == reference
+        && setup.tests.as_deref() == record.tests.as_deref()
+        && setup.harness.as_deref() == record.harness.as_deref()
+        && setup.claimed.as_deref() == record.isolation.claimed.as_deref()
+}
+
+/// Equal values once. What nobody else holds any more is let go now and then, so that memory does not grow
+/// with a stream whose every run has another commit.
+#[derive(Debug)]
+struct Pool<T: ?Sized + Ord> {
+    known: BTreeSet<Arc<T>>,
+    sweep_at: usize,
+}
+
+impl<T: ?Sized + Ord> Default for Pool<T> {
+    fn default() -> Self {
+        Self { known: BTreeSet::new(), sweep_at: 1024 }
+    }
+}
+
+impl<T: ?Sized + Ord> Pool<T> {
+    fn get(&mut self, value: &T, make: impl FnOnce() -> Arc<T>) -> Arc<T> {
+        if let Some(known) = self.known.get(value) {
+            return Arc::clone(known);
         }
-        let new = Rc::new(factors.clone());
-        self.factors.insert(Rc::clone(&new));
+        if self.known.len() >= self.sweep_at {
+            self.known.retain(|value| Arc::strong_count(value) > 1);
+            self.sweep_at = (2 * self.known.len()).max(1024);
+        }
+        let new = make();
+        self.known.insert(Arc::clone(&new));
         new
     }
 }
@@ -118,6 +283,7 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::run_body;
 
     #[test]
     fn a_retry_that_passed_does_not_undo_the_fail() {
@@ -125,5 +291,45 @@ mod tests {
         let (fail, pass) = (seen(TestOutcome::Fail), seen(TestOutcome::Pass));
         assert_eq!(fail.clone().worst(pass.clone()), fail);
         assert_eq!(pass.worst(fail.clone()), fail);
+    }
+
+    #[test]
+    fn equal_profiles_are_one_and_any_difference_makes_another() {
+        let (mut shared, base) = (Shared::default(), run_body("1", 0, "isolated"));
+        // Each record by a parser of its own, as if by another thread.
+        let mut adopt = |record: &RunFinished| shared.adopt(&Profiles::default().of(record));
+        let first = adopt(&base);
+        assert!(Arc::ptr_eq(&first, &adopt(&run_body("2", 7, "isolated"))));
+        let mut parser = Profiles::default();
+        assert!(Arc::ptr_eq(&parser.of(&base), &parser.of(&run_body("2", 7, "isolated"))));
+        let changes: [fn(&mut RunFinished); 10] = [
+            |r| r.boot_id = "b2".into(),
+            |r| r.outcome = Outcome::Fail,
+            |r| r.stage = Some("deploy".into()),
+            |r| r.reason = Some("unver".into()),
+            |r| r.isolation.proved = false,
+            |r| r.isolation.claimed = Some("somebody".into()),
+            |r| r.engine = "29".into(),
+            |r| r.reference = None,
+            |r| r.tests = None,
+            |r| r.harness = None,
+        ];
+        for (number, change) in changes.into_iter().enumerate() {
+            let mut record = base.clone();
+            change(&mut record);
+            assert!(!Arc::ptr_eq(&first, &adopt(&record)), "{number}");
+            assert!(!Arc::ptr_eq(&parser.of(&base), &parser.of(&record)), "{number}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_holds_is_let_go() {
+        let mut shared = Shared::default();
+        let kept = shared.name("kept");
+        for number in 0..100_000 {
+            shared.name(&number.to_string());
+        }
+        assert!(shared.names.known.len() < 4096);
+        assert!(Arc::ptr_eq(&kept, &shared.name("kept")));
     }
 }

@@ -45,29 +45,38 @@ pub struct Args {
     /// Let runs back to back on one machine prove `genuine`; the verdict says so
     #[arg(long, env = "REDFIX_ACCEPT_CORRELATED", hide_env_values = true, value_parser = BoolishValueParser::new())]
     pub accept_correlated: bool,
+    /// Count runs whose condition is claimed and not measured, as --from writes them; the verdict says so
+    #[arg(long, env = "REDFIX_ACCEPT_CLAIMED", hide_env_values = true, value_parser = BoolishValueParser::new())]
+    pub accept_claimed: bool,
     #[command(flatten)]
     pub sweep: Sweep,
 }
 
 /// Reading what another CI wrote.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Debug, Default)]
 pub struct Sweep {
-    /// Read FILEs of this format instead of records on standard input
-    #[arg(long, value_enum, requires_all = ["emit", "files"])]
+    /// Read histories of this format from FILEs, instead of records on standard input
+    #[arg(long, value_enum, requires = "files")]
     pub from: Option<Format>,
-    /// What to make of the FILEs: a case.failed for each red test; exit 1 when nothing is red
-    #[arg(long, value_enum, requires_all = ["from", "recipe", "version_under_test"],
+    /// Make only a case.failed of each red test in the FILEs; exit 1 when nothing is red
+    #[arg(long, value_enum, requires = "from",
           conflicts_with_all = ["next", "explain", "recheck", "require"])]
     pub emit: Option<Emit>,
-    /// Recipe that the FILEs are about
+    /// Recipe that the FILEs are about, where they do not say it
     #[arg(long, value_name = "NAME", env = "REDFIX_RECIPE", hide_env_values = true)]
     pub recipe: Option<String>,
-    /// Its version
+    /// Its version, where they do not say it
     #[arg(long, value_name = "V", env = "REDFIX_VERSION", hide_env_values = true)]
     pub version_under_test: Option<String>,
     /// Factor that may be varied, with its levels, that of the red run first (repeatable)
     #[arg(long, value_name = "FACTOR=LEVEL,...", value_parser = contrast)]
     pub contrast: Vec<(String, Vec<String>)>,
+    /// Condition of all their runs, isolated or loaded, or the column that says it (default: unknown)
+    #[arg(long, value_name = "LEVEL|COLUMN", env = "REDFIX_CONDITION", hide_env_values = true)]
+    pub condition: Option<String>,
+    /// Run that made you ask, by its id: it was selected for being red and does not count (repeatable)
+    #[arg(long, value_name = "RUN", requires = "from")]
+    pub selected: Vec<String>,
     #[arg(value_name = "FILE", requires = "from")]
     pub files: Vec<PathBuf>,
 }
@@ -75,7 +84,18 @@ pub struct Sweep {
 /// Formats of other CIs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
+    // One run a file, or a folder of files
     Junit,
+    // JUnit files of cargo-nextest, or lines of its libtest-json; retries are runs
+    Nextest,
+    // One result a row, columns by name
+    Csv,
+    // The same as JSON objects, one a line
+    Jsonl,
+    // Lines of `pytest --report-log`
+    PytestReportlog,
+    // results.json of cc-ci, schema 2, or the run's folder
+    CcciResults,
 }
 
 /// What `--emit` makes.
@@ -99,7 +119,8 @@ impl Args {
             Error::cannot("reading arguments", "no thresholds are known").on(format!("--cap {}", self.cap))
         })?;
         let spacing_ms = i64::try_from(self.spacing.as_millis()).unwrap_or(i64::MAX);
-        Ok(Settings { rule, spacing_ms, accept_correlated: self.accept_correlated })
+        let accept_claimed = self.accept_claimed || self.sweep.from.is_some();
+        Ok(Settings { rule, spacing_ms, accept_correlated: self.accept_correlated, accept_claimed })
     }
 }
 
@@ -119,4 +140,7 @@ Examples:
       flake-classify --explain < ledger.jsonl
       flake-classify --recheck < ledger.jsonl
   The red tests of a sweep as cases:
-      flake-classify --from junit --emit cases --recipe mumble --version-under-test 1.0.0 sweep.xml";
+      flake-classify --from junit --emit cases --recipe mumble --version-under-test 1.0.0 sweep.xml
+  Flake or real, asked of what another CI has kept:
+      flake-classify --from csv --condition loaded --explain runs.csv
+      flake-classify --from junit --explain nightly-*/";

@@ -4,6 +4,8 @@
 //! likelihood that the hypothesis allows. Under the hypothesis its expectation is at most 1 at any stopping
 //! time, so 20 is reached with a probability of at most 1 in 20 (Ville), and totals decide.
 
+use std::sync::LazyLock;
+
 use lib_common::record::verdict::{Tally, Verdict};
 
 use crate::glr;
@@ -42,10 +44,32 @@ fn against_load_is_nothing(counts: &Counts) -> f64 {
 
 /// `ln B(fail + 1/2, pass + 1/2) / B(1/2, 1/2)`, as the product of its one-step predictions.
 fn mixture(tally: Tally) -> f64 {
-    let fails = (0..tally.fail).map(|i| ((f64::from(i) + 0.5) / (f64::from(i) + 1.0)).ln());
-    let before = f64::from(tally.fail);
-    let passes = (0..tally.pass).map(|i| ((f64::from(i) + 0.5) / (before + f64::from(i) + 1.0)).ln());
-    fails.chain(passes).sum()
+    halves(tally.fail) + halves(tally.pass) - ln_factorial(crate::rule::runs(tally))
+}
+
+/// Running sums of `ln(i + 1/2)` and `ln(i + 1)`: a verdict asks for them after every run.
+static SUMS: LazyLock<Vec<(f64, f64)>> = LazyLock::new(|| {
+    let mut sums = vec![(0.0, 0.0)];
+    for i in 0..2 * 4096 {
+        let (halves, wholes) = sums[sums.len() - 1];
+        sums.push((halves + (f64::from(i) + 0.5).ln(), wholes + (f64::from(i) + 1.0).ln()));
+    }
+    sums
+});
+
+/// `ln (1/2 * 3/2 * ...)`, `n` factors.
+fn halves(n: u32) -> f64 {
+    sum(n, |sums| sums.0, 0.5)
+}
+
+fn ln_factorial(n: u32) -> f64 {
+    sum(n, |sums| sums.1, 1.0)
+}
+
+fn sum(n: u32, column: impl Fn(&(f64, f64)) -> f64, start: f64) -> f64 {
+    let known = usize::try_from(n).unwrap_or(usize::MAX).min(SUMS.len() - 1);
+    let rest = u32::try_from(known).unwrap_or(n)..n;
+    column(&SUMS[known]) + rest.map(|i| (f64::from(i) + start).ln()).sum::<f64>()
 }
 
 #[cfg(test)]

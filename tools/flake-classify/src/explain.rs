@@ -111,7 +111,7 @@ fn exclusions(finding: &Finding) -> Vec<String> {
         })
         .collect();
     if finding.overfull {
-        lines.push(format!("only the first {} attempts were looked at", crate::fold::KEPT));
+        lines.push(format!("only the earliest {} attempts were looked at", finding.pool.log.len()));
     }
     lines
 }

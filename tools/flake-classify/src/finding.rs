@@ -1,5 +1,7 @@
 //! Everything that the runs of one case prove, and the records that say so. Pure.
 
+use std::collections::BTreeSet;
+
 use lib_common::record::case::CaseFailed;
 use lib_common::record::verdict::{Cause, FixOutcome, FixVerdict, FlakeVerdict};
 
@@ -8,6 +10,9 @@ use crate::fix;
 use crate::fold::{Case, Fold};
 use crate::judge::{Judgement, Settings, judge};
 use crate::pool::Pool;
+use crate::rule::Load;
+use crate::sample::Sample;
+use crate::texts::Texts;
 use crate::words;
 
 /// One case, decided as far as its runs go.
@@ -18,29 +23,58 @@ pub struct Finding {
     pub judgement: Judgement,
     pub attribution: Attribution,
     pub fixes: Vec<FixVerdict>,
+    pub looks: Looks,
     pub overfull: bool,
 }
 
-/// One finding for each case that was reported as failed.
-pub fn findings(fold: &Fold, settings: &Settings) -> Vec<Finding> {
-    let failed =
-        |(_, case): (&str, &Case)| case.failed.clone().map(|failed| Finding::new(failed, case, settings));
-    fold.cases().into_iter().filter_map(failed).collect()
+/// What the failures of the runs that counted look like: near-identical signatures are one. Told, and never used
+/// to decide.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Looks {
+    pub isolated: BTreeSet<String>,
+    pub loaded: BTreeSet<String>,
+}
+
+impl Looks {
+    fn of(used: &[Sample], texts: &Texts) -> Self {
+        let groups = texts.groups(used.iter().filter_map(Sample::signature));
+        let under = |load| {
+            let reds = used.iter().filter(|sample| sample.load == load).filter_map(Sample::signature);
+            reds.filter_map(|signature| groups.get(signature).cloned()).collect()
+        };
+        Self { isolated: under(Load::Isolated), loaded: under(Load::Loaded) }
+    }
+
+    pub fn all(&self) -> BTreeSet<&String> {
+        self.isolated.union(&self.loaded).collect()
+    }
+}
+
+/// One finding for each case that was reported as failed, made when it is asked for: a finding is large, and
+/// there may be thousands.
+pub fn findings<'f>(fold: &'f Fold, settings: &Settings) -> impl Iterator<Item = (&'f Case, Finding)> {
+    let failed = move |(_, case): (&str, &'f Case)| {
+        case.failed
+            .as_deref()
+            .map(|failed| (case, Finding::new(failed.clone(), case, fold.texts(), settings)))
+    };
+    fold.cases().into_iter().filter_map(failed)
 }
 
 impl Finding {
-    pub fn new(failed: CaseFailed, case: &Case, settings: &Settings) -> Self {
-        let mut pool = Pool::new(&failed, case, false);
+    pub fn new(failed: CaseFailed, case: &Case, texts: &Texts, settings: &Settings) -> Self {
+        let mut pool = Pool::new(&failed, case, settings, false);
         let judgement = judge(&pool.base, settings);
         let mut attribution = contrast::attribute(&failed, &pool, &judgement);
         if attribution.cause == Cause::Test {
-            pool = Pool::new(&failed, case, true);
+            pool = Pool::new(&failed, case, settings, true);
         }
         let fixes = fix::verdicts(&failed, &pool, &judgement, &settings.rule);
         for fix in fixes.iter().filter(|fix| fix.verdict == FixOutcome::Fixed) {
             contrast::confirm(&mut attribution, judgement.verdict, &fix.fix, fix.ratio);
         }
-        Self { failed, pool, judgement, attribution, fixes, overfull: case.overfull }
+        let looks = Looks::of(&pool.base[..judgement.used], texts);
+        Self { failed, pool, judgement, attribution, fixes, looks, overfull: case.overfull }
     }
 
     /// The `flake.verdict` of this case.

@@ -1,44 +1,88 @@
 //! The stream to cases: joins `run.finished` with `test.finished` in either order, drops duplicates, and keeps
 //! per case only what a verdict can use.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use lib_common::record::Known;
 use lib_common::record::case::CaseFailed;
-use lib_common::record::run::{RunFinished, TestFinished};
+use lib_common::record::run::{RunFinished, TestOutcome};
 use lib_common::record::verdict::{FixVerdict, FlakeVerdict};
+use lib_common::signature::normalise;
 
-use crate::attempt::{Attempt, Run, Seen, Shared};
+use crate::attempt::{Attempt, Facts, Profiles, Run, Seen, Setup, Shared, milliseconds};
+use crate::texts::Texts;
+use crate::window::Window;
 
-/// Attempts that are kept per case, the earliest; far more than any rule plans.
-pub const KEPT: usize = 1024;
+/// Attempts that are kept of all cases together; one takes about 160 bytes.
+const KEPT: usize = 300_000;
+
+/// Fewest and most of one case: far more than any rule plans.
+const OF_ONE_CASE: (usize, usize) = (64, 4096);
 
 /// Runs, and results without a run, that still wait for their counterpart.
-const WAITING: usize = 65_536;
+const WAITING: usize = 16_384;
 
 /// All that is known of one case.
 #[derive(Debug, Default)]
 pub struct Case {
     /// The last one on the stream. Without it there is nothing to decide.
-    pub failed: Option<CaseFailed>,
+    pub failed: Option<Box<CaseFailed>>,
     /// In time order.
-    pub attempts: BTreeMap<(i64, Rc<str>), Attempt>,
-    /// Some attempts came after the first [`KEPT`] and were left out.
+    pub attempts: Vec<Attempt>,
+    /// Some attempts were left out.
     pub overfull: bool,
-    pub last_verdict: Option<FlakeVerdict>,
+    /// Setups that had to leave attempts out, and the start of the last one that was kept: what comes after it
+    /// need not be looked at.
+    horizon: Vec<(Arc<Setup>, i64)>,
+    pub last_verdict: Option<Box<FlakeVerdict>>,
     /// The last verdict on each fix.
     pub last_fixes: BTreeMap<String, FixVerdict>,
 }
 
+/// One result, as it is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Result<'a> {
+    pub attempt_id: &'a str,
+    pub case: &'a str,
+    pub outcome: TestOutcome,
+    pub signature: Option<&'a str>,
+}
+
 /// What was read so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Fold {
-    names: HashMap<String, usize>,
+    names: HashMap<Rc<str>, usize>,
     cases: Vec<Case>,
+    /// The case of the last result, and for each case the one that came next: the tests of a run come in the same
+    /// order every time, so that a name is compared once instead of looked up.
+    last_case: usize,
+    after: Vec<(Rc<str>, usize)>,
     shared: Shared,
+    profiles: Profiles,
     runs: Window<Rc<Run>>,
     results: Window<Vec<(usize, Seen)>>,
+    /// The run of the last result: those of one run come together.
+    last: Option<Rc<Run>>,
+    texts: Texts,
+}
+
+impl Default for Fold {
+    fn default() -> Self {
+        Self {
+            names: HashMap::new(),
+            cases: Vec::new(),
+            last_case: 0,
+            after: Vec::new(),
+            shared: Shared::default(),
+            profiles: Profiles::default(),
+            runs: Window::new(WAITING),
+            results: Window::new(WAITING),
+            last: None,
+            texts: Texts::default(),
+        }
+    }
 }
 
 impl Fold {
@@ -46,13 +90,23 @@ impl Fold {
         match known {
             Known::CaseFailed(failed) => {
                 let at = self.at(&failed.case);
-                self.cases[at].failed = Some(*failed);
+                self.cases[at].failed = Some(failed);
             }
-            Known::RunFinished(run) => self.run(&run),
-            Known::TestFinished(test) => self.test(&test),
+            Known::RunFinished(run) => self.record(&run),
+            Known::TestFinished(test) => {
+                if let Some((signature, text)) = test.signature.as_deref().zip(test.message.as_ref()) {
+                    self.texts.learn(signature, || normalise(&text.0));
+                }
+                self.result(Result {
+                    attempt_id: &test.attempt_id,
+                    case: &test.case,
+                    outcome: test.outcome,
+                    signature: test.signature.as_deref(),
+                });
+            }
             Known::FlakeVerdict(verdict) => {
                 let at = self.at(&verdict.case);
-                self.cases[at].last_verdict = Some(*verdict);
+                self.cases[at].last_verdict = Some(verdict);
             }
             Known::FixVerdict(verdict) => {
                 let at = self.at(&verdict.case);
@@ -62,148 +116,194 @@ impl Fold {
         }
     }
 
+    pub fn result(&mut self, result: Result) {
+        let at = self.guess(result.case);
+        let seen = self.shared.seen(result.outcome, result.signature);
+        let limit = self.limit();
+        if let Some(run) = self.last.as_ref().filter(|run| *run.id == *result.attempt_id) {
+            self.cases[at].keep(run, Some(seen), limit);
+        } else if let Some(run) = self.runs.get(result.attempt_id) {
+            self.cases[at].keep(run, Some(seen), limit);
+            self.last = Some(Rc::clone(run));
+        } else if let Some(waiting) = self.results.get_mut(result.attempt_id) {
+            waiting.push((at, seen));
+        } else {
+            self.results.insert(&Rc::from(result.attempt_id), vec![(at, seen)]);
+        }
+    }
+
+    pub fn run<'c>(&mut self, facts: &Facts, cases: impl Iterator<Item = &'c str>) {
+        if self.runs.get(facts.id).is_some() {
+            return;
+        }
+        let run = Rc::new(self.shared.run(facts));
+        self.runs.insert(&run.id, Rc::clone(&run));
+        for case in cases {
+            let (at, limit) = (self.at(case), self.limit());
+            self.cases[at].keep(&run, None, limit);
+        }
+        let limit = self.limit();
+        for (at, seen) in self.results.remove(&run.id).unwrap_or_default() {
+            self.cases[at].keep(&run, Some(seen), limit);
+        }
+    }
+
+    /// To be called once, after the last record: every case down to the limit that holds at the end, so that
+    /// what is kept does not depend on when a case was full.
+    pub fn finish(&mut self) {
+        let limit = self.limit();
+        self.cases.iter_mut().for_each(|case| case.trim(limit));
+    }
+
     /// Every key that was named, in the order of its first appearance.
     pub fn cases(&self) -> Vec<(&str, &Case)> {
-        let mut names: Vec<(&str, usize)> =
-            self.names.iter().map(|(name, at)| (name.as_str(), *at)).collect();
+        let mut names: Vec<(&str, usize)> = self.names.iter().map(|(name, at)| (&**name, *at)).collect();
         names.sort_unstable_by_key(|(_, at)| *at);
         names.into_iter().map(|(name, at)| (name, &self.cases[at])).collect()
+    }
+
+    /// A failure text that a parser saw, normalised.
+    pub fn text(&mut self, signature: &str, text: Vec<u8>) {
+        self.texts.learn(signature, || text);
+    }
+
+    pub fn texts(&self) -> &Texts {
+        &self.texts
+    }
+
+    /// Results whose run never came: nothing can be said of them.
+    pub fn without_run(&self) -> usize {
+        self.results.len() + self.results.forgotten
+    }
+
+    /// Attempts that may be kept per case: fewer, the more cases there are.
+    pub fn limit(&self) -> usize {
+        (KEPT / self.cases.len().max(1)).clamp(OF_ONE_CASE.0, OF_ONE_CASE.1)
     }
 
     fn at(&mut self, case: &str) -> usize {
         if let Some(at) = self.names.get(case) {
             return *at;
         }
+        let (name, at) = (Rc::<str>::from(case), self.cases.len());
         self.cases.push(Case::default());
-        self.names.insert(case.to_owned(), self.cases.len() - 1);
-        self.cases.len() - 1
+        self.after.push((Rc::clone(&name), at));
+        self.names.insert(name, at);
+        at
     }
 
-    fn run(&mut self, record: &RunFinished) {
-        if self.runs.get(&record.attempt_id).is_some() {
-            return;
-        }
-        let run = Rc::new(self.shared.run(record));
-        self.runs.insert(&run.id, Rc::clone(&run));
-        for case in &record.cases {
-            let at = self.at(case);
-            self.cases[at].keep(&run, None);
-        }
-        for (at, seen) in self.results.remove(&run.id).unwrap_or_default() {
-            self.cases[at].keep(&run, Some(seen));
-        }
+    fn guess(&mut self, case: &str) -> usize {
+        let at = match self.after.get(self.last_case) {
+            Some((name, at)) if **name == *case => *at,
+            _ => {
+                let at = self.at(case);
+                let name = self.names.get_key_value(case).map(|(name, _)| Rc::clone(name));
+                if let (Some(guess), Some(name)) = (self.after.get_mut(self.last_case), name) {
+                    *guess = (name, at);
+                }
+                at
+            }
+        };
+        self.last_case = at;
+        at
     }
 
-    fn test(&mut self, record: &TestFinished) {
-        let at = self.at(&record.case);
-        let seen = self.shared.seen(record);
-        if let Some(run) = self.runs.get(&record.attempt_id) {
-            self.cases[at].keep(&Rc::clone(run), Some(seen));
-        } else if let Some(waiting) = self.results.get_mut(&record.attempt_id) {
-            waiting.push((at, seen));
-        } else {
-            self.results.insert(&Rc::from(record.attempt_id.as_str()), vec![(at, seen)]);
-        }
+    fn record(&mut self, record: &RunFinished) {
+        let facts = Facts {
+            id: &record.attempt_id,
+            started: milliseconds(&record.started),
+            duration_ms: record.duration_ms,
+            profile: self.profiles.of(record),
+            signature: record.signature.as_deref(),
+        };
+        self.run(&facts, record.cases.iter().map(String::as_str));
     }
 }
 
 impl Case {
-    fn keep(&mut self, run: &Rc<Run>, test: Option<Seen>) {
-        let attempt =
-            self.attempts.entry(run.key()).or_insert_with(|| Attempt { run: Rc::clone(run), test: None });
-        attempt.test = match (attempt.test.take(), test) {
-            (Some(one), Some(other)) => Some(one.worst(other)),
-            (one, other) => one.or(other),
+    fn keep(&mut self, run: &Rc<Run>, test: Option<Seen>, limit: usize) {
+        let started = run.key().0;
+        let beyond =
+            |(setup, last): &(Arc<Setup>, i64)| Arc::ptr_eq(setup, &run.profile.setup) && started > *last;
+        if self.horizon.iter().any(beyond) {
+            return;
+        }
+        // Almost always the newest: look at the end first.
+        let place = match self.attempts.last() {
+            Some(last) if last.run.key() < run.key() => Err(self.attempts.len()),
+            None => Err(0),
+            Some(_) => self.attempts.binary_search_by(|attempt| attempt.run.key().cmp(&run.key())),
         };
-        if self.attempts.len() > KEPT {
-            self.attempts.pop_last();
-            self.overfull = true;
-        }
-    }
-}
-
-/// A map that forgets its oldest entries, so that memory does not grow with the stream.
-#[derive(Debug)]
-struct Window<T> {
-    entries: HashMap<Rc<str>, T>,
-    age: VecDeque<Rc<str>>,
-}
-
-impl<T> Default for Window<T> {
-    fn default() -> Self {
-        Self { entries: HashMap::new(), age: VecDeque::new() }
-    }
-}
-
-impl<T> Window<T> {
-    fn get(&self, id: &str) -> Option<&T> {
-        self.entries.get(id)
-    }
-
-    fn get_mut(&mut self, id: &str) -> Option<&mut T> {
-        self.entries.get_mut(id)
-    }
-
-    fn insert(&mut self, id: &Rc<str>, value: T) {
-        if self.entries.insert(Rc::clone(id), value).is_none() {
-            self.age.push_back(Rc::clone(id));
-        }
-        // Entries that were taken out leave their id behind: the queue is bounded, not only the map.
-        while self.age.len() > WAITING {
-            if let Some(oldest) = self.age.pop_front() {
-                self.entries.remove(&oldest);
+        match place {
+            Err(at) => {
+                // A quarter more than the limit before anything is looked at again; exact, to waste nothing.
+                self.attempts.reserve_exact(if self.attempts.len() == self.attempts.capacity() {
+                    (self.attempts.len() / 2).clamp(4, (limit + limit / 4).max(8))
+                } else {
+                    0
+                });
+                self.attempts.insert(at, Attempt { run: Rc::clone(run), test });
+            }
+            Ok(at) => {
+                let known = &mut self.attempts[at].test;
+                *known = match (known.take(), test) {
+                    (Some(one), Some(other)) => Some(one.worst(other)),
+                    (one, other) => one.or(other),
+                };
             }
         }
+        if self.attempts.len() > limit + limit / 4 {
+            self.trim(limit);
+        }
     }
 
-    fn remove(&mut self, id: &str) -> Option<T> {
-        self.entries.remove(id)
+    /// Keeps the earliest attempts of each setup, as many as fit: a fix's three runs are not pushed out by a
+    /// thousand of the baseline, and no outcome is preferred.
+    fn trim(&mut self, limit: usize) {
+        if self.attempts.len() <= limit {
+            return;
+        }
+        self.overfull = true;
+        // By address: equal setups are one.
+        let mut setups: HashMap<*const Setup, usize> = HashMap::new();
+        for attempt in &self.attempts {
+            *setups.entry(Arc::as_ptr(&attempt.run.profile.setup)).or_default() += 1;
+        }
+        let level = level(setups.values().copied().collect(), limit);
+        setups.values_mut().for_each(|count| *count = 0);
+        if level == 0 {
+            self.attempts.truncate(limit);
+            return;
+        }
+        self.horizon.clear();
+        let horizon = &mut self.horizon;
+        self.attempts.retain(|attempt| {
+            let setup = &attempt.run.profile.setup;
+            let count = setups.entry(Arc::as_ptr(setup)).or_default();
+            *count += 1;
+            if *count == level {
+                horizon.push((Arc::clone(setup), attempt.run.key().0));
+            }
+            *count <= level
+        });
     }
+}
+
+/// The largest number that each may keep so that all together keep at most `limit`.
+fn level(mut counts: Vec<usize>, limit: usize) -> usize {
+    counts.sort_unstable();
+    let (mut left, mut level) = (limit, 0);
+    for (at, count) in counts.iter().enumerate() {
+        let share = left / (counts.len() - at);
+        level = share;
+        if *count > share {
+            break;
+        }
+        left -= count;
+    }
+    level
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::{CASE, failed, fold, run, test};
-    use lib_common::record::run::TestOutcome;
-
-    #[test]
-    fn a_result_finds_its_run_in_either_order() {
-        let (a, b) = (run("1", 0, "isolated"), test("1", TestOutcome::Fail));
-        for records in [[a.clone(), b.clone()], [b, a]] {
-            let fold = fold(records);
-            let cases = fold.cases();
-            assert_eq!(cases[0].0, CASE);
-            let attempt = cases[0].1.attempts.values().next().unwrap();
-            assert_eq!(attempt.test.as_ref().unwrap().outcome, TestOutcome::Fail);
-        }
-    }
-
-    #[test]
-    fn duplicates_are_one_attempt() {
-        let records =
-            [failed(), run("1", 0, "isolated"), run("1", 0, "isolated"), test("1", TestOutcome::Pass)];
-        assert_eq!(fold(records).cases()[0].1.attempts.len(), 1);
-    }
-
-    #[test]
-    fn memory_is_bounded_and_the_earliest_stay() {
-        let mut fold = Fold::default();
-        for number in (0..2 * i64::try_from(KEPT).unwrap()).rev() {
-            fold.note(run(&format!("{number:06}"), number, "isolated"));
-        }
-        let cases = fold.cases();
-        assert_eq!(cases[0].1.attempts.len(), KEPT);
-        assert!(cases[0].1.overfull);
-        assert_eq!(&*cases[0].1.attempts.first_key_value().unwrap().0.1, "000000");
-    }
-
-    #[test]
-    fn the_window_forgets_the_oldest() {
-        let mut window = Window::default();
-        for number in 0..=WAITING {
-            window.insert(&Rc::from(number.to_string()), number);
-        }
-        assert!(window.get("0").is_none() && window.get("1").is_some());
-    }
-}
+#[path = "fold_tests.rs"]
+mod tests;

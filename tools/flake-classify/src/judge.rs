@@ -14,6 +14,8 @@ pub struct Settings {
     /// First to last failing isolated run on one machine, in milliseconds, from which on they count as independent.
     pub spacing_ms: i64,
     pub accept_correlated: bool,
+    /// Count runs whose condition somebody claims and nothing measured.
+    pub accept_claimed: bool,
 }
 
 /// Why it is what it is.
@@ -81,12 +83,14 @@ pub fn crossing(rule: &Rule, counts: &Counts) -> Option<Verdict> {
 pub fn back_to_back(base: &[Sample], spacing_ms: i64) -> bool {
     let mut red = base.iter().filter(|sample| sample.red && sample.load == Load::Isolated);
     let Some(first) = red.next() else { return false };
-    let (mut last, mut one_machine) = (first.started, true);
+    let (mut last, mut one_machine) = (first, true);
     for sample in red {
-        last = sample.started;
-        one_machine &= sample.attempt.run.boot == first.attempt.run.boot;
+        last = sample;
+        one_machine &= sample.boot() == first.boot();
     }
-    one_machine && last.saturating_sub(first.started) < spacing_ms
+    // Without a time nothing shows that they were apart.
+    let apart = last.started().zip(first.started()).map(|(last, first)| last.saturating_sub(first));
+    one_machine && apart.unwrap_or(0) < spacing_ms
 }
 
 #[cfg(test)]
@@ -98,7 +102,7 @@ mod tests {
 
     fn judged(records: Vec<Known>, settings: &Settings) -> Judgement {
         let all = std::iter::once(failed()).chain(records);
-        judge(&Pool::new(&case(), fold(all).cases()[0].1, false).base, settings)
+        judge(&Pool::new(&case(), fold(all).cases()[0].1, settings, false).base, settings)
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Decide genuine, load-flake, flake or inconclusive in as few runs as possible.
 //!
-//! `fold` turns the stream into cases, `sample` and `pool` say which of their runs count, `judge`
-//! decides by `rule`, `contrast` and `fix` compare what was varied, `plan` says what to run next.
+//! `input` and `fold` turn the stream into cases, `history` reads what other CIs wrote, `sample` and `pool` say
+//! which runs count, `judge` decides by `rule`, `contrast` and `fix` compare what was varied, `plan` says what
+//! to run next.
 
 mod attempt;
 mod cases;
@@ -16,22 +17,30 @@ mod finding;
 mod fix;
 mod fold;
 mod glr;
+mod history;
+mod input;
 mod judge;
 mod needed;
 mod plan;
 mod pool;
 #[cfg(test)]
 mod props;
-mod read;
 mod recheck;
 mod rule;
 mod sample;
 #[cfg(test)]
 mod testing;
+mod texts;
+mod window;
 mod words;
 
-pub use cli::Args;
-use finding::Finding;
+pub use cli::{Args, Format};
+#[doc(hidden)]
+pub use history::fuzz as fuzz_history;
+#[doc(hidden)]
+pub use input::fuzz as fuzz_stream;
+
+use finding::{Finding, findings};
 use fold::Fold;
 use judge::Settings;
 use lib_common::emit::Emitter;
@@ -47,58 +56,73 @@ pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
         return cases::emit(args, io, &mut emitter);
     }
     let silent = args.next || args.explain || args.recheck;
-    let fold =
-        if silent { read::only(args, io, &mut emitter)? } else { read::passing(args, io, &mut emitter)? };
-    let findings = finding::findings(&fold, &settings);
-    for finding in findings.iter().filter(|finding| finding.overfull) {
-        let case = &finding.failed.case;
-        io.diag.warn(format_args!("{case}: only the first {} attempts were looked at", fold::KEPT));
-    }
-    if args.next {
-        return next(&findings, &settings, io, &mut emitter);
-    }
-    if args.recheck {
-        let agrees = recheck(&fold, &findings, &settings, io);
-        return Ok(if agrees { required(args, &findings) } else { Exit::No });
-    }
-    if args.explain {
-        explain(&findings, &settings, io)?;
+    let fold = if args.sweep.from.is_some() {
+        cases::fold(args, io, &mut emitter, silent)?
+    } else if silent {
+        input::only(&args.common, io, &mut emitter)?
     } else {
-        append(&fold, &findings, &settings, io, &mut emitter)?;
+        input::passing(&args.common, io, &mut emitter)?
+    };
+    warn(&fold, io);
+    if args.next {
+        return next(&fold, &settings, io, &mut emitter);
     }
-    Ok(required(args, &findings))
+    let mut undecided = false;
+    if args.recheck {
+        if !recheck(&fold, &settings, io, &mut undecided) {
+            return Ok(Exit::No);
+        }
+    } else if args.explain {
+        explain(&fold, &settings, io, &mut undecided)?;
+    } else {
+        append(&fold, &settings, io, &mut emitter, &mut undecided)?;
+    }
+    Ok(if args.require && undecided { Exit::No } else { Exit::Done })
+}
+
+fn warn(fold: &Fold, io: &Io) {
+    let cases = fold.cases();
+    let mut full = cases.iter().filter(|(_, case)| case.overfull && case.failed.is_some());
+    if let Some((name, _)) = full.next() {
+        let (limit, more) = (fold.limit(), full.count());
+        let others = if more > 0 { format!(" and {more} more") } else { String::new() };
+        io.diag.warn(format_args!("{name}{others}: only the earliest {limit} attempts of each were kept"));
+    }
+}
+
+fn is_undecided(finding: &Finding) -> bool {
+    finding.judgement.verdict == Verdict::Inconclusive
 }
 
 /// One verdict per case and per fix, unless the stream ends with that very verdict already.
 fn append(
     fold: &Fold,
-    findings: &[Finding],
     settings: &Settings,
     io: &mut Io,
     emitter: &mut Emitter,
+    undecided: &mut bool,
 ) -> Result<()> {
-    let known = fold.cases();
-    for finding in findings {
-        let before = known.iter().find(|(name, _)| *name == finding.failed.case).map(|(_, case)| *case);
+    for (case, finding) in findings(fold, settings) {
         let verdict = finding.verdict(settings);
-        if !read::is_same(before.and_then(|case| case.last_verdict.as_ref()), &verdict) {
+        if !input::is_same(case.last_verdict.as_deref(), &verdict) {
             emitter.emit(io, &verdict)?;
         }
         for fix in &finding.fixes {
-            if !read::is_same(before.and_then(|case| case.last_fixes.get(&fix.fix)), fix) {
+            if !input::is_same(case.last_fixes.get(&fix.fix), fix) {
                 emitter.emit(io, fix)?;
             }
         }
+        *undecided |= is_undecided(&finding);
     }
     Ok(())
 }
 
 /// Only plans, one per case that is not settled.
-fn next(findings: &[Finding], settings: &Settings, io: &mut Io, emitter: &mut Emitter) -> Result<Exit> {
+fn next(fold: &Fold, settings: &Settings, io: &mut Io, emitter: &mut Emitter) -> Result<Exit> {
     let mut needed = Needed::new(&settings.rule);
     let (mut exit, mut stuck) = (Exit::Done, None);
-    for finding in findings {
-        match plan::next(finding, settings, &mut needed) {
+    for (_, finding) in findings(fold, settings) {
+        match plan::next(&finding, settings, &mut needed) {
             Next::Settled => {}
             Next::Run(plan) => {
                 emitter.emit(io, plan.as_ref())?;
@@ -116,24 +140,27 @@ fn next(findings: &[Finding], settings: &Settings, io: &mut Io, emitter: &mut Em
     stuck.map_or(Ok(exit), Err)
 }
 
-fn explain(findings: &[Finding], settings: &Settings, io: &mut Io) -> Result<()> {
+fn explain(fold: &Fold, settings: &Settings, io: &mut Io, undecided: &mut bool) -> Result<()> {
     let mut needed = Needed::new(&settings.rule);
-    for finding in findings {
-        let text = explain::explain(finding, settings, &mut needed);
+    for (_, finding) in findings(fold, settings) {
+        let text = explain::explain(&finding, settings, &mut needed);
         io.stdout.write_all(text.as_bytes()).map_err(|e| Error::write("standard output", &e))?;
+        *undecided |= is_undecided(&finding);
     }
     io.stdout.flush().map_err(|e| Error::write("standard output", &e))
 }
 
-fn recheck(fold: &Fold, findings: &[Finding], settings: &Settings, io: &Io) -> bool {
-    let disagreements = recheck::recheck(fold, findings, settings);
-    for found in &disagreements {
-        io.diag.error(&Error::no("checking verdicts again", &found.what).on(&found.case));
+/// Whether every record agrees with the runs; each disagreement gets its line.
+fn recheck(fold: &Fold, settings: &Settings, io: &Io, undecided: &mut bool) -> bool {
+    let mut agrees = true;
+    for (name, case) in fold.cases() {
+        let finding =
+            case.failed.as_deref().map(|failed| Finding::new(failed.clone(), case, fold.texts(), settings));
+        for what in recheck::recheck(case, finding.as_ref(), settings) {
+            io.diag.error(&Error::no("checking verdicts again", what).on(name));
+            agrees = false;
+        }
+        *undecided |= finding.as_ref().is_some_and(is_undecided);
     }
-    disagreements.is_empty()
-}
-
-fn required(args: &Args, findings: &[Finding]) -> Exit {
-    let undecided = findings.iter().any(|finding| finding.judgement.verdict == Verdict::Inconclusive);
-    if args.require && undecided { Exit::No } else { Exit::Done }
+    agrees
 }

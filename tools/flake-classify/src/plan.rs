@@ -41,7 +41,7 @@ fn stuck(finding: &Finding, factors: &Factors) -> Vec<&'static str> {
     let baseline = sample::baseline(&finding.failed);
     let wanted = sample::complete(factors, &baseline);
     let same = |levels: &Factors| sample::complete(levels, &baseline) == wanted;
-    let last = finding.pool.log.iter().rev().filter(|(levels, _)| same(levels)).take(PATIENCE);
+    let last = finding.pool.log.iter().rev().filter(|(run, _)| same(&run.setup.factors)).take(PATIENCE);
     let Some(mut reasons) = last.map(|(_, reason)| *reason).collect::<Option<Vec<_>>>() else {
         return vec![];
     };

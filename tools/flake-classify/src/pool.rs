@@ -1,14 +1,14 @@
 //! Which samples may be counted together: the same ref, test revision, harness and engine. Pure.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
-use lib_common::record::Factors;
 use lib_common::record::case::CaseFailed;
 use lib_common::record::verdict::{Exclusion, Tally};
 
-use crate::attempt::Run;
+use crate::attempt::{Attempt, Profile, Setup};
 use crate::fold::Case;
+use crate::judge::Settings;
 use crate::rule::{Counts, Load};
 use crate::sample::{self, Group, Sample};
 
@@ -18,19 +18,19 @@ const NAMED: usize = 10;
 /// The revisions that the verdict is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Revisions {
-    commit: Option<Rc<str>>,
-    tests: Option<Rc<str>>,
-    harness: Option<Rc<str>>,
-    engine: Rc<str>,
+    commit: Option<Arc<str>>,
+    tests: Option<Arc<str>>,
+    harness: Option<Arc<str>>,
+    engine: Arc<str>,
 }
 
 impl Revisions {
-    fn of(run: &Run) -> Self {
+    fn of(setup: &Setup) -> Self {
         Self {
-            commit: run.reference.as_ref().map(|(commit, _)| Rc::clone(commit)),
-            tests: run.tests.clone(),
-            harness: run.harness.clone(),
-            engine: Rc::clone(&run.engine),
+            commit: setup.reference.as_ref().map(|(commit, _)| Arc::clone(commit)),
+            tests: setup.tests.clone(),
+            harness: setup.harness.clone(),
+            engine: Arc::clone(&setup.engine),
         }
     }
 
@@ -41,15 +41,15 @@ impl Revisions {
     /// Why a run of `group` must not be compared with these. A contrast may change what its factor is about.
     /// A patch may change the harness, and the hash of the tree that it was applied to, but never a released
     /// commit; tests only when a stale test is what it fixes (`test_fix`).
-    fn differ(&self, run: &Run, group: &Group, test_fix: bool) -> Option<&'static str> {
-        let theirs = Self::of(run);
+    fn differ(&self, setup: &Setup, group: &Group, test_fix: bool) -> Option<&'static str> {
+        let theirs = Self::of(setup);
         let (varied, fix) = match group {
             Group::Base => ("", false),
             Group::Contrast { factor, .. } => (factor.as_str(), false),
             Group::Fix(_) => ("", true),
         };
-        let patched =
-            fix && run.reference.as_ref().is_some_and(|(_, kind)| matches!(&**kind, "pull-request" | "tree"));
+        let patched = fix
+            && setup.reference.as_ref().is_some_and(|(_, kind)| matches!(&**kind, "pull-request" | "tree"));
         if theirs.engine != self.engine {
             Some("other-engine")
         } else if theirs.commit != self.commit && varied != "version" && !patched {
@@ -95,19 +95,25 @@ pub struct Pool {
     pub contrasts: BTreeMap<(String, String), Vec<Sample>>,
     pub fixes: BTreeMap<String, Vec<Sample>>,
     pub excluded: Excluded,
-    /// Every attempt's factor levels, and why it did not count where it did not.
-    pub log: Vec<(Rc<Factors>, Option<&'static str>)>,
+    /// What every attempt was, and why it did not count where it did not.
+    pub log: Vec<(Arc<Profile>, Option<&'static str>)>,
 }
 
 impl Pool {
     /// `test_fix`: a patch may change the tests, because a stale test is the cause.
-    pub fn new(failed: &CaseFailed, case: &Case, test_fix: bool) -> Self {
+    pub fn new<'c>(failed: &CaseFailed, case: &'c Case, settings: &Settings, test_fix: bool) -> Self {
         let baseline = sample::baseline(failed);
-        let sorted: Vec<_> = case
-            .attempts
-            .values()
-            .map(|attempt| (attempt, sample::classify(failed, &baseline, attempt)))
-            .collect();
+        let mut kinds: Vec<(&Arc<Profile>, sample::Kind)> = Vec::new();
+        let mut classify = |attempt: &'c Attempt| {
+            let profile = &attempt.run.profile;
+            let known = kinds.iter().position(|(known, _)| Arc::ptr_eq(known, profile));
+            let at = known.unwrap_or_else(|| {
+                kinds.push((profile, sample::kind(&baseline, profile, settings)));
+                kinds.len() - 1
+            });
+            sample::classify(failed, &kinds[at].1, attempt, settings)
+        };
+        let sorted: Vec<_> = case.attempts.iter().map(|attempt| (attempt, classify(attempt))).collect();
         let base = sorted.iter().filter_map(|(_, sample)| sample.as_ref().ok());
         let mut pool = Self { revisions: majority(failed, base), ..Self::default() };
         for (attempt, sample) in sorted {
@@ -118,14 +124,14 @@ impl Pool {
                     Some(reason)
                 }
             };
-            pool.log.push((Rc::clone(&attempt.run.factors), reason));
+            pool.log.push((Arc::clone(&attempt.run.profile), reason));
         }
         pool
     }
 
     fn admit(&mut self, sample: Sample, test_fix: bool) -> Result<(), &'static str> {
         let revisions = self.revisions.as_ref().ok_or("no-baseline")?;
-        if let Some(reason) = revisions.differ(&sample.attempt.run, &sample.group, test_fix) {
+        if let Some(reason) = revisions.differ(sample.attempt.run.setup(), &sample.group, test_fix) {
             return Err(reason);
         }
         let list = match sample.group.clone() {
@@ -161,11 +167,19 @@ pub fn tally(samples: &[Sample], load: Load) -> Tally {
 /// The revisions of most baseline runs, of the case's own ref where any run is; of the earliest when equal.
 fn majority<'a>(failed: &CaseFailed, samples: impl Iterator<Item = &'a Sample>) -> Option<Revisions> {
     let mut runs: Vec<(Revisions, usize)> = Vec::new();
+    let mut setups: Vec<(&Arc<Setup>, usize)> = Vec::new();
     for sample in samples.filter(|sample| sample.group == Group::Base) {
-        let revisions = Revisions::of(&sample.attempt.run);
-        match runs.iter_mut().find(|(known, _)| *known == revisions) {
+        let setup = &sample.attempt.run.profile.setup;
+        match setups.iter_mut().find(|(known, _)| Arc::ptr_eq(known, setup)) {
             Some((_, count)) => *count += 1,
-            None => runs.push((revisions, 1)),
+            None => setups.push((setup, 1)),
+        }
+    }
+    for (setup, runs_of) in setups {
+        let revisions = Revisions::of(setup);
+        match runs.iter_mut().find(|(known, _)| *known == revisions) {
+            Some((_, count)) => *count += runs_of,
+            None => runs.push((revisions, runs_of)),
         }
     }
     let wanted = failed.reference.as_ref().map(|reference| reference.commit.as_str());
@@ -178,7 +192,7 @@ fn majority<'a>(failed: &CaseFailed, samples: impl Iterator<Item = &'a Sample>) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{case, failed, fold, history};
+    use crate::testing::{case, failed, fold, history, settings};
     use lib_common::record::Known;
     use lib_common::record::case::Ref;
 
@@ -195,7 +209,7 @@ mod tests {
     }
 
     fn pool(failed: &CaseFailed, records: Vec<Known>) -> Pool {
-        Pool::new(failed, fold(records).cases()[0].1, false)
+        Pool::new(failed, fold(records).cases()[0].1, &settings(), false)
     }
 
     #[test]

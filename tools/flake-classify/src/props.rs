@@ -15,10 +15,10 @@ use crate::needed::Needed;
 use crate::plan;
 use crate::recheck::recheck;
 use crate::rule::Rule;
-use crate::testing::{CASE, failed, fold, history, run_body, settings, test};
+use crate::testing::{CASE, failed, fold, found, history, run_body, settings, test};
 
 fn verdict(records: &[Known], settings: &Settings) -> FlakeVerdict {
-    findings(&fold(records.iter().cloned()), settings)[0].verdict(settings)
+    found(records.iter().cloned(), settings).verdict(settings)
 }
 
 fn order_free() -> Settings {
@@ -123,13 +123,13 @@ proptest! {
     fn nothing_panics_and_a_plan_is_always_an_answer(records in anything(), cap in select(vec![12u32, 20, 40]), free in any::<bool>()) {
         let settings = Settings { rule: Rule::new(cap, free).unwrap(), ..settings() };
         let fold = fold(std::iter::once(failed()).chain(records));
-        let findings = findings(&fold, &settings);
-        let verdict = findings[0].verdict(&settings);
+        let (case, finding) = findings(&fold, &settings).next().unwrap();
+        let verdict = finding.verdict(&settings);
         prop_assert!([verdict.ratios.half, verdict.ratios.det, verdict.ratios.clean, verdict.ratios.load].iter().all(|r| r.is_finite()));
-        let text = explain(&findings[0], &settings, &mut Needed::new(&settings.rule));
+        let text = explain(&finding, &settings, &mut Needed::new(&settings.rule));
         prop_assert!(text.starts_with(CASE));
-        plan::next(&findings[0], &settings, &mut Needed::new(&settings.rule));
-        recheck(&fold, &findings, &settings);
+        plan::next(&finding, &settings, &mut Needed::new(&settings.rule));
+        recheck(case, Some(&finding), &settings);
     }
 }
 

@@ -4,30 +4,21 @@
 use lib_common::record::verdict::{FixVerdict, FlakeVerdict};
 
 use crate::finding::Finding;
-use crate::fold::{Case, Fold};
+use crate::fold::Case;
 use crate::judge::Settings;
 
 /// Largest relative difference of a ratio that is rounding.
 const ROUNDING: f64 = 1e-9;
 
-/// One disagreement: the case, and what is wrong with its record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Disagreement {
-    pub case: String,
-    pub what: String,
-}
-
-pub fn recheck(fold: &Fold, findings: &[Finding], settings: &Settings) -> Vec<Disagreement> {
+/// What is wrong with the records of one case; `finding`: what its runs say, if it was reported as failed.
+pub fn recheck(case: &Case, finding: Option<&Finding>, settings: &Settings) -> Vec<String> {
     let mut found = Vec::new();
-    for (name, case) in fold.cases() {
-        let mut say = |what: String| found.push(Disagreement { case: name.to_owned(), what });
-        match findings.iter().find(|finding| finding.failed.case == name) {
-            Some(finding) => compare(case, finding, settings, &mut say),
-            None if case.last_verdict.is_some() || !case.last_fixes.is_empty() => {
-                say("a verdict is recorded, but no case.failed".into());
-            }
-            None => {}
+    match finding {
+        Some(finding) => compare(case, finding, settings, &mut |what| found.push(what)),
+        None if case.last_verdict.is_some() || !case.last_fixes.is_empty() => {
+            found.push("a verdict is recorded, but no case.failed".into());
         }
+        None => {}
     }
     found
 }
@@ -111,19 +102,27 @@ fn close(one: f64, other: f64) -> bool {
 mod tests {
     use super::*;
     use crate::finding::findings;
+    use crate::fold::Fold;
     use crate::testing::{failed, fold, history, settings};
     use lib_common::record::Known;
     use lib_common::record::verdict::Verdict;
+
+    fn finding(fold: &Fold) -> Finding {
+        findings(fold, &settings()).next().unwrap().1
+    }
+
+    fn said(fold: &Fold) -> Vec<String> {
+        recheck(fold.cases()[0].1, Some(&finding(fold)), &settings())
+    }
 
     /// What a re-check says of these runs with a verdict that was `changed` after it was derived.
     fn checked(changed: impl Fn(&mut FlakeVerdict)) -> Vec<String> {
         let settings = settings();
         let mut fold = fold(std::iter::once(failed()).chain(history("a", "iLiLi", 1, &[])));
-        let mut verdict = findings(&fold, &settings)[0].verdict(&settings);
+        let mut verdict = finding(&fold).verdict(&settings);
         changed(&mut verdict);
         fold.note(Known::FlakeVerdict(Box::new(verdict)));
-        let findings = findings(&fold, &settings);
-        recheck(&fold, &findings, &settings).into_iter().map(|found| found.what).collect()
+        said(&fold)
     }
 
     #[test]
@@ -156,17 +155,17 @@ mod tests {
         let settings = settings();
         let runs = history("a", "iLiLi", 1, &[]).into_iter().chain(history("f", "lll", 9, &[("fix", "p1")]));
         let mut fold = fold(std::iter::once(failed()).chain(runs));
-        let found = findings(&fold, &settings);
-        let (verdict, mut fix) = (found[0].verdict(&settings), found[0].fixes[0].clone());
+        let found = finding(&fold);
+        let (verdict, mut fix) = (found.verdict(&settings), found.fixes[0].clone());
         fold.note(Known::FlakeVerdict(Box::new(verdict)));
-        assert_eq!(recheck(&fold, &found, &settings)[0].what, "fix p1: no verdict is recorded");
+        assert_eq!(said(&fold)[0], "fix p1: no verdict is recorded");
         fold.note(Known::FixVerdict(Box::new(fix.clone())));
-        assert_eq!(recheck(&fold, &found, &settings), []);
+        assert_eq!(said(&fold), [""; 0]);
         fix.after.pass += 1;
         fold.note(Known::FixVerdict(Box::new(fix.clone())));
-        assert!(recheck(&fold, &found, &settings)[0].what.starts_with("fix p1: recorded as"));
+        assert!(said(&fold)[0].starts_with("fix p1: recorded as"));
         fix.fix = "p2".into();
         fold.note(Known::FixVerdict(Box::new(fix)));
-        assert!(recheck(&fold, &found, &settings)[1].what.contains("no run counts"));
+        assert!(said(&fold)[1].contains("no run counts"));
     }
 }

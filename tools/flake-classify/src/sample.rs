@@ -5,7 +5,8 @@ use lib_common::record::Factors;
 use lib_common::record::case::CaseFailed;
 use lib_common::record::run::{Outcome, TestOutcome};
 
-use crate::attempt::{Attempt, Run, Seen};
+use crate::attempt::{Attempt, Profile, Reason, Run, Seen};
+use crate::judge::Settings;
 use crate::rule::Load;
 
 /// The level of `fix` without a fix.
@@ -26,7 +27,6 @@ pub enum Group {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
     pub attempt: Attempt,
-    pub started: i64,
     pub load: Load,
     pub red: bool,
     pub group: Group,
@@ -35,6 +35,21 @@ pub struct Sample {
 impl Sample {
     pub fn id(&self) -> &str {
         &self.attempt.run.id
+    }
+
+    /// Milliseconds since 1970; always known but where the order means nothing.
+    pub fn started(&self) -> Option<i64> {
+        self.attempt.run.started
+    }
+
+    /// Who says that the condition held, where nothing measured it.
+    pub fn claimed(&self) -> Option<&str> {
+        let setup = self.attempt.run.setup();
+        setup.claimed.as_deref().filter(|_| !setup.proved)
+    }
+
+    pub fn boot(&self) -> &str {
+        &self.attempt.run.profile.boot
     }
 
     /// What the failure looked like: the test's own signature, else that of the run.
@@ -65,25 +80,58 @@ pub fn complete(levels: &Factors, baseline: &Factors) -> Factors {
     complete
 }
 
-/// The sample that an attempt is, or the reason why it is none.
-pub fn classify(case: &CaseFailed, baseline: &Factors, attempt: &Attempt) -> Result<Sample, &'static str> {
-    let run = &*attempt.run;
-    match run.outcome {
+/// What all runs of one profile are: their condition and their group. Either may be the reason why none counts;
+/// that of the condition comes before any doubt about a single run, that of the group after.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kind {
+    load: Result<Load, &'static str>,
+    group: Result<Group, &'static str>,
+}
+
+pub fn kind(baseline: &Factors, profile: &Profile, settings: &Settings) -> Kind {
+    Kind { load: condition(profile, settings), group: group(baseline, &profile.setup.factors) }
+}
+
+fn condition(profile: &Profile, settings: &Settings) -> Result<Load, &'static str> {
+    if profile.reason == Some(Reason::Selected) {
+        return Err("selected");
+    }
+    match profile.outcome {
+        Outcome::Infra if profile.reason == Some(Reason::Unver) => return Err("unver"),
         Outcome::Aborted => return Err("aborted"),
         Outcome::Infra => return Err("infra"),
         Outcome::Disturbed => return Err("disturbed"),
         Outcome::GuardBypassed => return Err("guard-bypassed"),
         Outcome::Pass | Outcome::Fail | Outcome::Timeout => {}
     }
-    let level = run.factors.get("load").ok_or("load-unknown")?;
-    let load = Load::parse(level).ok_or("load-unknown")?;
-    if !run.proved {
-        return Err(if load == Load::Isolated { "isolation-unproved" } else { "load-unproved" });
+    let setup = &profile.setup;
+    let claimed = setup.claimed.is_some() && settings.accept_claimed;
+    let load = match setup.factors.get("load") {
+        Some(level) => Load::parse(level).ok_or("load-unknown")?,
+        // One condition that nobody knows: it takes the place of `isolated`, and the verdict says so.
+        None if claimed => Load::Isolated,
+        None => return Err("load-unknown"),
+    };
+    match load {
+        _ if setup.proved || claimed => Ok(load),
+        Load::Isolated => Err("isolation-unproved"),
+        Load::Loaded => Err("load-unproved"),
     }
-    let started = run.started.ok_or("start-unreadable")?;
-    let red = result(case, run, attempt.test.as_ref())?;
-    let group = group(baseline, &run.factors)?;
-    Ok(Sample { attempt: attempt.clone(), started, load, red, group })
+}
+
+/// The sample that an attempt of this kind is, or the reason why it is none.
+pub fn classify(
+    case: &CaseFailed,
+    kind: &Kind,
+    attempt: &Attempt,
+    settings: &Settings,
+) -> Result<Sample, &'static str> {
+    let load = kind.load?;
+    if attempt.run.started.is_none() && !settings.rule.order_free {
+        return Err("start-unreadable");
+    }
+    let red = result(case, &attempt.run, attempt.test.as_ref())?;
+    Ok(Sample { attempt: attempt.clone(), load, red, group: kind.group.clone()? })
 }
 
 /// Red or green: the test's own result; for a stage of the life cycle, how far the run came.
@@ -93,7 +141,8 @@ fn result(case: &CaseFailed, run: &Run, test: Option<&Seen>) -> Result<bool, &'s
         Some(TestOutcome::Fail) => Ok(true),
         Some(TestOutcome::Error) => Err("test-error"),
         Some(TestOutcome::Skip) => Err("skipped"),
-        None => by_stage(&case.test, run).ok_or("not-reached"),
+        None if run.profile.reason == Some(Reason::Unver) => Err("unver"),
+        None => by_stage(&case.test, &run.profile).ok_or("not-reached"),
     }
 }
 
@@ -102,7 +151,7 @@ const STAGES: [&str; 8] = ["enrol", "deploy", "install", "backup", "restore", "c
 
 /// A run that failed later had passed this stage; one that failed earlier never came to it. A failed run
 /// that does not say how far it came failed here.
-fn by_stage(test: &str, run: &Run) -> Option<bool> {
+fn by_stage(test: &str, run: &Profile) -> Option<bool> {
     let place = |name: &str| STAGES.iter().position(|stage| *stage == name);
     let ours = place(test)?;
     if run.outcome == Outcome::Pass {
@@ -139,8 +188,8 @@ mod tests {
     use std::rc::Rc;
 
     use super::*;
-    use crate::attempt::Shared;
-    use crate::testing::{case, run_body};
+    use crate::attempt::{Facts, Profiles, Shared, milliseconds};
+    use crate::testing::{case, run_body, settings};
     use lib_common::record::run::RunFinished;
 
     type Change = Box<dyn Fn(&mut RunFinished)>;
@@ -152,9 +201,17 @@ mod tests {
     ) -> Result<Sample, &'static str> {
         let mut body = run_body("1", 0, "isolated");
         change(&mut body);
-        let run = Rc::new(Shared::default().run(&body));
+        let facts = Facts {
+            id: "1",
+            started: milliseconds(&body.started),
+            duration_ms: 1,
+            profile: Profiles::default().of(&body),
+            signature: None,
+        };
+        let run = Rc::new(Shared::default().run(&facts));
         let attempt = Attempt { run, test: test.map(|outcome| Seen { outcome, signature: None }) };
-        classify(case, &baseline(case), &attempt)
+        let kind = kind(&baseline(case), &attempt.run.profile, &settings());
+        classify(case, &kind, &attempt, &settings())
     }
 
     #[test]

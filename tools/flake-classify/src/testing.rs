@@ -66,6 +66,7 @@ pub fn run_body(id: &str, minute: i64, load: &str) -> RunFinished {
         isolation: Isolation {
             proved: true,
             why: None,
+            claimed: None,
             slots_held: 1,
             slots_total: 1,
             other_deploys: 0,
@@ -122,7 +123,12 @@ pub fn history(prefix: &str, letters: &str, step: i64, factors: &[(&str, &str)])
 pub fn find(failed: &CaseFailed, records: Vec<Known>) -> Finding {
     let mut all = vec![Known::CaseFailed(Box::new(failed.clone()))];
     all.extend(records);
-    findings(&fold(all), &settings()).remove(0)
+    found(all, &settings())
+}
+
+/// What `records` prove of their first case.
+pub fn found(records: impl IntoIterator<Item = Known>, settings: &Settings) -> Finding {
+    findings(&fold(records), settings).next().unwrap().1
 }
 
 /// What was read after `records`.
@@ -131,9 +137,15 @@ pub fn fold(records: impl IntoIterator<Item = Known>) -> Fold {
     for record in records {
         fold.note(record);
     }
+    fold.finish();
     fold
 }
 
 pub fn settings() -> Settings {
-    Settings { rule: Rule::new(20, false).unwrap(), spacing_ms: 600_000, accept_correlated: false }
+    Settings {
+        rule: Rule::new(20, false).unwrap(),
+        spacing_ms: 600_000,
+        accept_correlated: false,
+        accept_claimed: false,
+    }
 }

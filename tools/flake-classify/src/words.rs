@@ -6,6 +6,7 @@ use crate::finding::Finding;
 use crate::judge::{Settings, Why};
 use crate::needed::Needed;
 use crate::rule::{Counts, Load, runs};
+use crate::sample::Sample;
 
 /// `28 to 1`: rounded down, because evidence is not to be flattered.
 pub fn odds(ratio: f64) -> String {
@@ -28,7 +29,12 @@ pub fn tally(tally: Tally, what: &str) -> String {
 }
 
 pub fn counts(counts: &Counts) -> String {
-    let isolated = tally(counts.isolated, Load::Isolated.name());
+    counts_of(counts, Load::Isolated.name())
+}
+
+/// `name`: what the runs without load are called.
+fn counts_of(counts: &Counts, name: &str) -> String {
+    let isolated = tally(counts.isolated, name);
     let loaded = tally(counts.loaded, Load::Loaded.name());
     if runs(counts.loaded) == 0 { isolated } else { format!("{isolated}, {loaded}") }
 }
@@ -59,19 +65,18 @@ pub fn time(ms: u64) -> String {
 /// The verdict's sentence.
 pub fn sentence(finding: &Finding, settings: &Settings) -> String {
     let judgement = &finding.judgement;
-    let (head, seen) = (judgement.verdict.word(), counts(&judgement.counts));
+    let name = if is_history(finding) { "history" } else { Load::Isolated.name() };
+    let (head, seen) = (judgement.verdict.word(), counts_of(&judgement.counts, name));
     let mut parts = vec![format!("{head}: {seen}"), evidence(finding, settings)];
     if matches!(judgement.verdict, Verdict::Genuine | Verdict::Flake) {
         parts.extend(attribution(finding));
     }
     if judgement.later.runs() > 0 {
-        let later = counts(&judgement.later);
+        let later = counts_of(&judgement.later, name);
         parts.push(format!("later runs ({later}) change nothing, the first crossing counts"));
     }
-    let signatures = signatures(finding);
-    if signatures > 1 {
-        parts.push(format!("the red runs show {signatures} failure signatures, perhaps that many problems"));
-    }
+    parts.extend(looks(finding));
+    parts.extend(claim(finding));
     parts.join("; ")
 }
 
@@ -111,8 +116,9 @@ fn evidence(finding: &Finding, settings: &Settings) -> String {
 
 /// First to last failing isolated run.
 pub fn span_ms(finding: &Finding) -> u64 {
-    let red = || finding.pool.base.iter().filter(|sample| sample.red && sample.load == Load::Isolated);
-    let (first, last) = (red().map(|s| s.started).min(), red().map(|s| s.started).max());
+    let base = finding.pool.base.iter();
+    let red = || base.clone().filter(|s| s.red && s.load == Load::Isolated).filter_map(Sample::started);
+    let (first, last) = (red().min(), red().max());
     last.zip(first).map_or(0, |(last, first)| last.abs_diff(first))
 }
 
@@ -133,13 +139,46 @@ fn attribution(finding: &Finding) -> Vec<String> {
     std::iter::once(shown).chain(more).collect()
 }
 
-/// Different signatures of the red runs that counted.
-pub fn signatures(finding: &Finding) -> usize {
-    let used = &finding.pool.base[..finding.judgement.used];
-    let mut seen: Vec<&str> = used.iter().filter_map(|sample| sample.signature()).collect();
-    seen.sort_unstable();
-    seen.dedup();
-    seen.len()
+/// Failures that look different, perhaps different problems: told, never used to decide.
+fn looks(finding: &Finding) -> Option<String> {
+    let looks = &finding.looks;
+    let all = looks.all();
+    if all.len() < 2 {
+        return None;
+    }
+    let apart =
+        !looks.isolated.is_empty() && !looks.loaded.is_empty() && looks.isolated.is_disjoint(&looks.loaded);
+    let how = if apart { "; the loaded ones look unlike the isolated ones" } else { "" };
+    let names: Vec<&str> = all.iter().map(|name| name.as_str()).take(5).collect();
+    let more = if all.len() > names.len() { ", ..." } else { "" };
+    Some(format!(
+        "the red runs show {} failure signatures ({}{more}), perhaps that many problems{how}",
+        all.len(),
+        names.join(", ")
+    ))
+}
+
+/// Who says that the runs were isolated or loaded, where nothing measured it.
+fn claim(finding: &Finding) -> Option<String> {
+    let mut claims: Vec<&str> = used(finding).filter_map(|sample| sample.claimed()).collect();
+    claims.sort_unstable();
+    claims.dedup();
+    match claims.as_slice() {
+        [] => None,
+        _ if is_history(finding) => Some(
+            "the load of these runs is unknown: a flake may be one of load, and genuine means under the load of this history".into(),
+        ),
+        claims => Some(format!("isolated or loaded {}, which nothing measured", claims.join(" and "))),
+    }
+}
+
+fn used(finding: &Finding) -> impl Iterator<Item = &Sample> {
+    finding.pool.base[..finding.judgement.used].iter()
+}
+
+/// Whether the runs that take the isolated ones' place are those of a history that names no condition.
+fn is_history(finding: &Finding) -> bool {
+    used(finding).any(|sample| !sample.attempt.run.setup().factors.contains_key("load"))
 }
 
 /// The fix verdict's sentence.
@@ -164,7 +203,7 @@ mod tests {
     use super::*;
     use lib_common::record::Known;
 
-    use crate::testing::{case, find, history, settings};
+    use crate::testing::{case, find, found, history, settings};
 
     fn said(letters: &str, step: i64) -> String {
         sentence(&find(&case(), history("a", letters, step, &[])), &settings())
@@ -202,7 +241,49 @@ mod tests {
         let (one, two) = (signed(["a", "a"]), signed(["a", "b"]));
         assert_eq!(one.judgement, two.judgement);
         assert!(!sentence(&one, &settings()).contains("signatures"));
-        assert!(sentence(&two, &settings()).contains("2 failure signatures, perhaps that many problems"));
+        assert!(
+            sentence(&two, &settings()).contains("2 failure signatures (a, b), perhaps that many problems")
+        );
+    }
+
+    #[test]
+    fn loaded_failures_that_look_unlike_the_isolated_ones_are_told() {
+        let mut records = history("a", "IiILL", 1, &[]);
+        for record in &mut records {
+            if let Known::TestFinished(test) = record {
+                test.signature = Some(if test.attempt_id < "a003".into() { "a" } else { "b" }.into());
+            }
+        }
+        let mut found = find(&case(), records);
+        found.judgement.used = 5;
+        found.looks.loaded = ["b".to_owned()].into();
+        let said = sentence(&found, &settings());
+        assert!(said.contains("2 failure signatures (a, b)"), "{said}");
+        assert!(said.contains("the loaded ones look unlike the isolated ones"), "{said}");
+    }
+
+    #[test]
+    fn a_claim_is_told_with_the_verdict() {
+        let claimed = |load: Option<&str>| {
+            let mut records = history("a", "Ii", 1, &[]);
+            for record in &mut records {
+                if let Known::RunFinished(run) = record {
+                    run.isolation.proved = false;
+                    run.isolation.claimed = Some("by --condition".into());
+                    run.factors.remove("load");
+                    run.factors.extend(load.map(|level| ("load".to_owned(), level.to_owned())));
+                }
+            }
+            let all = std::iter::once(crate::testing::failed()).chain(records);
+            let settings = Settings { accept_claimed: true, ..settings() };
+            sentence(&found(all, &settings), &settings)
+        };
+        let said = claimed(Some("isolated"));
+        assert!(said.starts_with("flake: 1 of 2 isolated runs red"), "{said}");
+        assert!(said.ends_with("isolated or loaded by --condition, which nothing measured"), "{said}");
+        let said = claimed(None);
+        assert!(said.starts_with("flake: 1 of 2 history runs red"), "{said}");
+        assert!(said.contains("the load of these runs is unknown"), "{said}");
     }
 
     #[test]

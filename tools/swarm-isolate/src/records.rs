@@ -147,6 +147,7 @@ fn isolation(context: &Context, finished: &Finished) -> Isolation {
     Isolation {
         proved: why.is_none(),
         why,
+        claimed: None,
         slots_held: 1,
         slots_total: 1,
         other_deploys: finished.before.other_deploys,

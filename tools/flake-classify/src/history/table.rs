@@ -1,0 +1,186 @@
+//! One result a row: CSV with a header line, and JSON objects a line with the same names. Pure.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::Value;
+
+use super::{Bad, Options, Result, Run, word};
+
+/// Our name of a column, and what else it may be called.
+const COLUMNS: [(&str, &[&str]); 16] = [
+    ("run", &["run_id", "build", "attempt_id"]),
+    ("test", &["name", "case", "nodeid"]),
+    ("outcome", &["result", "status", "verdict"]),
+    ("started", &["timestamp", "time", "ts", "start", "date"]),
+    ("duration", &["seconds", "duration_s"]),
+    ("duration_ms", &[]),
+    ("ref", &["commit", "sha", "revision"]),
+    ("ref_kind", &[]),
+    ("tests", &["tests_ref"]),
+    ("harness", &[]),
+    ("engine", &[]),
+    ("machine", &["host", "hostname", "node", "runner", "boot_id"]),
+    ("load", &["condition"]),
+    ("recipe", &["suite", "project", "repo"]),
+    ("version", &[]),
+    ("message", &["error", "failure"]),
+];
+
+/// Columns of this kind are factors, e.g. `factor.path`.
+const FACTOR: &str = "factor.";
+
+type Row = BTreeMap<String, String>;
+
+pub fn csv(bytes: &[u8], options: &Options) -> std::result::Result<Vec<Run>, Bad> {
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes);
+    let bad = |e: csv::Error| {
+        let line = e.position().map_or(1, csv::Position::line);
+        Bad::at(line, reason(&e))
+    };
+    let header: Vec<String> = reader.headers().map_err(bad)?.iter().map(ToOwned::to_owned).collect();
+    let names = Names::new(&header, options)?;
+    let mut runs = Runs::default();
+    for record in reader.records() {
+        let record = record.map_err(bad)?;
+        let line = record.position().map_or(1, csv::Position::line);
+        let cells = header.iter().zip(record.iter());
+        let row: Row = cells.map(|(name, cell)| (name.clone(), cell.to_owned())).collect();
+        runs.add(&names, &row, line)?;
+    }
+    Ok(runs.all)
+}
+
+/// The reason without the place, which the caller names.
+fn reason(e: &csv::Error) -> String {
+    match e.kind() {
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            format!("{len} cells where the header has {expected_len}")
+        }
+        csv::ErrorKind::Utf8 { .. } => "not UTF-8".into(),
+        _ => e.to_string(),
+    }
+}
+
+pub fn jsonl(bytes: &[u8], options: &Options) -> std::result::Result<Vec<Run>, Bad> {
+    let mut runs = Runs::default();
+    for (line, text) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
+        if text.trim_ascii().is_empty() {
+            continue;
+        }
+        let object: serde_json::Map<String, Value> = serde_json::from_slice(text)
+            .map_err(|e| Bad::at(line, format!("not a JSON object: column {}", e.column())))?;
+        let row: Row = object.into_iter().filter_map(|(name, value)| Some((name, cell(value)?))).collect();
+        let header: Vec<String> = row.keys().cloned().collect();
+        let names = Names::new(&header, options).map_err(|bad| Bad::at(line, bad.cause))?;
+        runs.add(&names, &row, line)?;
+    }
+    Ok(runs.all)
+}
+
+/// A value as a cell; absent and `null` are the same, lists and objects say nothing.
+fn cell(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// Which column of the file holds what.
+struct Names(HashMap<&'static str, String>);
+
+impl Names {
+    fn new(header: &[String], options: &Options) -> std::result::Result<Self, Bad> {
+        let find = |name: &str| header.iter().find(|column| column.eq_ignore_ascii_case(name)).cloned();
+        let mut names = HashMap::new();
+        for (ours, others) in COLUMNS {
+            let found = find(ours).or_else(|| others.iter().find_map(|other| find(other)));
+            names.extend(found.map(|column| (ours, column)));
+        }
+        if let Some(column) = &options.load_column {
+            let found = find(column).ok_or_else(|| Bad::at(1, format!("no column '{column}'")))?;
+            names.insert("load", found);
+        }
+        for wanted in ["test", "outcome"] {
+            if !names.contains_key(wanted) {
+                return Err(Bad::at(1, format!("no column '{wanted}'")));
+            }
+        }
+        Ok(Self(names))
+    }
+
+    /// The cell; an empty one is as good as none.
+    fn get(&self, row: &Row, name: &str) -> Option<String> {
+        self.0.get(name).and_then(|column| row.get(column)).filter(|cell| !cell.is_empty()).cloned()
+    }
+}
+
+/// Rows of one run come together, whatever their order.
+#[derive(Default)]
+struct Runs {
+    all: Vec<Run>,
+    known: HashMap<String, usize>,
+}
+
+impl Runs {
+    fn add(&mut self, names: &Names, row: &Row, line: u64) -> std::result::Result<(), Bad> {
+        let bad = |cause: String| Bad::at(line, cause);
+        let get = |name| names.get(row, name);
+        let test = get("test").ok_or_else(|| bad("no test".into()))?;
+        let said = get("outcome").unwrap_or_default();
+        let outcome =
+            word::outcome(&said).ok_or_else(|| bad(format!("'{said}' is no outcome that is known")))?;
+        let started = match get("started") {
+            Some(text) => Some(word::time(&text).ok_or_else(|| bad(format!("'{text}' is no time")))?),
+            None => None,
+        };
+        let number = |name: &'static str| match get(name) {
+            Some(text) => {
+                text.parse::<f64>().map(Some).map_err(|_| bad(format!("'{text}' is no number ({name})")))
+            }
+            None => Ok(None),
+        };
+        let duration_ms = match (number("duration_ms")?, number("duration")?) {
+            (Some(ms), _) => word::seconds(ms / 1000.0),
+            (None, seconds) => word::seconds(seconds.unwrap_or(0.0)),
+        };
+        let load = get("load").map(|level| level.to_ascii_lowercase());
+        if let Some(level) = &load
+            && !["isolated", "loaded"].contains(&level.as_str())
+        {
+            return Err(bad(format!("'{level}' is neither isolated nor loaded")));
+        }
+        let factors = row
+            .iter()
+            .filter_map(|(name, level)| Some((name.strip_prefix(FACTOR)?.to_owned(), level.clone())))
+            .filter(|(name, level)| !name.is_empty() && !level.is_empty());
+        let result = Result { test, outcome, duration_ms, message: get("message") };
+        let named = get("run");
+        let id = named.clone().unwrap_or_else(|| format!("#{line}"));
+        let at = *self.known.entry(id.clone()).or_insert(self.all.len());
+        if at == self.all.len() {
+            self.all.push(Run {
+                id,
+                named: named.is_some(),
+                started,
+                commit: get("ref"),
+                kind: get("ref_kind"),
+                tests: get("tests"),
+                harness: get("harness"),
+                engine: get("engine"),
+                machine: get("machine"),
+                load,
+                factors: factors.collect(),
+                recipe: get("recipe"),
+                version: get("version"),
+                ..Run::default()
+            });
+        }
+        let run = &mut self.all[at];
+        run.started = run.started.into_iter().chain(started).min();
+        run.duration_ms = run.duration_ms.saturating_add(duration_ms);
+        run.results.push(result);
+        Ok(())
+    }
+}

@@ -1,0 +1,218 @@
+//! One block of lines to what the fold needs of them. Pure, and the same on every thread.
+//!
+//! A result, which is most of a long ledger, is read in one pass and copied nowhere: its names are places in the
+//! block. Whatever is not plainly right is left to the careful reader.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+
+use lib_common::record::run::{RunFinished, TestFinished, TestOutcome};
+use lib_common::record::{Body, Keys, Known, TYPES};
+use lib_common::signature::normalise;
+use lib_common::text::Text;
+use serde::de::{Error, IgnoredAny, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::block::{Block, Piece};
+use crate::attempt::{Profile, Profiles, milliseconds};
+use crate::texts;
+
+#[derive(Debug)]
+pub enum Event {
+    Result {
+        attempt: Piece,
+        case: Piece,
+        outcome: TestOutcome,
+        signature: Option<Piece>,
+    },
+    /// The normalised text of a signature that this thread had not seen.
+    Text(Box<(String, Vec<u8>)>),
+    Run(Box<Run>),
+    /// Any other record that the fold uses.
+    Known(Known),
+    /// Not an object, not valid for its type, or newer than this build: the careful reader decides.
+    Doubtful {
+        line: Piece,
+        /// Counted from 0 in its block.
+        number: u32,
+    },
+}
+
+/// A `run.finished`, reduced by the thread that read it.
+#[derive(Debug)]
+pub struct Run {
+    pub id: String,
+    pub started: Option<i64>,
+    pub duration_ms: u64,
+    pub profile: Arc<Profile>,
+    pub signature: Option<String>,
+    pub cases: Vec<String>,
+}
+
+/// One for each thread.
+#[derive(Debug)]
+pub struct Parser {
+    profiles: Profiles,
+    /// Signatures whose text was handed on.
+    texts: HashSet<String>,
+    /// Longest line, its line feed included; the careful reader complains about a longer one.
+    limit: usize,
+}
+
+impl Parser {
+    pub fn new(limit: usize) -> Self {
+        Self { profiles: Profiles::default(), texts: HashSet::new(), limit }
+    }
+
+    /// Fills in the block's events.
+    pub fn parse(&mut self, block: &mut Block) {
+        let mut events = std::mem::take(&mut block.events);
+        let bytes = block.bytes();
+        let whole = std::str::from_utf8(bytes).ok();
+        for (number, line) in (0..).zip(block.lines()) {
+            let place = Piece::of(bytes, line);
+            let text = match whole {
+                _ if line.len() > self.limit => None,
+                Some(whole) => place.and_then(|piece| whole.get(piece.range())),
+                None => std::str::from_utf8(line).ok(),
+            };
+            match text.map_or(Look::Doubtful, |text| self.look(bytes, text)) {
+                Look::Nothing => {}
+                Look::Event(event) => events.push(event),
+                Look::Result(event, text) => {
+                    events.extend(text.map(|text| Event::Text(Box::new(text))));
+                    events.push(event);
+                }
+                Look::Doubtful => {
+                    // A line beyond 4 GiB has no place: its beginning is as doubtful.
+                    let line = place.or_else(|| Piece::of(bytes, &line[..1]));
+                    events.extend(line.map(|line| Event::Doubtful { line, number }));
+                }
+            }
+        }
+        block.events = events;
+    }
+
+    fn look(&mut self, block: &[u8], line: &str) -> Look {
+        const RESULT: &str = r#"{"type":"test.finished","v":1,"#;
+        const RUN: &str = r#"{"type":"run.finished","v":1,"#;
+        if line.starts_with(RESULT)
+            && let Some(look) = self.result(block, line)
+        {
+            return look;
+        }
+        if line.starts_with(RUN)
+            && let Ok(record) = serde_json::from_str::<RunFinished>(line)
+        {
+            return Look::Event(self.run(record));
+        }
+        // A struct would be read from an array too.
+        if !line.trim_start_matches([' ', '\t']).starts_with('{') {
+            return Look::Doubtful;
+        }
+        let (kind, v) = match serde_json::from_str::<Keys>(line) {
+            Ok(Keys { kind: Some(kind), v: Some(v), .. }) => (kind, v),
+            Ok(_) => return Look::Nothing,
+            // An object of another form, or none.
+            Err(_) if serde_json::from_str::<IgnoredAny>(line).is_ok() => return Look::Nothing,
+            Err(_) => return Look::Doubtful,
+        };
+        if !TYPES.iter().any(|(name, _)| *name == kind) {
+            return Look::Nothing;
+        }
+        match Known::parse(&kind, v, line.as_bytes()) {
+            Ok(Some(Known::RunFinished(record))) => Look::Event(self.run(*record)),
+            Ok(Some(known)) => Look::Event(Event::Known(known)),
+            _ => Look::Doubtful,
+        }
+    }
+
+    /// A `test.finished` without escapes in its names.
+    fn result(&mut self, block: &[u8], line: &str) -> Option<Look> {
+        let Wire { attempt_id, case, outcome, signature, message, .. } = serde_json::from_str(line).ok()?;
+        let place = |Name(name): &Name| match name {
+            Cow::Borrowed(name) => Piece::of(block, name.as_bytes()),
+            Cow::Owned(_) => None,
+        };
+        let text = signature.as_ref().zip(message).and_then(|(Name(signature), text)| {
+            let new = self.texts.len() < texts::KEPT && !self.texts.contains(&**signature);
+            new.then(|| {
+                self.texts.insert(signature.to_string());
+                (signature.to_string(), normalise(&text.0))
+            })
+        });
+        let signature = match &signature {
+            Some(name) => Some(place(name)?),
+            None => None,
+        };
+        let event = Event::Result { attempt: place(&attempt_id)?, case: place(&case)?, outcome, signature };
+        Some(Look::Result(event, text))
+    }
+
+    fn run(&mut self, record: RunFinished) -> Event {
+        Event::Run(Box::new(Run {
+            started: milliseconds(&record.started),
+            duration_ms: record.duration_ms,
+            profile: self.profiles.of(&record),
+            id: record.attempt_id,
+            signature: record.signature,
+            cases: record.cases,
+        }))
+    }
+}
+
+enum Look {
+    Nothing,
+    Event(Event),
+    Result(Event, Option<(String, Vec<u8>)>),
+    Doubtful,
+}
+
+/// [`TestFinished`] as it lies in the line: the rest must be there and of its form, though no verdict uses it.
+#[derive(Deserialize)]
+struct Wire<'a> {
+    #[serde(borrow)]
+    attempt_id: Name<'a>,
+    #[serde(borrow)]
+    case: Name<'a>,
+    outcome: TestOutcome,
+    #[serde(borrow, default)]
+    signature: Option<Name<'a>>,
+    #[serde(borrow, rename = "recipe")]
+    _recipe: Name<'a>,
+    #[serde(borrow, rename = "test")]
+    _test: Name<'a>,
+    #[serde(rename = "duration_ms")]
+    _duration_ms: u64,
+    #[serde(default)]
+    message: Option<Text>,
+}
+
+/// Borrowed wherever the text has no escapes; serde's own `Option<Cow>` is always a copy.
+struct Name<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AsName;
+        impl<'de> Visitor<'de> for AsName {
+            type Value = Name<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Name<'de>, E> {
+                Ok(Name(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Name<'de>, E> {
+                Ok(Name(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(AsName)
+    }
+}
+
+const _: () = assert!(TestFinished::V == 1 && RunFinished::V == 1, "the fast path reads version 1");
