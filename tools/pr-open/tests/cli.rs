@@ -29,5 +29,7 @@ mod pipe;
 mod refusals;
 #[path = "cli/review_ci.rs"]
 mod review_ci;
-#[path = "cli/traps.rs"]
-mod traps;
+#[path = "cli/traps_ask.rs"]
+mod traps_ask;
+#[path = "cli/traps_open.rs"]
+mod traps_open;

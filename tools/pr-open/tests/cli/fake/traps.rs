@@ -1,4 +1,4 @@
-//! What real forges do to those who do not expect it; one switch each. The numbers are those of `traps.rs`.
+//! What real forges do to those who do not expect it; one switch each. The numbers are those of `traps_open.rs` and `traps_ask.rs`.
 
 use std::collections::VecDeque;
 
