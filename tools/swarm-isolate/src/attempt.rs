@@ -19,7 +19,7 @@ use crate::condition::{self, Before};
 use crate::plan::{Namespace, Subject};
 use crate::sampler::{self, Load, Own};
 use crate::signals::Stop;
-use crate::slot::{Slot, Taken};
+use crate::slot::{Ask, Slot, Slots, Want};
 use crate::teardown::objects::Snapshot;
 use crate::teardown::{self, Outcome as Teardown};
 
@@ -61,6 +61,8 @@ pub struct Finished {
     pub during: Option<Load>,
     pub teardown: Teardown,
     pub others_changed: Vec<String>,
+    /// Slots held, of how many.
+    pub slots: (u32, u32),
     /// Records that the companion printed.
     pub companion: Vec<Vec<u8>>,
 }
@@ -69,7 +71,11 @@ pub struct Finished {
 pub async fn run(context: &Context<'_>, factors: &Factors) -> Result<Option<Finished>> {
     let id = lib_common::new_id();
     let names = context.subject.namespace(&id);
-    let taken = take_slot(context.engine, context.args, context.diag, context.stop.clone(), &id).await?;
+    let want = match crate::plan::condition(factors)? {
+        Condition::Isolated => Want::All,
+        Condition::Loaded => Want::One,
+    };
+    let taken = take_slot(context.engine, context.args, context.diag, &context.stop, want, &id).await?;
     let Some(slot) = taken else { return Ok(None) };
     let outcome = in_slot(context, factors, &id, &names, &slot).await;
     // What could not be torn down stays recorded in the slot: whoever takes it next tries again.
@@ -82,34 +88,37 @@ pub async fn run(context: &Context<'_>, factors: &Factors) -> Result<Option<Fini
     outcome
 }
 
-async fn take_slot(
+/// Takes what the condition needs, and tears down first what a dead holder left. `Ok(None)`: asked to stop.
+pub async fn take_slot(
     engine: &Engine,
     args: &RunArgs,
     diag: &Diag,
-    mut stop: Stop,
-    id: &str,
+    stop: &Stop,
+    want: Want,
+    what_for: &str,
 ) -> Result<Option<Slot>> {
-    let mut told = false;
-    let tell = |holder: &str| {
-        if !std::mem::replace(&mut told, true) {
-            diag.phase(format_args!("waiting for the slot, held by {holder}"));
-        }
-    };
-    let Taken { slot, inherited } = tokio::select! {
-        taken = Slot::take(engine, id, args.wait, args.slot_ttl, tell) => taken?,
-        _ = stop.wait_for(Option::is_some) => return Ok(None),
-    };
-    if !inherited.is_empty() {
-        diag.warn(format_args!("a dead predecessor left {}: tearing down", inherited.join(", ")));
-        let outcome = teardown::tear_down(engine, &inherited, args.teardown_timeout).await;
-        if !outcome.left.is_empty() {
-            return Err(Error::cannot("tearing down what a dead predecessor left", "still there")
-                .on(outcome.left.join(", "))
-                .hint("remove it by hand, then run again"));
-        }
-        slot.intend(&[]).await?;
-    }
+    let slots = Slots::open(engine, args.slot.slots).await?;
+    let ask = Ask { want, attempt: what_for.to_owned(), wait: args.wait, ttl: args.slot_ttl };
+    let told = |obstacle: &str| diag.phase(format_args!("waiting for the slot, {obstacle}"));
+    let Some(slot) = slots.take(&ask, stop, told).await? else { return Ok(None) };
+    inherit(engine, args, diag, &slot).await?;
     Ok(Some(slot))
+}
+
+/// Tears down what a dead holder left in the slot.
+async fn inherit(engine: &Engine, args: &RunArgs, diag: &Diag, slot: &Slot) -> Result<()> {
+    let inherited = slot.inherited().await;
+    if inherited.is_empty() {
+        return Ok(());
+    }
+    diag.warn(format_args!("a dead predecessor left {}: tearing down", inherited.join(", ")));
+    let outcome = teardown::tear_down(engine, &inherited, args.teardown_timeout).await;
+    if !outcome.left.is_empty() {
+        return Err(Error::cannot("tearing down what a dead predecessor left", "still there")
+            .on(outcome.left.join(", "))
+            .hint("remove it by hand, then run again"));
+    }
+    slot.intend(&[]).await
 }
 
 async fn in_slot(
@@ -181,6 +190,7 @@ async fn in_slot(
         during,
         teardown: torn,
         others_changed,
+        slots: slot.count().await,
         companion,
     }))
 }
@@ -301,10 +311,15 @@ fn environment(
     }
 }
 
-/// Frees the slot again: taking it has torn down what a dead holder had begun. False: interrupted.
-pub async fn reap(engine: &Engine, args: &RunArgs, diag: &Diag, stop: Stop) -> Result<bool> {
-    match take_slot(engine, args, diag, stop, "reap").await? {
-        Some(slot) => slot.release().await.map(|()| true),
-        None => Ok(false),
+/// Tears down what dead holders left, and frees their slots; the living are left alone.
+pub async fn reap(engine: &Engine, args: &RunArgs, diag: &Diag, stop: &Stop) -> Result<()> {
+    let slots = Slots::open(engine, args.slot.slots).await?;
+    let fail = |e: lib_common::docker::ApiError| e.into_error("reaping", "redfix-slot");
+    for seen in slots.dead(args.slot_ttl, stop).await.map_err(fail)? {
+        if let Some(slot) = slots.take_over(&seen, "reap", args.slot_ttl).await.map_err(fail)? {
+            inherit(engine, args, diag, &slot).await?;
+            slot.release().await?;
+        }
     }
+    Ok(())
 }

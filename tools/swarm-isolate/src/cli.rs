@@ -7,6 +7,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 use lib_common::cli::{Common, EngineArg, LedgerArg, duration};
 use lib_common::exit::ToolArgs;
 
+use crate::slot::SlotArgs;
+
 /// Run a command alone, or under measured load, on the swarm, and leave nothing behind
 #[derive(Parser, Debug)]
 #[command(name = "swarm-isolate", version, max_term_width = 100, after_help = EXAMPLES)]
@@ -107,6 +109,8 @@ pub struct RunArgs {
     /// Say what would be run, change nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
+    #[command(flatten)]
+    pub slot: SlotArgs,
 }
 
 /// The `load` factor of a run.

@@ -47,12 +47,12 @@ pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
     })
 }
 
-/// Taking the slot tears down what its dead holder had begun.
+/// Finishes what dead holders of slots had begun.
 async fn reap(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
     let engine = Engine::connect(&args.engine).await?;
-    let reaped = attempt::reap(&engine, &args.run, &io.diag, signals::listen()?).await?;
-    io.diag.phase(if reaped { "done" } else { "interrupted" });
-    Ok(Exit::Done)
+    let stop = signals::listen()?;
+    attempt::reap(&engine, &args.run, &io.diag, &stop).await?;
+    Ok((*stop.borrow()).map_or(Exit::Done, Exit::Signal))
 }
 
 async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {

@@ -147,8 +147,8 @@ fn isolation(context: &Context, finished: &Finished) -> Isolation {
     Isolation {
         proved: why.is_none(),
         why,
-        slots_held: 1,
-        slots_total: 1,
+        slots_held: finished.slots.0,
+        slots_total: finished.slots.1,
         other_deploys: finished.before.other_deploys,
         foreign_cpu_before: finished.before.load.map(|load| round(load.foreign_cpu)),
         foreign_cpu_during: finished.during.map(|load| round(load.foreign_cpu)),
