@@ -126,8 +126,8 @@ impl<S: Store> Slot<S> {
         }
     }
 
-    /// Frees everything that carries our nonce, the marker last: who waits for all is then served before
-    /// newcomers, and the newcomers before the next who wants all.
+    /// Frees everything that carries our nonce, the marker last, so that newcomers and the next who wants all
+    /// start even. A slot that still names stacks stays held, by nobody: who takes it over tears them down.
     pub async fn release(self) -> Result<()> {
         self.beat.abort();
         let mut inner = self.inner.lock().await;
@@ -182,7 +182,9 @@ impl<S: Store> Inner<S> {
     async fn free(&mut self) -> ApiResult<()> {
         for _ in 0..TRIES {
             let mut seen = self.store.list().await?;
-            seen.retain(|seen| seen.is_held_by(&self.me.nonce));
+            seen.retain(|seen| {
+                seen.holding.as_ref().is_some_and(|held| held.nonce == self.me.nonce && held.stacks.is_empty())
+            });
             seen.sort_by_key(|seen| seen.place);
             if seen.is_empty() {
                 return Ok(());

@@ -6,18 +6,26 @@
 //! sooner (`lock`). The labels name the stacks that the holder may have created, so that whoever takes a dead
 //! one's slot can finish its teardown.
 
+mod admit;
+mod budget;
+mod busy;
 mod choose;
 mod cli;
 mod expiry;
 mod hold;
 mod labels;
 mod lock;
+pub mod only;
+pub mod show;
 mod store;
 mod take;
 mod wake;
+mod window;
 
+pub use admit::Gate;
+pub use budget::Budget;
 pub use choose::{Board, Want};
-pub use cli::SlotArgs;
+pub use cli::{ShowArgs, SlotArgs};
 pub use hold::Slot;
 pub use labels::{Holding, Place, Seen};
 pub use take::{Ask, Slots};

@@ -196,6 +196,19 @@ fn a_dead_exclusive_waiter_blocks_newcomers_no_longer_than_its_ttl() {
 }
 
 #[test]
+fn a_slot_that_names_stacks_is_never_freed() {
+    simulate(async {
+        let world = World::new(2).await;
+        let slot = world.here().take(&ask(Want::All, TTL), &world.stop, |_| {}).await.unwrap().unwrap();
+        slot.intend(&["left".into()]).await.unwrap();
+        slot.release().await.unwrap();
+        assert_eq!(world.held(), [Place::Slot(0)], "all that names nothing is free");
+        let heir = world.here().take(&ask(Want::One, TTL), &world.stop, |_| {}).await.unwrap().unwrap();
+        assert_eq!(heir.inherited().await, ["left"], "the dead one's slot is taken first");
+    });
+}
+
+#[test]
 fn who_stops_waiting_or_waits_in_vain_gives_everything_back() {
     simulate(async {
         let world = World::new(2).await;
