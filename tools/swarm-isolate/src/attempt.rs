@@ -19,7 +19,7 @@ use crate::condition::{self, Before};
 use crate::plan::{Namespace, Subject};
 use crate::sampler::{self, Load, Own};
 use crate::signals::Stop;
-use crate::slot::{Ask, Slot, Slots, Want};
+use crate::slot::{Ask, Budget, Gate, Slot, Slots, Want};
 use crate::teardown::objects::Snapshot;
 use crate::teardown::{self, Outcome as Teardown};
 
@@ -33,6 +33,7 @@ pub struct Context<'c> {
     /// Evidence folders are made below it; records name them relative to it.
     pub base: &'c Path,
     pub stop: Stop,
+    pub budget: Budget,
     pub diag: &'c Diag,
     pub clock: &'c dyn Clock,
 }
@@ -46,6 +47,8 @@ pub enum End {
     Stopped(i32),
     /// Somebody else took the slot.
     SlotLost,
+    /// What is left of the budget is for the teardown.
+    Budget,
 }
 
 /// Everything that a record of the attempt is made of.
@@ -75,7 +78,15 @@ pub async fn run(context: &Context<'_>, factors: &Factors) -> Result<Option<Fini
         Condition::Isolated => Want::All,
         Condition::Loaded => Want::One,
     };
-    let taken = take_slot(context.engine, context.args, context.diag, &context.stop, want, &id).await?;
+    let gate =
+        Gate { args: &context.args.slot, diag: context.diag, clock: context.clock, stop: &context.stop };
+    let ask = Ask {
+        want,
+        attempt: id.clone(),
+        wait: context.budget.cap(context.args.wait, Instant::now().into()),
+        ttl: context.args.slot_ttl,
+    };
+    let taken = take_slot(context.engine, context.args, &gate, &ask).await?;
     let Some(slot) = taken else { return Ok(None) };
     let outcome = in_slot(context, factors, &id, &names, &slot).await;
     // What could not be torn down stays recorded in the slot: whoever takes it next tries again.
@@ -88,20 +99,10 @@ pub async fn run(context: &Context<'_>, factors: &Factors) -> Result<Option<Fini
     outcome
 }
 
-/// Takes what the condition needs, and tears down first what a dead holder left. `Ok(None)`: asked to stop.
-pub async fn take_slot(
-    engine: &Engine,
-    args: &RunArgs,
-    diag: &Diag,
-    stop: &Stop,
-    want: Want,
-    what_for: &str,
-) -> Result<Option<Slot>> {
-    let slots = Slots::open(engine, args.slot.slots).await?;
-    let ask = Ask { want, attempt: what_for.to_owned(), wait: args.wait, ttl: args.slot_ttl };
-    let told = |obstacle: &str| diag.phase(format_args!("waiting for the slot, {obstacle}"));
-    let Some(slot) = slots.take(&ask, stop, told).await? else { return Ok(None) };
-    inherit(engine, args, diag, &slot).await?;
+/// Waits for leave to start and takes the slots, then tears down what a dead holder left. `Ok(None)`: asked to stop.
+pub async fn take_slot(engine: &Engine, args: &RunArgs, gate: &Gate<'_>, ask: &Ask) -> Result<Option<Slot>> {
+    let Some(slot) = gate.admit(engine, ask).await? else { return Ok(None) };
+    inherit(engine, args, gate.diag, &slot).await?;
     Ok(Some(slot))
 }
 
@@ -154,7 +155,10 @@ async fn in_slot(
             Some(Group::start(shell, &folder.join("load.log"), Stdout::Log, false)?)
         }
     };
-    let before = condition::wait(context, condition, &stacks).await;
+    let before = tokio::select! {
+        before = condition::wait(context, condition, &stacks) => before,
+        () = context.budget.spent() => Err(Error::again("waiting for a calm node", "the budget is spent")),
+    };
     let before = match before {
         Ok(Some(before)) => before,
         other => {
@@ -263,6 +267,7 @@ async fn run_command(
         () = tokio::time::sleep(context.args.timeout) => End::Timeout,
         _ = stop.wait_for(Option::is_some) => End::Stopped(context.stop.borrow().unwrap_or_default()),
         _ = lost.wait_for(|lost| *lost) => End::SlotLost,
+        () = context.budget.spent() => End::Budget,
     };
     command.stop(context.args.grace).await;
     let keep: Vec<i32> = companion.iter().map(Group::id).chain(load).collect();

@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use lib_common::cli::{Common, EngineArg, LedgerArg, duration};
 use lib_common::exit::ToolArgs;
 
-use crate::slot::SlotArgs;
+use crate::slot::{ShowArgs, SlotArgs};
 
 /// Run a command alone, or under measured load, on the swarm, and leave nothing behind
 #[derive(Parser, Debug)]
@@ -32,6 +32,8 @@ pub struct Args {
 pub enum Action {
     /// Finish what a dead predecessor left: tear down its stacks and free its slot
     Reap,
+    /// Print who holds the swarm's slots
+    Slots(ShowArgs),
 }
 
 #[derive(clap::Args, Debug)]

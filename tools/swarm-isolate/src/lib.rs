@@ -34,14 +34,18 @@ use lib_common::record::run::RunFinished;
 use lib_common::stream::{Line, Reader, Torn, is_object};
 use lib_common::{Error, Exit, Io, Result};
 use plan::{Seen, Subject};
+use slot::{Ask, Budget, Gate, ShowArgs};
+use tokio::time::Instant;
 use until::{Answer, Spool};
 
 pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| Error::cannot("starting", e))?;
     runtime.block_on(async {
-        match args.action {
+        match &args.action {
             Some(Action::Reap) => reap(args, io).await,
+            Some(Action::Slots(show)) => slots(args, show, io).await,
+            None if args.run.slot.slot_only.is_some() => slot_only(args, io).await,
             None => isolate(args, io).await,
         }
     })
@@ -53,6 +57,37 @@ async fn reap(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
     let stop = signals::listen()?;
     attempt::reap(&engine, &args.run, &io.diag, &stop).await?;
     Ok((*stop.borrow()).map_or(Exit::Done, Exit::Signal))
+}
+
+/// Prints the slots; may change how many there are.
+async fn slots(args: &Args, show: &ShowArgs, io: &mut Io<'_>) -> Result<Exit> {
+    let engine = Engine::connect(&args.engine).await?;
+    let mut emitter = Emitter::new(args.common.investigation.clone(), None);
+    slot::show::slots(show, &args.run, &engine, &signals::listen()?, io, &mut emitter).await
+}
+
+/// A slot for a command whose streams are its own: no records, nothing read.
+async fn slot_only(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
+    let Some(many) = args.run.slot.slot_only.filter(|_| !args.command.is_empty()) else {
+        return Err(Error::cannot("planning a run", "no command").hint("put it behind --, see --help"));
+    };
+    // Not its arguments: what stands in the swarm is for everybody to read.
+    let what_for = args.command[0].clone();
+    if args.run.dry_run {
+        io.diag.note(format_args!("would run {what_for} in a slot"));
+        return Ok(Exit::Done);
+    }
+    let engine = Engine::connect(&args.engine).await?;
+    let stop = signals::listen()?;
+    // There is no teardown of ours to be reserved for.
+    let budget = Budget::new(args.run.slot.budget, args.run.grace, Instant::now());
+    let gate = Gate { args: &args.run.slot, diag: &io.diag, clock: io.clock, stop: &stop };
+    let wait = budget.cap(args.run.wait, Instant::now());
+    let ask = Ask { want: many.into(), attempt: what_for, wait, ttl: args.run.slot_ttl };
+    let Some(slot) = attempt::take_slot(&engine, &args.run, &gate, &ask).await? else {
+        return Ok(Exit::Signal(stop.borrow().unwrap_or_default()));
+    };
+    slot::only::run(&args.command, slot, &budget, args.run.grace, &stop).await
 }
 
 async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
@@ -79,9 +114,19 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
     let base = absolute(kept.as_deref().unwrap_or(scratch.path()))?;
     let investigation = emitter.investigation().to_owned();
 
+    // A companion has half a minute to finish its records, after the command and before the teardown.
+    let reserve = args.run.teardown_timeout + args.run.grace * 2 + Duration::from_secs(30);
+    let budget = Budget::new(args.run.slot.budget, reserve, Instant::now());
+    let mut longest = Duration::ZERO;
+
     let mut last = None;
     let mut done = 0;
     while let Some(factors) = next(args, &mut spool, done).await? {
+        if let Some(why) = budget.forbids(longest, Instant::now()) {
+            return Err(Error::again("starting another run", why)
+                .on("--budget")
+                .hint("what is done is on record"));
+        }
         let (diag, clock) = (&io.diag, io.clock);
         let context = Context {
             engine: &engine,
@@ -91,6 +136,7 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
             investigation: &investigation,
             base: &base,
             stop: stop.clone(),
+            budget,
             diag,
             clock,
         };
@@ -125,6 +171,12 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
             return Ok(Exit::Signal(signal));
         }
         tell_run(io, &record);
+        longest = longest.max(finished.took);
+        if finished.end == End::Budget {
+            return Err(
+                Error::again("running the command", "the budget is spent").hint("what is done is on record")
+            );
+        }
         last = Some(finished);
     }
     Ok(exit(args, last.as_ref()))
@@ -140,7 +192,7 @@ fn exit(args: &Args, last: Option<&Finished>) -> Exit {
             if code == 0 { Exit::Done } else { Exit::Child(u8::try_from(code).unwrap_or(u8::MAX)) }
         }
         Some(End::Timeout) => Exit::No,
-        Some(End::SlotLost) => Exit::Again,
+        Some(End::SlotLost | End::Budget) => Exit::Again,
         _ => Exit::Done,
     }
 }

@@ -52,7 +52,9 @@ impl Gate<'_> {
             let left = until.saturating_duration_since(Instant::now());
             // A window that opens too late is known at once.
             if left.is_zero() || (pause > ASK_AGAIN && pause > left) {
-                return Err(Error::again("waiting for leave to start", obstacle).hint("wait longer with --wait"));
+                return Err(
+                    Error::again("waiting for leave to start", obstacle).hint("wait longer with --wait")
+                );
             }
             self.diag.phase(format_args!("waiting: {obstacle}"));
             let mut stop = self.stop.clone();

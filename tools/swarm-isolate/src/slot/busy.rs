@@ -12,7 +12,9 @@ const DEADLINE: Duration = Duration::from_mins(1);
 /// True: it is deploying (exit 0). False: it is not (exit 1). With 75 it could not be asked just now, which
 /// is no leave to deploy. Anything else is an error: a question that cannot be asked is never a no.
 pub async fn ask(command: &str) -> Result<bool> {
-    let fail = |cause: String| Error::cannot("asking whether another CI is deploying", cause).on(format!("'{command}'"));
+    let fail = |cause: String| {
+        Error::cannot("asking whether another CI is deploying", cause).on(format!("'{command}'"))
+    };
     let mut shell = Command::new("sh");
     shell.args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
     let status = tokio::time::timeout(DEADLINE, shell.status()).await;
@@ -21,8 +23,10 @@ pub async fn ask(command: &str) -> Result<bool> {
     match status.code() {
         Some(0 | 75) => Ok(true),
         Some(1) => Ok(false),
-        _ => Err(fail(format!("{status}"))
-            .hint("exit 0: it is deploying; 1: it is not; 75: it cannot tell now")),
+        _ => {
+            Err(fail(format!("{status}"))
+                .hint("exit 0: it is deploying; 1: it is not; 75: it cannot tell now"))
+        }
     }
 }
 

@@ -101,7 +101,8 @@ pub fn step<'b>(board: &'b Board, want: Want, mine: &str, dead: &BTreeSet<Place>
 }
 
 fn holders(board: &Board, mine: &str) -> String {
-    let held = board.slots.iter().filter(|seen| !seen.is_held_by(mine)).filter_map(|seen| seen.holding.as_ref());
+    let held =
+        board.slots.iter().filter(|seen| !seen.is_held_by(mine)).filter_map(|seen| seen.holding.as_ref());
     let names: Vec<String> = held.map(|held| format!("{} for {}", held.holder, held.attempt)).collect();
     names.join(", ")
 }

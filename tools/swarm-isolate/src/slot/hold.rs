@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lib_common::docker::{ApiError, ApiResult, Engine};
 use lib_common::Result;
+use lib_common::docker::{ApiError, ApiResult, Engine};
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -108,7 +108,8 @@ impl<S: Store> Slot<S> {
         let inner = self.inner.lock().await;
         for _ in 0..TRIES {
             let seen = inner.store.list().await?;
-            let first = seen.iter().find(|seen| seen.place == Place::Slot(0) && seen.is_held_by(&inner.me.nonce));
+            let first =
+                seen.iter().find(|seen| seen.place == Place::Slot(0) && seen.is_held_by(&inner.me.nonce));
             let Some(first) = first else { return Err(taken()) };
             let said = labels(first.place, Some(total), first.holding.as_ref());
             if inner.store.swap(first, &said).await? {
@@ -183,7 +184,9 @@ impl<S: Store> Inner<S> {
         for _ in 0..TRIES {
             let mut seen = self.store.list().await?;
             seen.retain(|seen| {
-                seen.holding.as_ref().is_some_and(|held| held.nonce == self.me.nonce && held.stacks.is_empty())
+                seen.holding
+                    .as_ref()
+                    .is_some_and(|held| held.nonce == self.me.nonce && held.stacks.is_empty())
             });
             seen.sort_by_key(|seen| seen.place);
             if seen.is_empty() {

@@ -202,6 +202,6 @@ mod tests {
         assert_eq!(read(json!({LABEL: "0"})).unwrap().holding, None);
         let held = read(json!({LABEL: "0", "redfix.slot.state": "held", "redfix.slot.ttl_ms": "x"})).unwrap();
         let held = held.holding.unwrap();
-        assert_eq!(held.ttl(Duration::from_secs(60)), Duration::from_secs(60), "no promise: the default");
+        assert_eq!(held.ttl(Duration::from_mins(1)), Duration::from_mins(1), "no promise: the default");
     }
 }

@@ -118,7 +118,8 @@ mod tests {
     #[test]
     fn another_folder_is_another_lock() {
         let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-        let [one, two] = dirs.each_ref().map(|dir| Locks::below(dir.path(), "s").grab(Place::Slot(0)).unwrap());
+        let [one, two] =
+            dirs.each_ref().map(|dir| Locks::below(dir.path(), "s").grab(Place::Slot(0)).unwrap());
         assert_ne!(one.identity, two.identity);
         let nowhere = Locks::below(Path::new("/nonexistent"), "s");
         assert_eq!(nowhere.grab(Place::Slot(0)).unwrap_err(), Refusal::Unusable);

@@ -27,7 +27,7 @@ pub use budget::Budget;
 pub use choose::{Board, Want};
 pub use cli::{ShowArgs, SlotArgs};
 pub use hold::Slot;
-pub use labels::{Holding, Place, Seen};
+pub use labels::{Place, Seen};
 pub use take::{Ask, Slots};
 
 /// Slots of a swarm for which nobody said how many.

@@ -20,7 +20,13 @@ enum Cut {
 }
 
 /// Runs the command while the slot is held, then frees it.
-pub async fn run(command: &[String], slot: Slot, budget: &Budget, grace: Duration, stop: &Stop) -> Result<Exit> {
+pub async fn run(
+    command: &[String],
+    slot: Slot,
+    budget: &Budget,
+    grace: Duration,
+    stop: &Stop,
+) -> Result<Exit> {
     // Should we be killed, the lock lives as long as the command: nobody here takes the slot before it ends.
     slot.inherit_locks(true).await;
     let child = spawn(command);
@@ -34,7 +40,13 @@ pub async fn run(command: &[String], slot: Slot, budget: &Budget, grace: Duratio
     released.map(|()| exit)
 }
 
-async fn watch(mut child: Child, slot: &Slot, budget: &Budget, grace: Duration, mut stop: Stop) -> Result<Exit> {
+async fn watch(
+    mut child: Child,
+    slot: &Slot,
+    budget: &Budget,
+    grace: Duration,
+    mut stop: Stop,
+) -> Result<Exit> {
     let mut lost = slot.lost();
     let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
     let mut passed_on = false;
@@ -58,8 +70,10 @@ async fn watch(mut child: Child, slot: &Slot, budget: &Budget, grace: Duration, 
         let _ = child.wait().await;
     }
     Err(match cut {
-        Cut::Lost => Error::again("holding the slot", "somebody else took it, or the engine was away for too long")
-            .hint("the command was stopped"),
+        Cut::Lost => {
+            Error::again("holding the slot", "somebody else took it, or the engine was away for too long")
+                .hint("the command was stopped")
+        }
         Cut::Budget => Error::again("running the command", "the budget is spent").hint("raise --budget"),
     })
 }

@@ -21,7 +21,12 @@ pub async fn slots(
 ) -> Result<Exit> {
     let slots = Slots::open(engine, args.slot.slots).await?;
     if let Some(total) = show.resize {
-        let ask = Ask { want: Want::All, attempt: format!("resize to {total}"), wait: args.wait, ttl: args.slot_ttl };
+        let ask = Ask {
+            want: Want::All,
+            attempt: format!("resize to {total}"),
+            wait: args.wait,
+            ttl: args.slot_ttl,
+        };
         if args.dry_run {
             io.diag.note(format_args!("would give the swarm {total} slots"));
         } else {
@@ -87,7 +92,8 @@ fn line(seen: &SlotSeen) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Holding, Place};
+    use super::super::Place;
+    use super::super::labels::Holding;
     use super::*;
     use lib_common::clock::FixedClock;
 
@@ -101,7 +107,8 @@ mod tests {
             since: "1970-01-01T00:00:00.000Z".into(),
             ..Holding::default()
         };
-        let seen = |place, holding| Seen { place, config_id: String::new(), version: 1, total: Some(2), holding };
+        let seen =
+            |place, holding| Seen { place, config_id: String::new(), version: 1, total: Some(2), holding };
         let clock = FixedClock(jiff::Timestamp::from_second(120).unwrap());
         let slots = vec![seen(Place::Slot(0), Some(held("1@h"))), seen(Place::Slot(1), None)];
         let marker = |holder| Some(seen(Place::Exclusive, Some(held(holder))));

@@ -19,7 +19,8 @@ pub struct Window {
 
 impl Window {
     pub fn parse(text: &str) -> Result<Self, String> {
-        let bad = || format!("'{text}' is not a window such as 22:00-06:00 (local time) or 20:00-04:00Z (UTC)");
+        let bad =
+            || format!("'{text}' is not a window such as 22:00-06:00 (local time) or 20:00-04:00Z (UTC)");
         let (hours, utc) = text.strip_suffix('Z').map_or((text, false), |hours| (hours, true));
         let (from, to) = hours.split_once('-').ok_or_else(bad)?;
         let (from, to) = (minute(from).ok_or_else(bad)?, minute(to).ok_or_else(bad)?);
@@ -103,7 +104,9 @@ mod tests {
 
     #[test]
     fn what_is_no_window() {
-        for bad in ["", "22:00", "22-06", "24:00-06:00", "22:60-06:00", "9:00-17:00", "06:00-06:00", "22:00-06:00z"] {
+        for bad in
+            ["", "22:00", "22-06", "24:00-06:00", "22:60-06:00", "9:00-17:00", "06:00-06:00", "22:00-06:00z"]
+        {
             assert!(Window::parse(bad).is_err(), "{bad}");
         }
     }

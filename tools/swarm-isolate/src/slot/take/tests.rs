@@ -9,7 +9,7 @@ use tokio::time::{sleep, timeout};
 use super::super::store::fake::Fake;
 use super::*;
 
-const TTL: Duration = Duration::from_secs(60);
+const TTL: Duration = Duration::from_mins(1);
 
 struct World {
     store: Fake,
@@ -22,8 +22,7 @@ struct World {
 impl World {
     async fn new(total: u32) -> Self {
         let (send, stop) = watch::channel(None);
-        let world =
-            Self { store: Fake::default(), dir: tempfile::tempdir().unwrap(), _send: send, stop };
+        let world = Self { store: Fake::default(), dir: tempfile::tempdir().unwrap(), _send: send, stop };
         world.here().prepare(Some(total)).await.unwrap();
         world
     }
@@ -43,8 +42,8 @@ impl World {
     }
 }
 
-fn ask(want: Want, wait: Duration) -> Ask {
-    Ask { want, attempt: "a".into(), wait, ttl: TTL }
+fn ask(want: Want, longest: Duration) -> Ask {
+    Ask { want, attempt: "a".into(), wait: longest, ttl: TTL }
 }
 
 /// Runs with time standing still until everybody waits for it.
@@ -163,7 +162,8 @@ fn the_dead_are_told_from_the_living() {
 fn the_holders_promise_counts_not_the_waiters_impatience() {
     simulate(async {
         let world = World::new(1).await;
-        let holder = world.elsewhere().take(&ask(Want::One, TTL), &world.stop, |_| {}).await.unwrap().unwrap();
+        let holder =
+            world.elsewhere().take(&ask(Want::One, TTL), &world.stop, |_| {}).await.unwrap().unwrap();
         let hasty = Ask { ttl: Duration::from_secs(1), ..ask(Want::One, TTL * 10) };
         let error = world.here().take(&hasty, &world.stop, |_| {}).await.err().unwrap();
         assert_eq!(error.exit(), lib_common::Exit::Again);
