@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use lib_common::cli::{Common, EngineArg, LedgerArg, duration};
 use lib_common::exit::ToolArgs;
 
+use crate::converge::ConvergeArgs;
 use crate::slot::{ShowArgs, SlotArgs};
 
 /// Run a command alone, or under measured load, on the swarm, and leave nothing behind
@@ -34,6 +35,8 @@ pub enum Action {
     Reap,
     /// Print who holds the swarm's slots
     Slots(ShowArgs),
+    /// Wait until a stack has converged; exit 1 as soon as it never will, 75 at the deadline
+    Wait(ConvergeArgs),
 }
 
 #[derive(clap::Args, Debug)]

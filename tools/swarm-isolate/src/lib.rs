@@ -8,6 +8,7 @@ mod attempt;
 mod cli;
 mod command;
 mod condition;
+mod converge;
 mod plan;
 mod proc;
 mod records;
@@ -26,6 +27,7 @@ use std::time::Duration;
 
 use attempt::{Context, End, Finished};
 use cli::Action;
+use converge::ConvergeArgs;
 use lib_common::docker::Engine;
 use lib_common::emit::Emitter;
 use lib_common::ledger::Ledger;
@@ -44,6 +46,7 @@ pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
     runtime.block_on(async {
         match &args.action {
             Some(Action::Reap) => reap(args, io).await,
+            Some(Action::Wait(converge)) => wait(args, converge, io).await,
             Some(Action::Slots(show)) => slots(args, show, io).await,
             None if args.run.slot.slot_only.is_some() => slot_only(args, io).await,
             None => isolate(args, io).await,
@@ -57,6 +60,14 @@ async fn reap(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
     let stop = signals::listen()?;
     attempt::reap(&engine, &args.run, &io.diag, &stop).await?;
     Ok((*stop.borrow()).map_or(Exit::Done, Exit::Signal))
+}
+
+/// Waits until a stack has converged, or never will.
+async fn wait(args: &Args, converge: &ConvergeArgs, io: &mut Io<'_>) -> Result<Exit> {
+    let engine = Engine::connect(&args.engine).await?;
+    engine.require_manager().await?;
+    let mut emitter = Emitter::new(args.common.investigation.clone(), None);
+    converge::wait(converge, &engine, io, &mut emitter).await
 }
 
 /// Prints the slots; may change how many there are.
