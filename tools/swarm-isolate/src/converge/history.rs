@@ -205,14 +205,19 @@ impl Past {
             standing.insert(task.id.clone(), (task.state, task.error.clone(), since));
         }
         (self.running_since, self.standing) = (running, standing);
-        // Fewer tasks than wanted, none on its way, and nobody who would make one.
+        // Fewer tasks than wanted, and nobody who would make one. A task that waits out the delay of its restart
+        // may fail already then: it is still meant to run. Of a job, what failed is meant to run no more.
+        let meant = |task: &&Task| match task.desired.as_str() {
+            "running" | "ready" => true,
+            "complete" => task.state.is_live(),
+            _ => false,
+        };
+        let coming = service.tasks.iter().filter(|task| task.intended).filter(meant);
+        let coming = coming.filter(|task| task.state != State::Running).count() as u64;
         let updating = matches!(self.update.as_deref(), Some("updating"));
         let ended = service.tasks.iter().any(|task| task.intended && !task.state.is_live());
-        let on_way = live().filter(|task| task.desired != "shutdown" && task.desired != "remove").count();
-        let up = usize::try_from(judged.up).unwrap_or(usize::MAX);
-        let rested = up.saturating_sub(live().filter(|task| task.state == State::Running).count());
-        let short = (on_way + rested) as u64 <= judged.wanted.saturating_sub(1);
-        self.short_since = (short && ended && !updating).then(|| self.short_since.unwrap_or(now));
+        let short = judged.up + coming < judged.wanted && ended && !updating;
+        self.short_since = short.then(|| self.short_since.unwrap_or(now));
     }
 
     fn loops(&self, limit: usize) -> Option<(Wedge, String)> {
