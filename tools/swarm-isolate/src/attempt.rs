@@ -29,6 +29,8 @@ pub struct Context<'c> {
     pub args: &'c RunArgs,
     pub command: &'c [String],
     pub subject: &'c Subject,
+    /// The node whose turn it is, where there is a choice.
+    pub turn: Option<&'c str>,
     pub investigation: &'c str,
     /// Evidence folders are made below it; records name them relative to it.
     pub base: &'c Path,
@@ -311,6 +313,9 @@ fn environment(
         .env("REF", subject.reference.as_deref().unwrap_or_default())
         // Records of children go through their parent, who alone writes the ledger.
         .env_remove("REDFIX_LEDGER");
+    if let Some(node) = context.turn {
+        command.env("REDFIX_NODE", node);
+    }
     for (name, level) in factors {
         command.env(format!("REDFIX_FACTOR_{}", name.to_ascii_uppercase()), level);
     }

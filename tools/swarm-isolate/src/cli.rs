@@ -8,6 +8,7 @@ use lib_common::cli::{Common, EngineArg, LedgerArg, duration};
 use lib_common::exit::ToolArgs;
 
 use crate::converge::ConvergeArgs;
+use crate::sequence::SequenceArgs;
 use crate::slot::{ShowArgs, SlotArgs};
 
 /// Run a command alone, or under measured load, on the swarm, and leave nothing behind
@@ -116,6 +117,8 @@ pub struct RunArgs {
     pub dry_run: bool,
     #[command(flatten)]
     pub slot: SlotArgs,
+    #[command(flatten)]
+    pub sequence: SequenceArgs,
 }
 
 /// The `load` factor of a run.
@@ -162,5 +165,9 @@ Examples:
   As a stage of the pipe, until the verdict is settled:
       ... | swarm-isolate --until 'flake-classify --next' --companion 'log-snap attach' \\
           --ledger ledger.jsonl -- scripts/lifecycle mumble | ...
+  A slot for an existing CI, at night:
+      swarm-isolate --slot-only --wait 8h --window 22:00-06:00 -- ./run-ci
+  Instead of a fixed sleep in a harness:
+      swarm-isolate wait "$REDFIX_STACK" --ready 'nc -z voice 64738' --stable 3
   After a crash of this tool:
       swarm-isolate reap";

@@ -13,6 +13,7 @@ mod plan;
 mod proc;
 mod records;
 mod sampler;
+mod sequence;
 mod signals;
 mod slot;
 mod teardown;
@@ -31,14 +32,15 @@ use converge::ConvergeArgs;
 use lib_common::docker::Engine;
 use lib_common::emit::Emitter;
 use lib_common::ledger::Ledger;
-use lib_common::record::Factors;
+use lib_common::record::Known;
 use lib_common::record::run::RunFinished;
 use lib_common::stream::{Line, Reader, Torn, is_object};
 use lib_common::{Error, Exit, Io, Result};
 use plan::{Seen, Subject};
+use sequence::{Leases, Turns, spacing};
 use slot::{Ask, Budget, Gate, ShowArgs};
 use tokio::time::Instant;
-use until::{Answer, Spool};
+use until::Spool;
 
 pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -109,10 +111,13 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
     let path = args.ledger.ledger.as_deref().filter(|_| !args.run.dry_run);
     let ledger = path.map(|path| Ledger::open(path, &io.diag)).transpose()?;
     let mut emitter = Emitter::new(args.common.investigation.clone(), ledger);
-    let (seen, mut spool) = read(args, io, &mut emitter)?;
-    let subject = Subject::choose(&args.run, &seen)?;
+    let (mut seen, mut spool) = read(args, io, &mut emitter)?;
+    let (subjects, without) = Subject::all(&args.run, &seen)?;
+    for recipe in without {
+        io.diag.warn(format_args!("{recipe} has no lease on standard input: not run"));
+    }
     if args.run.dry_run {
-        tell_plan(args, io, &subject, &seen);
+        tell_plan(args, io, &subjects, &seen);
         return Ok(Exit::Done);
     }
     let engine = Engine::connect(&args.engine).await?;
@@ -130,20 +135,28 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
     let budget = Budget::new(args.run.slot.budget, reserve, Instant::now());
     let mut longest = Duration::ZERO;
 
+    let mut leases = Leases::new(engine.endpoint().to_string(), investigation.clone());
+    let nodes = node_names();
+
     let mut last = None;
-    let mut done = 0;
-    while let Some(factors) = next(args, &mut spool, done).await? {
+    let mut turns = Turns::new(args, subjects, &seen);
+    while let Some((subject, factors)) = turns.next(args, &mut spool).await? {
         if let Some(why) = budget.forbids(longest, Instant::now()) {
             return Err(Error::again("starting another run", why)
                 .on("--budget")
                 .hint("what is done is on record"));
         }
+        if !apart(args, io, &seen, &budget, stop.clone()).await? {
+            return Ok(Exit::Signal(stop.borrow().unwrap_or_default()));
+        }
+        subject.lease.iter().for_each(|lease| leases.keep(lease));
         let (diag, clock) = (&io.diag, io.clock);
         let context = Context {
             engine: &engine,
             args: &args.run,
             command: &args.command,
             subject: &subject,
+            turn: spacing::node(&nodes, seen.attempts()),
             investigation: &investigation,
             base: &base,
             stop: stop.clone(),
@@ -154,8 +167,12 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
         let finished = attempt::run(&context, &factors).await?;
         let signal = *stop.borrow();
         let Some(finished) = finished else { return Ok(Exit::Signal(signal.unwrap_or_default())) };
-        let (record, tests) = records::of(&context, &node, &finished, kept.is_some())?;
-        done += 1;
+        let (mut record, tests) = records::of(&context, &node, &finished, kept.is_some())?;
+        record.notes.extend(leases.notes());
+        if !record.cleanup.kept.is_empty() {
+            subject.lease.iter().for_each(|lease| leases.leave(&lease.lease_id));
+        }
+        seen.note(&Known::RunFinished(Box::new(record.clone())));
         let (mut lines, other): (Vec<_>, Vec<_>) =
             finished.companion.iter().cloned().partition(|line| is_object(line));
         if !other.is_empty() {
@@ -190,7 +207,38 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
         }
         last = Some(finished);
     }
+    let (lines, wrong) = leases.release().await;
+    for line in lines {
+        emitter.put(io, &line)?;
+    }
+    wrong.iter().for_each(|cause| io.diag.warn(cause));
     Ok(exit(args, last.as_ref()))
+}
+
+/// Waits until the next run is far enough from the one before it. False: asked to stop.
+async fn apart(
+    args: &Args,
+    io: &Io<'_>,
+    seen: &Seen,
+    budget: &Budget,
+    mut stop: signals::Stop,
+) -> Result<bool> {
+    let pause = spacing::wait(args.run.sequence.spacing, seen.last_start, io.clock.now());
+    if pause.is_zero() {
+        return Ok(true);
+    }
+    io.diag.phase(format_args!("waiting {} s between runs", pause.as_secs()));
+    tokio::select! {
+        () = tokio::time::sleep(pause) => Ok(true),
+        () = budget.spent() => Err(Error::again("waiting between runs", "the budget is spent")),
+        _ = stop.wait_for(Option::is_some) => Ok(false),
+    }
+}
+
+/// The nodes that runs take in turn.
+fn node_names() -> Vec<String> {
+    let nodes = std::env::var("REDFIX_NODES").unwrap_or_default();
+    nodes.split_whitespace().filter_map(|node| Some(node.split_once('=')?.0.to_owned())).collect()
 }
 
 /// A single wrapped command's own code passes through; a sequence of runs is done when it is settled.
@@ -246,17 +294,6 @@ fn note<R: BufRead>(
     Ok(())
 }
 
-/// The factors of the next run, or `None` when there is nothing more to run.
-async fn next(args: &Args, spool: &mut Spool, done: u32) -> Result<Option<Factors>> {
-    match &args.run.until {
-        None => Ok((done < args.run.runs).then(|| plan::asked(&args.run))),
-        Some(command) => match until::ask(command, spool).await? {
-            Answer::Settled => Ok(None),
-            Answer::Run(factors) => Ok(Some(factors)),
-        },
-    }
-}
-
 fn absolute(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path).map_err(|e| Error::cannot("finding the evidence folder", e).on(path.display()))
 }
@@ -276,15 +313,17 @@ fn tell_run(io: &Io, run: &RunFinished) {
     ));
 }
 
-fn tell_plan(args: &Args, io: &Io, subject: &Subject, seen: &Seen) {
+fn tell_plan(args: &Args, io: &Io, subjects: &[Subject], seen: &Seen) {
     let how = args.run.until.as_ref().map_or_else(
         || format!("{} run(s), {}", args.run.runs, args.run.condition.name()),
         |until| format!("runs until '{until}' is settled"),
     );
-    io.diag.note(format_args!(
-        "would do {how}, of {}, in stacks like {}; {} attempts are on record",
-        args.command.join(" "),
-        subject.namespace("000000").stack,
-        seen.attempts()
-    ));
+    for subject in subjects {
+        io.diag.note(format_args!(
+            "would do {how}, of {}, in stacks like {}; {} attempts are on record",
+            args.command.join(" "),
+            subject.namespace("000000").stack,
+            seen.attempts()
+        ));
+    }
 }
