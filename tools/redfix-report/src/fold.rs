@@ -105,7 +105,9 @@ impl Fold {
             Known::DomainLeased(_)
             | Known::DomainReleased(_)
             | Known::DomainProbed(_)
-            | Known::RunPlanned(_) => {}
+            | Known::RunPlanned(_)
+            | Known::SlotSeen(_)
+            | Known::StackChecked(_) => {}
         }
     }
 

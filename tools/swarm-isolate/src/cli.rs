@@ -168,6 +168,6 @@ Examples:
   A slot for an existing CI, at night:
       swarm-isolate --slot-only --wait 8h --window 22:00-06:00 -- ./run-ci
   Instead of a fixed sleep in a harness:
-      swarm-isolate wait "$REDFIX_STACK" --ready 'nc -z voice 64738' --stable 3
+      swarm-isolate wait $REDFIX_STACK --ready 'nc -z voice 64738' --stable 3
   After a crash of this tool:
       swarm-isolate reap";

@@ -26,7 +26,7 @@ pub fn judge(service: &Service) -> Judgement {
     let wedge = wedge(service, wanted);
     let state = service.update.as_ref().map_or("", |(state, _)| state.as_str());
     let updating = matches!(state, "updating" | "rollback_started");
-    let stale = service.tasks.iter().filter(|task| is_stale(service, task)).count();
+    let of_before = service.tasks.iter().filter(|task| is_stale(service, task)).count();
     let mut missing = Vec::new();
     if updating {
         missing.push(format!("update state is {state}"));
@@ -37,8 +37,8 @@ pub fn judge(service: &Service) -> Judgement {
     if up > wanted {
         missing.push(format!("{} too many", up - wanted));
     }
-    if stale > 0 {
-        missing.push(format!("{stale} of before still running"));
+    if of_before > 0 {
+        missing.push(format!("{of_before} of before still running"));
     }
     let missing = (!missing.is_empty()).then(|| missing.join("; "));
     Judgement { up, wanted, missing, wedge }

@@ -1,7 +1,7 @@
 //! Several runs in one call: what runs next, how far apart they are, which node each is asked to use, and the leases that they
 //! live on.
 
-pub mod cli;
+mod cli;
 pub mod lease;
 pub mod spacing;
 pub mod turns;
