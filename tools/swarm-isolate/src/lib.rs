@@ -130,9 +130,7 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
     let base = absolute(kept.as_deref().unwrap_or(scratch.path()))?;
     let investigation = emitter.investigation().to_owned();
 
-    // A companion has half a minute to finish its records, after the command and before the teardown.
-    let reserve = args.run.teardown_timeout + args.run.grace * 2 + Duration::from_secs(30);
-    let budget = Budget::new(args.run.slot.budget, reserve, Instant::now());
+    let budget = budget(args);
     let mut longest = Duration::ZERO;
 
     let mut leases = Leases::new(engine.endpoint().to_string(), investigation.clone());
@@ -207,12 +205,27 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
         }
         last = Some(finished);
     }
+    give_back(leases, io, &mut emitter).await?;
+    Ok(exit(args, last.as_ref()))
+}
+
+fn budget(args: &Args) -> Budget {
+    // A companion has half a minute to finish its records, after the command and before the teardown.
+    let companion = args.run.companion.as_ref().map_or(Duration::ZERO, |_| Duration::from_secs(30));
+    let reserve = args.run.teardown_timeout + args.run.grace * 2 + companion;
+    Budget::new(args.run.slot.budget, reserve, Instant::now())
+}
+
+/// Releases the leases that the runs used; the records of it join the stream.
+async fn give_back(leases: Leases, io: &mut Io<'_>, emitter: &mut Emitter) -> Result<()> {
     let (lines, wrong) = leases.release().await;
     for line in lines {
         emitter.put(io, &line)?;
     }
-    wrong.iter().for_each(|cause| io.diag.warn(cause));
-    Ok(exit(args, last.as_ref()))
+    for cause in &wrong {
+        io.diag.warn(cause);
+    }
+    Ok(())
 }
 
 /// Waits until the next run is far enough from the one before it. False: asked to stop.

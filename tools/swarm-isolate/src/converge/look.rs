@@ -16,8 +16,8 @@ pub async fn services(engine: &Engine, stack: &str) -> ApiResult<Vec<Service>> {
     let of_stack = filters(&[("label", &label)]);
     // Tasks first: a task of a service that came after this look is left for the next one.
     let (services, tasks) = (format!("/services?{of_stack}"), format!("/tasks?{of_stack}"));
-    let (tasks, services, nodes) =
-        tokio::try_join!(engine.get(&tasks), engine.get(&services), engine.get("/nodes"))?;
+    let get = async |path: &str| Box::pin(engine.get(path)).await;
+    let (tasks, services, nodes) = tokio::try_join!(get(&tasks), get(&services), get("/nodes"))?;
     Ok(facts::parse(stack, &services, &tasks, &nodes))
 }
 
@@ -57,9 +57,9 @@ fn lines(mut bytes: &[u8]) -> Vec<Vec<u8>> {
 /// Networks of these services on which no address seems free, by id, in words. Only what the engine tells is
 /// counted: tasks of everybody, service addresses, and one for the gateway.
 pub async fn full_networks(engine: &Engine, services: &[Service]) -> ApiResult<HashMap<String, String>> {
+    let get = async |path: &str| Box::pin(engine.get(path)).await;
     let wanted: BTreeSet<&String> = services.iter().flat_map(|service| &service.networks).collect();
-    let (networks, tasks, others) =
-        tokio::try_join!(engine.get("/networks"), engine.get("/tasks"), engine.get("/services"))?;
+    let (networks, tasks, others) = tokio::try_join!(get("/networks"), get("/tasks"), get("/services"))?;
     let list = |value: &'static str, of: &Value| of[value].as_array().cloned().unwrap_or_default();
     let used = |id: &str| {
         let tasks = tasks.as_array().into_iter().flatten().flat_map(|task| list("NetworksAttachments", task));

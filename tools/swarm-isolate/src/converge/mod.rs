@@ -78,6 +78,7 @@ async fn watch(
     };
     let mut history = History::new(limits, start);
     let (mut stable, mut full, mut seldom) = (0, HashMap::new(), start);
+    let mut told = "--ready has not answered".to_owned();
     let end = start + args.deadline;
     loop {
         let missing = match look(engine, &args.stack, looks, end).await {
@@ -104,7 +105,7 @@ async fn watch(
             Err(e) => return Err(e.into_error(DOING, &args.stack)),
         };
         let missing = match (missing, &args.ready) {
-            (None, Some(command)) => not_ready(command, args, end, &mut history).await?,
+            (None, Some(command)) => not_ready(command, args, end, &mut history, &mut told).await?,
             (missing, _) => missing,
         };
         let Some(missing) = missing else {
@@ -187,12 +188,14 @@ async fn not_ready(
     args: &ConvergeArgs,
     end: Instant,
     history: &mut History,
+    told: &mut String,
 ) -> Result<Option<String>> {
     let answer = tokio::time::timeout_at(end, ready::ask(command, &args.stack)).await;
-    let Ok(answer) = answer else { return Ok(Some("--ready has not answered yet".into())) };
+    let Ok(answer) = answer else { return Ok(Some(told.clone())) };
     let answer = answer?;
+    *told = format!("--ready: {}", answer.told);
     history.note_line("--ready", answer.told.as_bytes(), Instant::now());
-    Ok((!answer.ready).then(|| format!("--ready: {}", answer.told)))
+    Ok((!answer.ready).then(|| told.clone()))
 }
 
 fn record(args: &ConvergeArgs, end: &End, looks: &Looks, waited: Duration) -> StackChecked {

@@ -213,11 +213,11 @@ fn silence_is_a_wedge_and_a_slow_boot_is_not() {
     let mut eyes = Eyes::new();
     let app = booting(Duration::ZERO);
     assert_eq!(eyes.wedge(0, &app), None);
-    for second in (10..3000).step_by(10) {
-        let at = eyes.start + Duration::from_secs(second);
+    for (at, second) in (10..3000).step_by(10).enumerate() {
         let words = ["migrating", "compiling", "seeding", "linking", "booting"];
-        let line = format!("{} table {}", words[second as usize / 10 % 5], "x".repeat(second as usize / 10));
-        eyes.history.note_line("app", line.as_bytes(), at);
+        let line = format!("{} table {}", words[at % 5], "x".repeat(at));
+        let now = eyes.start + Duration::from_secs(second);
+        eyes.history.note_line("app", line.as_bytes(), now);
         assert_eq!(eyes.wedge(second, &app), None, "it says new things");
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use Mode::{Global, GlobalJob, Replicated, ReplicatedJob};
 
 /// `slot:desired:state[:old][:lost]`, e.g. `1:running:starting`.
 fn task(text: &str) -> Task {
@@ -45,102 +46,42 @@ pub fn service(mode: Mode, update: &str, tasks: &str) -> Service {
     }
 }
 
+/// What it is; mode, update and tasks; tasks up, wanted; a part of what is missing, "" where it converged.
+type Row = (&'static str, Mode, &'static str, &'static str, u64, u64, &'static str);
+
+#[rustfmt::skip] // a row a line
+const TABLE: &[Row] = &[
+    ("up", Replicated(1), "", "1:running:running", 1, 1, ""),
+    ("up after an update", Replicated(1), "completed", "1:running:running 1:shutdown:shutdown:old", 1, 1, ""),
+    ("nothing yet", Replicated(1), "", "", 0, 1, "0 of 1 up"),
+    ("starting", Replicated(2), "", "1:running:running 2:running:starting", 1, 2, "1 of 2 up: 1 starting"),
+    ("restarting", Replicated(1), "", "1:shutdown:failed 1:ready:ready", 0, 1, "1 ready"),
+    ("no replicas", Replicated(0), "", "", 0, 0, ""),
+    ("no replicas, one still stopping", Replicated(0), "", "1:shutdown:running", 0, 0, "1 of before"),
+    ("scaled down, not seen yet", Replicated(1), "", "1:running:running 2:running:running", 2, 1, "1 too many"),
+    ("the update has not begun", Replicated(1), "", "1:running:running:old", 0, 1, "0 of 1 up"),
+    ("start-first: old and new", Replicated(1), "updating", "1:running:running 1:running:running:old", 1, 1, "updating"),
+    ("the old one still stopping", Replicated(1), "completed", "1:running:running 1:shutdown:running:old", 1, 1, "1 of before"),
+    ("the old one on a dead node", Replicated(1), "completed", "1:running:running 1:shutdown:running:old:lost", 1, 1, ""),
+    ("itself on a dead node", Replicated(1), "", "1:running:running:lost", 0, 1, "0 of 1"),
+    ("updating with all up", Replicated(1), "updating", "1:running:running", 1, 1, "updating"),
+    ("paused and yet all up", Replicated(1), "paused", "1:running:running", 1, 1, ""),
+    ("global", Global, "", "n1:running:running n2:running:running", 2, 2, ""),
+    ("global on its way", Global, "", "n1:running:running n2:running:pending", 1, 2, "1 of 2 up: 1 pending"),
+    ("global without a node", Global, "", "", 0, 0, "0 of 0 up"),
+    ("global, a node lost", Global, "", "n1:running:running n2:running:running:lost", 1, 1, ""),
+    ("job done", ReplicatedJob(2), "", "a:complete:complete b:complete:complete", 2, 2, ""),
+    ("job half done", ReplicatedJob(2), "", "a:complete:complete b:complete:running", 1, 2, "1 of 2 up"),
+    ("job of before", ReplicatedJob(1), "", "a:complete:complete:old", 0, 1, "0 of 1"),
+    ("job with no completions", ReplicatedJob(0), "", "", 0, 0, ""),
+    ("global job", GlobalJob, "", "n1:complete:complete n2:complete:complete", 2, 2, ""),
+    ("global job not begun", GlobalJob, "", "", 0, 1, "0 of 1"),
+    ("global job on its way", GlobalJob, "", "n1:complete:complete n2:complete:starting", 1, 2, "1 starting"),
+];
+
 #[test]
 fn the_table() {
-    use Mode::{Global, GlobalJob, Replicated, ReplicatedJob};
-    // (what, mode, update, tasks, up, wanted, missing: "" converged, else a part of it)
-    for (what, mode, update, tasks, up, wanted, missing) in [
-        ("up", Replicated(1), "", "1:running:running", 1, 1, ""),
-        (
-            "up after an update",
-            Replicated(1),
-            "completed",
-            "1:running:running 1:shutdown:shutdown:old",
-            1,
-            1,
-            "",
-        ),
-        ("nothing yet", Replicated(1), "", "", 0, 1, "0 of 1 up"),
-        (
-            "starting",
-            Replicated(2),
-            "",
-            "1:running:running 2:running:starting",
-            1,
-            2,
-            "1 of 2 up: 1 starting",
-        ),
-        ("restarting", Replicated(1), "", "1:shutdown:failed 1:ready:ready", 0, 1, "1 ready"),
-        ("no replicas", Replicated(0), "", "", 0, 0, ""),
-        ("no replicas, one still stopping", Replicated(0), "", "1:shutdown:running", 0, 0, "1 of before"),
-        (
-            "scaled down, not seen yet",
-            Replicated(1),
-            "",
-            "1:running:running 2:running:running",
-            2,
-            1,
-            "1 too many",
-        ),
-        ("the update has not begun", Replicated(1), "", "1:running:running:old", 0, 1, "0 of 1 up"),
-        (
-            "start-first: old and new",
-            Replicated(1),
-            "updating",
-            "1:running:running 1:running:running:old",
-            1,
-            1,
-            "updating",
-        ),
-        (
-            "the old one still stopping",
-            Replicated(1),
-            "completed",
-            "1:running:running 1:shutdown:running:old",
-            1,
-            1,
-            "1 of before",
-        ),
-        (
-            "the old one on a dead node",
-            Replicated(1),
-            "completed",
-            "1:running:running 1:shutdown:running:old:lost",
-            1,
-            1,
-            "",
-        ),
-        ("itself on a dead node", Replicated(1), "", "1:running:running:lost", 0, 1, "0 of 1"),
-        ("updating with all up", Replicated(1), "updating", "1:running:running", 1, 1, "updating"),
-        ("paused and yet all up", Replicated(1), "paused", "1:running:running", 1, 1, ""),
-        ("global", Global, "", "n1:running:running n2:running:running", 2, 2, ""),
-        (
-            "global on its way",
-            Global,
-            "",
-            "n1:running:running n2:running:pending",
-            1,
-            2,
-            "1 of 2 up: 1 pending",
-        ),
-        ("global without a node", Global, "", "", 0, 0, "0 of 0 up"),
-        ("global, a node lost", Global, "", "n1:running:running n2:running:running:lost", 1, 1, ""),
-        ("job done", ReplicatedJob(2), "", "a:complete:complete b:complete:complete", 2, 2, ""),
-        ("job half done", ReplicatedJob(2), "", "a:complete:complete b:complete:running", 1, 2, "1 of 2 up"),
-        ("job of before", ReplicatedJob(1), "", "a:complete:complete:old", 0, 1, "0 of 1"),
-        ("job with no completions", ReplicatedJob(0), "", "", 0, 0, ""),
-        ("global job", GlobalJob, "", "n1:complete:complete n2:complete:complete", 2, 2, ""),
-        ("global job not begun", GlobalJob, "", "", 0, 1, "0 of 1"),
-        (
-            "global job on its way",
-            GlobalJob,
-            "",
-            "n1:complete:complete n2:complete:starting",
-            1,
-            2,
-            "1 starting",
-        ),
-    ] {
+    for (what, mode, update, tasks, up, wanted, missing) in TABLE.iter().copied() {
         let judged = judge(&service(mode, update, tasks));
         assert_eq!((judged.up, judged.wanted), (up, wanted), "{what}");
         match (&judged.missing, missing) {
@@ -154,7 +95,6 @@ fn the_table() {
 
 #[test]
 fn what_will_never_converge() {
-    use Mode::Replicated;
     for (what, count, update, tasks, wedge) in [
         ("rolled back looks like success", 1, "rollback_completed", "1:running:running", Wedge::RolledBack),
         ("rolling back", 1, "rollback_started", "1:running:running", Wedge::RolledBack),
