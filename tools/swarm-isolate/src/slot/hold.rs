@@ -127,6 +127,12 @@ impl<S: Store> Slot<S> {
         }
     }
 
+    /// As a stopped process does.
+    #[cfg(test)]
+    pub(super) fn sleep_for_ever(&self) {
+        self.beat.abort();
+    }
+
     /// Frees everything that carries our nonce, the marker last, so that newcomers and the next who wants all
     /// start even. A slot that still names stacks stays held, by nobody: who takes it over tears them down.
     pub async fn release(self) -> Result<()> {

@@ -17,6 +17,8 @@ use super::store::Store;
 use crate::signals::Stop;
 
 const DOING: &str = "taking a slot";
+/// From the lock to the slot it is one call of the engine.
+const MOMENT: Duration = Duration::from_secs(3);
 
 /// The swarm's semaphore.
 pub struct Slots<S: Store = Engine> {
@@ -257,9 +259,10 @@ impl<S: Store> Slots<S> {
                 let mut tried = false;
                 for seen in open {
                     let lock = locks.remove(&seen.place).map_or_else(|| self.locks.grab(seen.place), Ok);
-                    let fresh = watch.still_for(seen, now) < ask.ttl;
+                    let fresh = seen.holding.is_none() && watch.still_for(seen, now) < MOMENT;
                     if fresh && lock.as_ref().is_err_and(|refusal| *refusal == Refusal::Busy) {
-                        // Another process of this host is about to take it, or to look whether it may.
+                        // Another process of this host is about to take it. Not so after a moment: then it is
+                        // what a dead holder's command left running, which inherited the lock.
                         continue;
                     }
                     tried = true;

@@ -174,6 +174,26 @@ fn the_holders_promise_counts_not_the_waiters_impatience() {
 }
 
 #[test]
+fn a_lock_that_somebody_keeps_costs_time_only() {
+    simulate(async {
+        let world = World::new(1).await;
+        // A holder that sleeps keeps its lock; its heartbeat is what counts.
+        let short = Ask { ttl: Duration::from_secs(6), ..ask(Want::One, TTL) };
+        let sleeper = world.here().take(&short, &world.stop, |_| {}).await.unwrap().unwrap();
+        sleeper.sleep_for_ever();
+        let start = Instant::now();
+        let heir = world.here().take(&ask(Want::One, TTL), &world.stop, |_| {}).await.unwrap().unwrap();
+        assert!(start.elapsed() >= short.ttl && start.elapsed() < short.ttl * 2, "{:?}", start.elapsed());
+        heir.release().await.unwrap();
+        // Free again, but for the lock.
+        let start = Instant::now();
+        let heir = world.here().take(&ask(Want::One, TTL), &world.stop, |_| {}).await.unwrap().unwrap();
+        assert!(start.elapsed() < MOMENT * 2, "{:?}", start.elapsed());
+        heir.release().await.unwrap();
+    });
+}
+
+#[test]
 fn a_dead_exclusive_waiter_blocks_newcomers_no_longer_than_its_ttl() {
     simulate(async {
         let world = World::new(2).await;
