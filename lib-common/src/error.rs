@@ -34,6 +34,11 @@ impl Error {
         Self::with(Exit::No, doing, cause)
     }
 
+    /// The code that stands for a wrapped command that never ran: 125, 126 or 127.
+    pub fn child(code: u8, doing: impl Into<String>, cause: impl fmt::Display) -> Self {
+        Self::with(Exit::Child(code), doing, cause)
+    }
+
     fn with(exit: Exit, doing: impl Into<String>, cause: impl fmt::Display) -> Self {
         Self {
             exit,

@@ -9,6 +9,8 @@ pub mod domain;
 pub mod log;
 pub mod pr;
 pub mod run;
+pub mod slot;
+pub mod stack;
 pub mod verdict;
 
 use std::borrow::Cow;
@@ -99,6 +101,8 @@ records! {
     RunPlanned = run::RunPlanned, "run.planned", 1;
     RunFinished = run::RunFinished, "run.finished", 1;
     TestFinished = run::TestFinished, "test.finished", 1;
+    SlotSeen = slot::SlotSeen, "slot.seen", 1;
+    StackChecked = stack::StackChecked, "stack.checked", 1;
     LogSnapped = log::LogSnapped, "log.snapped", 1;
     FlakeVerdict = verdict::FlakeVerdict, "flake.verdict", 1;
     FixVerdict = verdict::FixVerdict, "fix.verdict", 1;

@@ -1,7 +1,7 @@
 //! The frozen lines, and the names that a type's fields have on the wire.
 #![allow(dead_code)] // each test binary uses its own part
 
-use lib_common::record::{Body, Head, Known, case, domain, log, pr, run, verdict};
+use lib_common::record::{Body, Head, Known, case, domain, log, pr, run, slot, stack, verdict};
 use serde::de::{Deserializer, Error, Visitor};
 use serde::forward_to_deserialize_any;
 
@@ -33,6 +33,8 @@ pub fn fields_of(kind: &str) -> Vec<&'static str> {
         fields::<run::RunPlanned>(),
         fields::<run::RunFinished>(),
         fields::<run::TestFinished>(),
+        fields::<slot::SlotSeen>(),
+        fields::<stack::StackChecked>(),
         fields::<log::LogSnapped>(),
         fields::<verdict::FlakeVerdict>(),
         fields::<verdict::FixVerdict>(),

@@ -115,7 +115,9 @@ impl Fold {
             | Known::DomainProbed(_)
             | Known::DomainAudited(_)
             | Known::PrCommented(_)
-            | Known::PrSkipped(_) => {}
+            | Known::PrSkipped(_)
+            | Known::SlotSeen(_)
+            | Known::StackChecked(_) => {}
         }
     }
 

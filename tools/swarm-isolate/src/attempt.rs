@@ -19,7 +19,7 @@ use crate::condition::{self, Before};
 use crate::plan::{Namespace, Subject};
 use crate::sampler::{self, Load, Own};
 use crate::signals::Stop;
-use crate::slot::{Slot, Taken};
+use crate::slot::{Ask, Budget, Gate, Slot, Slots, Want};
 use crate::teardown::objects::Snapshot;
 use crate::teardown::{self, Outcome as Teardown};
 
@@ -29,10 +29,13 @@ pub struct Context<'c> {
     pub args: &'c RunArgs,
     pub command: &'c [String],
     pub subject: &'c Subject,
+    /// The node whose turn it is, where there is a choice.
+    pub turn: Option<&'c str>,
     pub investigation: &'c str,
     /// Evidence folders are made below it; records name them relative to it.
     pub base: &'c Path,
     pub stop: Stop,
+    pub budget: Budget,
     pub diag: &'c Diag,
     pub clock: &'c dyn Clock,
 }
@@ -46,6 +49,8 @@ pub enum End {
     Stopped(i32),
     /// Somebody else took the slot.
     SlotLost,
+    /// What is left of the budget is for the teardown.
+    Budget,
 }
 
 /// Everything that a record of the attempt is made of.
@@ -61,6 +66,8 @@ pub struct Finished {
     pub during: Option<Load>,
     pub teardown: Teardown,
     pub others_changed: Vec<String>,
+    /// Slots held, of how many.
+    pub slots: (u32, u32),
     /// Records that the companion printed.
     pub companion: Vec<Vec<u8>>,
 }
@@ -69,7 +76,19 @@ pub struct Finished {
 pub async fn run(context: &Context<'_>, factors: &Factors) -> Result<Option<Finished>> {
     let id = lib_common::new_id();
     let names = context.subject.namespace(&id);
-    let taken = take_slot(context.engine, context.args, context.diag, context.stop.clone(), &id).await?;
+    let want = match crate::plan::condition(factors)? {
+        Condition::Isolated => Want::All,
+        Condition::Loaded => Want::One,
+    };
+    let gate =
+        Gate { args: &context.args.slot, diag: context.diag, clock: context.clock, stop: &context.stop };
+    let ask = Ask {
+        want,
+        attempt: id.clone(),
+        wait: context.budget.cap(context.args.wait, Instant::now().into()),
+        ttl: context.args.slot_ttl,
+    };
+    let taken = take_slot(context.engine, context.args, &gate, &ask).await?;
     let Some(slot) = taken else { return Ok(None) };
     let outcome = in_slot(context, factors, &id, &names, &slot).await;
     // What could not be torn down stays recorded in the slot: whoever takes it next tries again.
@@ -82,34 +101,27 @@ pub async fn run(context: &Context<'_>, factors: &Factors) -> Result<Option<Fini
     outcome
 }
 
-async fn take_slot(
-    engine: &Engine,
-    args: &RunArgs,
-    diag: &Diag,
-    mut stop: Stop,
-    id: &str,
-) -> Result<Option<Slot>> {
-    let mut told = false;
-    let tell = |holder: &str| {
-        if !std::mem::replace(&mut told, true) {
-            diag.phase(format_args!("waiting for the slot, held by {holder}"));
-        }
-    };
-    let Taken { slot, inherited } = tokio::select! {
-        taken = Slot::take(engine, id, args.wait, args.slot_ttl, tell) => taken?,
-        _ = stop.wait_for(Option::is_some) => return Ok(None),
-    };
-    if !inherited.is_empty() {
-        diag.warn(format_args!("a dead predecessor left {}: tearing down", inherited.join(", ")));
-        let outcome = teardown::tear_down(engine, &inherited, args.teardown_timeout).await;
-        if !outcome.left.is_empty() {
-            return Err(Error::cannot("tearing down what a dead predecessor left", "still there")
-                .on(outcome.left.join(", "))
-                .hint("remove it by hand, then run again"));
-        }
-        slot.intend(&[]).await?;
-    }
+/// Waits for leave to start and takes the slots, then tears down what a dead holder left. `Ok(None)`: asked to stop.
+pub async fn take_slot(engine: &Engine, args: &RunArgs, gate: &Gate<'_>, ask: &Ask) -> Result<Option<Slot>> {
+    let Some(slot) = gate.admit(engine, ask).await? else { return Ok(None) };
+    inherit(engine, args, gate.diag, &slot).await?;
     Ok(Some(slot))
+}
+
+/// Tears down what a dead holder left in the slot.
+async fn inherit(engine: &Engine, args: &RunArgs, diag: &Diag, slot: &Slot) -> Result<()> {
+    let inherited = slot.inherited().await;
+    if inherited.is_empty() {
+        return Ok(());
+    }
+    diag.warn(format_args!("a dead predecessor left {}: tearing down", inherited.join(", ")));
+    let outcome = teardown::tear_down(engine, &inherited, args.teardown_timeout).await;
+    if !outcome.left.is_empty() {
+        return Err(Error::cannot("tearing down what a dead predecessor left", "still there")
+            .on(outcome.left.join(", "))
+            .hint("remove it by hand, then run again"));
+    }
+    slot.intend(&[]).await
 }
 
 async fn in_slot(
@@ -145,7 +157,10 @@ async fn in_slot(
             Some(Group::start(shell, &folder.join("load.log"), Stdout::Log, false)?)
         }
     };
-    let before = condition::wait(context, condition, &stacks).await;
+    let before = tokio::select! {
+        before = condition::wait(context, condition, &stacks) => before,
+        () = context.budget.spent() => Err(Error::again("waiting for a calm node", "the budget is spent")),
+    };
     let before = match before {
         Ok(Some(before)) => before,
         other => {
@@ -181,6 +196,7 @@ async fn in_slot(
         during,
         teardown: torn,
         others_changed,
+        slots: slot.count().await,
         companion,
     }))
 }
@@ -253,6 +269,7 @@ async fn run_command(
         () = tokio::time::sleep(context.args.timeout) => End::Timeout,
         _ = stop.wait_for(Option::is_some) => End::Stopped(context.stop.borrow().unwrap_or_default()),
         _ = lost.wait_for(|lost| *lost) => End::SlotLost,
+        () = context.budget.spent() => End::Budget,
     };
     command.stop(context.args.grace).await;
     let keep: Vec<i32> = companion.iter().map(Group::id).chain(load).collect();
@@ -296,15 +313,23 @@ fn environment(
         .env("REF", subject.reference.as_deref().unwrap_or_default())
         // Records of children go through their parent, who alone writes the ledger.
         .env_remove("REDFIX_LEDGER");
+    if let Some(node) = context.turn {
+        command.env("REDFIX_NODE", node);
+    }
     for (name, level) in factors {
         command.env(format!("REDFIX_FACTOR_{}", name.to_ascii_uppercase()), level);
     }
 }
 
-/// Frees the slot again: taking it has torn down what a dead holder had begun. False: interrupted.
-pub async fn reap(engine: &Engine, args: &RunArgs, diag: &Diag, stop: Stop) -> Result<bool> {
-    match take_slot(engine, args, diag, stop, "reap").await? {
-        Some(slot) => slot.release().await.map(|()| true),
-        None => Ok(false),
+/// Tears down what dead holders left, and frees their slots; the living are left alone.
+pub async fn reap(engine: &Engine, args: &RunArgs, diag: &Diag, stop: &Stop) -> Result<()> {
+    let slots = Slots::open(engine, args.slot.slots).await?;
+    let fail = |e: lib_common::docker::ApiError| e.into_error("reaping", "redfix-slot");
+    for seen in slots.dead(args.slot_ttl, stop).await.map_err(fail)? {
+        if let Some(slot) = slots.take_over(&seen, "reap", args.slot_ttl).await.map_err(fail)? {
+            inherit(engine, args, diag, &slot).await?;
+            slot.release().await?;
+        }
     }
+    Ok(())
 }

@@ -7,6 +7,10 @@ use clap::{Parser, Subcommand, ValueEnum};
 use lib_common::cli::{Common, EngineArg, LedgerArg, duration};
 use lib_common::exit::ToolArgs;
 
+use crate::converge::ConvergeArgs;
+use crate::sequence::SequenceArgs;
+use crate::slot::{ShowArgs, SlotArgs};
+
 /// Run a command alone, or under measured load, on the swarm, and leave nothing behind
 #[derive(Parser, Debug)]
 #[command(name = "swarm-isolate", version, max_term_width = 100, after_help = EXAMPLES)]
@@ -30,6 +34,10 @@ pub struct Args {
 pub enum Action {
     /// Finish what a dead predecessor left: tear down its stacks and free its slot
     Reap,
+    /// Print who holds the swarm's slots
+    Slots(ShowArgs),
+    /// Wait until a stack has converged; exit 1 as soon as it never will, 75 at the deadline
+    Wait(ConvergeArgs),
 }
 
 #[derive(clap::Args, Debug)]
@@ -107,6 +115,10 @@ pub struct RunArgs {
     /// Say what would be run, change nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
+    #[command(flatten)]
+    pub slot: SlotArgs,
+    #[command(flatten)]
+    pub sequence: SequenceArgs,
 }
 
 /// The `load` factor of a run.
@@ -153,5 +165,9 @@ Examples:
   As a stage of the pipe, until the verdict is settled:
       ... | swarm-isolate --until 'flake-classify --next' --companion 'log-snap attach' \\
           --ledger ledger.jsonl -- scripts/lifecycle mumble | ...
+  A slot for an existing CI, at night:
+      swarm-isolate --slot-only --wait 8h --window 22:00-06:00 -- ./run-ci
+  Instead of a fixed sleep in a harness:
+      swarm-isolate wait $REDFIX_STACK --ready 'nc -z voice 64738' --stable 3
   After a crash of this tool:
       swarm-isolate reap";

@@ -8,10 +8,12 @@ mod attempt;
 mod cli;
 mod command;
 mod condition;
+mod converge;
 mod plan;
 mod proc;
 mod records;
 mod sampler;
+mod sequence;
 mod signals;
 mod slot;
 mod teardown;
@@ -26,33 +28,79 @@ use std::time::Duration;
 
 use attempt::{Context, End, Finished};
 use cli::Action;
+use converge::ConvergeArgs;
 use lib_common::docker::Engine;
 use lib_common::emit::Emitter;
 use lib_common::ledger::Ledger;
-use lib_common::record::Factors;
+use lib_common::record::Known;
 use lib_common::record::run::RunFinished;
 use lib_common::stream::{Line, Reader, Torn, is_object};
 use lib_common::{Error, Exit, Io, Result};
 use plan::{Seen, Subject};
-use until::{Answer, Spool};
+use sequence::{Leases, Turns, spacing};
+use slot::{Ask, Budget, Gate, ShowArgs};
+use tokio::time::Instant;
+use until::Spool;
 
 pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| Error::cannot("starting", e))?;
     runtime.block_on(async {
-        match args.action {
+        match &args.action {
             Some(Action::Reap) => reap(args, io).await,
+            Some(Action::Wait(converge)) => wait(args, converge, io).await,
+            Some(Action::Slots(show)) => slots(args, show, io).await,
+            None if args.run.slot.slot_only.is_some() => slot_only(args, io).await,
             None => isolate(args, io).await,
         }
     })
 }
 
-/// Taking the slot tears down what its dead holder had begun.
+/// Finishes what dead holders of slots had begun.
 async fn reap(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
     let engine = Engine::connect(&args.engine).await?;
-    let reaped = attempt::reap(&engine, &args.run, &io.diag, signals::listen()?).await?;
-    io.diag.phase(if reaped { "done" } else { "interrupted" });
-    Ok(Exit::Done)
+    let stop = signals::listen()?;
+    attempt::reap(&engine, &args.run, &io.diag, &stop).await?;
+    Ok((*stop.borrow()).map_or(Exit::Done, Exit::Signal))
+}
+
+/// Waits until a stack has converged, or never will.
+async fn wait(args: &Args, converge: &ConvergeArgs, io: &mut Io<'_>) -> Result<Exit> {
+    let engine = Engine::connect(&args.engine).await?;
+    engine.require_manager().await?;
+    let mut emitter = Emitter::new(args.common.investigation.clone(), None);
+    converge::wait(converge, &engine, io, &mut emitter).await
+}
+
+/// Prints the slots; may change how many there are.
+async fn slots(args: &Args, show: &ShowArgs, io: &mut Io<'_>) -> Result<Exit> {
+    let engine = Engine::connect(&args.engine).await?;
+    let mut emitter = Emitter::new(args.common.investigation.clone(), None);
+    slot::show::slots(show, &args.run, &engine, &signals::listen()?, io, &mut emitter).await
+}
+
+/// A slot for a command whose streams are its own: no records, nothing read.
+async fn slot_only(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
+    let Some(many) = args.run.slot.slot_only.filter(|_| !args.command.is_empty()) else {
+        return Err(Error::cannot("planning a run", "no command").hint("put it behind --, see --help"));
+    };
+    // Not its arguments: what stands in the swarm is for everybody to read.
+    let what_for = args.command[0].clone();
+    if args.run.dry_run {
+        io.diag.note(format_args!("would run {what_for} in a slot"));
+        return Ok(Exit::Done);
+    }
+    let engine = Engine::connect(&args.engine).await?;
+    let stop = signals::listen()?;
+    // There is no teardown of ours to be reserved for.
+    let budget = Budget::new(args.run.slot.budget, args.run.grace, Instant::now());
+    let gate = Gate { args: &args.run.slot, diag: &io.diag, clock: io.clock, stop: &stop };
+    let wait = budget.cap(args.run.wait, Instant::now());
+    let ask = Ask { want: many.into(), attempt: what_for, wait, ttl: args.run.slot_ttl };
+    let Some(slot) = attempt::take_slot(&engine, &args.run, &gate, &ask).await? else {
+        return Ok(Exit::Signal(stop.borrow().unwrap_or_default()));
+    };
+    slot::only::run(&args.command, slot, &budget, args.run.grace, &stop).await
 }
 
 async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
@@ -63,10 +111,13 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
     let path = args.ledger.ledger.as_deref().filter(|_| !args.run.dry_run);
     let ledger = path.map(|path| Ledger::open(path, &io.diag)).transpose()?;
     let mut emitter = Emitter::new(args.common.investigation.clone(), ledger);
-    let (seen, mut spool) = read(args, io, &mut emitter)?;
-    let subject = Subject::choose(&args.run, &seen)?;
+    let (mut seen, mut spool) = read(args, io, &mut emitter)?;
+    let (subjects, without) = Subject::all(&args.run, &seen)?;
+    for recipe in without {
+        io.diag.warn(format_args!("{recipe} has no lease on standard input: not run"));
+    }
     if args.run.dry_run {
-        tell_plan(args, io, &subject, &seen);
+        tell_plan(args, io, &subjects, &seen);
         return Ok(Exit::Done);
     }
     let engine = Engine::connect(&args.engine).await?;
@@ -79,26 +130,47 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
     let base = absolute(kept.as_deref().unwrap_or(scratch.path()))?;
     let investigation = emitter.investigation().to_owned();
 
+    let budget = budget(args);
+    let mut longest = Duration::ZERO;
+
+    let mut leases = Leases::new(engine.endpoint().to_string(), investigation.clone());
+    let nodes = node_names();
+
     let mut last = None;
-    let mut done = 0;
-    while let Some(factors) = next(args, &mut spool, done).await? {
+    let mut turns = Turns::new(args, subjects, &seen);
+    while let Some((subject, factors)) = turns.next(args, &mut spool).await? {
+        if let Some(why) = budget.forbids(longest, Instant::now()) {
+            return Err(Error::again("starting another run", why)
+                .on("--budget")
+                .hint("what is done is on record"));
+        }
+        if !apart(args, io, &seen, &budget, stop.clone()).await? {
+            return Ok(Exit::Signal(stop.borrow().unwrap_or_default()));
+        }
+        subject.lease.iter().for_each(|lease| leases.keep(lease));
         let (diag, clock) = (&io.diag, io.clock);
         let context = Context {
             engine: &engine,
             args: &args.run,
             command: &args.command,
             subject: &subject,
+            turn: spacing::node(&nodes, seen.attempts()),
             investigation: &investigation,
             base: &base,
             stop: stop.clone(),
+            budget,
             diag,
             clock,
         };
         let finished = attempt::run(&context, &factors).await?;
         let signal = *stop.borrow();
         let Some(finished) = finished else { return Ok(Exit::Signal(signal.unwrap_or_default())) };
-        let (record, tests) = records::of(&context, &node, &finished, kept.is_some())?;
-        done += 1;
+        let (mut record, tests) = records::of(&context, &node, &finished, kept.is_some())?;
+        record.notes.extend(leases.notes());
+        if !record.cleanup.kept.is_empty() {
+            subject.lease.iter().for_each(|lease| leases.leave(&lease.lease_id));
+        }
+        seen.note(&Known::RunFinished(Box::new(record.clone())));
         let (mut lines, other): (Vec<_>, Vec<_>) =
             finished.companion.iter().cloned().partition(|line| is_object(line));
         if !other.is_empty() {
@@ -125,9 +197,61 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
             return Ok(Exit::Signal(signal));
         }
         tell_run(io, &record);
+        longest = longest.max(finished.took);
+        if finished.end == End::Budget {
+            return Err(
+                Error::again("running the command", "the budget is spent").hint("what is done is on record")
+            );
+        }
         last = Some(finished);
     }
+    give_back(leases, io, &mut emitter).await?;
     Ok(exit(args, last.as_ref()))
+}
+
+fn budget(args: &Args) -> Budget {
+    // A companion has half a minute to finish its records, after the command and before the teardown.
+    let companion = args.run.companion.as_ref().map_or(Duration::ZERO, |_| Duration::from_secs(30));
+    let reserve = args.run.teardown_timeout + args.run.grace * 2 + companion;
+    Budget::new(args.run.slot.budget, reserve, Instant::now())
+}
+
+/// Releases the leases that the runs used; the records of it join the stream.
+async fn give_back(leases: Leases, io: &mut Io<'_>, emitter: &mut Emitter) -> Result<()> {
+    let (lines, wrong) = leases.release().await;
+    for line in lines {
+        emitter.put(io, &line)?;
+    }
+    for cause in &wrong {
+        io.diag.warn(cause);
+    }
+    Ok(())
+}
+
+/// Waits until the next run is far enough from the one before it. False: asked to stop.
+async fn apart(
+    args: &Args,
+    io: &Io<'_>,
+    seen: &Seen,
+    budget: &Budget,
+    mut stop: signals::Stop,
+) -> Result<bool> {
+    let pause = spacing::wait(args.run.sequence.spacing, seen.last_start, io.clock.now());
+    if pause.is_zero() {
+        return Ok(true);
+    }
+    io.diag.phase(format_args!("waiting {} s between runs", pause.as_secs()));
+    tokio::select! {
+        () = tokio::time::sleep(pause) => Ok(true),
+        () = budget.spent() => Err(Error::again("waiting between runs", "the budget is spent")),
+        _ = stop.wait_for(Option::is_some) => Ok(false),
+    }
+}
+
+/// The nodes that runs take in turn.
+fn node_names() -> Vec<String> {
+    let nodes = std::env::var("REDFIX_NODES").unwrap_or_default();
+    nodes.split_whitespace().filter_map(|node| Some(node.split_once('=')?.0.to_owned())).collect()
 }
 
 /// A single wrapped command's own code passes through; a sequence of runs is done when it is settled.
@@ -140,7 +264,7 @@ fn exit(args: &Args, last: Option<&Finished>) -> Exit {
             if code == 0 { Exit::Done } else { Exit::Child(u8::try_from(code).unwrap_or(u8::MAX)) }
         }
         Some(End::Timeout) => Exit::No,
-        Some(End::SlotLost) => Exit::Again,
+        Some(End::SlotLost | End::Budget) => Exit::Again,
         _ => Exit::Done,
     }
 }
@@ -183,17 +307,6 @@ fn note<R: BufRead>(
     Ok(())
 }
 
-/// The factors of the next run, or `None` when there is nothing more to run.
-async fn next(args: &Args, spool: &mut Spool, done: u32) -> Result<Option<Factors>> {
-    match &args.run.until {
-        None => Ok((done < args.run.runs).then(|| plan::asked(&args.run))),
-        Some(command) => match until::ask(command, spool).await? {
-            Answer::Settled => Ok(None),
-            Answer::Run(factors) => Ok(Some(factors)),
-        },
-    }
-}
-
 fn absolute(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path).map_err(|e| Error::cannot("finding the evidence folder", e).on(path.display()))
 }
@@ -213,15 +326,17 @@ fn tell_run(io: &Io, run: &RunFinished) {
     ));
 }
 
-fn tell_plan(args: &Args, io: &Io, subject: &Subject, seen: &Seen) {
+fn tell_plan(args: &Args, io: &Io, subjects: &[Subject], seen: &Seen) {
     let how = args.run.until.as_ref().map_or_else(
         || format!("{} run(s), {}", args.run.runs, args.run.condition.name()),
         |until| format!("runs until '{until}' is settled"),
     );
-    io.diag.note(format_args!(
-        "would do {how}, of {}, in stacks like {}; {} attempts are on record",
-        args.command.join(" "),
-        subject.namespace("000000").stack,
-        seen.attempts()
-    ));
+    for subject in subjects {
+        io.diag.note(format_args!(
+            "would do {how}, of {}, in stacks like {}; {} attempts are on record",
+            args.command.join(" "),
+            subject.namespace("000000").stack,
+            seen.attempts()
+        ));
+    }
 }

@@ -1,7 +1,11 @@
 //! What to run: the subject that the records name, and the factor levels of the next run. No I/O.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
+use jiff::Timestamp;
+use lib_common::record::case::CaseFailed;
+use lib_common::record::domain::DomainLeased;
+use lib_common::record::run::Outcome;
 use lib_common::record::{Factors, Known};
 use lib_common::{Error, Result, names};
 
@@ -11,38 +15,75 @@ use crate::cli::{Condition, RunArgs};
 #[derive(Debug, Default)]
 pub struct Seen {
     pub cases: Vec<String>,
-    pub recipe: Option<String>,
-    pub version: Option<String>,
-    pub reference: Option<String>,
-    pub domain: Option<String>,
+    pub recipes: Vec<Recipe>,
+    /// Leases that are not given back, in the order of their records.
+    pub leases: Vec<DomainLeased>,
+    /// When the last run on record started, by the clock of its machine.
+    pub last_start: Option<Timestamp>,
     attempts: HashSet<String>,
+    evidence: HashMap<(String, Factors), u32>,
+}
+
+/// A recipe with failing cases: one run serves them all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipe {
+    pub name: String,
+    pub version: String,
+    pub reference: Option<String>,
+    pub cases: Vec<String>,
 }
 
 impl Seen {
     pub fn note(&mut self, known: &Known) {
         match known {
-            Known::CaseFailed(case) => {
-                if !self.cases.contains(&case.case) {
-                    self.cases.push(case.case.clone());
-                }
-                self.recipe.get_or_insert_with(|| case.recipe.clone());
-                self.version.get_or_insert_with(|| case.version.clone());
-                if let Some(reference) = &case.reference {
-                    self.reference.get_or_insert_with(|| reference.commit.clone());
-                }
+            Known::CaseFailed(case) => self.note_case(case),
+            Known::DomainLeased(lease) => {
+                self.leases.retain(|known| known.lease_id != lease.lease_id);
+                self.leases.push(lease.as_ref().clone());
             }
-            Known::DomainLeased(lease) => self.domain = Some(lease.domain.clone()),
-            Known::DomainReleased(lease) if self.domain.as_ref() == Some(&lease.domain) => self.domain = None,
-            Known::RunFinished(run) => {
-                self.attempts.insert(run.attempt_id.clone());
+            Known::DomainReleased(lease) => self.leases.retain(|known| known.lease_id != lease.lease_id),
+            Known::RunFinished(run) if self.attempts.insert(run.attempt_id.clone()) => {
+                self.last_start = self.last_start.max(run.started.parse().ok());
+                if matches!(run.outcome, Outcome::Pass | Outcome::Fail | Outcome::Timeout) {
+                    *self.evidence.entry((run.recipe.clone(), run.factors.clone())).or_default() += 1;
+                }
             }
             _ => {}
+        }
+    }
+
+    fn note_case(&mut self, case: &CaseFailed) {
+        if !self.cases.contains(&case.case) {
+            self.cases.push(case.case.clone());
+        }
+        let at = self.recipes.iter().position(|recipe| recipe.name == case.recipe).unwrap_or_else(|| {
+            let (name, version) = (case.recipe.clone(), case.version.clone());
+            self.recipes.push(Recipe { name, version, reference: None, cases: Vec::new() });
+            self.recipes.len() - 1
+        });
+        let recipe = &mut self.recipes[at];
+        if !recipe.cases.contains(&case.case) {
+            recipe.cases.push(case.case.clone());
+        }
+        if let Some(reference) = &case.reference {
+            recipe.reference.get_or_insert_with(|| reference.commit.clone());
         }
     }
 
     /// Runs on record so far, duplicates counted once.
     pub fn attempts(&self) -> usize {
         self.attempts.len()
+    }
+
+    /// Runs of a recipe on record with exactly these factors that say something about it.
+    pub fn evidence(&self, recipe: &str, factors: &Factors) -> u32 {
+        self.evidence.get(&(recipe.to_owned(), factors.clone())).copied().unwrap_or_default()
+    }
+
+    /// The lease that a recipe's runs use: its own last one, or the last of all where there is no other recipe.
+    fn lease_for(&self, recipe: &str) -> Option<&DomainLeased> {
+        let own = self.leases.iter().rfind(|lease| lease.recipe == recipe);
+        own.or_else(|| self.leases.last().filter(|_| self.recipes.len() < 2))
     }
 }
 
@@ -54,25 +95,41 @@ pub struct Subject {
     pub reference: Option<String>,
     pub cases: Vec<String>,
     pub domain: String,
+    /// The lease that the domain is of.
+    pub lease: Option<DomainLeased>,
 }
 
 impl Subject {
-    /// Flags win over records; without a domain there is no namespace that could be kept apart.
-    pub fn choose(args: &RunArgs, seen: &Seen) -> Result<Self> {
-        let missing = |what: &str, flag: &str| {
-            Error::cannot("planning a run", format!("no {what} on standard input"))
-                .hint(format!("give {flag}, or put the stage before this one into the pipe"))
-        };
-        let domain = args.domain.clone().or_else(|| seen.domain.clone());
-        let recipe = args.recipe.clone().or_else(|| seen.recipe.clone());
-        let version = args.version_under_test.clone().or_else(|| seen.version.clone());
-        Ok(Self {
-            domain: domain.ok_or_else(|| missing("domain.leased", "--domain"))?,
-            recipe: recipe.unwrap_or_else(|| "unnamed".into()),
-            version: version.unwrap_or_else(|| "unversioned".into()),
-            reference: seen.reference.clone(),
-            cases: seen.cases.clone(),
-        })
+    /// Flags win over records. One subject for each recipe with failing cases, in the order of the cases; a
+    /// recipe without a domain has no namespace that could be kept apart: it is named, and left out.
+    pub fn all(args: &RunArgs, seen: &Seen) -> Result<(Vec<Self>, Vec<String>)> {
+        let wanted = |recipe: &&Recipe| args.recipe.as_ref().is_none_or(|name| *name == recipe.name);
+        let mut recipes: Vec<Recipe> = seen.recipes.iter().filter(wanted).cloned().collect();
+        if recipes.is_empty() {
+            let name = args.recipe.clone().unwrap_or_else(|| "unnamed".into());
+            recipes.push(Recipe { name, version: "unversioned".into(), reference: None, cases: Vec::new() });
+        }
+        let (mut subjects, mut without) = (Vec::new(), Vec::new());
+        for recipe in recipes {
+            let lease = seen.lease_for(&recipe.name).filter(|_| args.domain.is_none());
+            let Some(domain) = args.domain.clone().or_else(|| Some(lease?.domain.clone())) else {
+                without.push(recipe.name);
+                continue;
+            };
+            subjects.push(Self {
+                version: args.version_under_test.clone().unwrap_or(recipe.version),
+                recipe: recipe.name,
+                reference: recipe.reference,
+                cases: recipe.cases,
+                domain,
+                lease: lease.cloned(),
+            });
+        }
+        if subjects.is_empty() {
+            return Err(Error::cannot("planning a run", "no domain.leased on standard input")
+                .hint("give --domain, or put the stage before this one into the pipe"));
+        }
+        Ok((subjects, without))
     }
 
     /// Domain and stack of one attempt, never used before or after.
@@ -121,7 +178,70 @@ mod tests {
             reference: None,
             cases: vec![],
             domain: "iso-mumb-1a2b3c.ci.example".into(),
+            lease: None,
         }
+    }
+
+    /// What these frozen-format lines say.
+    fn seen(lines: &[&str]) -> Seen {
+        let mut seen = Seen::default();
+        for line in lines {
+            let kind = line.split('"').nth(3).unwrap();
+            seen.note(&Known::parse(kind, 1, line.as_bytes()).unwrap().unwrap());
+        }
+        seen
+    }
+
+    fn case(recipe: &str, test: &str) -> String {
+        format!(
+            r#"{{"type":"case.failed","case":"{recipe}@1/{test}","recipe":"{recipe}","version":"1","test":"{test}","stage":"custom","source":"s"}}"#
+        )
+    }
+
+    fn lease(recipe: &str, id: &str) -> String {
+        format!(
+            r#"{{"type":"domain.leased","recipe":"{recipe}","purpose":"run","domain":"{id}.ci.example","stack":"{id}","lease_id":"{id}","class":"run","ttl_ms":1,"holder":"h"}}"#
+        )
+    }
+
+    fn args(words: &[&str]) -> RunArgs {
+        use clap::Parser;
+        crate::cli::Args::parse_from([&["swarm-isolate"], words].concat()).run
+    }
+
+    #[test]
+    fn one_subject_for_each_recipe_with_its_own_cases_and_lease() {
+        let lines = [
+            case("a", "x"),
+            case("b", "y"),
+            case("a", "z"),
+            case("a", "x"),
+            case("c", "w"),
+            lease("a", "1"),
+            lease("b", "2"),
+            lease("b", "3"),
+        ];
+        let seen = seen(&lines.each_ref().map(String::as_str));
+        let (subjects, without) = Subject::all(&args(&[]), &seen).unwrap();
+        let told: Vec<_> =
+            subjects.iter().map(|s| (s.recipe.as_str(), s.domain.as_str(), s.cases.len())).collect();
+        assert_eq!(told, [("a", "1.ci.example", 2), ("b", "3.ci.example", 1)]);
+        assert_eq!(without, ["c"], "its lease was refused");
+        let (only, _) = Subject::all(&args(&["--recipe", "b"]), &seen).unwrap();
+        assert_eq!((only.len(), only[0].recipe.as_str()), (1, "b"));
+        let (all, _) = Subject::all(&args(&["--domain", "d.e"]), &seen).unwrap();
+        assert!(all.len() == 3 && all.iter().all(|s| s.domain == "d.e" && s.lease.is_none()));
+    }
+
+    #[test]
+    fn a_single_recipe_takes_any_lease_and_a_released_one_is_gone() {
+        let released = r#"{"type":"domain.released","recipe":"x","domain":"2.ci.example","stack":"2","lease_id":"2","reason":"done"}"#;
+        let lines = [case("a", "x"), lease("x", "1"), lease("x", "2")];
+        let mut seen = seen(&lines.each_ref().map(String::as_str));
+        assert_eq!(Subject::all(&args(&[]), &seen).unwrap().0[0].domain, "2.ci.example");
+        seen.note(&Known::parse("domain.released", 1, released.as_bytes()).unwrap().unwrap());
+        assert_eq!(Subject::all(&args(&[]), &seen).unwrap().0[0].domain, "1.ci.example");
+        assert!(Subject::all(&args(&[]), &Seen::default()).is_err(), "no lease, no namespace");
     }
 
     #[test]

@@ -130,6 +130,7 @@ fn outcome(finished: &Finished) -> (Outcome, Option<String>) {
         End::Timeout => (Outcome::Timeout, Some("the command took longer than --timeout".into())),
         End::Stopped(number) => (Outcome::Aborted, Some(format!("stopped by signal {number}"))),
         End::SlotLost => (Outcome::Disturbed, Some("somebody else took the slot".into())),
+        End::Budget => (Outcome::Aborted, Some("the budget was spent".into())),
     }
 }
 
@@ -138,7 +139,7 @@ fn codes(end: End) -> (Option<i32>, Option<i32>) {
     match end {
         End::Exited(status) => (status.code(), status.signal()),
         End::Stopped(number) => (None, Some(number)),
-        End::Timeout | End::SlotLost => (None, None),
+        End::Timeout | End::SlotLost | End::Budget => (None, None),
     }
 }
 
@@ -148,8 +149,8 @@ fn isolation(context: &Context, finished: &Finished) -> Isolation {
         proved: why.is_none(),
         why,
         claimed: None,
-        slots_held: 1,
-        slots_total: 1,
+        slots_held: finished.slots.0,
+        slots_total: finished.slots.1,
         other_deploys: finished.before.other_deploys,
         foreign_cpu_before: finished.before.load.map(|load| round(load.foreign_cpu)),
         foreign_cpu_during: finished.during.map(|load| round(load.foreign_cpu)),

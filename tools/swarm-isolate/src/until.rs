@@ -41,7 +41,8 @@ impl Spool {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Answer {
     Settled,
-    Run(Factors),
+    /// The case to run for, and with which factors.
+    Run(String, Factors),
 }
 
 /// Runs `command` with all records on its standard input.
@@ -58,19 +59,19 @@ pub async fn ask(command: &str, spool: &mut Spool) -> Result<Answer> {
         Some(0) => Ok(Answer::Settled),
         Some(1) => planned(&output.stdout)
             .ok_or_else(|| fail("it exited 1 without a run.planned".into()))
-            .map(Answer::Run),
+            .map(|(case, factors)| Answer::Run(case, factors)),
         Some(code) => Err(fail(format!("it exited {code}; 0 (settled) and 1 (more runs) are understood"))),
         None => Err(fail(format!("it ended by {}", output.status))),
     }
 }
 
-/// The factors of the first `run.planned`.
-fn planned(stdout: &[u8]) -> Option<Factors> {
+/// Case and factors of the first `run.planned`.
+fn planned(stdout: &[u8]) -> Option<(String, Factors)> {
     stdout.split(|byte| *byte == b'\n').filter(|raw| !raw.is_empty()).find_map(|raw| {
         let line = Line { raw: raw.to_vec(), number: 0, is_object: true };
         let keys = line.keys();
         match Known::parse(&keys.kind?, keys.v?, raw).ok()?? {
-            Known::RunPlanned(plan) => Some(plan.factors),
+            Known::RunPlanned(plan) => Some((plan.case, plan.factors)),
             _ => None,
         }
     })
@@ -98,6 +99,7 @@ mod tests {
     fn it_reads_all_records_and_its_plan_is_read() {
         let plan = r#"{"type":"run.planned","v":1,"ts":"t","investigation":"i","tool":"x/1","case":"a@1/t","factors":{"load":"loaded"},"why":"w","minimum_runs":1,"expected_runs":1.5,"if_pass":"p","if_fail":"f"}"#;
         let command = format!("grep -qx '{{\"a\":1}}' && echo '{plan}'; exit 1");
-        assert_eq!(answer(&command).unwrap(), Answer::Run(Factors::from([("load".into(), "loaded".into())])));
+        let factors = Factors::from([("load".into(), "loaded".into())]);
+        assert_eq!(answer(&command).unwrap(), Answer::Run("a@1/t".into(), factors));
     }
 }

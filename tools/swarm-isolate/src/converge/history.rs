@@ -1,0 +1,283 @@
+//! The looks at a stack over time: what got further, what fails again and again, what stands still. No I/O;
+//! the caller's monotonic clock is passed in.
+//!
+//! Progress is a service with more tasks up than ever, a task further than any before it in its place, an
+//! update that changed its state, a log line of a kind not seen yet. Failures count only while nothing else
+//! gets further: an app that restarts until its database has booted is no wedge.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+
+use lib_common::record::stack::Wedge;
+use lib_common::signature;
+use tokio::time::Instant;
+
+use super::facts::{Service, State, Task};
+use super::judge::Judgement;
+
+/// So many kinds of log line are remembered; more are no news.
+const KINDS: usize = 10_000;
+
+/// When to give up.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    pub same_error: usize,
+    pub stuck_after: Duration,
+    pub settle: Duration,
+    pub idle: Duration,
+}
+
+/// Why the stack will never converge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stuck {
+    pub wedge: Wedge,
+    pub service: Option<String>,
+    pub message: String,
+}
+
+pub struct History {
+    limits: Limits,
+    /// When something was new for the last time.
+    news: Instant,
+    services: BTreeMap<String, Past>,
+    lines: HashSet<String>,
+    looked: bool,
+}
+
+/// What is remembered of a service.
+#[derive(Default)]
+struct Past {
+    most_up: u64,
+    least_stale: Option<usize>,
+    update: Option<String>,
+    furthest: HashMap<String, State>,
+    /// Failed tasks that were counted.
+    failed: HashSet<String>,
+    /// Failures by kind of error since something else got further, with the words of the last one.
+    errors: BTreeMap<String, (usize, String)>,
+    /// One failed before our eyes.
+    fails_now: bool,
+    running_since: HashMap<String, Instant>,
+    /// Since when a task is in this state with this error.
+    standing: HashMap<String, (State, String, Instant)>,
+    short_since: Option<Instant>,
+}
+
+impl History {
+    pub fn new(limits: Limits, now: Instant) -> Self {
+        Self { limits, news: now, services: BTreeMap::new(), lines: HashSet::new(), looked: false }
+    }
+
+    /// Something outside the engine is new, e.g. another answer of the readiness command.
+    pub fn note_line(&mut self, of: &str, line: &[u8], now: Instant) {
+        let kind = format!("{of}: {}", signature::signature(line));
+        if self.lines.len() < KINDS && self.lines.insert(kind) {
+            self.news = now;
+        }
+    }
+
+    /// Takes in one look.
+    pub fn note(&mut self, looks: &[(Service, Judgement)], now: Instant) {
+        let first = !std::mem::replace(&mut self.looked, true);
+        let mut further = Vec::new();
+        for (service, judged) in looks {
+            let past = self.services.entry(service.name.clone()).or_default();
+            if past.progress(service, judged) && !first {
+                self.news = now;
+                further.push(&service.name);
+            }
+            if past.failures(service, first) {
+                self.news = now;
+            }
+            past.stand(service, judged, now);
+        }
+        for name in further {
+            for (other, past) in &mut self.services {
+                if other != name {
+                    past.errors.retain(|error, _| is_static(error));
+                    past.fails_now = !past.errors.is_empty() && past.fails_now;
+                }
+            }
+        }
+    }
+
+    /// Whether what is up has been up for long enough, where something had failed before.
+    pub fn is_settled(&self, service: &Service, now: Instant) -> bool {
+        let Some(past) = self.services.get(&service.name).filter(|past| !past.failed.is_empty()) else {
+            return true;
+        };
+        past.running_since.values().all(|since| now.duration_since(*since) >= self.limits.settle)
+    }
+
+    /// `full`: networks without a free address, by id, in words.
+    pub fn stuck(
+        &self,
+        looks: &[(Service, Judgement)],
+        full: &HashMap<String, String>,
+        now: Instant,
+    ) -> Option<Stuck> {
+        for (service, _) in looks.iter().filter(|(_, judged)| judged.missing.is_some()) {
+            let at = |wedge, message| Some(Stuck { wedge, service: Some(service.name.clone()), message });
+            let Some(past) = self.services.get(&service.name) else { continue };
+            if let Some((wedge, message)) = past.loops(self.limits.same_error) {
+                return at(wedge, message);
+            }
+            if let Some((wedge, message)) = past.stands(service, full, self.limits.stuck_after, now) {
+                return at(wedge, message);
+            }
+            let short = past.short_since.is_some_and(|since| now.duration_since(since) >= self.limits.settle);
+            if short {
+                let words = past.errors.values().next().map_or("its task ended", |(_, words)| words);
+                return at(Wedge::GaveUp, format!("{words}, and its restart policy makes no new task"));
+            }
+        }
+        self.idles(looks, now)
+    }
+
+    fn idles(&self, looks: &[(Service, Judgement)], now: Instant) -> Option<Stuck> {
+        // A health check may promise a long start; until it is over, silence is no wedge.
+        let starting = |service: &&Service| {
+            service.tasks.iter().any(|task| task.intended && task.state == State::Starting)
+        };
+        let promised =
+            looks.iter().map(|(service, _)| service).filter(starting).map(|service| service.start_period);
+        let limit = self.limits.idle + promised.max().unwrap_or_default();
+        if now.duration_since(self.news) < limit {
+            return None;
+        }
+        let missing = looks.iter().find_map(|(service, judged)| Some((service, judged.missing.as_ref()?)));
+        let (wedge, service, what) = match missing {
+            Some((service, missing)) => (Wedge::Idle, Some(service.name.clone()), missing.as_str()),
+            None => (Wedge::NotReady, None, "every service is up, --ready does not succeed"),
+        };
+        Some(Stuck { wedge, service, message: format!("nothing new for {} s: {what}", limit.as_secs()) })
+    }
+}
+
+impl Past {
+    /// Whether the service got further than ever.
+    fn progress(&mut self, service: &Service, judged: &Judgement) -> bool {
+        let mut further = judged.up > self.most_up;
+        self.most_up = self.most_up.max(judged.up);
+        let stale = service.tasks.iter().filter(|task| !task.intended && task.state.is_live()).count();
+        further |= self.least_stale.is_some_and(|least| stale < least);
+        self.least_stale = Some(self.least_stale.map_or(stale, |least| least.min(stale)));
+        let update = service.update.as_ref().map(|(state, _)| state.clone());
+        further |= self.update != update;
+        self.update = update;
+        for task in service.tasks.iter().filter(|task| task.intended && task.state.is_live()) {
+            let furthest = self.furthest.entry(task.slot.clone()).or_insert(State::New);
+            further |= task.state > *furthest;
+            *furthest = task.state.max(*furthest);
+        }
+        further
+    }
+
+    /// Counts failed tasks once each. True: a kind of error that is new. What failed before we came counts, but
+    /// is no reason to give up alone.
+    fn failures(&mut self, service: &Service, first: bool) -> bool {
+        let mut new = false;
+        for task in service.tasks.iter().filter(|task| task.intended && task.state.is_failure()) {
+            if self.failed.insert(task.id.clone()) {
+                let kind = String::from_utf8_lossy(&signature::normalise(task.error.as_bytes())).into_owned();
+                let entry = self.errors.entry(kind).or_default();
+                new |= entry.0 == 0;
+                *entry = (entry.0 + 1, task.error.clone());
+                self.fails_now |= !first;
+            }
+        }
+        new
+    }
+
+    fn stand(&mut self, service: &Service, judged: &Judgement, now: Instant) {
+        let live = || service.tasks.iter().filter(|task| task.intended && task.state.is_live());
+        let mut running: HashMap<String, Instant> = HashMap::new();
+        let mut standing = HashMap::new();
+        for task in live() {
+            if task.state == State::Running {
+                running.insert(task.id.clone(), self.running_since.get(&task.id).copied().unwrap_or(now));
+            }
+            let before = self
+                .standing
+                .get(&task.id)
+                .filter(|(state, error, _)| (*state, error) == (task.state, &task.error));
+            let since = before.map_or(now, |(_, _, since)| *since);
+            standing.insert(task.id.clone(), (task.state, task.error.clone(), since));
+        }
+        (self.running_since, self.standing) = (running, standing);
+        // Fewer tasks than wanted, and nobody who would make one. A task that waits out the delay of its restart
+        // may fail already then: it is still meant to run. Of a job, what failed is meant to run no more.
+        let meant = |task: &&Task| match task.desired.as_str() {
+            "running" | "ready" => true,
+            "complete" => task.state.is_live(),
+            _ => false,
+        };
+        let coming = service.tasks.iter().filter(|task| task.intended).filter(meant);
+        let coming = coming.filter(|task| task.state != State::Running).count() as u64;
+        let updating = matches!(self.update.as_deref(), Some("updating"));
+        let ended = service.tasks.iter().any(|task| task.intended && !task.state.is_live());
+        let short = judged.up + coming < judged.wanted && ended && !updating;
+        self.short_since = short.then(|| self.short_since.unwrap_or(now));
+    }
+
+    fn loops(&self, limit: usize) -> Option<(Wedge, String)> {
+        if !self.fails_now {
+            return None;
+        }
+        let (count, words) = self.errors.values().max_by_key(|(count, _)| *count)?;
+        if *count >= limit {
+            return Some((kind_of(words), format!("{words}, {count} times")));
+        }
+        let all: usize = self.errors.values().map(|(count, _)| count).sum();
+        (all >= 2 * limit).then(|| (Wedge::CrashLoop, format!("{all} tasks failed, the last: {words}")))
+    }
+
+    fn stands(
+        &self,
+        service: &Service,
+        full: &HashMap<String, String>,
+        limit: Duration,
+        now: Instant,
+    ) -> Option<(Wedge, String)> {
+        let long = |task: &&Task| {
+            self.standing.get(&task.id).is_some_and(|(_, _, since)| now.duration_since(*since) >= limit)
+        };
+        let full: Vec<&str> =
+            service.networks.iter().filter_map(|id| full.get(id)).map(String::as_str).collect();
+        service.tasks.iter().filter(|task| task.desired == "running").filter(long).find_map(|task| match task
+            .state
+        {
+            State::Pending if !task.error.is_empty() => Some((Wedge::NoSuitableNode, task.error.clone())),
+            // Nothing but the allocator of addresses comes between new and pending.
+            State::New if !service.networks.is_empty() => {
+                let more = if full.is_empty() { String::new() } else { format!(": {}", full.join(", ")) };
+                Some((Wedge::NoFreeAddress, format!("the swarm allocates no address{more}")))
+            }
+            // The node itself needs an address on each network, too.
+            State::Preparing if !full.is_empty() => {
+                Some((Wedge::NoFreeAddress, format!("its node cannot join the network: {}", full.join(", "))))
+            }
+            _ => None,
+        })
+    }
+}
+
+/// An error that no other service's progress can mend.
+fn is_static(error: &str) -> bool {
+    kind_of(error) == Wedge::ImageMissing
+}
+
+fn kind_of(error: &str) -> Wedge {
+    let error = error.to_ascii_lowercase();
+    let has = |parts: &[&str]| parts.iter().any(|part| error.contains(part));
+    if has(&["no such image", "manifest unknown", "pull access denied", "manifest for"]) {
+        Wedge::ImageMissing
+    } else if has(&["non-zero exit", "unhealthy container", "task: non-zero"]) {
+        Wedge::CrashLoop
+    } else {
+        Wedge::SameError
+    }
+}
+
+#[cfg(test)]
+mod tests;

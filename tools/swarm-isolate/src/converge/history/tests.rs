@@ -1,0 +1,253 @@
+//! Wedges and slow boots, told apart on a clock of the test's own.
+
+use super::super::facts::Mode;
+use super::super::judge::judge;
+use super::*;
+
+const LIMITS: Limits = Limits {
+    same_error: 3,
+    stuck_after: Duration::from_mins(1),
+    settle: Duration::from_secs(10),
+    idle: Duration::from_mins(5),
+};
+
+fn task(id: &str, state: State, error: &str) -> Task {
+    let desired = if state.is_live() { "running" } else { "shutdown" };
+    Task {
+        id: id.into(),
+        slot: "1".into(),
+        desired: desired.into(),
+        state,
+        error: error.into(),
+        intended: true,
+        lost: false,
+        addresses: vec![],
+    }
+}
+
+fn service(name: &str, tasks: Vec<Task>) -> Service {
+    Service {
+        id: name.into(),
+        name: name.into(),
+        mode: Mode::Replicated(1),
+        update: None,
+        one_shot: false,
+        start_period: Duration::ZERO,
+        networks: vec!["net".into()],
+        tasks,
+    }
+}
+
+/// Looks at a stack, second by second.
+struct Eyes {
+    history: History,
+    start: Instant,
+}
+
+impl Eyes {
+    fn new() -> Self {
+        let start = Instant::now();
+        Self { history: History::new(LIMITS, start), start }
+    }
+
+    fn look(&mut self, second: u64, services: &[Service]) -> Option<Stuck> {
+        self.look_with(second, services, &HashMap::new())
+    }
+
+    fn look_with(
+        &mut self,
+        second: u64,
+        services: &[Service],
+        full: &HashMap<String, String>,
+    ) -> Option<Stuck> {
+        let now = self.start + Duration::from_secs(second);
+        let looks: Vec<_> = services.iter().map(|service| (service.clone(), judge(service))).collect();
+        self.history.note(&looks, now);
+        self.history.stuck(&looks, full, now)
+    }
+
+    fn wedge(&mut self, second: u64, services: &[Service]) -> Option<Wedge> {
+        self.look(second, services).map(|stuck| stuck.wedge)
+    }
+}
+
+/// The first `count` tasks failed, the next one is on its way.
+fn failing(count: usize, error: &str) -> Vec<Task> {
+    let mut tasks: Vec<Task> = (0..count).map(|n| task(&format!("t{n}"), State::Failed, error)).collect();
+    tasks.push(task(&format!("t{count}"), State::Ready, ""));
+    tasks
+}
+
+#[test]
+fn the_same_error_again_and_again() {
+    for (error, wedge) in [
+        ("task: non-zero exit (3)", Wedge::CrashLoop),
+        ("task: non-zero exit (137): dockerexec: unhealthy container", Wedge::CrashLoop),
+        ("No such image: x:1", Wedge::ImageMissing),
+        ("invalid mount config for type \"bind\"", Wedge::SameError),
+    ] {
+        let mut eyes = Eyes::new();
+        assert_eq!(eyes.wedge(0, &[service("app", failing(1, error))]), None);
+        assert_eq!(eyes.wedge(5, &[service("app", failing(2, error))]), None);
+        assert_eq!(eyes.wedge(6, &[service("app", failing(2, error))]), None, "counted once each");
+        let stuck = eyes.look(9, &[service("app", failing(3, error))]).unwrap();
+        assert_eq!((stuck.wedge, stuck.service.as_deref()), (wedge, Some("app")));
+        assert_eq!(stuck.message, format!("{error}, 3 times"));
+    }
+}
+
+#[test]
+fn what_failed_before_is_no_reason_alone() {
+    let mut eyes = Eyes::new();
+    let app = |count| service("app", failing(count, "task: non-zero exit (1)"));
+    assert_eq!(eyes.wedge(0, &[app(4)]), None, "it may be coming up right now");
+    assert_eq!(eyes.wedge(60, &[app(4)]), None);
+    assert_eq!(eyes.wedge(61, &[app(5)]), Some(Wedge::CrashLoop));
+}
+
+#[test]
+fn an_app_that_waits_for_its_database_is_no_wedge() {
+    let mut eyes = Eyes::new();
+    let app = |count| service("app", failing(count, "task: non-zero exit (1)"));
+    let db = |state| service("db", vec![task("d", state, "")]);
+    assert_eq!(eyes.wedge(0, &[app(0), db(State::Preparing)]), None);
+    assert_eq!(eyes.wedge(10, &[app(2), db(State::Preparing)]), None);
+    assert_eq!(eyes.wedge(20, &[app(4), db(State::Starting)]), None, "the database got further");
+    assert_eq!(eyes.wedge(40, &[app(6), db(State::Running)]), None);
+    assert_eq!(eyes.wedge(60, &[app(8), db(State::Running)]), None);
+    assert_eq!(
+        eyes.wedge(80, &[app(9), db(State::Running)]),
+        Some(Wedge::CrashLoop),
+        "now nothing else does"
+    );
+}
+
+#[test]
+fn a_missing_image_stays_missing_whatever_else_happens() {
+    let mut eyes = Eyes::new();
+    let app = |count| service("app", failing(count, "No such image: x:1"));
+    let db = |state| service("db", vec![task("d", state, "")]);
+    assert_eq!(eyes.wedge(0, &[app(0), db(State::Preparing)]), None);
+    assert_eq!(eyes.wedge(10, &[app(2), db(State::Starting)]), None);
+    assert_eq!(eyes.wedge(20, &[app(3), db(State::Running)]), Some(Wedge::ImageMissing));
+}
+
+#[test]
+fn ever_other_errors_are_a_crash_loop_too() {
+    let mut eyes = Eyes::new();
+    // Kinds differ in words: numbers alone would be the same kind.
+    let words = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta"];
+    let tasks = |count: usize| {
+        (0..count)
+            .map(|n| task(words[n], State::Failed, words[n]))
+            .chain([task("now", State::Ready, "")])
+            .collect()
+    };
+    assert_eq!(eyes.wedge(0, &[service("app", tasks(5))]), None);
+    assert_eq!(eyes.wedge(1, &[service("app", tasks(6))]), Some(Wedge::CrashLoop));
+}
+
+#[test]
+fn no_node_and_no_address() {
+    let no_node = "no suitable node (insufficient resources on 1 node)";
+    let full = HashMap::from([("net".to_owned(), "proxy 10.0.0.0/28: 13 of 13 in use".to_owned())]);
+    let nothing = HashMap::new();
+    for (state, error, full, wedge) in [
+        (State::Pending, no_node, &nothing, Some(Wedge::NoSuitableNode)),
+        (State::New, "", &nothing, Some(Wedge::NoFreeAddress)),
+        (State::Preparing, "", &full, Some(Wedge::NoFreeAddress)),
+        (State::Preparing, "", &nothing, None),
+        (State::Starting, "", &full, None),
+    ] {
+        let mut eyes = Eyes::new();
+        let app = [service("app", vec![task("t", state, error)])];
+        assert_eq!(eyes.look_with(0, &app, full), None);
+        assert_eq!(eyes.look_with(59, &app, full), None, "{state:?}: it may pass");
+        let stuck = eyes.look_with(61, &app, full);
+        assert_eq!(stuck.as_ref().map(|stuck| stuck.wedge), wedge, "{state:?}");
+        if state == State::Preparing && wedge.is_some() {
+            assert!(stuck.unwrap().message.contains("13 of 13"));
+        }
+    }
+}
+
+#[test]
+fn a_service_that_may_not_restart_has_given_up() {
+    let mut eyes = Eyes::new();
+    let app = [service("app", vec![task("t", State::Failed, "task: non-zero exit (1)")])];
+    assert_eq!(eyes.wedge(0, &app), None);
+    let stuck = eyes.look(11, &app).unwrap();
+    assert_eq!(stuck.wedge, Wedge::GaveUp);
+    assert!(
+        stuck.message.starts_with("task: non-zero exit (1), and its restart policy"),
+        "{}",
+        stuck.message
+    );
+    let mut eyes = Eyes::new();
+    let restarting = [service("app", failing(1, "task: non-zero exit (1)"))];
+    assert!((0..200).all(|second| eyes.wedge(second, &restarting).is_none()), "its next task is there");
+    let mut eyes = Eyes::new();
+    assert!(
+        (0..200).all(|second| eyes.wedge(second, &[service("app", vec![])]).is_none()),
+        "nothing has ended"
+    );
+}
+
+#[test]
+fn silence_is_a_wedge_and_a_slow_boot_is_not() {
+    let booting =
+        |period| [Service { start_period: period, ..service("app", vec![task("t", State::Starting, "")]) }];
+    let mut eyes = Eyes::new();
+    assert_eq!(eyes.wedge(0, &booting(Duration::ZERO)), None);
+    assert_eq!(eyes.wedge(299, &booting(Duration::ZERO)), None);
+    let stuck = eyes.look(300, &booting(Duration::ZERO)).unwrap();
+    assert_eq!((stuck.wedge, stuck.service.as_deref()), (Wedge::Idle, Some("app")));
+    assert!(stuck.message.contains("1 starting"), "{}", stuck.message);
+
+    let mut eyes = Eyes::new();
+    let slow = booting(Duration::from_mins(20));
+    assert_eq!(eyes.wedge(0, &slow), None);
+    assert_eq!(eyes.wedge(1499, &slow), None, "its health check promised 20 minutes");
+    assert_eq!(eyes.wedge(1500, &slow), Some(Wedge::Idle));
+
+    let mut eyes = Eyes::new();
+    let app = booting(Duration::ZERO);
+    assert_eq!(eyes.wedge(0, &app), None);
+    for (at, second) in (10..3000).step_by(10).enumerate() {
+        let words = ["migrating", "compiling", "seeding", "linking", "booting"];
+        let line = format!("{} table {}", words[at % 5], "x".repeat(at));
+        let now = eyes.start + Duration::from_secs(second);
+        eyes.history.note_line("app", line.as_bytes(), now);
+        assert_eq!(eyes.wedge(second, &app), None, "it says new things");
+    }
+
+    let mut eyes = Eyes::new();
+    assert_eq!(eyes.wedge(0, &app), None);
+    let mut wedged = None;
+    for second in (10..3000).step_by(10) {
+        let at = eyes.start + Duration::from_secs(second);
+        let line =
+            format!("2026-06-17T23:{:02}:{:02}Z waiting for db, try {second}", second / 60 % 60, second % 60);
+        eyes.history.note_line("app", line.as_bytes(), at);
+        wedged = wedged.or(eyes.wedge(second, &app).map(|_| second));
+    }
+    assert_eq!(wedged, Some(310), "the same line with other numbers is nothing new");
+}
+
+#[test]
+fn after_a_failure_up_must_last() {
+    let mut eyes = Eyes::new();
+    let now = |second| Duration::from_secs(second);
+    let app = service("app", vec![task("a", State::Failed, "x"), task("b", State::Running, "")]);
+    eyes.look(0, std::slice::from_ref(&app));
+    assert!(!eyes.history.is_settled(&app, eyes.start + now(9)));
+    assert!(eyes.history.is_settled(&app, eyes.start + now(10)));
+    let app = service(
+        "app",
+        vec![task("a", State::Failed, "x"), task("b", State::Failed, "x"), task("c", State::Running, "")],
+    );
+    eyes.look(12, std::slice::from_ref(&app));
+    assert!(!eyes.history.is_settled(&app, eyes.start + now(13)), "another one: from the beginning");
+    let never = service("db", vec![task("d", State::Running, "")]);
+    assert!(eyes.history.is_settled(&never, eyes.start), "what never failed is up at once");
+}

@@ -1,0 +1,128 @@
+//! Whether a service is what it is meant to be, from one look at it. No I/O, no time.
+//!
+//! Up are only tasks of the intended spec; what still runs of another spec, or beyond the wanted number, is
+//! not yet converged. A rollback looks like success, since the service then has its old spec, and is not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lib_common::record::stack::Wedge;
+
+use super::facts::{Mode, Service, State, Task};
+
+/// What one look at a service tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    pub up: u64,
+    pub wanted: u64,
+    /// What is missing, in words; `None`: converged.
+    pub missing: Option<String>,
+    /// It will never converge, whatever comes.
+    pub wedge: Option<(Wedge, String)>,
+}
+
+pub fn judge(service: &Service) -> Judgement {
+    let up = up(service);
+    let wanted = wanted(service);
+    let wedge = wedge(service, wanted);
+    let state = service.update.as_ref().map_or("", |(state, _)| state.as_str());
+    let updating = matches!(state, "updating" | "rollback_started");
+    let of_before = service.tasks.iter().filter(|task| is_stale(service, task)).count();
+    let mut missing = Vec::new();
+    if updating {
+        missing.push(format!("update state is {state}"));
+    }
+    if up < wanted || (wanted == 0 && service.mode == Mode::Global) {
+        missing.push(format!("{up} of {wanted} up{}", on_their_way(service)));
+    }
+    if up > wanted {
+        missing.push(format!("{} too many", up - wanted));
+    }
+    if of_before > 0 {
+        missing.push(format!("{of_before} of before still running"));
+    }
+    let missing = (!missing.is_empty()).then(|| missing.join("; "));
+    Judgement { up, wanted, missing, wedge }
+}
+
+fn up(service: &Service) -> u64 {
+    let is_up = |task: &&Task| {
+        let running = task.state == State::Running && task.desired == "running" && !task.lost;
+        task.intended && if service.mode.is_job() { task.state == State::Complete } else { running }
+    };
+    let running = service.tasks.iter().filter(is_up).count();
+    number(running + if service.mode.is_job() { 0 } else { rested(service).len() })
+}
+
+/// Slots whose task ended well and is meant to rest: no live task is there any more.
+fn rested(service: &Service) -> BTreeSet<&str> {
+    let slots = |wanted: fn(&Task) -> bool| -> BTreeSet<&str> {
+        let tasks = service.tasks.iter().filter(|task| task.intended && wanted(task));
+        tasks.map(|task| task.slot.as_str()).collect()
+    };
+    if !service.one_shot {
+        return BTreeSet::new();
+    }
+    let live = slots(|task| task.state.is_live());
+    &slots(|task| task.state == State::Complete) - &live
+}
+
+fn wanted(service: &Service) -> u64 {
+    match service.mode {
+        Mode::Replicated(count) | Mode::ReplicatedJob(count) => count,
+        Mode::Global => {
+            let meant = service.tasks.iter().filter(|task| task.desired == "running" && !task.lost);
+            let slots: BTreeSet<&str> = meant.map(|task| task.slot.as_str()).collect();
+            number((&slots | &rested(service)).len())
+        }
+        Mode::GlobalJob => {
+            let nodes = service.tasks.iter().filter(|task| task.intended).map(|task| task.slot.as_str());
+            // A job that has no task yet has not begun.
+            number(nodes.collect::<BTreeSet<&str>>().len()).max(1)
+        }
+    }
+}
+
+/// A task that runs and is not meant to; of a node that does not answer nothing is known.
+fn is_stale(service: &Service, task: &Task) -> bool {
+    let meant = task.desired == "running" || task.desired == "ready" || task.desired == "complete";
+    task.state == State::Running && !task.lost && !(meant && (task.intended || service.mode.is_job()))
+}
+
+fn wedge(service: &Service, wanted: u64) -> Option<(Wedge, String)> {
+    let (state, message) = service.update.as_ref()?;
+    let told = |what: &str| if message.is_empty() { what.to_owned() } else { message.clone() };
+    match state.as_str() {
+        "rollback_started" | "rollback_paused" | "rollback_completed" => {
+            Some((Wedge::RolledBack, format!("{state}: {}", told("the update failed"))))
+        }
+        // A paused update changes no further task; those that it has changed may still come up.
+        "paused" => {
+            let changed = service.tasks.iter().filter(|task| task.intended && task.desired != "shutdown");
+            let slots: BTreeSet<&str> = changed.map(|task| task.slot.as_str()).collect();
+            (number(slots.len()) < wanted).then(|| (Wedge::UpdatePaused, told("update paused")))
+        }
+        _ => None,
+    }
+}
+
+/// `: 1 starting, 1 pending (no suitable node)`.
+fn on_their_way(service: &Service) -> String {
+    let mut states: BTreeMap<(State, &str), usize> = BTreeMap::new();
+    let way = |task: &&Task| task.intended && task.state.is_live() && task.state != State::Running;
+    for task in service.tasks.iter().filter(way) {
+        *states.entry((task.state, &task.error)).or_default() += 1;
+    }
+    let word = |((state, error), count): (&(State, &str), &usize)| {
+        let error = if error.is_empty() { String::new() } else { format!(" ({error})") };
+        format!("{count} {}{error}", state.word())
+    };
+    let words: Vec<String> = states.iter().map(word).collect();
+    if words.is_empty() { String::new() } else { format!(": {}", words.join(", ")) }
+}
+
+fn number(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

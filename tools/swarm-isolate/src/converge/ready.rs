@@ -1,0 +1,52 @@
+//! `--ready CMD`: whether what the services are for is there.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use lib_common::{Error, Result};
+use tokio::process::Command;
+
+/// Longest time that one answer may take; a probe that hangs has not succeeded.
+const DEADLINE: Duration = Duration::from_mins(1);
+
+/// What one call told.
+pub struct Answer {
+    pub ready: bool,
+    /// The last line that it printed, and how it ended.
+    pub told: String,
+}
+
+pub async fn ask(command: &str, stack: &str) -> Result<Answer> {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", command]).env("REDFIX_STACK", stack).stdin(Stdio::null()).stdout(Stdio::piped());
+    shell.stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
+    let child = shell.spawn().map_err(|e| Error::cannot("starting --ready", e).on(format!("'{command}'")))?;
+    let group = child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(rustix::process::Pid::from_raw);
+    let output = tokio::time::timeout(DEADLINE, child.wait_with_output()).await;
+    let Ok(output) = output else {
+        if let Some(group) = group {
+            // One that is gone already is what was wanted.
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+        return Ok(Answer { ready: false, told: "no answer within a minute".into() });
+    };
+    let output = output.map_err(|e| Error::cannot("running --ready", e).on(format!("'{command}'")))?;
+    let text = if output.stderr.is_empty() { &output.stdout } else { &output.stderr };
+    let last = text.split(|byte| *byte == b'\n').rfind(|line| !line.is_empty()).unwrap_or_default();
+    let told = format!("{}: {}", output.status, String::from_utf8_lossy(last));
+    Ok(Answer { ready: output.status.success(), told })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn success_is_the_answer_and_words_are_kept() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let ask = |command| runtime.block_on(ask(command, "s")).unwrap();
+        assert!(ask("test $REDFIX_STACK = s").ready);
+        let no = ask("echo a; echo 'not yet'; exit 3");
+        assert!(!no.ready && no.told.contains("exit status: 3: not yet"), "{}", no.told);
+    }
+}

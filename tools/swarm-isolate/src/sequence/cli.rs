@@ -1,0 +1,13 @@
+//! Arguments of a sequence of runs.
+
+use std::time::Duration;
+
+use lib_common::cli::duration;
+
+#[derive(clap::Args, Debug)]
+pub struct SequenceArgs {
+    /// At least so long between the starts of two runs, those on record included
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0s",
+          env = "REDFIX_SPACING", hide_env_values = true)]
+    pub spacing: Duration,
+}

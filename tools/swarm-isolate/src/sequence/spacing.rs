@@ -1,0 +1,46 @@
+//! What keeps runs independent: time between their starts, and another node each time. No I/O.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// How long until the next run may start. A clock that was put back makes nobody wait longer than `spacing`.
+pub fn wait(spacing: Duration, last_start: Option<Timestamp>, now: Timestamp) -> Duration {
+    let Some(last) = last_start else { return Duration::ZERO };
+    let since = Duration::try_from(now.duration_since(last)).unwrap_or_default();
+    spacing.saturating_sub(since)
+}
+
+/// The node that the next run is asked to use, after `attempts` runs: each in turn.
+pub fn node(names: &[String], attempts: usize) -> Option<&str> {
+    names.get(attempts.checked_rem(names.len())?).map(String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn starts_are_apart() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let spacing = Duration::from_mins(1);
+        for (last, now, expected) in [
+            (None, 100, 0),
+            (Some(100), 100, 60),
+            (Some(100), 130, 30),
+            (Some(100), 160, 0),
+            (Some(100), 9999, 0),
+            (Some(9999), 100, 60),
+        ] {
+            assert_eq!(wait(spacing, last.map(at), at(now)).as_secs(), expected, "{last:?} {now}");
+        }
+        assert_eq!(wait(Duration::ZERO, Some(at(5)), at(5)), Duration::ZERO);
+    }
+
+    #[test]
+    fn nodes_take_turns() {
+        let names = ["n1".to_owned(), "n2".to_owned()];
+        assert_eq!([0, 1, 2, 3].map(|n| node(&names, n).unwrap()), ["n1", "n2", "n1", "n2"]);
+        assert_eq!(node(&[], 3), None);
+    }
+}

@@ -1,0 +1,48 @@
+//! Asks another CI whether it is deploying (`--busy CMD`).
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use lib_common::{Error, Result};
+use tokio::process::Command;
+
+/// Longest time that an answer may take.
+const DEADLINE: Duration = Duration::from_mins(1);
+
+/// True: it is deploying (exit 0). False: it is not (exit 1). With 75 it could not be asked just now, which
+/// is no leave to deploy. Anything else is an error: a question that cannot be asked is never a no.
+pub async fn ask(command: &str) -> Result<bool> {
+    let fail = |cause: String| {
+        Error::cannot("asking whether another CI is deploying", cause).on(format!("'{command}'"))
+    };
+    let mut shell = Command::new("sh");
+    shell.args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+    let status = tokio::time::timeout(DEADLINE, shell.status()).await;
+    let status = status.map_err(|_| fail("no answer within a minute".into()))?;
+    let status = status.map_err(|e| fail(e.to_string()))?;
+    match status.code() {
+        Some(0 | 75) => Ok(true),
+        Some(1) => Ok(false),
+        _ => {
+            Err(fail(format!("{status}"))
+                .hint("exit 0: it is deploying; 1: it is not; 75: it cannot tell now"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_are_the_answer() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let answer = |command| runtime.block_on(ask(command));
+        assert_eq!(answer("true"), Ok(true));
+        assert_eq!(answer("exit 75"), Ok(true));
+        assert_eq!(answer("false"), Ok(false));
+        for broken in ["exit 2", "no-such-command-at-all 2>/dev/null", "kill -9 $$"] {
+            assert!(answer(broken).unwrap_err().to_string().contains(broken), "{broken}");
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! What to do next on the way to one slot or to all of them, from what the slots say. No I/O.
+//!
+//! Whoever wants all slots first takes the marker; while it is held, newcomers take nothing, so the slots
+//! come free one by one and nobody slips in: an exclusive waiter never starves. A marker whose holder is
+//! dead is cleared by whoever meets it.
+
+use std::collections::BTreeSet;
+
+use super::labels::{Place, Seen};
+
+/// How much of the semaphore is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Want {
+    One,
+    All,
+}
+
+/// The slots and the marker, as they were read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Board {
+    pub total: u32,
+    pub slots: Vec<Seen>,
+    pub marker: Option<Seen>,
+}
+
+impl Board {
+    /// Slots beyond the number (once there were more) are left out. `None`: there is no slot 0 yet.
+    pub fn new(seen: Vec<Seen>) -> Option<Self> {
+        let (mut slots, markers): (Vec<_>, Vec<_>) =
+            seen.into_iter().partition(|seen| seen.place != Place::Exclusive);
+        slots.sort_by_key(|seen| seen.place);
+        let first = slots.first().filter(|seen| seen.place == Place::Slot(0))?;
+        // One slot was all there was before the number was recorded.
+        let total = first.total.unwrap_or(1);
+        slots.retain(|seen| seen.place < Place::Slot(total));
+        Some(Self { total, slots, marker: markers.into_iter().next() })
+    }
+
+    /// Everything, the marker last.
+    pub fn all(&self) -> impl Iterator<Item = &Seen> {
+        self.slots.iter().chain(&self.marker)
+    }
+
+    fn is_whole(&self) -> bool {
+        self.marker.is_some() && self.slots.len() == self.total as usize
+    }
+}
+
+/// The next thing to do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step<'b> {
+    /// What was wanted is held.
+    Done,
+    /// A config object is missing.
+    Repair,
+    /// Try to take these, in this order.
+    Take(Vec<&'b Seen>),
+    /// Free this marker of a dead waiter.
+    Clear(&'b Seen),
+    /// Nothing to be had; who holds what is wanted.
+    Wait(String),
+}
+
+/// `dead`: held by somebody who gives no sign of life any more.
+pub fn step<'b>(board: &'b Board, want: Want, mine: &str, dead: &BTreeSet<Place>) -> Step<'b> {
+    let Some(marker) = board.marker.as_ref().filter(|_| board.is_whole()) else { return Step::Repair };
+    let owned = board.slots.iter().filter(|seen| seen.is_held_by(mine)).count();
+    let is_dead = |seen: &Seen| seen.holding.is_some() && dead.contains(&seen.place);
+    match want {
+        Want::One if owned > 0 => return Step::Done,
+        Want::One => {
+            if is_dead(marker) {
+                return Step::Clear(marker);
+            }
+            if let Some(waiter) = &marker.holding {
+                return Step::Wait(format!("{} for {}, who takes all slots", waiter.holder, waiter.attempt));
+            }
+        }
+        Want::All if !marker.is_held_by(mine) => {
+            return match &marker.holding {
+                Some(other) if !is_dead(marker) => {
+                    Step::Wait(format!("{} for {}, who takes all slots first", other.holder, other.attempt))
+                }
+                _ => Step::Take(vec![marker]),
+            };
+        }
+        Want::All if owned == board.slots.len() => return Step::Done,
+        Want::All => {}
+    }
+    let open = board.slots.iter().filter(|seen| seen.holding.is_none() || is_dead(seen));
+    let mut open: Vec<&Seen> = open.collect();
+    if open.is_empty() {
+        return Step::Wait(holders(board, mine));
+    }
+    if want == Want::One {
+        // What a dead holder left running is torn down by whoever takes its slot: the sooner the better.
+        let left = |seen: &&Seen| seen.holding.as_ref().is_some_and(|held| !held.stacks.is_empty());
+        open.sort_by_key(|seen| (!left(seen), seen.place));
+    }
+    Step::Take(open)
+}
+
+fn holders(board: &Board, mine: &str) -> String {
+    let held =
+        board.slots.iter().filter(|seen| !seen.is_held_by(mine)).filter_map(|seen| seen.holding.as_ref());
+    let names: Vec<String> = held.map(|held| format!("{} for {}", held.holder, held.attempt)).collect();
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::labels::Holding;
+    use super::*;
+
+    /// `0=me 1=x! 2= e=y`: slot or marker, holder, `!` for one that left stacks.
+    fn board(text: &str) -> Board {
+        let seen = text.split(' ').map(|word| {
+            let (place, holder) = word.split_once('=').unwrap();
+            let place = place.parse().map_or(Place::Exclusive, Place::Slot);
+            let stacks = if holder.ends_with('!') { vec!["s".to_owned()] } else { vec![] };
+            let name = holder.trim_end_matches('!');
+            let holding = Holding { nonce: name.into(), holder: name.into(), stacks, ..Holding::default() };
+            Seen {
+                place,
+                config_id: place.config(),
+                version: 1,
+                total: (place == Place::Slot(0)).then_some(3),
+                holding: (!name.is_empty()).then_some(holding),
+            }
+        });
+        Board::new(seen.collect()).unwrap()
+    }
+
+    fn told(text: &str, want: Want, dead: &[Place]) -> String {
+        let board = board(text);
+        match step(&board, want, "me", &dead.iter().copied().collect()) {
+            Step::Take(all) => {
+                let names: Vec<String> = all.iter().map(|seen| seen.place.to_string()).collect();
+                format!("take {}", names.join(" "))
+            }
+            Step::Clear(seen) => format!("clear {}", seen.place),
+            Step::Wait(_) => "wait".into(),
+            Step::Done => "done".into(),
+            Step::Repair => "repair".into(),
+        }
+    }
+
+    #[test]
+    fn one_slot() {
+        use Place::{Exclusive, Slot};
+        for (slots, dead, expected) in [
+            ("0= 1= 2= e=", &[][..], "take 0 1 2"),
+            ("0=x 1=y 2= e=", &[], "take 2"),
+            ("0=x 1=y 2=z e=", &[], "wait"),
+            ("0=x 1=y 2=z e=", &[Slot(1)], "take 1"),
+            ("0= 1=y! 2=z e=", &[Slot(1)], "take 1 0"),
+            ("0= 1= 2= e=x", &[], "wait"),
+            ("0= 1= 2= e=x", &[Exclusive], "clear exclusive"),
+            // Free is not held by a dead one, whatever an old verdict says.
+            ("0= 1= 2= e=", &[Exclusive], "take 0 1 2"),
+            ("0=me 1= 2= e=x", &[], "done"),
+            ("0= 1= e=", &[], "repair"),
+            ("0= 1= 2=", &[], "repair"),
+        ] {
+            assert_eq!(told(slots, Want::One, dead), expected, "{slots}");
+        }
+    }
+
+    #[test]
+    fn all_slots() {
+        use Place::{Exclusive, Slot};
+        for (slots, dead, expected) in [
+            ("0= 1= 2= e=", &[][..], "take exclusive"),
+            ("0= 1= 2= e=x", &[], "wait"),
+            ("0= 1= 2= e=x", &[Exclusive], "take exclusive"),
+            ("0= 1=x 2= e=me", &[], "take 0 2"),
+            ("0=me 1=x 2=me e=me", &[], "wait"),
+            ("0=me 1=x 2=me e=me", &[Slot(1)], "take 1"),
+            ("0=me 1=me 2=me e=me", &[], "done"),
+            // The marker was lost on the way: nothing more is taken until it is ours again.
+            ("0=me 1= 2= e=", &[], "take exclusive"),
+        ] {
+            assert_eq!(told(slots, Want::All, dead), expected, "{slots}");
+        }
+    }
+
+    #[test]
+    fn slots_beyond_the_number_do_not_count() {
+        assert_eq!(told("0=me 1=me 2=me 3= e=me", Want::All, &[]), "done");
+        assert!(Board::new(vec![]).is_none());
+    }
+}

@@ -1,0 +1,47 @@
+//! When a holder counts as dead: its slot's version stood still for its TTL, on our own monotonic clock. No
+//! clock of anybody else is believed.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::labels::{Place, Seen};
+
+/// Since when each slot has the version that it has.
+#[derive(Debug, Default)]
+pub struct Watch(HashMap<Place, (u64, Instant)>);
+
+impl Watch {
+    /// Notes what was read just now; returns how long it has not changed, as far as we saw it.
+    pub fn still_for(&mut self, seen: &Seen, now: Instant) -> Duration {
+        let entry = self.0.entry(seen.place).or_insert((seen.version, now));
+        if entry.0 != seen.version {
+            *entry = (seen.version, now);
+        }
+        now.duration_since(entry.1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_unchanged_version_ages() {
+        let mut watch = Watch::default();
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let seen = |version| Seen {
+            place: Place::Slot(0),
+            config_id: String::new(),
+            version,
+            total: None,
+            holding: None,
+        };
+        assert_eq!(watch.still_for(&seen(5), at(0)), Duration::ZERO, "its past is unknown");
+        assert_eq!(watch.still_for(&seen(5), at(40)), Duration::from_secs(40));
+        assert_eq!(watch.still_for(&seen(9), at(50)), Duration::ZERO, "a sign of life");
+        assert_eq!(watch.still_for(&seen(9), at(60)), Duration::from_secs(10));
+    }
+}

@@ -1,0 +1,111 @@
+//! Where slots live: config objects in the swarm's Raft store, changed only by compare-and-swap and never
+//! deleted, because a deletion has no version check.
+
+use lib_common::docker::{ApiResult, Engine, filters};
+
+use super::labels::{LABEL, Labels, Place, Seen, spec};
+use super::wake::Wake;
+
+/// The swarm's store, or a fake of it.
+pub trait Store: Clone + Send + Sync + 'static {
+    /// Every slot and the marker, of one moment.
+    fn list(&self) -> impl Future<Output = ApiResult<Vec<Seen>>> + Send;
+    /// Makes a slot; one that is there already is fine.
+    fn create(&self, place: Place, labels: &Labels) -> impl Future<Output = ApiResult<()>> + Send;
+    /// Puts `labels` in the place of exactly what was read; false: it has changed or is gone.
+    fn swap(&self, read: &Seen, labels: &Labels) -> impl Future<Output = ApiResult<bool>> + Send;
+    /// Tells when something may have changed. Polling is the truth; this only shortens the wait.
+    fn wake(&self) -> Wake {
+        Wake::never()
+    }
+}
+
+impl Store for Engine {
+    async fn list(&self) -> ApiResult<Vec<Seen>> {
+        let configs = self.get(&format!("/configs?{}", filters(&[("label", LABEL)]))).await?;
+        Ok(configs.as_array().into_iter().flatten().filter_map(Seen::parse).collect())
+    }
+
+    async fn create(&self, place: Place, labels: &Labels) -> ApiResult<()> {
+        match self.post("/configs/create", Some(&spec(place, labels))).await {
+            Err(e) if e.status != 409 => Err(e),
+            _ => Ok(()),
+        }
+    }
+
+    async fn swap(&self, read: &Seen, labels: &Labels) -> ApiResult<bool> {
+        let path = format!("/configs/{}/update?version={}", read.config_id, read.version);
+        match self.post(&path, Some(&spec(read.place, labels))).await {
+            Ok(_) => Ok(true),
+            Err(e) if e.is_out_of_sequence() || e.is_missing() => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn wake(&self) -> Wake {
+        Wake::on_config_events(self.clone())
+    }
+}
+
+#[cfg(test)]
+pub mod fake {
+    //! The store in memory, with the engine's rules.
+
+    use std::sync::{Arc, Mutex};
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    pub struct Fake {
+        pub slots: Arc<Mutex<Vec<Seen>>>,
+        /// While true nothing answers.
+        pub away: Arc<Mutex<bool>>,
+    }
+
+    impl Fake {
+        pub fn now(&self) -> Vec<Seen> {
+            self.slots.lock().unwrap().clone()
+        }
+
+        fn answer(&self) -> ApiResult<()> {
+            if *self.away.lock().unwrap() {
+                return Err(lib_common::docker::ApiError { status: 0, message: "no answer".into() });
+            }
+            Ok(())
+        }
+
+        fn read(place: Place, id: &str, version: u64, labels: &Labels) -> Seen {
+            let spec = spec(place, labels);
+            Seen::parse(&json!({"ID": id, "Version": {"Index": version}, "Spec": spec})).unwrap()
+        }
+    }
+
+    impl Store for Fake {
+        async fn list(&self) -> ApiResult<Vec<Seen>> {
+            tokio::time::sleep(std::time::Duration::from_millis(3)).await;
+            self.answer().map(|()| self.now())
+        }
+
+        async fn create(&self, place: Place, labels: &Labels) -> ApiResult<()> {
+            self.answer()?;
+            let mut slots = self.slots.lock().unwrap();
+            if slots.iter().all(|seen| seen.place != place) {
+                slots.push(Self::read(place, &place.config(), 1, labels));
+            }
+            Ok(())
+        }
+
+        async fn swap(&self, read: &Seen, labels: &Labels) -> ApiResult<bool> {
+            tokio::time::sleep(std::time::Duration::from_millis(3)).await;
+            self.answer()?;
+            let mut slots = self.slots.lock().unwrap();
+            let found =
+                slots.iter_mut().find(|seen| seen.place == read.place && seen.version == read.version);
+            let Some(seen) = found else { return Ok(false) };
+            *seen = Self::read(read.place, &read.config_id, read.version + 1, labels);
+            Ok(true)
+        }
+    }
+}

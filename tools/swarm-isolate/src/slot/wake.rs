@@ -1,0 +1,59 @@
+//! Wakes a waiter when a config object changes on the swarm: a hint, polling is the truth.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lib_common::docker::Engine;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+/// Longest wait between two looks. Events lose nothing by it: they end the wait sooner.
+const POLL: Duration = Duration::from_secs(1);
+
+/// Dropped, it listens no more.
+pub struct Wake {
+    notify: Arc<Notify>,
+    listener: Option<JoinHandle<()>>,
+}
+
+impl Wake {
+    /// Polling alone.
+    pub fn never() -> Self {
+        Self { notify: Arc::default(), listener: None }
+    }
+
+    pub fn on_config_events(engine: Engine) -> Self {
+        let notify = Arc::<Notify>::default();
+        let listener = tokio::spawn(listen(engine, Arc::clone(&notify)));
+        Self { notify, listener: Some(listener) }
+    }
+
+    /// Returns after an event, or when it is time to look anyway, or after `at_most`.
+    pub async fn next(&self, at_most: Duration) {
+        // Many waiters in step would all poll at once; a process's number spreads them.
+        let jitter = Duration::from_millis(u64::from(std::process::id() % 128));
+        let _ = tokio::time::timeout(at_most.min(POLL + jitter), self.notify.notified()).await;
+    }
+}
+
+impl Drop for Wake {
+    fn drop(&mut self) {
+        if let Some(listener) = &self.listener {
+            listener.abort();
+        }
+    }
+}
+
+async fn listen(engine: Engine, notify: Arc<Notify>) {
+    let path = format!("/events?{}", lib_common::docker::filters(&[("type", "config")]));
+    loop {
+        if let Ok(mut events) = engine.stream(&path).await {
+            // What changed before the stream began is seen by a look now.
+            notify.notify_one();
+            while let Ok(Some(_)) = Engine::chunk(&mut events).await {
+                notify.notify_one();
+            }
+        }
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+}
