@@ -8,6 +8,7 @@ use lib_common::cli::{Common, EngineArg, LedgerArg, duration};
 use lib_common::exit::ToolArgs;
 
 use crate::slot::SlotArgs;
+use crate::teardown::cli::{DownArgs, KeptArgs, ReapArgs};
 
 /// Run a command alone, or under measured load, on the swarm, and leave nothing behind
 #[derive(Parser, Debug)]
@@ -30,8 +31,16 @@ pub struct Args {
 
 #[derive(Subcommand, Debug)]
 pub enum Action {
-    /// Finish what a dead predecessor left: tear down its stacks and free its slot
-    Reap,
+    /// Finish what dead predecessors left: tear down their stacks, free their slots, write their records
+    Reap(ReapArgs),
+    /// List the stacks that --keep-on-success left standing, or release them
+    Kept(KeptArgs),
+    /// The detached process that finishes a run whose tool was killed
+    #[command(hide = true)]
+    Reaper {
+        #[arg(long)]
+        detached: bool,
+    },
 }
 
 #[derive(clap::Args, Debug)]
@@ -111,6 +120,8 @@ pub struct RunArgs {
     pub dry_run: bool,
     #[command(flatten)]
     pub slot: SlotArgs,
+    #[command(flatten)]
+    pub down: DownArgs,
 }
 
 /// The `load` factor of a run.

@@ -34,25 +34,23 @@ use lib_common::record::run::RunFinished;
 use lib_common::stream::{Line, Reader, Torn, is_object};
 use lib_common::{Error, Exit, Io, Result};
 use plan::{Seen, Subject};
+use teardown::reaper::Reaper;
+use teardown::remover::Remover;
 use until::{Answer, Spool};
 
 pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
+    if let Some(Action::Reaper { detached }) = args.action {
+        return teardown::reaper::run(detached, io);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| Error::cannot("starting", e))?;
     runtime.block_on(async {
-        match args.action {
-            Some(Action::Reap) => reap(args, io).await,
-            None => isolate(args, io).await,
+        match &args.action {
+            Some(Action::Reap(reap)) => teardown::reap::run(reap, args, io).await,
+            Some(Action::Kept(kept)) => teardown::kept::run(kept, args, io).await,
+            Some(Action::Reaper { .. }) | None => isolate(args, io).await,
         }
     })
-}
-
-/// Finishes what dead holders of slots had begun.
-async fn reap(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
-    let engine = Engine::connect(&args.engine).await?;
-    let stop = signals::listen()?;
-    attempt::reap(&engine, &args.run, &io.diag, &stop).await?;
-    Ok((*stop.borrow()).map_or(Exit::Done, Exit::Signal))
 }
 
 async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
@@ -71,11 +69,13 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
     }
     let engine = Engine::connect(&args.engine).await?;
     let info = engine.require_manager().await?;
-    let node = info["Name"].as_str().unwrap_or_default().to_owned();
+    let remover = Remover::new(&engine, &info, &args.run);
+    let reaper = Reaper::start().await?;
     command::group::adopt_orphans();
     let stop = signals::listen()?;
     let kept = args.run.evidence.clone().or_else(|| Some(args.ledger.ledger.as_ref()?.parent()?.to_owned()));
     let scratch = tempfile::tempdir().map_err(|e| Error::cannot("making a scratch folder", e))?;
+    let ledger_path = path.map(absolute).transpose()?;
     let base = absolute(kept.as_deref().unwrap_or(scratch.path()))?;
     let investigation = emitter.investigation().to_owned();
 
@@ -90,6 +90,10 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
             subject: &subject,
             investigation: &investigation,
             base: &base,
+            temporary: kept.is_none(),
+            ledger: ledger_path.as_deref(),
+            remover: &remover,
+            reaper: &reaper,
             stop: stop.clone(),
             diag,
             clock,
@@ -97,7 +101,7 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
         let finished = attempt::run(&context, &factors).await?;
         let signal = *stop.borrow();
         let Some(finished) = finished else { return Ok(Exit::Signal(signal.unwrap_or_default())) };
-        let (record, tests) = records::of(&context, &node, &finished, kept.is_some())?;
+        let (record, tests) = records::of(&context, &finished, kept.is_some())?;
         done += 1;
         let (mut lines, other): (Vec<_>, Vec<_>) =
             finished.companion.iter().cloned().partition(|line| is_object(line));
@@ -116,11 +120,8 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
                 other => other?,
             }
         }
-        if !finished.teardown.left.is_empty() {
-            return Err(Error::cannot("tearing down", "still there")
-                .on(finished.teardown.left.join(", "))
-                .hint("the next run, or 'swarm-isolate reap', tries again"));
-        }
+        reaper.end().await;
+        teardown::verdict(&record)?;
         if let Some(signal) = signal {
             return Ok(Exit::Signal(signal));
         }
