@@ -5,7 +5,7 @@ export REDFIX_DIR ?= $(CURDIR)/target/redfix
 
 TOOLS := warm-domain-alloc swarm-isolate log-snap flake-classify pr-open redfix-report
 
-.PHONY: help build demo mumble test lint unit check e2e flow engine-up engine-down clean
+.PHONY: help build demo mumble test lint unit check e2e flow faults engine-up engine-down clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ lint: ## formats, clippy, shell scripts, manual pages, spelling, licences
 unit: ## unit and pipe tests: no engine needed
 	cargo test --locked --workspace --exclude e2e
 	cargo test --locked -p e2e --lib --test pipe --test manual
+
+faults: ## repeat the random faults N times (N=200) on DOCKER_HOST's private engine
+	REDFIX_FAULTS=$(or $(N),20) cargo test --locked -p e2e --test faults signal -- --nocapture
 
 engine-up: ## the private engine (see scripts/engine --help)
 	scripts/engine up

@@ -154,11 +154,10 @@ impl Bench {
         assert_eq!(recorded, begun, "one record for each attempt that began");
     }
 
-    /// Waits until nothing of it is left and no slot is held: somebody else finishes it.
-    pub fn wait_until_over(&self, seconds: u64) {
-        let finished = || self.runs().len() == self.begun().len();
+    /// Waits until nothing of it is left and every attempt has its record: its reaper finishes it.
+    pub fn wait_until_finished(&self, seconds: u64) {
         wait_for(&format!("{} to be finished", self.name), seconds, || {
-            finished() && objects_named(&self.name).is_empty() && held_slots().is_empty()
+            self.runs().len() == self.begun().len() && objects_named(&self.name).is_empty() && reapers().is_empty()
         });
     }
 }
