@@ -74,8 +74,7 @@ impl Bench {
     /// The tool, ready to deploy and then run `script`. The node of a test is not calm: thresholds are wide.
     #[must_use]
     pub fn command(&self, options: &[&str], script: &str) -> Command {
-        let deploy =
-            "docker stack deploy --resolve-image never -c compose.yml $REDFIX_STACK >/dev/null 2>&1 || exit 9";
+        let deploy = "docker stack deploy --resolve-image never -c compose.yml $REDFIX_STACK >/dev/null 2>&1 || exit 9";
         let mut command = Command::new(tool("swarm-isolate"));
         command
             .args(["--domain", &format!("{}.ci.example", self.name), "--recipe", "t"])
@@ -157,7 +156,9 @@ impl Bench {
     /// Waits until nothing of it is left and every attempt has its record: its reaper finishes it.
     pub fn wait_until_finished(&self, seconds: u64) {
         wait_for(&format!("{} to be finished", self.name), seconds, || {
-            self.runs().len() == self.begun().len() && objects_named(&self.name).is_empty() && reapers().is_empty()
+            self.runs().len() == self.begun().len()
+                && objects_named(&self.name).is_empty()
+                && reapers().is_empty()
         });
     }
 }

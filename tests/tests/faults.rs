@@ -40,7 +40,7 @@ fn a_signal_at_any_moment_leaves_nothing() {
             if child.try_wait().unwrap().is_none() {
                 kill(child.id(), signal);
             }
-            child.wait().unwrap();
+            println!("{}", told(&child.wait_with_output().unwrap()));
             if signal == "-KILL" {
                 bench.wait_until_finished(90);
                 // Killed before anything began it may hold a slot that names nothing: whoever comes next frees it.

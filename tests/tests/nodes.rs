@@ -62,7 +62,9 @@ fn on_every_node(bench: &Bench, nodes: &BTreeMap<String, String>) -> bool {
 /// Until every node has a container of the stack.
 fn wait_for_all(nodes: &BTreeMap<String, String>) -> String {
     let filter = "--filter label=com.docker.stack.namespace=$REDFIX_STACK";
-    let each = nodes.values().map(|host| format!("until [ -n \"$(docker -H {host} ps -q {filter})\" ]; do sleep 0.2; done"));
+    let each = nodes
+        .values()
+        .map(|host| format!("until [ -n \"$(docker -H {host} ps -q {filter})\" ]; do sleep 0.2; done"));
     each.collect::<Vec<_>>().join("; ")
 }
 
@@ -94,8 +96,11 @@ fn a_node_that_was_not_named_proves_nothing_and_is_a_debt() {
     let bench = Bench::with("unseen", &compose());
     let own = docker(["info", "--format", "{{.Name}}"]).trim().to_owned();
     let unseen = nodes.keys().find(|name| **name != own).unwrap();
-    let given: Vec<String> =
-        nodes.iter().filter(|(name, _)| *name != unseen).map(|(name, host)| format!("{name}={host}")).collect();
+    let given: Vec<String> = nodes
+        .iter()
+        .filter(|(name, _)| *name != unseen)
+        .map(|(name, host)| format!("{name}={host}"))
+        .collect();
     let mut command = bench.command(&[], &wait_for_all(&nodes));
     let output = command.env("REDFIX_NODES", given.join(" ")).output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", told(&output));
@@ -132,7 +137,8 @@ fn a_node_that_dies_in_the_middle_is_a_debt_until_it_is_back() {
     kill(pid, "-KILL");
     fs::write(&go, "").unwrap();
     let status = child.wait().unwrap();
-    let back = Command::new(e2e::root().join("scripts/engine")).args(["--name", engine, "up"]).output().unwrap();
+    let back =
+        Command::new(e2e::root().join("scripts/engine")).args(["--name", engine, "up"]).output().unwrap();
     assert!(back.status.success(), "{}", told(&back));
     assert_eq!(status.code(), Some(2));
     let run = bench.runs().remove(0);

@@ -8,8 +8,7 @@ use e2e::{docker, first, objects_named, records, wait_for};
 use serde_json::json;
 
 /// Until a container of the stack runs.
-const RUNNING: &str =
-    "until [ -n \"$(docker ps -q --filter label=com.docker.stack.namespace=$REDFIX_STACK)\" ]; do sleep 0.1; done";
+const RUNNING: &str = "until [ -n \"$(docker ps -q --filter label=com.docker.stack.namespace=$REDFIX_STACK)\" ]; do sleep 0.1; done";
 
 #[test]
 fn every_kind_is_created_and_gone_and_what_carries_the_label_too() {

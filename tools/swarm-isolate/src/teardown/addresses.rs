@@ -35,7 +35,8 @@ pub fn count(networks: &Value, services: &Value, tasks: &Value) -> Book {
         let name = network["Name"].as_str()?.to_owned();
         let subnets = network["IPAM"]["Config"].as_array().into_iter().flatten();
         let size = subnets.filter_map(|subnet| room(subnet["Subnet"].as_str()?)).sum();
-        (network["Scope"] == "swarm").then_some((network["Id"].as_str()?.to_owned(), Use { name, used: 0, size }))
+        (network["Scope"] == "swarm")
+            .then_some((network["Id"].as_str()?.to_owned(), Use { name, used: 0, size }))
     };
     let mut book: Book = list(networks).iter().filter_map(overlay).collect();
     let mut note = |id: &Value, addresses: usize| {
@@ -111,13 +112,20 @@ fn shared_of(services: &Value, networks: &Value, target: &Target) -> BTreeMap<St
 }
 
 /// Takes an address of the network and gives it back. `Some`: why that did not work, in a sentence.
-pub async fn probe(engine: &Engine, calls: &Calls, target: &Target, network: &str, name: &str) -> Option<String> {
+pub async fn probe(
+    engine: &Engine,
+    calls: &Calls,
+    target: &Target,
+    network: &str,
+    name: &str,
+) -> Option<String> {
     let tag: String = network.chars().take(12).collect();
     // Should we die here, the labels make it part of what is torn down.
-    let labels: BTreeMap<&str, &String> = [(RUN_LABEL, target.runs.first()), (STACK_LABEL, target.stacks.first())]
-        .into_iter()
-        .filter_map(|(key, value)| Some((key, value?)))
-        .collect();
+    let labels: BTreeMap<&str, &String> =
+        [(RUN_LABEL, target.runs.first()), (STACK_LABEL, target.stacks.first())]
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, value?)))
+            .collect();
     let service = json!({
         "Name": format!("redfix-probe-{tag}-{}", lib_common::new_id().to_ascii_lowercase()),
         "Labels": labels,
@@ -177,9 +185,12 @@ mod tests {
     #[test]
     fn virtual_addresses_and_tasks_that_run_are_counted() {
         let services = json!([{"Endpoint": {"VirtualIPs": [{"NetworkID": "p", "Addr": "10.0.0.2/28"}, {"NetworkID": "p"}]}}]);
-        let task = |state: &str| json!({"Status": {"State": state}, "NetworksAttachments": [
-            {"Network": {"ID": "p"}, "Addresses": ["10.0.0.3/28"]}, {"Network": {"ID": "i"}, "Addresses": []}]});
-        let book = count(&networks(), &services, &json!([task("running"), task("shutdown"), task("pending")]));
+        let task = |state: &str| {
+            json!({"Status": {"State": state}, "NetworksAttachments": [
+            {"Network": {"ID": "p"}, "Addresses": ["10.0.0.3/28"]}, {"Network": {"ID": "i"}, "Addresses": []}]})
+        };
+        let book =
+            count(&networks(), &services, &json!([task("running"), task("shutdown"), task("pending")]));
         assert_eq!(book["p"], Use { name: "proxy".into(), used: 3, size: 13 });
         assert!(!book.contains_key("b"), "a local network is nobody's to share");
         let later = count(&networks(), &json!([]), &json!([]));

@@ -13,7 +13,8 @@ use super::nodes::Nodes;
 use super::protect::Noted;
 
 /// Only what says that something is gone: health checks make events all the time.
-const GONE: &str = r#"{"type":["container","network","volume","service","config","secret"],"event":["destroy","remove"]}"#;
+const GONE: &str =
+    r#"{"type":["container","network","volume","service","config","secret"],"event":["destroy","remove"]}"#;
 /// What may be a change of something protected.
 const CHANGED: &str =
     r#"{"type":["container","service"],"event":["update","remove","die","destroy","restart","kill","stop"]}"#;

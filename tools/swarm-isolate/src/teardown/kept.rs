@@ -75,7 +75,8 @@ mod tests {
 
     #[test]
     fn a_name_that_is_not_kept_releases_nothing() {
-        let kept = ["a", "b"].map(|name| Standing::new(Why::Kept, name, &[format!("{name}-stack")], "x".into()));
+        let kept =
+            ["a", "b"].map(|name| Standing::new(Why::Kept, name, &[format!("{name}-stack")], "x".into()));
         let names = |list: &[&str]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(choose(&kept, &names(&["b-stack", "a"])).unwrap(), [&kept[1], &kept[0]]);
         let error = choose(&kept, &names(&["a", "a-sta"])).unwrap_err();

@@ -28,7 +28,9 @@ pub async fn everything(nodes: &Nodes) -> ApiResult<Look> {
     for (name, engine) in nodes.others().await {
         match engine {
             Ok(engine) => {
-                Kind::LOCAL.iter().for_each(|kind| list(&mut asked, &engine, *kind, Some(name.clone())));
+                for kind in Kind::LOCAL {
+                    list(&mut asked, &engine, kind, Some(name.clone()));
+                }
             }
             Err(e) => drop(look.silent.insert(name, e.message)),
         }

@@ -90,12 +90,12 @@ impl Down<'_> {
         let mut doubts = None;
         while start.elapsed() < self.timeout {
             let force = start.elapsed() > self.timeout / 2;
-            let pause = match self.pass(&mut outcome, force).await {
+            let pause = match Box::pin(self.pass(&mut outcome, force)).await {
                 Ok(Pass::Again) => continue,
                 Ok(Pass::Pause(pause)) => pause,
                 // The last look finds what the probe may have left.
                 Ok(Pass::Done) if doubts.is_none() && !outcome.shared.is_empty() => {
-                    doubts = Some(self.probe(&outcome).await);
+                    doubts = Some(Box::pin(self.probe(&outcome)).await);
                     continue;
                 }
                 Ok(Pass::Done) => break,
@@ -170,7 +170,8 @@ impl Down<'_> {
     async fn probe(&self, outcome: &Outcome) -> Vec<String> {
         let mut doubts = Vec::new();
         for (network, name) in &outcome.shared {
-            doubts.extend(addresses::probe(&self.nodes.manager, self.calls, self.target, network, name).await);
+            doubts
+                .extend(addresses::probe(&self.nodes.manager, self.calls, self.target, network, name).await);
         }
         doubts
     }
@@ -190,7 +191,9 @@ impl Down<'_> {
                 return Some(format!("node {name} does not answer: {cause}"));
             }
             if !self.nodes.asked().any(|asked| asked == name) {
-                return Some(format!("node {name} had tasks of the run, and no --node {name}=HOST was given"));
+                return Some(format!(
+                    "node {name} had tasks of the run, and no --node {name}=HOST was given"
+                ));
             }
             let lost = tasks.iter().any(|task| task.lost && task.node.as_ref() == Some(id));
             lost.then(|| format!("node {name} is lost to the swarm, with tasks of the run"))

@@ -57,7 +57,7 @@ impl Nodes {
     pub async fn others(&self) -> Vec<(String, ApiResult<Engine>)> {
         let mut found = Vec::new();
         for other in self.others.iter() {
-            let engine = other.engine.get_or_try_init(|| Engine::connect(&other.arg)).await;
+            let engine = other.engine.get_or_try_init(|| Box::pin(Engine::connect(&other.arg))).await;
             let engine = engine.cloned().map_err(|e| ApiError { status: 0, message: e.cause().to_owned() });
             found.push((other.name.clone(), engine));
         }

@@ -235,7 +235,9 @@ impl Snapshot {
     /// What others lost (`-`) or gained (`+`) since `before`: not the run's, nor kept by redfix itself.
     pub fn changes_of_others(&self, before: &Self, target: &Target) -> Vec<String> {
         let strange = |object: &&Object| {
-            !object.is_ours() && !target.owns(object) && !target.stacks.iter().any(|stack| object.is_of(stack))
+            !object.is_ours()
+                && !target.owns(object)
+                && !target.stacks.iter().any(|stack| object.is_of(stack))
         };
         let only_in = |one: &Self, other: &Self, sign: char| -> Vec<String> {
             let missing = one.objects().filter(|object| !other.has(object));
@@ -279,10 +281,7 @@ mod tests {
         }
         assert!(target.suspects(&bare), "it looks like ours, and is told");
         assert!(!target.suspects(&live) && !target.suspects(&other_run) && !target.suspects(&stamped));
-        assert_eq!(
-            target.labels().collect::<Vec<_>>(),
-            ["redfix.run=01A", "com.docker.stack.namespace=foo"]
-        );
+        assert_eq!(target.labels().collect::<Vec<_>>(), ["redfix.run=01A", "com.docker.stack.namespace=foo"]);
     }
 
     #[test]

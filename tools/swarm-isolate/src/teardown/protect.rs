@@ -71,11 +71,7 @@ impl Others {
             if let Some(what) = was.change(after.services.get(id)) {
                 let tasks = was.tasks.iter().flat_map(|(task, (container, _))| [task, container]);
                 let ids = tasks.chain([id]).cloned().collect();
-                changes.push(Change {
-                    said: said("service", id, &was.name, what),
-                    ids,
-                    listed: was.listed,
-                });
+                changes.push(Change { said: said("service", id, &was.name, what), ids, listed: was.listed });
             }
         }
         let unseen: BTreeSet<&String> = self.all.objects().filter(|o| silent(o)).map(|o| &o.id).collect();
@@ -193,8 +189,7 @@ mod tests {
     #[test]
     fn a_container_restarted_in_place_is_seen() {
         let at = |started: &str, restarts| {
-            let container =
-                Container { name: "db".into(), started: started.into(), restarts, listed: false };
+            let container = Container { name: "db".into(), started: started.into(), restarts, listed: false };
             Others { containers: BTreeMap::from([("c1".into(), container)]), ..Others::default() }
         };
         assert_eq!(at("1", 0).changes(&at("1", 0), none), []);
@@ -213,10 +208,26 @@ mod tests {
         };
         assert_eq!(judged(true, &[], &[]), (1, 0), "listed: harm, whoever it was");
         assert_eq!(judged(false, &[], &[noted(event, "s1")]), (0, 1), "somebody else's");
-        assert_eq!(judged(false, &[noted(early, "s1")], &[noted(event, "s1")]), (1, 0), "our call came first");
-        assert_eq!(judged(false, &[noted(early, "c-t1")], &[]), (1, 0), "a call on its container, event missed");
-        assert_eq!(judged(false, &[noted(late, "s1")], &[noted(event, "s1")]), (0, 1), "too late to be the cause");
-        assert_eq!(judged(false, &[noted(early, "s2")], &[noted(event, "s1")]), (0, 1), "about something else");
+        assert_eq!(
+            judged(false, &[noted(early, "s1")], &[noted(event, "s1")]),
+            (1, 0),
+            "our call came first"
+        );
+        assert_eq!(
+            judged(false, &[noted(early, "c-t1")], &[]),
+            (1, 0),
+            "a call on its container, event missed"
+        );
+        assert_eq!(
+            judged(false, &[noted(late, "s1")], &[noted(event, "s1")]),
+            (0, 1),
+            "too late to be the cause"
+        );
+        assert_eq!(
+            judged(false, &[noted(early, "s2")], &[noted(event, "s1")]),
+            (0, 1),
+            "about something else"
+        );
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub async fn run(args: &ReapArgs, tool: &Args, io: &mut Io<'_>) -> Result<Exit> 
         return dry_run(&remover, &held, ledger, io).await.map(|()| Exit::Done);
     }
     let stop = signals::listen()?;
-    slots(&remover, &held, tool.run.slot_ttl, &stop, &io.diag).await?;
+    Box::pin(slots(&remover, &held, tool.run.slot_ttl, &stop, &io.diag)).await?;
     let paid = debts(&remover, io).await?;
     if let Some(ledger) = ledger {
         records(ledger, io).await?;
@@ -46,7 +46,7 @@ pub async fn run(args: &ReapArgs, tool: &Args, io: &mut Io<'_>) -> Result<Exit> 
 async fn records(ledger: &Path, io: &mut Io<'_>) -> Result<()> {
     for begun in without_record(ledger, io)? {
         io.diag.phase(format_args!("finishing attempt {}", begun.attempt()));
-        reaper::finish(&begun, io).await?;
+        Box::pin(reaper::finish(&begun, io)).await?;
     }
     Ok(())
 }
@@ -65,7 +65,9 @@ fn without_record(ledger: &Path, io: &Io) -> Result<Vec<Begun>> {
 /// Pays what can be paid now. What cannot is told, and stays owed.
 async fn debts(remover: &Remover, io: &Io<'_>) -> Result<bool> {
     let unpaid = remover.pay(remover.timeout).await.map_err(|e| e.into_error(DOING, "debts"))?;
-    unpaid.iter().for_each(|(debt, outcome)| io.diag.warn(debt.unpaid(outcome)));
+    for (debt, outcome) in &unpaid {
+        io.diag.warn(debt.unpaid(outcome));
+    }
     Ok(unpaid.is_empty())
 }
 

@@ -106,7 +106,11 @@ impl Remover {
     /// Before a run: what can be paid is paid, what cannot is told and does not stop the run.
     pub async fn pay_in_passing(&self, diag: &Diag) {
         match self.pay(IN_PASSING).await {
-            Ok(unpaid) => unpaid.iter().for_each(|(debt, outcome)| diag.warn(debt.unpaid(outcome))),
+            Ok(unpaid) => {
+                for (debt, outcome) in &unpaid {
+                    diag.warn(debt.unpaid(outcome));
+                }
+            }
             Err(e) => diag.warn(e.into_error("looking for debts", "the swarm")),
         }
     }

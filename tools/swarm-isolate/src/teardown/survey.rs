@@ -68,9 +68,11 @@ fn services_of(
     for service in services.as_array().into_iter().flatten() {
         let Some(object) = parse(Kind::Service, &Value::from(vec![service.clone()])).pop() else { continue };
         let Some(listed) = listed(&object.id) else { continue };
-        let wanted = tasks.as_array().into_iter().flatten().filter(|task| {
-            task["ServiceID"] == object.id.as_str() && task["DesiredState"] == "running"
-        });
+        let wanted = tasks
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|task| task["ServiceID"] == object.id.as_str() && task["DesiredState"] == "running");
         let wanted: Vec<&Value> = wanted.collect();
         let steady = wanted.iter().all(|task| task["Status"]["State"] == "running");
         let tasks = wanted.iter().filter_map(|task| {
@@ -126,7 +128,8 @@ mod tests {
 
     #[test]
     fn a_service_with_the_tasks_that_are_meant_to_run() {
-        let services = json!([{"ID": "s", "Spec": {"Name": "live_app"}}, {"ID": "x", "Spec": {"Name": "mine"}}]);
+        let services =
+            json!([{"ID": "s", "Spec": {"Name": "live_app"}}, {"ID": "x", "Spec": {"Name": "mine"}}]);
         let task = |id: &str, desired: &str, state: &str| {
             json!({"ID": id, "ServiceID": "s", "DesiredState": desired,
                    "Status": {"State": state, "ContainerStatus": {"ContainerID": format!("c{id}"), "PID": 9}}})

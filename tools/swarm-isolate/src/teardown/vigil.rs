@@ -3,6 +3,7 @@
 
 use lib_common::{Error, Result};
 
+use super::Outcome;
 use super::addresses;
 use super::events::Timeline;
 use super::involved::Involved;
@@ -10,7 +11,6 @@ use super::objects::{Object, Snapshot, Target};
 use super::protect::judge;
 use super::remover::Remover;
 use super::survey::{self, Survey};
-use super::Outcome;
 
 pub struct Vigil {
     before: Survey,
@@ -44,8 +44,9 @@ impl Vigil {
         }
         // Listening comes first: what happens during the look is a change too.
         let timeline = Timeline::on(&remover.nodes).await;
-        let before = survey::take(&remover.nodes, target, &remover.protect).await;
-        let before = before.map_err(|e| e.into_error(doing, &remover.nodes.manager.endpoint().to_string()))?;
+        let before = Box::pin(survey::take(&remover.nodes, target, &remover.protect)).await;
+        let before =
+            before.map_err(|e| e.into_error(doing, &remover.nodes.manager.endpoint().to_string()))?;
         let involved = Involved::watch(&remover.nodes, target);
         Ok(Self { before, timeline, involved, target: target.clone() })
     }
@@ -62,7 +63,7 @@ impl Vigil {
 
     /// After the teardown.
     pub async fn end(self, remover: &Remover, outcome: &mut Outcome) -> Changes {
-        let after = match survey::take(&remover.nodes, &self.target, &remover.protect).await {
+        let after = match Box::pin(survey::take(&remover.nodes, &self.target, &remover.protect)).await {
             Ok(after) => after,
             Err(e) => {
                 return Changes { others: vec![format!("unknown: {}", e.message)], ..Changes::default() };
@@ -71,7 +72,8 @@ impl Vigil {
         outcome.networks = addresses::compare(&self.before.addresses, &after.addresses, &outcome.shared);
         let others = after.others.all.changes_of_others(self.before(), &self.target);
         // What was to be seen on a node that is silent now cannot be told to be gone.
-        let silent = |object: &Object| object.node.as_ref().is_some_and(|node| after.silent.contains_key(node));
+        let silent =
+            |object: &Object| object.node.as_ref().is_some_and(|node| after.silent.contains_key(node));
         let changes = self.before.others.changes(&after.others, silent);
         let (harm, disturbed) = judge(changes, &remover.calls.all(), &self.timeline.heard());
         Changes { others, harm, disturbed }

@@ -133,10 +133,8 @@ fn record(begun: &Begun, outcome: &Outcome, io: &mut Io) -> Result<()> {
     let ledger = Ledger::open(path, &io.diag)?;
     let mut run = complete(&begun.run, outcome, io.clock.now());
     let folder = begun.folder.strip_prefix(&begun.base).unwrap_or(&begun.folder);
-    run.evidence = Some(Evidence {
-        path: folder.display().to_string(),
-        blake3: evidence::root_hash(&begun.folder)?,
-    });
+    run.evidence =
+        Some(Evidence { path: folder.display().to_string(), blake3: evidence::root_hash(&begun.folder)? });
     Emitter::new(Some(begun.investigation.clone()), Some(ledger)).emit(io, &run)
 }
 
@@ -160,8 +158,7 @@ pub fn has_record(ledger: &Path, attempt: &str, io: &Io) -> Result<bool> {
         file => file.map_err(|e| Error::cannot("reading the ledger", e).on(ledger.display()))?,
     };
     let common = Common { lenient: true, max_line: 16 << 20, ..Common::default() };
-    let mut reader =
-        Reader::new(BufReader::new(file), ledger.display().to_string(), &common, Torn::SetAside);
+    let mut reader = Reader::new(BufReader::new(file), ledger.display().to_string(), &common, Torn::SetAside);
     while let Some(line) = reader.next_line(&io.diag)? {
         if let Some(Known::RunFinished(run)) = reader.known(&line, &io.diag)?
             && run.attempt_id == attempt

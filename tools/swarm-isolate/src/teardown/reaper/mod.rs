@@ -21,6 +21,8 @@ pub use process::run;
 
 use super::begun::{Begun, Hold};
 
+/// This very program, also when another version lies at its path by now.
+const SELF: &str = "/proc/self/exe";
 /// It answers within milliseconds, or it is not there.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -42,8 +44,8 @@ impl Reaper {
     /// not become our child again.
     pub async fn start() -> Result<Self> {
         let fail = |cause: String| Error::cannot("starting the reaper", cause);
-        let program = std::env::current_exe().map_err(|e| fail(e.to_string()))?;
-        let mut child = Command::new(program)
+        let mut child = Command::new(SELF)
+            .arg0("swarm-isolate")
             .arg("reaper")
             .env_clear()
             .envs(std::env::vars_os().filter(|(name, _)| name == "PATH" || name == "TMPDIR"))
@@ -95,8 +97,7 @@ impl Pipes {
         let mut line = String::new();
         match tokio::time::timeout(PATIENCE, self.from.read_line(&mut line)).await {
             Ok(Ok(n)) if n > 0 => Ok(line),
-            _ => Err(Error::cannot("starting the reaper", "it does not answer")
-                .hint("is this program still where it was started from?")),
+            _ => Err(Error::cannot("starting the reaper", "it does not answer")),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::{BufRead, Write};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -31,7 +32,7 @@ pub fn run(detached: bool, io: &mut Io) -> Result<Exit> {
     }
     let groups = join_own_group();
     let note = if groups.is_empty() { "the reaper shares our control group: not root" } else { "" };
-    let folder = listen(io, note)?;
+    let folder = listen(io, note);
     if let Some(begun) = folder.as_deref().and_then(Begun::read) {
         // Beside the evidence, whose hash is taken before we are done.
         let path = begun.folder.with_extension("reaper.log");
@@ -53,7 +54,9 @@ pub fn run(detached: bool, io: &mut Io) -> Result<Exit> {
             let _ = fs::remove_dir_all(scratch);
         }
     }
-    groups.iter().for_each(|group| leave(group));
+    for group in &groups {
+        leave(group);
+    }
     Ok(Exit::Done)
 }
 
@@ -61,8 +64,8 @@ pub fn run(detached: bool, io: &mut Io) -> Result<Exit> {
 fn detach() -> Result<Exit> {
     let fail = |e: std::io::Error| Error::cannot("starting the reaper", e);
     rustix::process::setsid().map_err(|e| fail(e.into()))?;
-    let program = std::env::current_exe().map_err(fail)?;
-    Command::new(program)
+    Command::new(super::SELF)
+        .arg0("swarm-isolate")
         .args(["reaper", "--detached"])
         .stdin(Stdio::inherit())
         .stdout(Stdio::inherit())
@@ -73,7 +76,7 @@ fn detach() -> Result<Exit> {
 }
 
 /// Acknowledges each line; returns the folder of the attempt that had begun and not ended.
-fn listen(io: &mut Io, note: &str) -> Result<Option<PathBuf>> {
+fn listen(io: &mut Io, note: &str) -> Option<PathBuf> {
     let mut say = |line: &str| -> std::io::Result<()> {
         io.stdout.write_all(line.as_bytes())?;
         io.stdout.flush()
@@ -90,7 +93,7 @@ fn listen(io: &mut Io, note: &str) -> Result<Option<PathBuf>> {
         }
         line.clear();
     }
-    Ok(begun)
+    begun
 }
 
 /// CI runners end a job by its control group. As root we leave it, in the hierarchies that process managers
@@ -147,7 +150,7 @@ mod tests {
                 diag: Diag::to_writer("t", Box::new(std::io::sink())),
                 clock: &lib_common::clock::SystemClock,
             };
-            let left = listen(&mut io, "x").unwrap();
+            let left = listen(&mut io, "x");
             drop(io);
             (left, String::from_utf8(out).unwrap())
         };

@@ -61,6 +61,7 @@ impl Run {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::process::CommandExt;
     use std::process::Command;
 
     #[test]
@@ -69,8 +70,12 @@ mod tests {
         let start = |id: &str| {
             // The second process forgets its environment but stays in the group.
             let script = "env -i sleep 60 & trap '' TERM; sleep 60; sleep 60";
-            use std::os::unix::process::CommandExt;
-            Command::new("sh").args(["-c", script]).env("REDFIX_ATTEMPT", id).process_group(0).spawn().unwrap()
+            Command::new("sh")
+                .args(["-c", script])
+                .env("REDFIX_ATTEMPT", id)
+                .process_group(0)
+                .spawn()
+                .unwrap()
         };
         let (mut ours, mut other) = (start(&attempt), start("somebody-else"));
         let mut run = Run { mark: format!("REDFIX_ATTEMPT={attempt}"), seen: BTreeSet::new() };
