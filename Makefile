@@ -5,7 +5,7 @@ export REDFIX_DIR ?= $(CURDIR)/target/redfix
 
 TOOLS := warm-domain-alloc swarm-isolate log-snap flake-classify pr-open redfix-report
 
-.PHONY: help build demo mumble test lint unit bench engine-up engine-down clean
+.PHONY: help build demo mumble test lint unit bench faults engine-up engine-down clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ unit: ## unit and pipe tests: no engine needed
 
 bench: build ## every tool beside its peer in the same run, as ratios: a table, and target/bench.jsonl
 	@exec benches/all.sh
+
+faults: ## repeat the random faults N times (N=200) on DOCKER_HOST's private engine
+	REDFIX_FAULTS=$(or $(N),20) cargo test --locked -p e2e --test faults signal -- --nocapture
 
 engine-up: ## the private engine (see scripts/engine --help)
 	scripts/engine up

@@ -187,20 +187,6 @@ fn ctrl_c_and_sigterm_tear_down_and_are_recorded() {
 }
 
 #[test]
-fn sigkill_leaves_an_intent_that_reap_finishes() {
-    let bench = Bench::new("kill");
-    let mut child = bench.start(&[], "sleep 5");
-    bench.wait_until_deployed();
-    kill(&child, "-KILL");
-    child.wait().unwrap();
-    assert_ne!(objects_named(&bench.name), Vec::<String>::new(), "nobody was left to tear it down");
-    let output = Command::new(tool("swarm-isolate")).arg("reap").output().unwrap();
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success() && told.contains(&bench.name), "{told}");
-    bench.assert_nothing_left();
-}
-
-#[test]
 fn what_double_forks_and_leaves_the_group_is_ended() {
     let bench = Bench::new("fork");
     let marker = format!("7{}", std::process::id());

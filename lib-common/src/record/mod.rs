@@ -101,6 +101,7 @@ records! {
     RunPlanned = run::RunPlanned, "run.planned", 1;
     RunFinished = run::RunFinished, "run.finished", 1;
     TestFinished = run::TestFinished, "test.finished", 1;
+    StackKept = run::StackKept, "stack.kept", 1;
     SlotSeen = slot::SlotSeen, "slot.seen", 1;
     StackChecked = stack::StackChecked, "stack.checked", 1;
     LogSnapped = log::LogSnapped, "log.snapped", 1;

@@ -245,3 +245,14 @@ pub enum TestOutcome {
     Error,
     Skip,
 }
+
+/// `stack.kept`: a stack that a passed run left standing on purpose, as `swarm-isolate kept` lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StackKept {
+    pub attempt_id: String,
+    pub stacks: Vec<String>,
+    /// Recipe and version.
+    pub about: String,
+    /// RFC 3339, UTC, by the engine's clock.
+    pub since: String,
+}

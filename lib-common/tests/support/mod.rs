@@ -33,6 +33,7 @@ pub fn fields_of(kind: &str) -> Vec<&'static str> {
         fields::<run::RunPlanned>(),
         fields::<run::RunFinished>(),
         fields::<run::TestFinished>(),
+        fields::<run::StackKept>(),
         fields::<slot::SlotSeen>(),
         fields::<stack::StackChecked>(),
         fields::<log::LogSnapped>(),

@@ -19,9 +19,13 @@ use crate::condition::{self, Before};
 use crate::plan::{Namespace, Subject};
 use crate::sampler::{self, Load, Own};
 use crate::signals::Stop;
-use crate::slot::{Ask, Budget, Gate, Slot, Slots, Want};
-use crate::teardown::objects::Snapshot;
-use crate::teardown::{self, Outcome as Teardown};
+use crate::slot::{Ask, Budget, Gate, Slot, Want};
+use crate::teardown::Outcome as Teardown;
+use crate::teardown::begun::Begun;
+use crate::teardown::objects::Target;
+use crate::teardown::reaper::Reaper;
+use crate::teardown::remover::Remover;
+use crate::teardown::vigil::{Changes, Vigil};
 
 /// What every attempt of this call shares.
 pub struct Context<'c> {
@@ -34,6 +38,11 @@ pub struct Context<'c> {
     pub investigation: &'c str,
     /// Evidence folders are made below it; records name them relative to it.
     pub base: &'c Path,
+    /// Its folder is temporary: nobody keeps the evidence.
+    pub temporary: bool,
+    pub ledger: Option<&'c Path>,
+    pub remover: &'c Remover,
+    pub reaper: &'c Reaper,
     pub stop: Stop,
     pub budget: Budget,
     pub diag: &'c Diag,
@@ -65,7 +74,7 @@ pub struct Finished {
     pub before: Before,
     pub during: Option<Load>,
     pub teardown: Teardown,
-    pub others_changed: Vec<String>,
+    pub changes: Changes,
     /// Slots held, of how many.
     pub slots: (u32, u32),
     /// Records that the companion printed.
@@ -88,7 +97,7 @@ pub async fn run(context: &Context<'_>, factors: &Factors) -> Result<Option<Fini
         wait: context.budget.cap(context.args.wait, Instant::now().into()),
         ttl: context.args.slot_ttl,
     };
-    let taken = take_slot(context.engine, context.args, &gate, &ask).await?;
+    let taken = take_slot(context.engine, context.remover, &gate, &ask).await?;
     let Some(slot) = taken else { return Ok(None) };
     let outcome = in_slot(context, factors, &id, &names, &slot).await;
     // What could not be torn down stays recorded in the slot: whoever takes it next tries again.
@@ -102,26 +111,16 @@ pub async fn run(context: &Context<'_>, factors: &Factors) -> Result<Option<Fini
 }
 
 /// Waits for leave to start and takes the slots, then tears down what a dead holder left. `Ok(None)`: asked to stop.
-pub async fn take_slot(engine: &Engine, args: &RunArgs, gate: &Gate<'_>, ask: &Ask) -> Result<Option<Slot>> {
+pub async fn take_slot(
+    engine: &Engine,
+    remover: &Remover,
+    gate: &Gate<'_>,
+    ask: &Ask,
+) -> Result<Option<Slot>> {
     let Some(slot) = gate.admit(engine, ask).await? else { return Ok(None) };
-    inherit(engine, args, gate.diag, &slot).await?;
+    remover.inherit(&slot, gate.diag).await?;
+    remover.pay_in_passing(gate.diag).await;
     Ok(Some(slot))
-}
-
-/// Tears down what a dead holder left in the slot.
-async fn inherit(engine: &Engine, args: &RunArgs, diag: &Diag, slot: &Slot) -> Result<()> {
-    let inherited = slot.inherited().await;
-    if inherited.is_empty() {
-        return Ok(());
-    }
-    diag.warn(format_args!("a dead predecessor left {}: tearing down", inherited.join(", ")));
-    let outcome = teardown::tear_down(engine, &inherited, args.teardown_timeout).await;
-    if !outcome.left.is_empty() {
-        return Err(Error::cannot("tearing down what a dead predecessor left", "still there")
-            .on(outcome.left.join(", "))
-            .hint("remove it by hand, then run again"));
-    }
-    slot.intend(&[]).await
 }
 
 async fn in_slot(
@@ -137,10 +136,12 @@ async fn in_slot(
         .map_err(|e| Error::cannot("making the evidence folder", e).on(folder.display()))?;
     let load_stack = format!("{}-load", names.stack);
     let stacks = vec![names.stack.clone(), load_stack.clone()];
-    let snapshot = teardown::snapshot(context.engine).await?;
-    if let Some(object) = snapshot.of_stacks(&stacks).next() {
+    let target = Target::of_run(id, &stacks);
+    let vigil = Vigil::begin(context.remover, &target).await?;
+    if let Some(object) = vigil.before().of_stacks(&stacks).next() {
         return Err(Error::cannot("starting clean", "the namespace is taken").on(object));
     }
+    context.reaper.begin(&begun(context, factors, id, names, &folder, &stacks)).await?;
     slot.intend(&stacks).await?;
     let load = match (condition, &context.args.load_with) {
         (Condition::Isolated, _) => None,
@@ -167,7 +168,7 @@ async fn in_slot(
             if let Some(load) = load {
                 load.stop(context.args.grace).await;
             }
-            tear_down(context, slot, &stacks).await;
+            tear_down(context, slot, &vigil, id, &stacks, &stacks).await;
             // Nothing ran, so there is no evidence to keep.
             let _ = std::fs::remove_dir_all(&folder);
             return other.map(|_| None);
@@ -180,10 +181,13 @@ async fn in_slot(
     }
     group::kill_orphans(&[]).await;
     let took = started.1.elapsed();
-    context.diag.phase(format_args!("tearing down {}", names.stack));
-    let torn = tear_down(context, slot, &stacks).await;
+    let keep = context.args.down.keep_on_success
+        && matches!(&ran, Ok((End::Exited(status), ..)) if status.success());
+    let going = if keep { &stacks[1..] } else { &stacks[..] };
+    context.diag.phase(format_args!("tearing down {}", going.join(", ")));
+    let mut torn = tear_down(context, slot, &vigil, id, &stacks, going).await;
     let (end, during, companion) = ran?;
-    let others_changed = changes(context, &snapshot, &stacks).await;
+    let changes = vigil.end(context.remover, &mut torn).await;
     Ok(Some(Finished {
         id: id.to_owned(),
         names: names.clone(),
@@ -195,27 +199,67 @@ async fn in_slot(
         before,
         during,
         teardown: torn,
-        others_changed,
+        changes,
         slots: slot.count().await,
         companion,
     }))
 }
 
-/// Tears down; once nothing is left, nothing is intended any more.
-async fn tear_down(context: &Context<'_>, slot: &Slot, stacks: &[String]) -> Teardown {
-    let torn = teardown::tear_down(context.engine, stacks, context.args.teardown_timeout).await;
-    if torn.left.is_empty()
-        && let Err(error) = slot.intend(&[]).await
-    {
+/// Tears down the stacks that go; once nothing is left of them, nothing is intended any more, and what does
+/// not go is kept.
+async fn tear_down(
+    context: &Context<'_>,
+    slot: &Slot,
+    vigil: &Vigil,
+    id: &str,
+    stacks: &[String],
+    going: &[String],
+) -> Teardown {
+    let (remover, kept) = (context.remover, &stacks[..stacks.len() - going.len()]);
+    // What stays carries the run's label too.
+    let target = if kept.is_empty() { Target::of_run(id, stacks) } else { Target::of_stacks(going) };
+    let mut torn = vigil.tear_down(remover, &target).await;
+    let settled = if kept.is_empty() {
+        match remover.settle(id, stacks, &torn).await {
+            Ok(true) => slot.intend(&[]).await,
+            Ok(false) => Ok(()),
+            Err(e) => Err(e.into_error("settling what is left", &stacks.join(", "))),
+        }
+    } else {
+        torn.kept = kept.to_vec();
+        let about = format!("{} {}", context.subject.recipe, context.subject.version);
+        remover.keep(slot, id, kept, about).await
+    };
+    if let Err(error) = settled {
         context.diag.warn(error);
     }
     torn
 }
 
-async fn changes(context: &Context<'_>, before: &Snapshot, stacks: &[String]) -> Vec<String> {
-    match teardown::snapshot(context.engine).await {
-        Ok(after) => after.changes_of_others(before, stacks),
-        Err(error) => vec![format!("unknown: {error}")],
+/// What finishes the attempt should we be killed.
+fn begun(
+    context: &Context<'_>,
+    factors: &Factors,
+    id: &str,
+    names: &Namespace,
+    folder: &Path,
+    stacks: &[String],
+) -> Begun {
+    let (args, milliseconds) = (context.args, crate::records::milliseconds);
+    Begun {
+        investigation: context.investigation.to_owned(),
+        ledger: context.ledger.map(Path::to_owned),
+        folder: folder.to_owned(),
+        base: context.base.to_owned(),
+        scratch: context.temporary.then(|| context.base.to_owned()),
+        host: context.engine.endpoint().to_string(),
+        engine_timeout_ms: milliseconds(context.engine.timeout()),
+        nodes: args.down.nodes.clone(),
+        protect: args.down.protect.clone(),
+        stacks: stacks.to_vec(),
+        grace_ms: milliseconds(args.grace),
+        teardown_timeout_ms: milliseconds(args.teardown_timeout),
+        run: crate::records::of_killed(context, factors, id, names),
     }
 }
 
@@ -319,17 +363,4 @@ fn environment(
     for (name, level) in factors {
         command.env(format!("REDFIX_FACTOR_{}", name.to_ascii_uppercase()), level);
     }
-}
-
-/// Tears down what dead holders left, and frees their slots; the living are left alone.
-pub async fn reap(engine: &Engine, args: &RunArgs, diag: &Diag, stop: &Stop) -> Result<()> {
-    let slots = Slots::open(engine, args.slot.slots).await?;
-    let fail = |e: lib_common::docker::ApiError| e.into_error("reaping", "redfix-slot");
-    for seen in slots.dead(args.slot_ttl, stop).await.map_err(fail)? {
-        if let Some(slot) = slots.take_over(&seen, "reap", args.slot_ttl).await.map_err(fail)? {
-            inherit(engine, args, diag, &slot).await?;
-            slot.release().await?;
-        }
-    }
-    Ok(())
 }

@@ -10,6 +10,7 @@ use lib_common::exit::ToolArgs;
 use crate::converge::ConvergeArgs;
 use crate::sequence::SequenceArgs;
 use crate::slot::{ShowArgs, SlotArgs};
+use crate::teardown::cli::{DownArgs, KeptArgs, ReapArgs};
 
 /// Run a command alone, or under measured load, on the swarm, and leave nothing behind
 #[derive(Parser, Debug)]
@@ -32,8 +33,16 @@ pub struct Args {
 
 #[derive(Subcommand, Debug)]
 pub enum Action {
-    /// Finish what a dead predecessor left: tear down its stacks and free its slot
-    Reap,
+    /// Finish what dead predecessors left: tear down their stacks, free their slots, write their records
+    Reap(ReapArgs),
+    /// List the stacks that --keep-on-success left standing, or release them
+    Kept(KeptArgs),
+    /// The detached process that finishes a run whose tool was killed
+    #[command(hide = true)]
+    Reaper {
+        #[arg(long)]
+        detached: bool,
+    },
     /// Print who holds the swarm's slots
     Slots(ShowArgs),
     /// Wait until a stack has converged; exit 1 as soon as it never will, 75 at the deadline
@@ -119,6 +128,8 @@ pub struct RunArgs {
     pub slot: SlotArgs,
     #[command(flatten)]
     pub sequence: SequenceArgs,
+    #[command(flatten)]
+    pub down: DownArgs,
 }
 
 /// The `load` factor of a run.

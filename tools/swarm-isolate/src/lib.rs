@@ -39,29 +39,27 @@ use lib_common::{Error, Exit, Io, Result};
 use plan::{Seen, Subject};
 use sequence::{Leases, Turns, spacing};
 use slot::{Ask, Budget, Gate, ShowArgs};
+use teardown::reaper::Reaper;
+use teardown::remover::Remover;
 use tokio::time::Instant;
 use until::Spool;
 
 pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
+    if let Some(Action::Reaper { detached }) = args.action {
+        return teardown::reaper::run(detached, io);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| Error::cannot("starting", e))?;
     runtime.block_on(async {
         match &args.action {
-            Some(Action::Reap) => reap(args, io).await,
+            Some(Action::Reap(reap)) => teardown::reap::run(reap, args, io).await,
+            Some(Action::Kept(kept)) => teardown::kept::run(kept, args, io).await,
             Some(Action::Wait(converge)) => wait(args, converge, io).await,
             Some(Action::Slots(show)) => slots(args, show, io).await,
             None if args.run.slot.slot_only.is_some() => slot_only(args, io).await,
-            None => isolate(args, io).await,
+            Some(Action::Reaper { .. }) | None => isolate(args, io).await,
         }
     })
-}
-
-/// Finishes what dead holders of slots had begun.
-async fn reap(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
-    let engine = Engine::connect(&args.engine).await?;
-    let stop = signals::listen()?;
-    attempt::reap(&engine, &args.run, &io.diag, &stop).await?;
-    Ok((*stop.borrow()).map_or(Exit::Done, Exit::Signal))
 }
 
 /// Waits until a stack has converged, or never will.
@@ -91,13 +89,14 @@ async fn slot_only(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     let engine = Engine::connect(&args.engine).await?;
+    let remover = Remover::new(&engine, &engine.require_manager().await?, &args.run);
     let stop = signals::listen()?;
     // There is no teardown of ours to be reserved for.
     let budget = Budget::new(args.run.slot.budget, args.run.grace, Instant::now());
     let gate = Gate { args: &args.run.slot, diag: &io.diag, clock: io.clock, stop: &stop };
     let wait = budget.cap(args.run.wait, Instant::now());
     let ask = Ask { want: many.into(), attempt: what_for, wait, ttl: args.run.slot_ttl };
-    let Some(slot) = attempt::take_slot(&engine, &args.run, &gate, &ask).await? else {
+    let Some(slot) = attempt::take_slot(&engine, &remover, &gate, &ask).await? else {
         return Ok(Exit::Signal(stop.borrow().unwrap_or_default()));
     };
     slot::only::run(&args.command, slot, &budget, args.run.grace, &stop).await
@@ -122,11 +121,13 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
     }
     let engine = Engine::connect(&args.engine).await?;
     let info = engine.require_manager().await?;
-    let node = info["Name"].as_str().unwrap_or_default().to_owned();
+    let remover = Remover::new(&engine, &info, &args.run);
+    let reaper = Reaper::start().await?;
     command::group::adopt_orphans();
     let stop = signals::listen()?;
     let kept = args.run.evidence.clone().or_else(|| Some(args.ledger.ledger.as_ref()?.parent()?.to_owned()));
     let scratch = tempfile::tempdir().map_err(|e| Error::cannot("making a scratch folder", e))?;
+    let ledger_path = path.map(absolute).transpose()?;
     let base = absolute(kept.as_deref().unwrap_or(scratch.path()))?;
     let investigation = emitter.investigation().to_owned();
 
@@ -157,6 +158,10 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
             turn: spacing::node(&nodes, seen.attempts()),
             investigation: &investigation,
             base: &base,
+            temporary: kept.is_none(),
+            ledger: ledger_path.as_deref(),
+            remover: &remover,
+            reaper: &reaper,
             stop: stop.clone(),
             budget,
             diag,
@@ -165,7 +170,7 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
         let finished = attempt::run(&context, &factors).await?;
         let signal = *stop.borrow();
         let Some(finished) = finished else { return Ok(Exit::Signal(signal.unwrap_or_default())) };
-        let (mut record, tests) = records::of(&context, &node, &finished, kept.is_some())?;
+        let (mut record, tests) = records::of(&context, &finished, kept.is_some())?;
         record.notes.extend(leases.notes());
         if !record.cleanup.kept.is_empty() {
             subject.lease.iter().for_each(|lease| leases.leave(&lease.lease_id));
@@ -188,11 +193,8 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
                 other => other?,
             }
         }
-        if !finished.teardown.left.is_empty() {
-            return Err(Error::cannot("tearing down", "still there")
-                .on(finished.teardown.left.join(", "))
-                .hint("the next run, or 'swarm-isolate reap', tries again"));
-        }
+        reaper.end().await;
+        teardown::verdict(&record)?;
         if let Some(signal) = signal {
             return Ok(Exit::Signal(signal));
         }

@@ -4,6 +4,8 @@ use std::fs;
 use std::process::ExitStatus;
 
 use lib_common::case::CaseKey;
+use lib_common::clock::rfc3339;
+use lib_common::record::Factors;
 use lib_common::record::case::Ref;
 use lib_common::record::run::{
     Cleanup, Evidence, Isolation, Outcome, RunFinished, TestFinished, TestOutcome,
@@ -16,7 +18,7 @@ use serde::Deserialize;
 
 use crate::attempt::{Context, End, Finished};
 use crate::cli::Condition;
-use crate::plan;
+use crate::plan::{self, Namespace};
 
 /// What the harness says of itself in `$REDFIX_EVIDENCE/run.json`; every field is optional.
 #[derive(Debug, Default, Deserialize)]
@@ -32,12 +34,7 @@ struct Report {
 }
 
 /// One `run.finished` and a `test.finished` for each test that the harness reported.
-pub fn of(
-    context: &Context,
-    node: &str,
-    finished: &Finished,
-    keep: bool,
-) -> Result<(RunFinished, Vec<TestFinished>)> {
+pub fn of(context: &Context, finished: &Finished, keep: bool) -> Result<(RunFinished, Vec<TestFinished>)> {
     let report = fs::read(finished.folder.join("run.json")).ok();
     let report: Report = report.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
     let (tests, broken) = junit::read(&finished.folder);
@@ -62,7 +59,7 @@ pub fn of(
         harness: report.harness,
         tests: report.tests,
         engine: context.engine.version().to_owned(),
-        node: node.to_owned(),
+        node: context.remover.nodes.name.clone(),
         boot_id: crate::proc::boot_id(),
         stack: finished.names.stack.clone(),
         domain: Some(finished.names.domain.clone()),
@@ -80,17 +77,70 @@ pub fn of(
             created: finished.teardown.created.clone(),
             left: finished.teardown.left.clone(),
             duration_ms: milliseconds(finished.teardown.took),
-            others_unchanged: finished.others_changed.is_empty(),
-            others_changed: finished.others_changed.clone(),
+            others_unchanged: finished.changes.others.is_empty(),
+            others_changed: finished.changes.others.clone(),
+            unproved: finished.teardown.unproved.clone(),
+            kept: finished.teardown.kept.clone(),
+            networks: finished.teardown.networks.clone(),
+        },
+        refusals: Vec::new(),
+        guard: None,
+        harm: finished.changes.harm.clone(),
+        notes: context.reaper.note.iter().cloned().collect(),
+        evidence,
+    };
+    Ok((run, tests))
+}
+
+/// What is to be said of an attempt whose tool was killed, as far as it is known at its beginning; whoever
+/// finishes it fills in how long it took and what became of its objects.
+pub fn of_killed(context: &Context, factors: &Factors, id: &str, names: &Namespace) -> RunFinished {
+    RunFinished {
+        attempt_id: id.to_owned(),
+        recipe: context.subject.recipe.clone(),
+        version: context.subject.version.clone(),
+        cases: context.subject.cases.clone(),
+        reference: None,
+        harness: None,
+        tests: None,
+        engine: context.engine.version().to_owned(),
+        node: context.remover.nodes.name.clone(),
+        boot_id: crate::proc::boot_id(),
+        stack: names.stack.clone(),
+        domain: Some(names.domain.clone()),
+        factors: factors.clone(),
+        outcome: Outcome::Aborted,
+        reason: Some("swarm-isolate was killed".into()),
+        exit_code: None,
+        signal: None,
+        stage: None,
+        started: rfc3339(context.clock.now()),
+        duration_ms: 0,
+        signature: None,
+        isolation: Isolation {
+            proved: false,
+            why: Some("nobody watched the run to its end".into()),
+            claimed: None,
+            slots_held: 0,
+            slots_total: 0,
+            other_deploys: 0,
+            foreign_cpu_before: None,
+            foreign_cpu_during: None,
+            cpu_pressure_before: None,
+            cpu_pressure_during: None,
+            neighbours: None,
+            nodes: Vec::new(),
+        },
+        cleanup: Cleanup {
+            others_changed: vec!["unknown: nobody looked after the run".into()],
             ..Cleanup::default()
         },
         refusals: Vec::new(),
         guard: None,
         harm: Vec::new(),
-        notes: Vec::new(),
-        evidence,
-    };
-    Ok((run, tests))
+        notes: context.reaper.note.iter().cloned().collect(),
+        evidence: None,
+    }
 }
 
 fn test_finished(context: &Context, finished: &Finished, test: junit::Test) -> TestFinished {
@@ -126,6 +176,9 @@ fn outcome(finished: &Finished) -> (Outcome, Option<String>) {
         None => (Outcome::Infra, Some(format!("the command died: {status}"))),
     };
     match finished.end {
+        End::Exited(_) | End::Timeout if !finished.changes.disturbed.is_empty() => {
+            (Outcome::Disturbed, Some(format!("somebody changed {}", finished.changes.disturbed.join(", "))))
+        }
         End::Exited(status) => plain(status),
         End::Timeout => (Outcome::Timeout, Some("the command took longer than --timeout".into())),
         End::Stopped(number) => (Outcome::Aborted, Some(format!("stopped by signal {number}"))),
@@ -174,8 +227,8 @@ fn doubt(context: &Context, finished: &Finished) -> Option<String> {
         Ok(Condition::Isolated) if during.foreign_cpu > max => {
             Some(format!("foreign CPU share {:.2} during the run is above {max}", during.foreign_cpu))
         }
-        Ok(Condition::Isolated) if !finished.others_changed.is_empty() => {
-            Some(format!("others changed during the run: {}", finished.others_changed.join(", ")))
+        Ok(Condition::Isolated) if !finished.changes.others.is_empty() => {
+            Some(format!("others changed during the run: {}", finished.changes.others.join(", ")))
         }
         Ok(_) => None,
         Err(error) => Some(error.to_string()),
@@ -186,6 +239,6 @@ fn round(share: f64) -> f64 {
     (share * 1000.0).round() / 1000.0
 }
 
-fn milliseconds(time: std::time::Duration) -> u64 {
+pub fn milliseconds(time: std::time::Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -56,7 +56,7 @@ impl<S: Store> Slot<S> {
     /// Takes what was read; false: somebody else was faster. What a dead holder left in it is ours now.
     pub(super) async fn take(&self, read: &Seen, lock: Option<Lock>) -> ApiResult<bool> {
         let mut inner = self.inner.lock().await;
-        let stacks = read.holding.as_ref().map(|held| held.stacks.clone()).unwrap_or_default();
+        let stacks = read.holding.as_ref().map(Holding::remains).unwrap_or_default();
         let part = Part { lock, stacks };
         let said = inner.says(&part);
         let taken = inner.store.swap(read, &labels(read.place, read.total, Some(&said))).await?;

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::teardown::objects::RUN;
+
 pub type Labels = BTreeMap<String, String>;
 
 /// The label by which slots are found.
@@ -79,6 +81,14 @@ impl Holding {
             since: text("since"),
             ttl_ms: text("ttl_ms").parse().unwrap_or_default(),
         })
+    }
+
+    /// What its successor must tear down: its stacks, and whose they are.
+    pub fn remains(&self) -> Vec<String> {
+        if self.stacks.is_empty() {
+            return Vec::new();
+        }
+        std::iter::once(format!("{RUN}{}", self.attempt)).chain(self.stacks.iter().cloned()).collect()
     }
 
     /// How long its labels must stand still until it counts as dead: as its holder promised, else `default`.

@@ -1,104 +1,231 @@
-//! Takes stacks away in the order that does not leak addresses, waits until the engine is really empty, and
-//! says what is left.
+//! Takes everything of a run away in the order that does not leak addresses, on every node, waits until the
+//! engine is really empty, and says what is left and what could not be proved.
 //!
-//! Services first, then their containers must be gone, then networks, configs and secrets, then volumes: a
-//! private network that goes before its containers makes the task's address on the shared network leak.
+//! The order is [`order`]'s, whose things they are is [`objects`]' to say (labels, never names), and
+//! [`protect`] stands before the first call. Waits are woken by [`events`]; a slow poll is the safety net.
 
+mod addresses;
+pub mod begun;
+pub mod calls;
+pub mod cli;
+mod events;
+mod involved;
+pub mod kept;
+mod look;
+pub mod nodes;
 pub mod objects;
+mod order;
+mod pattern;
+pub mod protect;
+pub mod reap;
+pub mod reaper;
+pub mod remover;
+mod standing;
+mod survey;
+pub mod vigil;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use lib_common::Result;
 use lib_common::docker::{ApiResult, Engine};
+use lib_common::record::run::{NetworkUse, RunFinished};
+use lib_common::{Error, Result};
+use tokio::task::JoinSet;
 
-use self::objects::{Kind, Object, Snapshot, parse};
+use self::calls::Calls;
+use self::events::Wake;
+use self::nodes::{Member, Nodes};
+use self::objects::{Kind, Object, Target, parse};
+use self::order::{Step, Task, Waiting};
+use self::protect::Fence;
 
-/// What became of the stacks.
+/// Events come at once; these are for those that do not.
+const SAFETY_NET: Duration = Duration::from_millis(500);
+/// Nobody tells when a task's record goes.
+const TASK_POLL: Duration = Duration::from_millis(20);
+/// After a refusal ("in use"), or while the engine is away.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// What became of a run's objects.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
     pub created: Vec<String>,
     pub left: Vec<String>,
+    /// Where emptiness could not be proved, a sentence each.
+    pub unproved: Vec<String>,
+    /// Stacks that stand on purpose.
+    pub kept: Vec<String>,
+    /// Networks of others that the run's services used: id and name.
+    pub shared: BTreeMap<String, String>,
+    /// Addresses on them, before and after; the caller knows both.
+    pub networks: Vec<NetworkUse>,
     pub took: Duration,
 }
 
-/// Everything on the swarm now.
-pub async fn snapshot(engine: &Engine) -> Result<Snapshot> {
-    look(engine)
-        .await
-        .map_err(|e| e.into_error("listing what is on the swarm", &engine.endpoint().to_string()))
-}
-
-async fn look(engine: &Engine) -> ApiResult<Snapshot> {
-    let mut all = Vec::new();
-    for kind in Kind::ALL {
-        all.extend(parse(kind, &engine.get(kind.list_path()).await?));
+impl Outcome {
+    /// Nothing is left, and that is proved.
+    pub fn is_clean(&self) -> bool {
+        self.left.is_empty() && self.unproved.is_empty()
     }
-    Ok(all.into_iter().collect())
 }
 
-/// Removes every object of `stacks`, retrying what is still in use, until nothing is left or `timeout`.
-pub async fn tear_down(engine: &Engine, stacks: &[String], timeout: Duration) -> Outcome {
-    let start = Instant::now();
-    let mut outcome = Outcome::default();
-    // A moment for the swarm to remove containers by itself, as their grace period allows.
-    let patience = timeout / 2;
-    loop {
-        match look(engine).await {
-            Ok(now) => {
-                let objects: Vec<&Object> = now.of_stacks(stacks).collect();
-                outcome.left = objects.iter().map(ToString::to_string).collect();
-                note(&mut outcome.created, &outcome.left);
-                if objects.is_empty() && no_tasks(engine, stacks).await {
-                    break;
+/// One teardown: whose, with what, and how far it may go.
+pub struct Down<'d> {
+    pub nodes: &'d Nodes,
+    pub target: &'d Target,
+    pub fence: &'d Fence,
+    pub calls: &'d Calls,
+    /// Nodes that had tasks of the run at some time, by id.
+    pub involved: BTreeSet<String>,
+    pub timeout: Duration,
+}
+
+impl Down<'_> {
+    /// Removes every object of the target, retrying what is still in use, until nothing is left or the time
+    /// is over.
+    pub async fn run(mut self) -> Outcome {
+        let start = Instant::now();
+        let mut outcome = Outcome::default();
+        let wake = Wake::on(self.nodes).await;
+        let mut doubts = None;
+        while start.elapsed() < self.timeout {
+            let force = start.elapsed() > self.timeout / 2;
+            let pause = match Box::pin(self.pass(&mut outcome, force)).await {
+                Ok(Pass::Again) => continue,
+                Ok(Pass::Pause(pause)) => pause,
+                // The last look finds what the probe may have left.
+                Ok(Pass::Done) if doubts.is_none() && !outcome.shared.is_empty() => {
+                    doubts = Some(Box::pin(self.probe(&outcome)).await);
+                    continue;
                 }
-                let force = start.elapsed() > patience;
-                remove_first_kind(engine, &objects, force).await;
+                Ok(Pass::Done) => break,
+                Err(e) => {
+                    outcome.left = vec![format!("unknown: {}", e.message)];
+                    RETRY
+                }
+            };
+            wake.wait(pause).await;
+        }
+        outcome.unproved.extend(doubts.unwrap_or_default());
+        outcome.took = start.elapsed();
+        outcome
+    }
+
+    /// One look, and what follows from it.
+    async fn pass(&mut self, outcome: &mut Outcome, force: bool) -> ApiResult<Pass> {
+        let (now, tasks, members) = tokio::join!(
+            look::everything(self.nodes),
+            look::tasks(self.nodes, self.target),
+            self.nodes.members()
+        );
+        let (now, mut tasks, members) = (now?, tasks?, members?);
+        look::find_lost(&mut tasks, &members);
+        let (objects, rest): (Vec<Object>, Vec<Object>) =
+            now.objects.into_iter().partition(|object| self.target.owns(object));
+        let suspects = rest.iter().filter(|object| self.target.suspects(object));
+        let suspects = suspects.map(|object| format!("{object} (by its name; it has no label of the run)"));
+        outcome.left = objects.iter().map(ToString::to_string).chain(suspects).collect();
+        let fresh: Vec<String> =
+            outcome.left.iter().filter(|object| !outcome.created.contains(object)).cloned().collect();
+        outcome.created.extend(fresh);
+        self.involved.extend(tasks.iter().filter_map(|task| task.node.clone()));
+        outcome.unproved = self.doubts(&now.silent, &tasks, &members);
+
+        let crossed = self.fence.crossed(self.target, &objects);
+        if !crossed.is_empty() {
+            let crossed = crossed.iter().map(|object| format!("{object} is protected: nothing was removed"));
+            outcome.unproved.extend(crossed);
+            return Ok(Pass::Done);
+        }
+        match order::next(&objects, &tasks, force) {
+            Step::Wait(Waiting::Containers) => Ok(Pass::Pause(SAFETY_NET)),
+            Step::Wait(Waiting::Tasks) => Ok(Pass::Pause(TASK_POLL)),
+            Step::Done => Ok(Pass::Done),
+            Step::Delete(objects) => {
+                if objects.iter().any(|object| object.kind == Kind::Service) {
+                    outcome.shared.extend(addresses::shared(&self.nodes.manager, self.target).await?);
+                }
+                Ok(if self.delete(&objects).await { Pass::Again } else { Pass::Pause(RETRY) })
             }
-            Err(e) => outcome.left = vec![format!("unknown: {}", e.message)],
         }
-        if start.elapsed() >= timeout {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    outcome.took = start.elapsed();
-    outcome
+
+    /// Kind by kind; one that is refused ends the pass. True: all of it is gone.
+    async fn delete(&self, objects: &[&Object]) -> bool {
+        for kind in Kind::ALL {
+            let mut asked = JoinSet::new();
+            for object in objects.iter().filter(|object| object.kind == kind) {
+                let Ok(engine) = self.nodes.engine_of(object.node.as_deref()).await else { return false };
+                self.calls.note(&object.id);
+                let path = kind.delete_path(&object.id);
+                asked.spawn(async move { engine.delete(&path).await.is_ok() });
+            }
+            if !asked.join_all().await.into_iter().all(|gone| gone) {
+                return false;
+            }
+        }
+        true
+    }
+
+    async fn probe(&self, outcome: &Outcome) -> Vec<String> {
+        let mut doubts = Vec::new();
+        for (network, name) in &outcome.shared {
+            doubts
+                .extend(addresses::probe(&self.nodes.manager, self.calls, self.target, network, name).await);
+        }
+        doubts
+    }
+
+    /// Nodes that the run was on and that cannot be asked.
+    fn doubts(
+        &self,
+        silent: &BTreeMap<String, String>,
+        tasks: &[Task],
+        members: &BTreeMap<String, Member>,
+    ) -> Vec<String> {
+        let doubt = |id: &String| {
+            let Some(Member { name, .. }) = members.get(id) else {
+                return Some(format!("node {id} had tasks of the run and has left the swarm"));
+            };
+            if let Some(cause) = silent.get(name) {
+                return Some(format!("node {name} does not answer: {cause}"));
+            }
+            if !self.nodes.asked().any(|asked| asked == name) {
+                return Some(format!(
+                    "node {name} had tasks of the run, and no --node {name}=HOST was given"
+                ));
+            }
+            let lost = tasks.iter().any(|task| task.lost && task.node.as_ref() == Some(id));
+            lost.then(|| format!("node {name} is lost to the swarm, with tasks of the run"))
+        };
+        self.involved.iter().filter_map(doubt).collect()
+    }
 }
 
-/// Removes the objects of the first kind that still has any; later kinds wait for it. Containers are the
-/// swarm's to stop, until patience ends.
-async fn remove_first_kind(engine: &Engine, objects: &[&Object], force: bool) {
-    let Some(kind) = Kind::ALL.into_iter().find(|kind| objects.iter().any(|object| object.kind == *kind))
-    else {
-        return;
-    };
-    if kind == Kind::Container && !force && objects.iter().any(|object| object.stack.is_some()) {
-        return;
-    }
-    for object in objects.iter().filter(|object| object.kind == kind) {
-        // What is still in use answers with an error and is tried again in the next round.
-        let _ = engine.delete(&kind.delete_path(&object.id)).await;
-    }
+enum Pass {
+    /// Something was removed: look again at once.
+    Again,
+    Pause(Duration),
+    Done,
 }
 
-/// Task records go last, after their containers.
-async fn no_tasks(engine: &Engine, stacks: &[String]) -> bool {
-    for stack in stacks {
-        let label = format!("com.docker.stack.namespace={stack}");
-        let path = format!("/tasks?{}", lib_common::docker::filters(&[("label", &label)]));
-        if engine.get(&path).await.is_ok_and(|tasks| tasks.as_array().is_some_and(|list| !list.is_empty())) {
-            return false;
-        }
+/// What the record of a run means for the tool's own end.
+pub fn verdict(run: &RunFinished) -> Result<()> {
+    let (left, unproved, harm) = (&run.cleanup.left, &run.cleanup.unproved, &run.harm);
+    if !harm.is_empty() {
+        return Err(Error::cannot("protecting others", "changed during the run").on(harm.join(", ")));
     }
-    true
-}
-
-fn note(all: &mut Vec<String>, now: &[String]) {
-    for object in now {
-        if !all.contains(object) {
-            all.push(object.clone());
-        }
+    if !left.is_empty() {
+        return Err(Error::cannot("tearing down", "still there")
+            .on(left.join(", "))
+            .hint("the next run, or 'swarm-isolate reap', tries again"));
     }
+    if !unproved.is_empty() {
+        return Err(Error::cannot("proving that nothing is left", unproved.join("; "))
+            .on(&run.stack)
+            .hint("'swarm-isolate reap' looks again; name every node with --node NAME=HOST"));
+    }
+    Ok(())
 }
 
 /// Services of others with tasks on their way up that were changed in the last ten minutes: a deploy in

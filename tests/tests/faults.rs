@@ -1,0 +1,184 @@
+//! `swarm-isolate` under faults: killed at any moment, with its reaper or without, the engine restarted under
+//! it. After each nothing is left, bystanders are untouched, and the record says what happened.
+//!
+//! `REDFIX_FAULTS=N` repeats the random ones, `REDFIX_FAULT_SEED=S` repeats a run of them.
+
+#![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
+
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use e2e::bench::{Bench, Bystander, Dice, held_slots, kill, reapers, told};
+use e2e::{objects_named, wait_for};
+
+fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))
+}
+
+/// From the very start of the tool until well into its teardown.
+const LONGEST_MS: u64 = 12_000;
+
+#[test]
+fn a_signal_at_any_moment_leaves_nothing() {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let seed = number("REDFIX_FAULT_SEED").unwrap_or_else(|| now.as_secs());
+    let rounds = number("REDFIX_FAULTS").unwrap_or(1);
+    println!("REDFIX_FAULT_SEED={seed} REDFIX_FAULTS={rounds}");
+    let mut dice = Dice(seed);
+    let bystander = Bystander::new("signal");
+    let untouched = bystander.state();
+    for round in 0..rounds {
+        for signal in ["-INT", "-TERM", "-HUP", "-KILL"] {
+            let bench = Bench::new("any");
+            let delay = Duration::from_millis(dice.roll(LONGEST_MS));
+            println!("round {round}: {signal} after {delay:?}");
+            let mut child = bench.start(&[], "sleep 3");
+            // The moment is the fault: it is not waited for anything.
+            std::thread::sleep(delay);
+            if child.try_wait().unwrap().is_none() {
+                kill(child.id(), signal);
+            }
+            println!("{}", told(&child.wait_with_output().unwrap()));
+            if signal == "-KILL" {
+                bench.wait_until_finished(90);
+                // Killed before anything began it may hold a slot that names nothing: whoever comes next frees it.
+                let reap = bench.tool(&["reap"]);
+                assert!(reap.status.success(), "{}", told(&reap));
+            }
+            bench.assert_over();
+            assert_eq!(bystander.state(), untouched);
+            wait_for("the reapers to end", 30, || reapers().is_empty());
+        }
+    }
+}
+
+#[test]
+fn the_reaper_finishes_what_a_killed_tool_began() {
+    let bench = Bench::new("kill");
+    let bystander = Bystander::new("kill");
+    let untouched = bystander.state();
+    // The command outlives its parent, clears its environment and leaves the session: all of it must end.
+    let marker = format!("86{}", std::process::id());
+    let script = format!("sleep {marker} & setsid sleep {marker} & env -i sleep {marker}");
+    let mut child = bench.start(&[], &script);
+    bench.wait_until_deployed();
+    let before = reapers();
+    assert_eq!(before.len(), 1, "one reaper for one tool");
+    kill(child.id(), "-KILL");
+    // Nobody who waits for the tool's output waits for the reaper.
+    let mut stderr = child.stderr.take().unwrap();
+    std::io::Read::read_to_string(&mut stderr, &mut String::new()).unwrap();
+    child.wait().unwrap();
+    bench.wait_until_finished(60);
+    bench.assert_over();
+    let run = bench.runs().remove(0);
+    assert_eq!((&run["outcome"], &run["reason"]), (&"aborted".into(), &"swarm-isolate was killed".into()));
+    assert!(run["cleanup"]["created"].to_string().contains("volume/"), "{run:#}");
+    assert_eq!(run["cleanup"]["left"], serde_json::json!([]));
+    let folder = bench.dir.path().join("out").join(run["evidence"]["path"].as_str().unwrap());
+    let hash = lib_common::evidence::root_hash(&folder).unwrap();
+    assert_eq!(run["evidence"]["blake3"], hash.as_str());
+    let alive = Command::new("pgrep").args(["-f", &format!("sleep {marker}")]).output().unwrap();
+    assert!(alive.stdout.is_empty(), "{}", String::from_utf8_lossy(&alive.stdout));
+    assert_eq!(bystander.state(), untouched);
+    wait_for("the reaper to end", 30, || reapers().is_empty());
+}
+
+#[test]
+fn reap_finishes_what_tool_and_reaper_left_and_records_it() {
+    let bench = Bench::new("both");
+    let mut child = bench.start(&[], "sleep 5");
+    bench.wait_until_deployed();
+    // The reaper first: it would act at once.
+    reapers().into_iter().chain([child.id()]).for_each(|pid| kill(pid, "-KILL"));
+    child.wait().unwrap();
+    let there = objects_named(&bench.name);
+    assert_ne!(there, Vec::<String>::new(), "nobody was left to tear it down");
+    let dry = bench.tool(&["reap", "--dry-run"]);
+    assert!(dry.status.success() && told(&dry).contains("would tear down iso-both"), "{}", told(&dry));
+    assert!(told(&dry).contains("would finish attempt"), "{}", told(&dry));
+    assert!(bench.runs().is_empty() && !held_slots().is_empty(), "a dry run changes nothing");
+    let reap = bench.tool(&["reap"]);
+    assert!(reap.status.success() && told(&reap).contains("a dead predecessor left"), "{}", told(&reap));
+    bench.assert_over();
+    assert_eq!(bench.runs()[0]["outcome"], "aborted");
+    let again = bench.tool(&["reap"]);
+    assert!(again.status.success() && again.stderr.is_empty(), "{}", told(&again));
+    bench.assert_over();
+}
+
+#[test]
+fn the_next_run_finishes_what_tool_and_reaper_left() {
+    let bench = Bench::new("next");
+    let mut child = bench.start(&[], "sleep 5");
+    bench.wait_until_deployed();
+    reapers().into_iter().chain([child.id()]).for_each(|pid| kill(pid, "-KILL"));
+    child.wait().unwrap();
+    let next = bench.run(&[], "exit 0");
+    assert!(next.status.success() && told(&next).contains("a dead predecessor left"), "{}", told(&next));
+    assert_eq!(objects_named(&bench.name), Vec::<String>::new());
+    assert_eq!(held_slots(), Vec::<String>::new());
+}
+
+#[test]
+fn a_second_signal_leaves_at_once_and_the_reaper_goes_on() {
+    let bench = Bench::new("twice");
+    let mut child = bench.start(&["--grace", "60s"], "trap '' TERM; sleep 1; sleep 600");
+    bench.wait_until_deployed();
+    kill(child.id(), "-INT");
+    // Again until it is gone: the second one may come before the first was heard.
+    wait_for("the tool to leave", 10, || {
+        kill(child.id(), "-INT");
+        child.try_wait().unwrap().is_some()
+    });
+    bench.wait_until_finished(120);
+    bench.assert_over();
+}
+
+#[test]
+fn a_service_that_traps_term_is_removed_by_force() {
+    let compose = r#"version: "3.8"
+services:
+  app:
+    image: redfix/busybox:latest
+    command: ["/bin/sh", "-c", "trap '' TERM; while :; do sleep 1; done"]
+    stop_grace_period: 10m
+    deploy: {endpoint_mode: dnsrr}
+"#;
+    let bench = Bench::with("trap", compose);
+    let running = "until [ -n \"$(docker ps -q --filter label=com.docker.stack.namespace=$REDFIX_STACK)\" ]; do sleep 0.2; done";
+    let output = bench.run(&["--teardown-timeout", "16s"], running);
+    assert!(output.status.success(), "{}", told(&output));
+    bench.assert_over();
+}
+
+/// Folder of the private engine's node, and the engine's name.
+fn private_engine() -> (String, String) {
+    let host = std::env::var("DOCKER_HOST").unwrap();
+    let folder = host.strip_prefix("unix://").and_then(|path| path.strip_suffix("/docker.sock"));
+    let folder = folder.expect("the private engine's socket").to_owned();
+    let name = folder.strip_prefix("/run/redfix-engine/").and_then(|rest| rest.split_once('/'));
+    let name = name.expect("an engine that scripts/engine made").0.to_owned();
+    (folder, name)
+}
+
+#[test]
+fn an_engine_that_restarts_in_the_middle_costs_nothing_but_the_run() {
+    let bench = Bench::new("engine");
+    let (folder, name) = private_engine();
+    let mut child = bench.start(&[], "sleep 600");
+    bench.wait_until_deployed();
+    let pid: u32 = fs::read_to_string(format!("{folder}/pid")).unwrap().trim().parse().unwrap();
+    kill(pid, "-KILL");
+    wait_for("dockerd to end", 30, || !std::path::Path::new(&format!("/proc/{pid}/exe")).exists());
+    // Asked to stop while there is no engine: it must wait for one, and then finish.
+    kill(child.id(), "-TERM");
+    let up = Command::new(e2e::root().join("scripts/engine")).args(["--name", &name, "up"]).output().unwrap();
+    assert!(up.status.success(), "{}", told(&up));
+    wait_for("the tool to end", 150, || child.try_wait().unwrap().is_some());
+    bench.wait_until_finished(60);
+    bench.assert_over();
+    assert_eq!(bench.runs()[0]["outcome"], "aborted");
+}

@@ -1,0 +1,212 @@
+//! Addresses on networks that the run shares with others: how many are in use, and whether the network can
+//! still give one.
+//!
+//! An address that the manager forgot to free shows in no list, so the counts alone prove nothing: at the
+//! end the network is asked for an address, by a service without tasks that takes a virtual one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use lib_common::docker::{ApiResult, Engine, filters};
+use lib_common::record::run::NetworkUse;
+use serde_json::{Value, json};
+
+use super::calls::Calls;
+use super::objects::{RUN_LABEL, STACK_LABEL, Target, pairs};
+
+/// The manager gives an address within milliseconds, or not at all.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Use of one network, as far as the manager's lists tell.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Use {
+    pub name: String,
+    pub used: u32,
+    pub size: u32,
+}
+
+/// By network id.
+pub type Book = BTreeMap<String, Use>;
+
+/// Counts virtual addresses of services and addresses of tasks that have not ended. No I/O.
+pub fn count(networks: &Value, services: &Value, tasks: &Value) -> Book {
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let overlay = |network: &Value| {
+        let name = network["Name"].as_str()?.to_owned();
+        let subnets = network["IPAM"]["Config"].as_array().into_iter().flatten();
+        let size = subnets.filter_map(|subnet| room(subnet["Subnet"].as_str()?)).sum();
+        (network["Scope"] == "swarm")
+            .then_some((network["Id"].as_str()?.to_owned(), Use { name, used: 0, size }))
+    };
+    let mut book: Book = list(networks).iter().filter_map(overlay).collect();
+    let mut note = |id: &Value, addresses: usize| {
+        if let Some(entry) = id.as_str().and_then(|id| book.get_mut(id)) {
+            entry.used += u32::try_from(addresses).unwrap_or(u32::MAX);
+        }
+    };
+    for service in list(services) {
+        for address in list(&service["Endpoint"]["VirtualIPs"]) {
+            note(&address["NetworkID"], usize::from(address["Addr"].is_string()));
+        }
+    }
+    for task in list(tasks).iter().filter(|task| !has_ended(task)) {
+        for attachment in list(&task["NetworksAttachments"]) {
+            note(&attachment["Network"]["ID"], list(&attachment["Addresses"]).len());
+        }
+    }
+    book
+}
+
+/// Addresses that a subnet can give: all but its own, its broadcast and its gateway.
+fn room(subnet: &str) -> Option<u32> {
+    let (address, bits) = subnet.split_once('/')?;
+    let bits: u32 = bits.parse().ok()?;
+    let width = if address.contains(':') { 128 } else { 32 };
+    Some(2u32.saturating_pow(width - bits.min(width)).saturating_sub(3))
+}
+
+/// An ended task keeps its record for a while, its addresses are free.
+fn has_ended(task: &Value) -> bool {
+    let state = task["Status"]["State"].as_str().unwrap_or_default();
+    matches!(state, "complete" | "shutdown" | "failed" | "rejected" | "remove" | "orphaned")
+}
+
+/// What the record says: every network that the run used, or whose use differs.
+pub fn compare(before: &Book, after: &Book, used: &BTreeMap<String, String>) -> Vec<NetworkUse> {
+    let told = before.iter().filter_map(|(id, was)| {
+        let now = after.get(id)?;
+        (used.contains_key(id) || was.used != now.used).then(|| NetworkUse {
+            network: was.name.clone(),
+            before: was.used,
+            after: now.used,
+            size: was.size,
+        })
+    });
+    told.collect()
+}
+
+/// Networks (id and name) that services of the target use and that are not the target's own.
+pub async fn shared(engine: &Engine, target: &Target) -> ApiResult<BTreeMap<String, String>> {
+    let (services, networks) = tokio::join!(engine.get("/services"), engine.get("/networks"));
+    Ok(shared_of(&services?, &networks?, target))
+}
+
+fn shared_of(services: &Value, networks: &Value, target: &Target) -> BTreeMap<String, String> {
+    let owned = |labels: &Value| {
+        let labels = pairs(labels);
+        let has = |key: &str, list: &[String]| labels.get(key).is_some_and(|value| list.contains(value));
+        has(RUN_LABEL, &target.runs) || has(STACK_LABEL, &target.stacks)
+    };
+    let items = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let mine = items(services).into_iter().filter(|service| owned(&service["Spec"]["Labels"]));
+    let wanted: BTreeSet<String> = mine
+        .flat_map(|service| items(&service["Spec"]["TaskTemplate"]["Networks"]))
+        .filter_map(|network| network["Target"].as_str().map(ToOwned::to_owned))
+        .collect();
+    // A target may be given by name.
+    let strange = items(networks).into_iter().filter(|n| n["Scope"] == "swarm" && !owned(&n["Labels"]));
+    strange
+        .filter(|n| ["Id", "Name"].iter().any(|key| n[*key].as_str().is_some_and(|t| wanted.contains(t))))
+        .filter_map(|n| Some((n["Id"].as_str()?.to_owned(), n["Name"].as_str()?.to_owned())))
+        .collect()
+}
+
+/// Takes an address of the network and gives it back. `Some`: why that did not work, in a sentence.
+pub async fn probe(
+    engine: &Engine,
+    calls: &Calls,
+    target: &Target,
+    network: &str,
+    name: &str,
+) -> Option<String> {
+    let tag: String = network.chars().take(12).collect();
+    // Should we die here, the labels make it part of what is torn down.
+    let labels: BTreeMap<&str, &String> =
+        [(RUN_LABEL, target.runs.first()), (STACK_LABEL, target.stacks.first())]
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, value?)))
+            .collect();
+    let service = json!({
+        "Name": format!("redfix-probe-{tag}-{}", lib_common::new_id().to_ascii_lowercase()),
+        "Labels": labels,
+        "TaskTemplate": {"ContainerSpec": {"Image": "redfix/none"}, "Networks": [{"Target": network}]},
+        "Mode": {"Replicated": {"Replicas": 0}},
+        "EndpointSpec": {"Mode": "vip"},
+    });
+    let asked = async {
+        let made = engine.post("/services/create", Some(&service)).await?;
+        let id = made["ID"].as_str().unwrap_or_default().to_owned();
+        calls.note(&id);
+        let given = has_address(engine, &id, network).await;
+        engine.delete(&format!("/services/{id}")).await?;
+        given
+    };
+    match asked.await {
+        Ok(true) => None,
+        Ok(false) => Some(format!("network {name} gives no address any more")),
+        Err(e) => Some(format!("network {name} could not be asked for an address: {}", e.message)),
+    }
+}
+
+async fn has_address(engine: &Engine, service: &str, network: &str) -> ApiResult<bool> {
+    let start = Instant::now();
+    loop {
+        let list = engine.get(&format!("/services?{}", filters(&[("id", service)]))).await?;
+        let addresses = list[0]["Endpoint"]["VirtualIPs"].as_array().cloned().unwrap_or_default();
+        if addresses.iter().any(|a| a["NetworkID"] == network && a["Addr"].is_string()) {
+            return Ok(true);
+        }
+        if start.elapsed() > PATIENCE {
+            return Ok(false);
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rooms() {
+        assert_eq!(room("10.0.0.0/28"), Some(13), "measured: the fourteenth gets none");
+        assert_eq!(room("10.0.0.0/24"), Some(253));
+        assert_eq!(room("10.0.0.0/32"), Some(0));
+        assert_eq!(room("fd00::/64"), Some(u32::MAX - 3));
+        assert_eq!(room("odd"), None);
+    }
+
+    fn networks() -> Value {
+        json!([{"Id": "p", "Name": "proxy", "Scope": "swarm", "Labels": {}, "IPAM": {"Config": [{"Subnet": "10.0.0.0/28"}]}},
+               {"Id": "i", "Name": "s_int", "Scope": "swarm", "Labels": {STACK_LABEL: "s"}, "IPAM": {"Config": []}},
+               {"Id": "b", "Name": "bridge", "Scope": "local", "IPAM": {"Config": [{"Subnet": "172.17.0.0/16"}]}}])
+    }
+
+    #[test]
+    fn virtual_addresses_and_tasks_that_run_are_counted() {
+        let services = json!([{"Endpoint": {"VirtualIPs": [{"NetworkID": "p", "Addr": "10.0.0.2/28"}, {"NetworkID": "p"}]}}]);
+        let task = |state: &str| {
+            json!({"Status": {"State": state}, "NetworksAttachments": [
+            {"Network": {"ID": "p"}, "Addresses": ["10.0.0.3/28"]}, {"Network": {"ID": "i"}, "Addresses": []}]})
+        };
+        let book =
+            count(&networks(), &services, &json!([task("running"), task("shutdown"), task("pending")]));
+        assert_eq!(book["p"], Use { name: "proxy".into(), used: 3, size: 13 });
+        assert!(!book.contains_key("b"), "a local network is nobody's to share");
+        let later = count(&networks(), &json!([]), &json!([]));
+        let told = compare(&book, &later, &BTreeMap::new());
+        assert_eq!((told[0].before, told[0].after, told[0].size), (3, 0, 13));
+        assert_eq!(compare(&later, &later, &BTreeMap::new()), []);
+        assert_eq!(compare(&later, &later, &BTreeMap::from([("p".into(), "proxy".into())])).len(), 1);
+    }
+
+    #[test]
+    fn what_is_shared_is_used_but_not_owned() {
+        let services = json!([
+            {"Spec": {"Labels": {STACK_LABEL: "s"}, "TaskTemplate": {"Networks": [{"Target": "i"}, {"Target": "proxy"}]}}},
+            {"Spec": {"Labels": {STACK_LABEL: "live"}, "TaskTemplate": {"Networks": [{"Target": "b"}]}}}]);
+        let shared = shared_of(&services, &networks(), &Target::of_stacks(&["s".into()]));
+        assert_eq!(shared, BTreeMap::from([("p".to_owned(), "proxy".to_owned())]));
+        assert_eq!(shared_of(&json!(null), &json!([7]), &Target::default()), BTreeMap::new());
+    }
+}

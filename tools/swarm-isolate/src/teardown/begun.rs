@@ -1,0 +1,133 @@
+//! `begun.json` in an attempt's folder: everything that is needed to finish the attempt should its process
+//! be killed. It lies there before the first create; whoever works on the attempt holds its lock.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use lib_common::record::run::RunFinished;
+use lib_common::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+use super::cli::NodeArg;
+use super::pattern::Pattern;
+
+const NAME: &str = "begun.json";
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Begun {
+    pub investigation: String,
+    /// Where the record goes; without a ledger nobody is left to hear it.
+    pub ledger: Option<PathBuf>,
+    /// The attempt's folder, and what the evidence's path is relative to.
+    pub folder: PathBuf,
+    pub base: PathBuf,
+    /// Goes when the attempt is over: a temporary folder of the tool's.
+    pub scratch: Option<PathBuf>,
+    /// How the engines are reached.
+    pub host: String,
+    pub engine_timeout_ms: u64,
+    pub nodes: Vec<NodeArg>,
+    pub protect: Vec<Pattern>,
+    pub stacks: Vec<String>,
+    pub grace_ms: u64,
+    pub teardown_timeout_ms: u64,
+    /// What is to be said of the attempt if nobody else does.
+    pub run: RunFinished,
+}
+
+/// The lock on an attempt's `begun.json`; it goes with the process that holds it.
+pub struct Hold {
+    _file: File,
+}
+
+impl Begun {
+    pub fn attempt(&self) -> &str {
+        &self.run.attempt_id
+    }
+
+    pub fn grace(&self) -> Duration {
+        Duration::from_millis(self.grace_ms)
+    }
+
+    /// Writes it down, durably, and holds it.
+    pub fn begin(&self) -> Result<Hold> {
+        use std::os::unix::fs::OpenOptionsExt;
+        let path = self.folder.join(NAME);
+        let fail = |e: std::io::Error| Error::cannot("recording what begins", e).on(path.display());
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(fail)?;
+        file.try_lock().map_err(|e| fail(e.into()))?;
+        let text = serde_json::to_vec(self).map_err(|e| fail(e.into()))?;
+        file.write_all(&text).and_then(|()| file.sync_all()).map_err(fail)?;
+        Ok(Hold { _file: file })
+    }
+
+    /// The attempt of this folder, and whether nobody else works on it.
+    pub fn read(folder: &Path) -> Option<Self> {
+        serde_json::from_slice(&std::fs::read(folder.join(NAME)).ok()?).ok()
+    }
+
+    /// Takes the lock of an attempt whose holder is dead. `None`: somebody works on it.
+    pub fn take_over(&self) -> Option<Hold> {
+        let file = File::open(self.folder.join(NAME)).ok()?;
+        file.try_lock().ok().map(|()| Hold { _file: file })
+    }
+}
+
+/// Attempts that were begun in the folders below `base`.
+pub fn below(base: &Path) -> Vec<Begun> {
+    let entries = std::fs::read_dir(base).into_iter().flatten().flatten();
+    let mut all: Vec<Begun> = entries.filter_map(|entry| Begun::read(&entry.path())).collect();
+    // Attempt ids sort by time.
+    all.sort_by(|one, other| one.attempt().cmp(other.attempt()));
+    all
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+
+    pub fn example(folder: &Path) -> Begun {
+        let run = r#"{"attempt_id":"01JZ0000000000000000000002","recipe":"r","version":"1","engine":"20.10.24","node":"n1","boot_id":"b","stack":"s","factors":{"load":"isolated"},"outcome":"aborted","started":"2026-06-17T23:17:01.000Z","duration_ms":0,"isolation":{"proved":false,"slots_held":1,"slots_total":1,"other_deploys":0},"cleanup":{"created":[],"left":[],"duration_ms":0,"others_unchanged":true}}"#;
+        Begun {
+            investigation: "i".into(),
+            ledger: None,
+            folder: folder.join("a"),
+            base: folder.to_owned(),
+            scratch: None,
+            host: "unix:///nonexistent".into(),
+            engine_timeout_ms: 1000,
+            nodes: vec![NodeArg { name: "n2".into(), host: "tcp://h:1".into() }],
+            protect: vec!["live_*".parse().unwrap()],
+            stacks: vec!["s".into()],
+            grace_ms: 10,
+            teardown_timeout_ms: 100,
+            run: serde_json::from_str(run).unwrap(),
+        }
+    }
+
+    #[test]
+    fn one_process_at_a_time_works_on_an_attempt() {
+        let dir = tempfile::tempdir().unwrap();
+        let begun = example(dir.path());
+        assert!(begun.begin().is_err(), "without a folder");
+        std::fs::create_dir(&begun.folder).unwrap();
+        let hold = begun.begin().unwrap();
+        assert_eq!(below(dir.path()), std::slice::from_ref(&begun));
+        assert!(begun.take_over().is_none(), "it is held");
+        assert!(begun.begin().is_err(), "it has begun");
+        drop(hold);
+        assert!(begun.take_over().is_some());
+    }
+
+    #[test]
+    fn odd_files_are_no_attempts() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("x")).unwrap();
+        std::fs::write(dir.path().join("x").join(NAME), "{").unwrap();
+        assert_eq!(below(dir.path()), []);
+        assert_eq!(below(&dir.path().join("missing")), []);
+    }
+}

@@ -1,0 +1,132 @@
+//! Removes what a run or a dead predecessor created, and writes down what could not be proved to be gone.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use lib_common::diag::Diag;
+use lib_common::docker::{ApiError, ApiResult, Engine};
+use lib_common::{Error, Result};
+use serde_json::Value;
+
+use super::calls::Calls;
+use super::nodes::Nodes;
+use super::objects::{Snapshot, Target};
+use super::pattern::Pattern;
+use super::protect::Fence;
+use super::standing::{self, Standing, Why};
+use super::{Down, Outcome};
+use crate::cli::RunArgs;
+use crate::slot::Slot;
+
+/// A run does not wait longer for a debt of another.
+const IN_PASSING: Duration = Duration::from_secs(10);
+
+/// What every teardown of one call of the tool shares.
+#[derive(Clone)]
+pub struct Remover {
+    pub nodes: Nodes,
+    pub protect: Vec<Pattern>,
+    pub timeout: Duration,
+    pub calls: Calls,
+}
+
+impl Remover {
+    /// `info`: what the manager says of itself.
+    pub fn new(manager: &Engine, info: &Value, args: &RunArgs) -> Self {
+        let name = info["Name"].as_str().unwrap_or_default();
+        let nodes = Nodes::new(manager, name, &args.down.nodes);
+        let protect = args.down.protect.clone();
+        Self { nodes, protect, timeout: args.teardown_timeout, calls: Calls::default() }
+    }
+
+    /// After a run: `before` is what was there, `involved` the nodes that were seen to have its tasks.
+    pub async fn remove(&self, target: &Target, before: &Snapshot, involved: BTreeSet<String>) -> Outcome {
+        let fence = Fence { patterns: self.protect.clone(), before: before.clone() };
+        self.down(target, &fence, involved).await
+    }
+
+    /// After somebody else's run: nobody knows any more which nodes it was on, so each of them counts.
+    pub async fn remove_remains(&self, target: &Target) -> ApiResult<Outcome> {
+        let fence = Fence { patterns: self.protect.clone(), before: Snapshot::default() };
+        let members = self.nodes.members().await?;
+        Ok(self.down(target, &fence, members.into_keys().collect()).await)
+    }
+
+    async fn down(&self, target: &Target, fence: &Fence, involved: BTreeSet<String>) -> Outcome {
+        let (nodes, calls) = (&self.nodes, &self.calls);
+        Down { nodes, target, fence, calls, involved, timeout: self.timeout }.run().await
+    }
+
+    /// True: nothing needs to be intended any more. What could not be proved is a debt, paid by whoever comes
+    /// next and can ask every node; what is still there for another reason stays the holder's.
+    pub async fn settle(&self, attempt: &str, stacks: &[String], outcome: &Outcome) -> ApiResult<bool> {
+        let engine = &self.nodes.manager;
+        if outcome.unproved.is_empty() {
+            if outcome.left.is_empty() {
+                standing::forget(engine, attempt).await?;
+            }
+            return Ok(outcome.left.is_empty());
+        }
+        let about = outcome.unproved.join("; ");
+        standing::put(engine, &Standing::new(Why::Owed, attempt, stacks, about)).await?;
+        Ok(true)
+    }
+
+    /// Leaves the stacks standing: from the compare-and-swap on, nobody reaps them.
+    pub async fn keep(&self, slot: &Slot, attempt: &str, stacks: &[String], about: String) -> Result<()> {
+        let standing = Standing::new(Why::Kept, attempt, stacks, about);
+        let put = standing::put(&self.nodes.manager, &standing).await;
+        put.map_err(|e| e.into_error("keeping a stack", &stacks.join(", ")))?;
+        slot.intend(&[]).await
+    }
+
+    /// Tears down what a dead holder left in the slot.
+    pub async fn inherit(&self, slot: &Slot, diag: &Diag) -> Result<()> {
+        let inherited = slot.inherited().await;
+        if inherited.is_empty() {
+            return Ok(());
+        }
+        let target = Target::of_remains(&inherited);
+        let told = target.stacks.join(", ");
+        diag.warn(format_args!("a dead predecessor left {told}: tearing down"));
+        let fail = |e: ApiError| e.into_error("tearing down what a dead predecessor left", &told);
+        let outcome = self.remove_remains(&target).await.map_err(fail)?;
+        for doubt in &outcome.unproved {
+            diag.warn(format_args!("not proved to be gone: {told}: {doubt}"));
+        }
+        let owner = target.runs.first().map_or(told.as_str(), String::as_str);
+        if !self.settle(owner, &target.stacks, &outcome).await.map_err(fail)? {
+            return Err(Error::cannot("tearing down what a dead predecessor left", "still there")
+                .on(outcome.left.join(", "))
+                .hint("remove it by hand, then run again"));
+        }
+        slot.intend(&[]).await
+    }
+
+    /// Before a run: what can be paid is paid, what cannot is told and does not stop the run.
+    pub async fn pay_in_passing(&self, diag: &Diag) {
+        match self.pay(IN_PASSING).await {
+            Ok(unpaid) => {
+                for (debt, outcome) in &unpaid {
+                    diag.warn(debt.unpaid(outcome));
+                }
+            }
+            Err(e) => diag.warn(e.into_error("looking for debts", "the swarm")),
+        }
+    }
+
+    /// Pays debts; returns those that stay, with what is in the way now. `patience` is for each.
+    pub async fn pay(&self, patience: Duration) -> ApiResult<Vec<(Standing, Outcome)>> {
+        let mut unpaid = Vec::new();
+        for debt in standing::list(&self.nodes.manager, Why::Owed).await? {
+            let short = Self { timeout: patience.min(self.timeout), ..self.clone() };
+            let outcome = short.remove_remains(&debt.target()).await?;
+            if outcome.is_clean() {
+                standing::forget(&self.nodes.manager, &debt.attempt).await?;
+            } else {
+                unpaid.push((debt, outcome));
+            }
+        }
+        Ok(unpaid)
+    }
+}

@@ -1,0 +1,137 @@
+//! Config objects that outlive a run: stacks that are kept on purpose, and debts (what could not be proved
+//! to be gone, e.g. on a node that was down).
+//!
+//! A stack is kept once its config is there and no slot intends it any more: the holder first makes the
+//! config, then takes the intent back by compare-and-swap. Whoever took the slot over meanwhile wins, tears
+//! the stack down and forgets the config.
+
+use lib_common::docker::{ApiResult, Engine, filters};
+use serde_json::{Value, json};
+
+use super::Outcome;
+use super::objects::{Target, pairs};
+
+const DATA: &str = "cmVkZml4"; // "redfix": a config needs at least one byte
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// Never reaped.
+    Kept,
+    /// Torn down again by whoever comes next.
+    Owed,
+}
+
+impl Why {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Kept => "redfix.kept",
+            Self::Owed => "redfix.owed",
+        }
+    }
+
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Kept => "redfix-kept-",
+            Self::Owed => "redfix-owed-",
+        }
+    }
+}
+
+/// What stands, and whose it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    pub why: Why,
+    pub attempt: String,
+    pub stacks: Vec<String>,
+    /// Recipe and version; or what is not proved.
+    pub about: String,
+    /// RFC 3339, by the engine's clock.
+    pub since: String,
+}
+
+impl Standing {
+    pub fn new(why: Why, attempt: &str, stacks: &[String], about: String) -> Self {
+        Self { why, attempt: attempt.to_owned(), stacks: stacks.to_vec(), about, since: String::new() }
+    }
+
+    pub fn target(&self) -> Target {
+        Target::of_run(&self.attempt, &self.stacks)
+    }
+
+    /// Why it still stands, in words.
+    pub fn unpaid(&self, outcome: &Outcome) -> String {
+        let why: Vec<&str> = outcome.left.iter().chain(&outcome.unproved).map(String::as_str).collect();
+        format!("not proved to be gone: {}: {}", self.stacks.join(", "), why.join("; "))
+    }
+
+    pub fn is_called(&self, name: &str) -> bool {
+        self.attempt == name || self.stacks.iter().any(|stack| stack == name)
+    }
+
+    fn name(&self) -> String {
+        format!("{}{}", self.why.prefix(), self.attempt)
+    }
+
+    fn spec(&self) -> Value {
+        json!({
+            "Name": self.name(),
+            "Labels": {
+                self.why.label(): self.attempt,
+                "redfix.stacks": self.stacks.join(","),
+                "redfix.about": self.about,
+            },
+            "Data": DATA,
+        })
+    }
+
+    fn parse(why: Why, config: &Value) -> Option<Self> {
+        let labels = pairs(&config["Spec"]["Labels"]);
+        let stacks = labels.get("redfix.stacks").map_or("", String::as_str);
+        Some(Self {
+            why,
+            attempt: labels.get(why.label())?.clone(),
+            stacks: stacks.split(',').filter(|s| !s.is_empty()).map(ToOwned::to_owned).collect(),
+            about: labels.get("redfix.about").cloned().unwrap_or_default(),
+            since: config["CreatedAt"].as_str().unwrap_or_default().to_owned(),
+        })
+    }
+}
+
+/// Writes it down; it may be there already.
+pub async fn put(engine: &Engine, standing: &Standing) -> ApiResult<()> {
+    match engine.post("/configs/create", Some(&standing.spec())).await {
+        Err(e) if e.status != 409 => Err(e),
+        _ => Ok(()),
+    }
+}
+
+pub async fn list(engine: &Engine, why: Why) -> ApiResult<Vec<Standing>> {
+    let list = engine.get(&format!("/configs?{}", filters(&[("label", why.label())]))).await?;
+    Ok(list.as_array().into_iter().flatten().filter_map(|config| Standing::parse(why, config)).collect())
+}
+
+/// Everything of the attempt is gone: nothing stands any more.
+pub async fn forget(engine: &Engine, attempt: &str) -> ApiResult<()> {
+    for why in [Why::Kept, Why::Owed] {
+        engine.delete(&format!("/configs/{}{attempt}", why.prefix())).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        for why in [Why::Kept, Why::Owed] {
+            let standing = Standing::new(why, "01A", &["x".into(), "x-load".into()], "mumble 1.0".into());
+            let spec = standing.spec();
+            assert!(spec["Name"].as_str().unwrap().len() <= 64);
+            let config = json!({"Spec": spec});
+            assert_eq!(Standing::parse(why, &config), Some(standing.clone()));
+            assert!(standing.is_called("x") && standing.is_called("01A") && !standing.is_called("x-"));
+        }
+        assert_eq!(Standing::parse(Why::Owed, &json!({})), None);
+    }
+}
