@@ -9,69 +9,165 @@ use lib_common::diag::Diag;
 use lib_common::docker::Engine;
 use lib_common::ledger::make_private_dir;
 use lib_common::record::Factors;
+use lib_common::redact::Redactor;
 use lib_common::{Error, Result};
-use tokio::process::Command;
-use tokio::sync::watch;
 
-use crate::cli::{Condition, RunArgs};
-use crate::command::group::{self, Group, Stdout};
-use crate::condition::{self, Before};
-use crate::plan::{Namespace, Subject};
-use crate::sampler::{self, Load, Own};
+use crate::admitted::{self, Admitted};
+use crate::clean::{self, Taken};
+use crate::cli::RunArgs;
+use crate::command::cgroup::Cgroup;
+use crate::command::check::Checked;
+use crate::command::env::Facts;
+use crate::command::{run as beside, strays};
+use crate::load::cli::Condition;
+use crate::load::condition::{self, Before};
+use crate::load::makers::{self, Maker};
+use crate::load::sampler::Load;
+use crate::load::watch::Watch;
+use crate::plan::{Namespace, Seen, Subject};
+use crate::records::killed::Begun;
 use crate::signals::Stop;
-use crate::slot::{Slot, Taken};
+use crate::slot::{Slot, Taken as TakenSlot};
 use crate::teardown::objects::Snapshot;
 use crate::teardown::{self, Outcome as Teardown};
 
 /// What every attempt of this call shares.
 pub struct Context<'c> {
     pub engine: &'c Engine,
+    /// The engine's own node.
+    pub node: &'c str,
     pub args: &'c RunArgs,
     pub command: &'c [String],
     pub subject: &'c Subject,
+    pub seen: &'c Seen,
     pub investigation: &'c str,
     /// Evidence folders are made below it; records name them relative to it.
     pub base: &'c Path,
+    pub ledger: Option<&'c Path>,
+    pub redactor: &'c Redactor,
     pub stop: Stop,
     pub diag: &'c Diag,
     pub clock: &'c dyn Clock,
 }
 
 /// How the command came to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
     Exited(ExitStatus),
     Timeout,
+    Idle,
     /// By this signal to us.
     Stopped(i32),
     /// Somebody else took the slot.
     SlotLost,
+    /// The namespace was not free.
+    Taken(Taken),
+    /// It could not be started.
+    NotStarted(String),
+}
+
+/// What the command's own part of an attempt brought.
+#[derive(Debug)]
+pub struct Ran {
+    pub started: String,
+    pub took: Duration,
+    pub end: End,
+    pub checked: Option<Checked>,
+    pub during: Option<Load>,
+    /// A port that the neighbours and the run fought for.
+    pub conflict: Option<String>,
+    /// Lines that the companion printed.
+    pub companion: Vec<Vec<u8>>,
+    pub notes: Vec<String>,
+}
+
+impl Ran {
+    /// A command that never ran, for this reason.
+    fn not(context: &Context<'_>, end: End) -> Self {
+        Self {
+            started: rfc3339(context.clock.now()),
+            took: Duration::ZERO,
+            end,
+            checked: None,
+            during: None,
+            conflict: None,
+            companion: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
 }
 
 /// Everything that a record of the attempt is made of.
 pub struct Finished {
+    pub attempt: Attempt,
+    pub before: Before,
+    pub ran: Ran,
+    pub teardown: Teardown,
+    pub others_changed: Vec<String>,
+}
+
+/// An attempt that is about to be made.
+pub struct Attempt {
     pub id: String,
     pub names: Namespace,
     pub factors: Factors,
+    pub condition: Condition,
     pub folder: PathBuf,
-    pub started: String,
-    pub took: Duration,
-    pub end: End,
-    pub before: Before,
-    pub during: Option<Load>,
-    pub teardown: Teardown,
-    pub others_changed: Vec<String>,
-    /// Records that the companion printed.
-    pub companion: Vec<Vec<u8>>,
+    pub makers: Vec<Maker>,
+}
+
+impl Attempt {
+    fn plan(context: &Context<'_>, factors: &Factors) -> Result<Self> {
+        let id = lib_common::new_id();
+        let condition = crate::plan::condition(factors)?;
+        Ok(Self {
+            names: context.subject.namespace_under(&id, factors),
+            factors: factors.clone(),
+            condition,
+            folder: context.base.join(&id),
+            makers: makers::plan(context, condition)?,
+            id,
+        })
+    }
+
+    /// Every stack that the attempt is about to create, the load's included.
+    pub fn stacks(&self) -> Vec<String> {
+        let load = self.makers.iter().map(|maker| maker.names.stack.clone());
+        std::iter::once(self.names.stack.clone()).chain(load).collect()
+    }
+
+    /// What its children are told.
+    pub fn facts<'f>(&'f self, context: &'f Context<'_>) -> Facts<'f> {
+        Facts {
+            investigation: context.investigation,
+            attempt: &self.id,
+            stack: &self.names.stack,
+            domain: &self.names.domain,
+            recipe: &context.subject.recipe,
+            version: self.factors.get("version").unwrap_or(&context.subject.version),
+            reference: context.subject.reference.as_deref(),
+            factors: &self.factors,
+            evidence: &self.folder,
+            folder: context.base,
+            scratch: None,
+            engine: context.engine.endpoint(),
+        }
+    }
+
+    /// A control group for one of its children, or in words why there is none.
+    pub fn cgroup(&self, role: &str) -> std::result::Result<Cgroup, String> {
+        Cgroup::make(&self.id, role)
+    }
 }
 
 /// Runs the command once. `Ok(None)`: asked to stop before the command was started.
 pub async fn run(context: &Context<'_>, factors: &Factors) -> Result<Option<Finished>> {
-    let id = lib_common::new_id();
-    let names = context.subject.namespace(&id);
-    let taken = take_slot(context.engine, context.args, context.diag, context.stop.clone(), &id).await?;
+    let attempt = Attempt::plan(context, factors)?;
+    let mut watch = Watch::start();
+    let taken =
+        take_slot(context.engine, context.args, context.diag, context.stop.clone(), &attempt.id).await?;
     let Some(slot) = taken else { return Ok(None) };
-    let outcome = in_slot(context, factors, &id, &names, &slot).await;
+    let outcome = in_slot(context, attempt, &slot, &mut watch).await;
     // What could not be torn down stays recorded in the slot: whoever takes it next tries again.
     if slot.intends_nothing().await
         && let Err(error) = slot.release().await
@@ -95,7 +191,7 @@ async fn take_slot(
             diag.phase(format_args!("waiting for the slot, held by {holder}"));
         }
     };
-    let Taken { slot, inherited } = tokio::select! {
+    let TakenSlot { slot, inherited } = tokio::select! {
         taken = Slot::take(engine, id, args.wait, args.slot_ttl, tell) => taken?,
         _ = stop.wait_for(Option::is_some) => return Ok(None),
     };
@@ -114,75 +210,104 @@ async fn take_slot(
 
 async fn in_slot(
     context: &Context<'_>,
-    factors: &Factors,
-    id: &str,
-    names: &Namespace,
+    attempt: Attempt,
     slot: &Slot,
+    watch: &mut Watch,
 ) -> Result<Option<Finished>> {
-    let condition = crate::plan::condition(factors)?;
-    let folder = context.base.join(id);
-    make_private_dir(&folder)
-        .map_err(|e| Error::cannot("making the evidence folder", e).on(folder.display()))?;
-    let load_stack = format!("{}-load", names.stack);
-    let stacks = vec![names.stack.clone(), load_stack.clone()];
-    let snapshot = teardown::snapshot(context.engine).await?;
-    if let Some(object) = snapshot.of_stacks(&stacks).next() {
-        return Err(Error::cannot("starting clean", "the namespace is taken").on(object));
+    let (snapshot, objects) =
+        tokio::try_join!(teardown::snapshot(context.engine), admitted::look(context.engine))?;
+    make_private_dir(&attempt.folder)
+        .map_err(|e| Error::cannot("making the evidence folder", e).on(attempt.folder.display()))?;
+    if let Some(taken) = not_free(context, &attempt, &objects).await? {
+        return Ok(Some(refused(context, attempt, taken)));
     }
-    slot.intend(&stacks).await?;
-    let load = match (condition, &context.args.load_with) {
-        (Condition::Isolated, _) => None,
-        (Condition::Loaded, None) => {
-            return Err(
-                Error::cannot("planning a run", "a loaded run without a load").hint("give --load-with CMD")
-            );
-        }
-        (Condition::Loaded, Some(command)) => {
-            let mut shell = shell(command);
-            environment(context, &mut shell, factors, id, names, &folder);
-            shell.env("REDFIX_STACK", &load_stack);
-            context.diag.phase("loading the node");
-            Some(Group::start(shell, &folder.join("load.log"), Stdout::Log, false)?)
-        }
-    };
-    let before = condition::wait(context, condition, &stacks).await;
-    let before = match before {
-        Ok(Some(before)) => before,
+    // From here on the attempt has a record, whatever becomes of this process.
+    let begun = Begun::write(context, &attempt)?;
+    slot.intend(&attempt.stacks()).await?;
+    let admitted = Admitted::new(&context.args.command.namespace, objects);
+    let outcome = loaded(context, &attempt, slot, &admitted, watch).await;
+    strays::kill().await;
+    let mut stacks = attempt.stacks();
+    stacks.extend(admitted.found(context.engine).await);
+    context.diag.phase(format_args!("tearing down {}", stacks.join(", ")));
+    let torn = tear_down(context, slot, &stacks).await;
+    let (before, ran) = match outcome {
+        Ok(Some(ran)) => ran,
         other => {
-            if let Some(load) = load {
-                load.stop(context.args.grace).await;
-            }
-            tear_down(context, slot, &stacks).await;
             // Nothing ran, so there is no evidence to keep.
-            let _ = std::fs::remove_dir_all(&folder);
+            drop(begun);
+            let _ = std::fs::remove_dir_all(&attempt.folder);
             return other.map(|_| None);
         }
     };
-    let started = (rfc3339(context.clock.now()), Instant::now());
-    let ran = run_command(context, factors, id, names, &folder, slot, load.as_ref().map(Group::id)).await;
-    if let Some(load) = load {
-        load.stop(context.args.grace).await;
-    }
-    group::kill_orphans(&[]).await;
-    let took = started.1.elapsed();
-    context.diag.phase(format_args!("tearing down {}", names.stack));
-    let torn = tear_down(context, slot, &stacks).await;
-    let (end, during, companion) = ran?;
     let others_changed = changes(context, &snapshot, &stacks).await;
-    Ok(Some(Finished {
-        id: id.to_owned(),
-        names: names.clone(),
-        factors: factors.clone(),
-        folder,
-        started: started.0,
-        took,
-        end,
-        before,
-        during,
-        teardown: torn,
-        others_changed,
-        companion,
-    }))
+    Ok(Some(Finished { attempt, before, ran, teardown: torn, others_changed }))
+}
+
+/// Whether something is where the attempt wants to be.
+async fn not_free(
+    context: &Context<'_>,
+    attempt: &Attempt,
+    objects: &[teardown::objects::Object],
+) -> Result<Option<Taken>> {
+    let services = context.engine.get("/services").await;
+    let services =
+        services.map_err(|e| e.into_error("looking for routes", &context.engine.endpoint().to_string()))?;
+    let patterns = &context.args.command.namespace;
+    Ok(clean::taken(&attempt.names, patterns, &context.seen.stacks, objects, &services))
+}
+
+/// A run that ends before it starts: a live service's collision is red, a leftover is nothing about the case.
+fn refused(context: &Context<'_>, attempt: Attempt, taken: Taken) -> Finished {
+    Finished {
+        attempt,
+        before: Before::default(),
+        ran: Ran::not(context, End::Taken(taken)),
+        teardown: Teardown::default(),
+        others_changed: Vec::new(),
+    }
+}
+
+/// The command, with its load around it. `Ok(None)`: asked to stop before it was started.
+async fn loaded(
+    context: &Context<'_>,
+    attempt: &Attempt,
+    slot: &Slot,
+    admitted: &Admitted<'_>,
+    watch: &mut Watch,
+) -> Result<Option<(Before, Ran)>> {
+    if !attempt.makers.is_empty() {
+        context.diag.phase("loading the node");
+        // What was before the load does not count.
+        *watch = Watch::start();
+    }
+    let load = makers::Running::start(context, attempt)?;
+    let ran = match condition::wait(context, attempt, watch).await {
+        Ok(Some(before)) => Ok(Some((before, command(context, attempt, slot, admitted, &load).await))),
+        Ok(None) => Ok(None),
+        Err(error) => Err(error),
+    };
+    load.stop(context.args.command.grace).await;
+    ran
+}
+
+/// A command that cannot be started is a run with that record.
+async fn command(
+    context: &Context<'_>,
+    attempt: &Attempt,
+    slot: &Slot,
+    admitted: &Admitted<'_>,
+    load: &makers::Running,
+) -> Ran {
+    let started = (rfc3339(context.clock.now()), Instant::now());
+    match beside::run(context, attempt, slot, admitted, load.cgroups()).await {
+        Ok(ran) => ran,
+        Err(error) => Ran {
+            started: started.0,
+            took: started.1.elapsed(),
+            ..Ran::not(context, End::NotStarted(error.to_string()))
+        },
+    }
 }
 
 /// Tears down; once nothing is left, nothing is intended any more.
@@ -200,104 +325,6 @@ async fn changes(context: &Context<'_>, before: &Snapshot, stacks: &[String]) ->
     match teardown::snapshot(context.engine).await {
         Ok(after) => after.changes_of_others(before, stacks),
         Err(error) => vec![format!("unknown: {error}")],
-    }
-}
-
-/// The command with its companion and the sampler beside it; all of them have ended when this returns.
-async fn run_command(
-    context: &Context<'_>,
-    factors: &Factors,
-    id: &str,
-    names: &Namespace,
-    folder: &Path,
-    slot: &Slot,
-    load: Option<i32>,
-) -> Result<(End, Option<Load>, Vec<Vec<u8>>)> {
-    let scratch = tempfile::tempdir().map_err(|e| Error::cannot("making a scratch folder", e))?;
-    let companion = match &context.args.companion {
-        None => None,
-        Some(line) => {
-            let mut shell = shell(line);
-            environment(context, &mut shell, factors, id, names, folder);
-            Some(Group::start(
-                shell,
-                &folder.join("companion.log"),
-                Stdout::Keep,
-                context.diag.verbosity() > 1,
-            )?)
-        }
-    };
-    let mut command = Command::new(&context.command[0]);
-    command
-        .args(&context.command[1..])
-        .env("REDFIX_SCRATCH", scratch.path())
-        .env("ABRA_DIR", scratch.path().join("abra"));
-    environment(context, &mut command, factors, id, names, folder);
-    let mut command =
-        Group::start(command, &folder.join("command.log"), Stdout::Log, context.diag.verbosity() > 1)?;
-    context.diag.phase(format_args!(
-        "running {} {}",
-        factors.get("load").map_or("", String::as_str),
-        names.stack
-    ));
-
-    let mut groups = vec![command.id()];
-    groups.extend(companion.as_ref().map(Group::id));
-    let (_own, own) = watch::channel(Own { stack: names.stack.clone(), groups });
-    let (halt, halted) = watch::channel(false);
-    let sampling = tokio::spawn(sampler::sample(context.engine.clone(), own, halted));
-
-    let (mut stop, mut lost) = (context.stop.clone(), slot.lost());
-    let end = tokio::select! {
-        status = command.wait() => status.map_or(End::Timeout, End::Exited),
-        () = tokio::time::sleep(context.args.timeout) => End::Timeout,
-        _ = stop.wait_for(Option::is_some) => End::Stopped(context.stop.borrow().unwrap_or_default()),
-        _ = lost.wait_for(|lost| *lost) => End::SlotLost,
-    };
-    command.stop(context.args.grace).await;
-    let keep: Vec<i32> = companion.iter().map(Group::id).chain(load).collect();
-    group::kill_orphans(&keep).await;
-    let _ = halt.send(true);
-    let during = sampling.await.ok().flatten();
-    let records = match companion {
-        Some(companion) => companion.stop(Duration::from_secs(30)).await.1,
-        None => Vec::new(),
-    };
-    Ok((end, during, records))
-}
-
-fn shell(line: &str) -> Command {
-    let mut shell = Command::new("sh");
-    shell.args(["-c", line]);
-    shell
-}
-
-/// What the command, its companion and the load learn of the attempt.
-fn environment(
-    context: &Context<'_>,
-    command: &mut Command,
-    factors: &Factors,
-    id: &str,
-    names: &Namespace,
-    folder: &Path,
-) {
-    let subject = context.subject;
-    command
-        .env("REDFIX_INVESTIGATION", context.investigation)
-        .env("REDFIX_ATTEMPT", id)
-        .env("REDFIX_STACK", &names.stack)
-        .env("REDFIX_DOMAIN", &names.domain)
-        .env("REDFIX_CONDITION", factors.get("load").map_or("isolated", String::as_str))
-        .env("REDFIX_EVIDENCE", folder)
-        .env("REDFIX_LEDGER_DIR", context.base)
-        .env("DOCKER_HOST", context.engine.endpoint().to_string())
-        .env("RECIPE", &subject.recipe)
-        .env("VERSION", factors.get("version").unwrap_or(&subject.version))
-        .env("REF", subject.reference.as_deref().unwrap_or_default())
-        // Records of children go through their parent, who alone writes the ledger.
-        .env_remove("REDFIX_LEDGER");
-    for (name, level) in factors {
-        command.env(format!("REDFIX_FACTOR_{}", name.to_ascii_uppercase()), level);
     }
 }
 

@@ -1,11 +1,14 @@
 //! What to run: the subject that the records name, and the factor levels of the next run. No I/O.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
+use lib_common::record::case::{Contrast, LastGreen};
+use lib_common::record::run::{RunFinished, TestOutcome};
 use lib_common::record::{Factors, Known};
 use lib_common::{Error, Result, names};
 
-use crate::cli::{Condition, RunArgs};
+use crate::cli::RunArgs;
+use crate::load::cli::Condition;
 
 /// What the records on standard input and in the ledger say, as far as a run needs it.
 #[derive(Debug, Default)]
@@ -15,7 +18,14 @@ pub struct Seen {
     pub version: Option<String>,
     pub reference: Option<String>,
     pub domain: Option<String>,
+    pub contrasts: Vec<Contrast>,
+    /// Stacks of runs on record.
+    pub stacks: HashSet<String>,
+    /// When a case was last green, and at which ref, as far as the runs on record tell.
+    pub green: HashMap<String, LastGreen>,
     attempts: HashSet<String>,
+    /// Tests follow the run that they are of.
+    last_run: Option<RunFinished>,
 }
 
 impl Seen {
@@ -30,14 +40,30 @@ impl Seen {
                 if let Some(reference) = &case.reference {
                     self.reference.get_or_insert_with(|| reference.commit.clone());
                 }
+                if self.contrasts.is_empty() {
+                    self.contrasts.clone_from(&case.contrasts);
+                }
             }
             Known::DomainLeased(lease) => self.domain = Some(lease.domain.clone()),
             Known::DomainReleased(lease) if self.domain.as_ref() == Some(&lease.domain) => self.domain = None,
             Known::RunFinished(run) => {
                 self.attempts.insert(run.attempt_id.clone());
+                self.stacks.insert(run.stack.clone());
+                self.last_run = Some(run.as_ref().clone());
+            }
+            Known::TestFinished(test) if test.outcome == TestOutcome::Pass => {
+                let run = self.last_run.as_ref().filter(|run| run.attempt_id == test.attempt_id);
+                if let Some((run, reference)) = run.and_then(|run| Some((run, run.reference.clone()?))) {
+                    self.green.insert(test.case.clone(), LastGreen { ts: run.started.clone(), reference });
+                }
             }
             _ => {}
         }
+    }
+
+    /// Whether there is a record of how this attempt ended.
+    pub fn knows(&self, attempt: &str) -> bool {
+        self.attempts.contains(attempt)
     }
 
     /// Runs on record so far, duplicates counted once.
@@ -82,6 +108,14 @@ impl Subject {
         let domain = names::attempt_domain(&self.domain, &suffix);
         Namespace { stack: names::stack_of(&domain), domain }
     }
+
+    /// The same, unless the factor `domain` names the very domain to run at.
+    pub fn namespace_under(&self, attempt_id: &str, factors: &Factors) -> Namespace {
+        match factors.get("domain").filter(|level| level.contains('.')) {
+            Some(domain) => Namespace { stack: names::stack_of(domain), domain: domain.clone() },
+            None => self.namespace(attempt_id),
+        }
+    }
 }
 
 /// The names that belong to one attempt alone.
@@ -94,7 +128,7 @@ pub struct Namespace {
 /// The factor levels that the flags ask for.
 pub fn asked(args: &RunArgs) -> Factors {
     let mut factors: Factors = args.factor.iter().cloned().collect();
-    factors.insert("load".into(), args.condition.name().into());
+    factors.insert("load".into(), args.load.condition.name().into());
     factors.entry("fix".into()).or_insert_with(|| "none".into());
     factors
 }
@@ -129,6 +163,14 @@ mod tests {
         let one = subject().namespace("01JD000000000000000000AAAA");
         assert_eq!(one.domain, "iso-mumb-1a2b3c-00aaaa.ci.example");
         assert_eq!(one.stack, "iso-mumb-1a2b3c-00aaaa_ci_example");
+    }
+
+    #[test]
+    fn a_domain_as_a_factor_is_taken_as_it_is() {
+        let factors = |level: &str| Factors::from([("domain".into(), level.into())]);
+        let names = subject().namespace_under("01JD", &factors("warm-keycloak.ci.example"));
+        assert_eq!(names.stack, "warm-keycloak_ci_example");
+        assert_eq!(subject().namespace_under("01JD", &factors("leased")), subject().namespace("01JD"));
     }
 
     #[test]
