@@ -22,7 +22,13 @@ mod tell;
 mod until;
 
 pub use cli::Args;
+#[doc(hidden)] // for fuzzing
+pub use command::env::Mapping;
 pub use command::launch::called;
+#[doc(hidden)] // for fuzzing
+pub use command::pattern::Pattern;
+#[doc(hidden)] // for fuzzing
+pub use records::report::parse as parse_report;
 
 use attempt::Context;
 use cli::Action;

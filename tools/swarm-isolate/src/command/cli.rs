@@ -54,6 +54,16 @@ pub struct CommandArgs {
     pub min_free: u64,
 }
 
+impl CommandArgs {
+    /// The open descriptor that records go to, if it is one.
+    pub fn records_descriptor(&self) -> Option<u32> {
+        match self.records {
+            Some(RecordsTo::Descriptor(number)) => Some(number),
+            _ => None,
+        }
+    }
+}
+
 /// Where records go when standard output is the command's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RecordsTo {

@@ -39,6 +39,8 @@ pub struct Start<'s> {
     pub pty: bool,
     pub cgroup: Option<Cgroup>,
     pub redactor: &'s Redactor,
+    /// Where our records go, if that is an open descriptor: it is not inherited.
+    pub records: Option<u32>,
 }
 
 /// What is left to say once a group has ended.
@@ -83,6 +85,9 @@ impl Group {
         command.arg(launch::WORD).args(start.pty.then_some("--pty"));
         if let Some(cgroup) = &start.cgroup {
             command.arg("--cgroup").arg(cgroup.path());
+        }
+        if let Some(records) = start.records {
+            command.arg("--close").arg(records.to_string());
         }
         command
             .arg("--")

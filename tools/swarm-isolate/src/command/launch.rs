@@ -21,6 +21,9 @@ struct LaunchArgs {
     /// Join this control group
     #[arg(long, value_name = "DIR")]
     cgroup: Option<PathBuf>,
+    /// Close this descriptor: it is not the command's
+    #[arg(long, value_name = "FD")]
+    close: Option<i32>,
     #[arg(last = true, required = true, value_name = "CMD")]
     command: Vec<OsString>,
 }
@@ -67,6 +70,9 @@ fn prepare(args: &LaunchArgs) -> Result<(), (&'static str, io::Error)> {
     rustix::process::setsid().map_err(|e| ("starting a session", e.into()))?;
     if args.pty {
         rustix::process::ioctl_tiocsctty(io::stdin()).map_err(|e| ("taking the terminal", e.into()))?;
+    }
+    if let Some(number) = args.close {
+        nix::unistd::close(number).map_err(|e| ("closing the records", e.into()))?;
     }
     match &args.cgroup {
         Some(path) => super::cgroup::join(path).map_err(|e| ("joining the control group", e)),

@@ -83,6 +83,7 @@ fn start_companion(
         pty: false,
         cgroup: noted(attempt.cgroup("companion"), notes),
         redactor: context.redactor,
+        records: context.args.command.records_descriptor(),
     })
     .map(Some)
 }
@@ -105,6 +106,7 @@ fn start_command(
         pty: args.pty,
         cgroup: noted(attempt.cgroup("command"), notes),
         redactor: context.redactor,
+        records: context.args.command.records_descriptor(),
     })
 }
 
@@ -160,6 +162,7 @@ async fn check(context: &Context<'_>, attempt: &Attempt, line: &str, scratch: &P
         pty: false,
         cgroup: attempt.cgroup("check").ok(),
         redactor: context.redactor,
+        records: context.args.command.records_descriptor(),
     });
     let mut group = match started {
         Ok(group) => group,

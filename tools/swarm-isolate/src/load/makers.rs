@@ -15,6 +15,9 @@ use crate::attempt::{Attempt, Context};
 use crate::command::group::{Group, Start, Stdout, shell};
 use crate::plan::Namespace;
 
+/// Deploys that one run may have in flight: itself and its neighbours.
+const DEPLOYS: u32 = 3;
+
 /// One that is to run, with names that no other has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Maker {
@@ -30,6 +33,11 @@ pub fn plan(context: &Context<'_>, condition: Condition) -> Result<Vec<Maker>> {
     let args = &context.args.load;
     if condition == Condition::Isolated {
         return Ok(Vec::new());
+    }
+    if args.neighbours >= DEPLOYS {
+        let cause =
+            format!("{} neighbours and the run are more than {DEPLOYS} deploys at once", args.neighbours);
+        return Err(Error::cannot("planning a run", cause).hint("load the node with --load-with CMD besides"));
     }
     let maker = |log: String, command: Vec<String>| {
         let attempt = lib_common::new_id();
@@ -79,6 +87,7 @@ impl Running {
                 pty: context.args.command.pty && maker.log != "load",
                 cgroup: attempt.cgroup(&maker.log).ok(),
                 redactor: context.redactor,
+                records: context.args.command.records_descriptor(),
             })?);
         }
         Ok(Self { groups, _scratch: Some(scratch) })

@@ -253,7 +253,10 @@ async fn open_lock(engine: &Engine) -> Result<File> {
         use std::os::unix::fs::OpenOptionsExt;
         OpenOptions::new().create(true).truncate(false).write(true).mode(0o666).open(&path)
     };
-    open().map_err(|e| Error::cannot("opening the slot's lock file", e).on(path.clone()))
+    // A lock needs no more than reading, and the file may be another user's.
+    File::open(&path)
+        .or_else(|_| open())
+        .map_err(|e| Error::cannot("opening the slot's lock file", e).on(path.clone()))
 }
 
 fn hostname() -> String {
