@@ -15,7 +15,7 @@ use lib_common::{Error, Result};
 use crate::admitted::{self, Admitted};
 use crate::clean::{self, Taken};
 use crate::cli::RunArgs;
-use crate::command::cgroup::Cgroup;
+use crate::command::cgroup::{self, Cgroup};
 use crate::command::check::Checked;
 use crate::command::env::Facts;
 use crate::command::{run as beside, strays};
@@ -178,6 +178,7 @@ pub async fn run(context: &Context<'_>, factors: &Factors) -> Result<Option<Fini
     outcome
 }
 
+/// Tears down first what a dead holder left: its processes, then its stacks.
 async fn take_slot(
     engine: &Engine,
     args: &RunArgs,
@@ -196,6 +197,7 @@ async fn take_slot(
         _ = stop.wait_for(Option::is_some) => return Ok(None),
     };
     if !inherited.is_empty() {
+        cgroup::sweep(None);
         diag.warn(format_args!("a dead predecessor left {}: tearing down", inherited.join(", ")));
         let outcome = teardown::tear_down(engine, &inherited, args.teardown_timeout).await;
         if !outcome.left.is_empty() {

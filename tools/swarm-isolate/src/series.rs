@@ -117,7 +117,7 @@ impl<'a> Series<'a> {
                 continue;
             }
             io.diag.warn(format_args!("attempt {} was killed: tearing down what it left", killed.attempt_id));
-            crate::command::cgroup::sweep(&killed.attempt_id);
+            crate::command::cgroup::sweep(Some(&killed.attempt_id));
             let torn = teardown::tear_down(engine, &killed.stacks, timeout).await;
             let cleanup = Cleanup {
                 created: torn.created,

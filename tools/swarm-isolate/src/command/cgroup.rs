@@ -8,6 +8,11 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
+const PREFIX: &str = "redfix-";
+
+/// What was killed needs a moment to be gone; a process that hangs in the kernel is not waited for.
+const EMPTY_DEADLINE: Duration = Duration::from_secs(5);
+
 /// A group that we made; removed when it is empty.
 #[derive(Debug)]
 pub struct Cgroup {
@@ -15,12 +20,10 @@ pub struct Cgroup {
 }
 
 impl Cgroup {
-    /// Makes the group `redfix-<attempt>-<role>` below our own. The error says in words why there is none.
+    /// Makes the group `redfix-<attempt>-<role>-<pid>` below our own. The error says in words why there is none.
     pub fn make(attempt: &str, role: &str) -> Result<Self, String> {
-        let mountinfo = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-        let membership = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-        let parent = parent(&mountinfo, &membership).ok_or("this kernel has no unified control groups")?;
-        let path = parent.join(format!("redfix-{attempt}-{role}"));
+        let parent = own_parent().ok_or("this kernel has no unified control groups")?;
+        let path = parent.join(format!("{PREFIX}{attempt}-{role}-{}", std::process::id()));
         fs::create_dir(&path).map_err(|e| format!("{}: {e}", parent.display()))?;
         let group = Self { path };
         // A folder that is no control group, or one of a kernel before 5.14.
@@ -56,7 +59,7 @@ impl Cgroup {
     /// Kills what is left and takes the group away.
     pub async fn end(self) {
         self.kill();
-        let until = Instant::now() + Duration::from_secs(5);
+        let until = Instant::now() + EMPTY_DEADLINE;
         while !self.is_empty() && Instant::now() < until {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -78,35 +81,29 @@ fn remove_tree(path: &Path) {
     let _ = fs::remove_dir(path);
 }
 
-/// Kills and removes the groups of an attempt whose tool was killed.
-pub fn sweep(attempt: &str) {
-    let mountinfo = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let Some(mount) = mount(&mountinfo) else { return };
-    for path in find(&mount, &format!("redfix-{attempt}-"), 4) {
-        let _ = fs::write(path.join("cgroup.kill"), "1");
-        let gone =
-            || !fs::read_to_string(path.join("cgroup.events")).is_ok_and(|text| text.contains("populated 1"));
-        let until = Instant::now() + Duration::from_secs(5);
-        while !gone() && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(5));
+/// Kills and removes the groups whose tool is dead, beside ours; of one attempt only, where one is given.
+pub fn sweep(attempt: Option<&str>) {
+    let Some(parent) = own_parent() else { return };
+    let prefix = format!("{PREFIX}{}", attempt.unwrap_or_default());
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with(&prefix)
+            && owner(&name).is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists())
+        {
+            let group = Cgroup { path: entry.path() };
+            group.kill();
+            let until = Instant::now() + EMPTY_DEADLINE;
+            while !group.is_empty() && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            group.remove();
         }
-        remove_tree(&path);
     }
 }
 
-fn find(folder: &Path, prefix: &str, depth: u32) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            continue;
-        }
-        if entry.file_name().to_string_lossy().starts_with(prefix) {
-            found.push(entry.path());
-        } else if depth > 0 {
-            found.extend(find(&entry.path(), prefix, depth - 1));
-        }
-    }
-    found
+/// The tool's process id at the end of a group's name.
+fn owner(name: &str) -> Option<u32> {
+    name.strip_prefix(PREFIX)?.rsplit_once('-')?.1.parse().ok()
 }
 
 /// Moves this process into the group.
@@ -127,6 +124,11 @@ fn mount(mountinfo: &str) -> Option<PathBuf> {
     line.split(' ').nth(4).map(PathBuf::from)
 }
 
+/// Our own group, in which others are made.
+fn own_parent() -> Option<PathBuf> {
+    parent(&fs::read_to_string("/proc/self/mountinfo").ok()?, &fs::read_to_string("/proc/self/cgroup").ok()?)
+}
+
 fn parent(mountinfo: &str, membership: &str) -> Option<PathBuf> {
     let own = membership.lines().find_map(|line| line.strip_prefix("0::/"))?;
     Some(mount(mountinfo)?.join(own))
@@ -139,6 +141,15 @@ mod tests {
     const HYBRID: &str = "29 25 0:26 / /sys/fs/cgroup/cpu rw,relatime shared:4 - cgroup cgroup rw,cpu
 30 25 0:27 / /sys/fs/cgroup/unified rw,relatime shared:9 - cgroup2 cgroup2 rw
 ";
+
+    #[test]
+    fn a_group_names_its_tool() {
+        assert_eq!(owner("redfix-01JD-command-4711"), Some(4711));
+        assert_eq!(owner("redfix-01JD-neighbour-1-4711"), Some(4711));
+        for other in ["redfix-engine", "docker", "redfix-01JD-command", "other-01JD-command-4711"] {
+            assert_eq!(owner(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn the_unified_hierarchy_is_found_beside_v1() {

@@ -82,7 +82,11 @@ impl Group {
             .map_err(keeping)?;
         // The tool's file may be replaced while it runs; this is still the same program.
         let mut command = Command::new("/proc/self/exe");
-        command.arg(launch::WORD).args(start.pty.then_some("--pty"));
+        command
+            .arg(launch::WORD)
+            .arg("--parent")
+            .arg(std::process::id().to_string())
+            .args(start.pty.then_some("--pty"));
         if let Some(cgroup) = &start.cgroup {
             command.arg("--cgroup").arg(cgroup.path());
         }

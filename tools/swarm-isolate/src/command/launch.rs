@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use clap::Parser;
+use rustix::process::Signal;
 
 /// Become CMD in a session of its own (internal: `swarm-isolate` starts itself with it)
 #[derive(Parser, Debug)]
@@ -21,6 +22,9 @@ struct LaunchArgs {
     /// Join this control group
     #[arg(long, value_name = "DIR")]
     cgroup: Option<PathBuf>,
+    /// End when this process does: with it nobody is left who could end us
+    #[arg(long, value_name = "PID")]
+    parent: Option<u32>,
     /// Close this descriptor: it is not the command's
     #[arg(long, value_name = "FD")]
     close: Option<i32>,
@@ -68,6 +72,14 @@ fn become_command(args: &LaunchArgs) -> u8 {
 fn prepare(args: &LaunchArgs) -> Result<(), (&'static str, io::Error)> {
     // Whoever asks on /dev/tty for a password gets an error instead of the user's terminal.
     rustix::process::setsid().map_err(|e| ("starting a session", e.into()))?;
+    if let Some(parent) = args.parent {
+        rustix::process::set_parent_process_death_signal(Some(Signal::TERM))
+            .map_err(|e| ("following the tool", e.into()))?;
+        // It may have died before it could be followed.
+        if std::os::unix::process::parent_id() != parent {
+            return Err(("following the tool", io::Error::other("it is gone")));
+        }
+    }
     if args.pty {
         rustix::process::ioctl_tiocsctty(io::stdin()).map_err(|e| ("taking the terminal", e.into()))?;
     }

@@ -13,6 +13,7 @@ pub struct Pattern(Vec<u8>);
 const LEAST_PLAIN: usize = 3;
 
 impl Pattern {
+    #[must_use]
     pub fn matches(&self, stack: &str) -> bool {
         let name: Vec<u8> = plain(stack).collect();
         glob(&self.0, &name)
@@ -20,6 +21,7 @@ impl Pattern {
 
     /// The stack that an object of this name belongs to: what abra creates without a label is known by
     /// `<stack>_<name>`.
+    #[must_use]
     pub fn owner<'n>(&self, name: &'n str) -> Option<&'n str> {
         name.match_indices('_').map(|(at, _)| &name[..at]).find(|stack| self.matches(stack))
     }
