@@ -62,19 +62,31 @@ impl Run {
         self.path("out/ledger.jsonl")
     }
 
-    /// The tool with a domain, a ledger and wide thresholds: the node of a test is not calm. Operands are the caller's.
+    /// The tool with a domain, a ledger and wide thresholds (the node of a test is not calm), which options overrule.
+    /// Operands are the caller's.
     #[must_use]
     pub fn tool(&self, options: &[&str]) -> Command {
         let mut command = Command::new(tool("swarm-isolate"));
-        let domain = format!("{}.ci.example", self.name);
         command
-            .args(["--domain", &domain, "--recipe", "t", "--max-foreign-cpu", "2", "--max-pressure", "100"])
-            .args(["--min-free", "1MiB", "--grace", "2s", "--ledger"])
-            .arg(self.ledger())
             .args(options)
+            .env("REDFIX_DOMAIN", format!("{}.ci.example", self.name))
+            .env("REDFIX_RECIPE", "t")
+            .env("REDFIX_MAX_FOREIGN_CPU", "2")
+            .env("REDFIX_MAX_PRESSURE", "100")
+            .env("REDFIX_MIN_FREE", "1MiB")
+            .env("REDFIX_GRACE", "2s")
+            .env("REDFIX_LEDGER", self.ledger())
             .current_dir(self.dir.path())
             .stdin(Stdio::null());
         command
+    }
+
+    /// The same call, made by another program that is given the tool's arguments.
+    #[must_use]
+    pub fn by(&self, mut program: Command, call: &Command) -> Command {
+        let variables = call.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        program.args(call.get_args()).envs(variables).current_dir(self.dir.path()).stdin(Stdio::null());
+        program
     }
 
     /// The same with a shell script as the command.

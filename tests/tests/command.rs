@@ -65,17 +65,10 @@ fn with_records_elsewhere_the_commands_streams_and_code_are_its_own() {
     let run = Run::new("through");
     let script =
         r"[ ! -e /proc/self/fd/7 ] || exit 1; printf 'a\0\377\nTOKEN=hunter22'; printf 'err\r' >&2; exit 7";
-    let shell = r#"exec "$0" "$@" 7>>records"#;
     let inner = run.script(&["--records", "7"], script);
-    let arguments: Vec<_> = inner.get_args().map(ToOwned::to_owned).collect();
-    let output = Command::new("sh")
-        .args(["-c", shell])
-        .arg(tool("swarm-isolate"))
-        .args(arguments)
-        .current_dir(run.dir.path())
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", r#"exec "$0" "$@" 7>>records"#]).arg(tool("swarm-isolate"));
+    let output = run.by(shell, &inner).output().unwrap();
     assert_eq!(output.status.code(), Some(7), "{}", said(&output));
     assert_eq!(output.stdout, b"a\0\xff\nTOKEN=hunter22", "byte for byte");
     assert_eq!(output.stderr, b"err\r");
