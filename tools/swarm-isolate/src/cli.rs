@@ -113,5 +113,7 @@ Examples:
   As a stage of the pipe, until the verdict is settled:
       ... | swarm-isolate --until 'flake-classify --next' --companion 'log-snap attach' \\
           --ledger ledger.jsonl -- scripts/lifecycle mumble | ...
+  In front of an existing runner, whose output and exit code stay what they are:
+      swarm-isolate --records runs.jsonl --pty --env APP={domain} --domain iso-mumb.ci.example -- ./run mumble
   After a crash of this tool:
       swarm-isolate reap";
