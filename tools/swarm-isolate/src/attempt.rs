@@ -225,7 +225,10 @@ async fn in_slot(
     }
     // From here on the attempt has a record, whatever becomes of this process.
     let begun = Begun::write(context, &attempt)?;
-    slot.intend(&attempt.stacks()).await?;
+    if let Err(error) = slot.intend(&attempt.stacks()).await {
+        forget(begun, &attempt);
+        return Err(error);
+    }
     let admitted = Admitted::new(&context.args.command.namespace, objects);
     let outcome = loaded(context, &attempt, slot, &admitted, watch).await;
     strays::kill().await;
@@ -236,14 +239,18 @@ async fn in_slot(
     let (before, ran) = match outcome {
         Ok(Some(ran)) => ran,
         other => {
-            // Nothing ran, so there is no evidence to keep.
-            drop(begun);
-            let _ = std::fs::remove_dir_all(&attempt.folder);
+            forget(begun, &attempt);
             return other.map(|_| None);
         }
     };
     let others_changed = changes(context, &snapshot, &stacks).await;
     Ok(Some(Finished { attempt, before, ran, teardown: torn, others_changed }))
+}
+
+/// Nothing ran, so there is neither evidence to keep nor a run to record.
+fn forget(begun: Begun, attempt: &Attempt) {
+    drop(begun);
+    let _ = std::fs::remove_dir_all(&attempt.folder);
 }
 
 /// Whether something is where the attempt wants to be.

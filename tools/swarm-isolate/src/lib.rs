@@ -77,7 +77,7 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
     let node = info["Name"].as_str().unwrap_or_default().to_owned();
     strays::adopt();
     let stop = signals::listen()?;
-    let (investigation, redactor) = (series.investigation(), output::redactor());
+    let (investigation, ledger, redactor) = (series.investigation(), series.ledger(), output::redactor());
     series.bury(io, &engine, args.run.teardown_timeout).await?;
 
     while let Some(factors) = series.next().await? {
@@ -93,7 +93,7 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
             seen: &series.seen,
             investigation: &investigation,
             base: series.base(),
-            ledger: args.ledger.ledger.as_deref(),
+            ledger: ledger.as_deref(),
             redactor: &redactor,
             stop: stop.clone(),
             diag: &io.diag,

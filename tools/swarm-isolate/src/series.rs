@@ -72,6 +72,11 @@ impl<'a> Series<'a> {
         self.scratch.is_none()
     }
 
+    /// The ledger's file, if there is one.
+    pub fn ledger(&self) -> Option<PathBuf> {
+        std::path::absolute(self.args.ledger.ledger.as_ref()?).ok()
+    }
+
     pub fn investigation(&mut self) -> String {
         self.emitter.investigation().to_owned()
     }
@@ -113,7 +118,9 @@ impl<'a> Series<'a> {
     pub async fn bury(&mut self, io: &mut Io<'_>, engine: &Engine, timeout: Duration) -> Result<()> {
         for dead in killed::dead(&self.base) {
             let killed = &dead.killed;
-            if self.seen.knows(&killed.attempt_id) || killed.investigation != self.emitter.investigation() {
+            let same_ledger = killed.ledger.is_some() && killed.ledger == self.ledger();
+            let ours = same_ledger || killed.investigation == self.emitter.investigation();
+            if !ours || self.seen.knows(&killed.attempt_id) {
                 continue;
             }
             io.diag.warn(format_args!("attempt {} was killed: tearing down what it left", killed.attempt_id));

@@ -12,6 +12,8 @@ use tokio::sync::mpsc;
 
 /// A longer line is cut, at white space where it has any, so that memory stays bounded.
 const LONGEST_LINE: usize = 64 << 10;
+/// A record is not cut before the limit that its readers have.
+const LONGEST_RECORD: usize = 16 << 20;
 
 /// When there was output last; shared by everything that counts as a sign of life.
 #[derive(Debug, Clone)]
@@ -52,7 +54,8 @@ pub async fn copy(
     mut redactor: Redactor,
     activity: Activity,
 ) {
-    let mut lines = Lines::default();
+    let longest = if matches!(besides, Besides::Parent(_)) { LONGEST_RECORD } else { LONGEST_LINE };
+    let mut lines = Lines::new(longest);
     let mut chunk = vec![0; 16 << 10];
     while let Ok(read) = from.read(&mut chunk).await {
         let chunk = &chunk[..read];
@@ -92,12 +95,17 @@ pub async fn write_log(mut file: File, mut lines: mpsc::Receiver<Vec<u8>>, show:
 }
 
 /// Puts a stream of chunks together to lines.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Lines {
     begun: Vec<u8>,
+    longest: usize,
 }
 
 impl Lines {
+    fn new(longest: usize) -> Self {
+        Self { begun: Vec::new(), longest }
+    }
+
     /// The lines that are whole with this chunk, line feeds included.
     fn push(&mut self, chunk: &[u8]) -> Vec<Vec<u8>> {
         let mut whole = Vec::new();
@@ -106,9 +114,9 @@ impl Lines {
             if part.ends_with(b"\n") {
                 whole.push(std::mem::take(&mut self.begun));
             }
-            while self.begun.len() > LONGEST_LINE {
-                let space = self.begun[..LONGEST_LINE].iter().rposition(u8::is_ascii_whitespace);
-                let rest = self.begun.split_off(space.map_or(LONGEST_LINE, |at| at + 1));
+            while self.begun.len() > self.longest {
+                let space = self.begun[..self.longest].iter().rposition(u8::is_ascii_whitespace);
+                let rest = self.begun.split_off(space.map_or(self.longest, |at| at + 1));
                 whole.push(std::mem::replace(&mut self.begun, rest));
             }
         }
@@ -144,7 +152,7 @@ mod tests {
 
     #[test]
     fn an_endless_line_is_cut_between_words() {
-        let mut lines = Lines::default();
+        let mut lines = Lines::new(LONGEST_LINE);
         let text = [vec![b'x'; LONGEST_LINE - 10], b" PASSWORD=hunter22".to_vec()].concat();
         let whole = lines.push(&text);
         assert_eq!((whole.len(), whole[0].len()), (1, LONGEST_LINE - 9));
@@ -154,7 +162,7 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_is_lost_and_a_line_is_never_torn_by_a_chunk(chunks in prop::collection::vec(prop::collection::vec(prop_oneof![Just(b'\n'), any::<u8>()], 0..50), 0..20)) {
-            let mut lines = Lines::default();
+            let mut lines = Lines::new(LONGEST_LINE);
             let mut whole: Vec<Vec<u8>> = chunks.iter().flat_map(|chunk| lines.push(chunk)).collect();
             prop_assert!(whole.iter().all(|line| line.ends_with(b"\n")));
             whole.extend(lines.rest());
