@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::time::Duration;
 
-use lib_common::Result;
-use lib_common::docker::Engine;
+use lib_common::docker::{ApiError, Engine};
+use lib_common::{Error, Result};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::clean::stack_of;
 use crate::command::pattern::Pattern;
@@ -15,14 +16,18 @@ use crate::teardown::objects::{Kind, Object, parse};
 
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Every object on the swarm.
+/// Every object on the swarm, all kinds asked for at once.
 pub async fn look(engine: &Engine) -> Result<Vec<Object>> {
-    let mut all = Vec::new();
+    let fail = |e: ApiError| e.into_error("listing what is on the swarm", &engine.endpoint().to_string());
+    let mut asked = JoinSet::new();
     for kind in Kind::ALL {
-        let list = engine.get(kind.list_path()).await;
-        let list =
-            list.map_err(|e| e.into_error("listing what is on the swarm", &engine.endpoint().to_string()))?;
-        all.extend(parse(kind, &list));
+        let engine = engine.clone();
+        asked.spawn(async move { engine.get(kind.list_path()).await.map(|list| parse(kind, &list)) });
+    }
+    let mut all = Vec::new();
+    while let Some(list) = asked.join_next().await {
+        let list = list.map_err(|e| Error::cannot("listing what is on the swarm", e))?;
+        all.extend(list.map_err(fail)?);
     }
     Ok(all)
 }

@@ -11,6 +11,7 @@ use lib_common::ledger::make_private_dir;
 use lib_common::record::Factors;
 use lib_common::redact::Redactor;
 use lib_common::{Error, Result};
+use serde_json::Value;
 
 use crate::admitted::{self, Admitted};
 use crate::clean::{self, Taken};
@@ -216,11 +217,12 @@ async fn in_slot(
     slot: &Slot,
     watch: &mut Watch,
 ) -> Result<Option<Finished>> {
-    let (snapshot, objects) =
-        tokio::try_join!(teardown::snapshot(context.engine), admitted::look(context.engine))?;
+    let (objects, services) = tokio::try_join!(admitted::look(context.engine), services(context.engine))?;
+    let snapshot: Snapshot = objects.iter().cloned().collect();
     make_private_dir(&attempt.folder)
         .map_err(|e| Error::cannot("making the evidence folder", e).on(attempt.folder.display()))?;
-    if let Some(taken) = not_free(context, &attempt, &objects).await? {
+    let patterns = &context.args.command.namespace;
+    if let Some(taken) = clean::taken(&attempt.names, patterns, &context.seen.stacks, &objects, &services) {
         return Ok(Some(refused(context, attempt, taken)));
     }
     // From here on the attempt has a record, whatever becomes of this process.
@@ -253,17 +255,10 @@ fn forget(begun: Begun, attempt: &Attempt) {
     let _ = std::fs::remove_dir_all(&attempt.folder);
 }
 
-/// Whether something is where the attempt wants to be.
-async fn not_free(
-    context: &Context<'_>,
-    attempt: &Attempt,
-    objects: &[teardown::objects::Object],
-) -> Result<Option<Taken>> {
-    let services = context.engine.get("/services").await;
-    let services =
-        services.map_err(|e| e.into_error("looking for routes", &context.engine.endpoint().to_string()))?;
-    let patterns = &context.args.command.namespace;
-    Ok(clean::taken(&attempt.names, patterns, &context.seen.stacks, objects, &services))
+/// The services as they are, for their routes.
+async fn services(engine: &Engine) -> Result<Value> {
+    let services = engine.get("/services").await;
+    services.map_err(|e| e.into_error("looking for routes", &engine.endpoint().to_string()))
 }
 
 /// A run that ends before it starts: a live service's collision is red, a leftover is nothing about the case.
