@@ -43,7 +43,9 @@ impl<'a> Series<'a> {
         if let Some(to) = args.run.command.records.as_ref().filter(|_| !args.run.dry_run) {
             io.stdout = elsewhere(to)?;
         }
-        let beside_ledger = || args.ledger.ledger.as_ref()?.parent().map(Path::to_owned);
+        // The parent of a bare file name is empty.
+        let beside_ledger =
+            || args.ledger.ledger.as_ref()?.parent().map(|folder| Path::new(".").join(folder));
         let kept = args.run.evidence.clone().or_else(beside_ledger);
         let scratch = if kept.is_none() {
             Some(tempfile::tempdir().map_err(|e| Error::cannot("making a scratch folder", e))?)

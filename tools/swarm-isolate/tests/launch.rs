@@ -70,6 +70,15 @@ fn a_command_that_is_not_there_costs_no_slot() {
 }
 
 #[test]
+fn a_ledger_in_the_current_folder_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = tool(&["--ledger", "l.jsonl", "--domain", "a.b", "--", "true"]);
+    let output = command.current_dir(dir.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(75), "only the engine is missing: {}", stderr(&output));
+    assert!(dir.path().join("l.jsonl").exists());
+}
+
+#[test]
 fn an_engine_that_accepts_and_never_answers_is_not_waited_for() {
     let dir = tempfile::tempdir().unwrap();
     let socket = dir.path().join("docker.sock");
