@@ -72,6 +72,11 @@ impl Emitter {
         write_line(io, line)
     }
 
+    /// Prints a line that the ledger could not take: better there than nowhere.
+    pub fn print(io: &mut Io, line: &[u8]) -> Result<()> {
+        write_line(io, line)
+    }
+
     /// The bytes of a record of ours, without the line feed.
     pub fn line<B: Body>(&mut self, io: &Io, body: &B) -> Result<Vec<u8>> {
         let head = Head {

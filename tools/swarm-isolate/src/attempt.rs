@@ -9,15 +9,23 @@ use lib_common::diag::Diag;
 use lib_common::docker::Engine;
 use lib_common::ledger::make_private_dir;
 use lib_common::record::Factors;
+use lib_common::redact::Redactor;
 use lib_common::{Error, Result};
-use tokio::process::Command;
-use tokio::sync::watch;
+use serde_json::Value;
 
-use crate::cli::{Condition, RunArgs};
-use crate::command::group::{self, Group, Stdout};
-use crate::condition::{self, Before};
-use crate::plan::{Namespace, Subject};
-use crate::sampler::{self, Load, Own};
+use crate::admitted::{self, Admitted};
+use crate::clean::{self, Taken};
+use crate::cli::RunArgs;
+use crate::command::cgroup::{self, Cgroup};
+use crate::command::check::Checked;
+use crate::command::env::Facts;
+use crate::command::{run as beside, strays};
+use crate::load::cli::Condition;
+use crate::load::condition::{self, Before};
+use crate::load::makers::{self, Maker};
+use crate::load::sampler::Load;
+use crate::load::watch::Watch;
+use crate::plan::{Namespace, Seen, Subject};
 use crate::signals::Stop;
 use crate::slot::{Ask, Budget, Gate, Slot, Want};
 use crate::teardown::Outcome as Teardown;
@@ -33,7 +41,8 @@ pub struct Context<'c> {
     pub args: &'c RunArgs,
     pub command: &'c [String],
     pub subject: &'c Subject,
-    /// The node whose turn it is, where there is a choice.
+    pub seen: &'c Seen,
+    /// The node whose turn it is, where there are several.
     pub turn: Option<&'c str>,
     pub investigation: &'c str,
     /// Evidence folders are made below it; records name them relative to it.
@@ -43,6 +52,7 @@ pub struct Context<'c> {
     pub ledger: Option<&'c Path>,
     pub remover: &'c Remover,
     pub reaper: &'c Reaper,
+    pub redactor: &'c Redactor,
     pub stop: Stop,
     pub budget: Budget,
     pub diag: &'c Diag,
@@ -50,42 +60,125 @@ pub struct Context<'c> {
 }
 
 /// How the command came to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
     Exited(ExitStatus),
     Timeout,
+    Idle,
     /// By this signal to us.
     Stopped(i32),
     /// Somebody else took the slot.
     SlotLost,
-    /// What is left of the budget is for the teardown.
+    /// Of time.
     Budget,
+    /// The namespace was not free.
+    Taken(Taken),
+    /// It could not be started.
+    NotStarted(String),
+}
+
+/// What the command's own part of an attempt brought.
+#[derive(Debug)]
+pub struct Ran {
+    pub started: String,
+    pub took: Duration,
+    pub end: End,
+    pub checked: Option<Checked>,
+    pub during: Option<Load>,
+    /// A port that the neighbours and the run fought for.
+    pub conflict: Option<String>,
+    /// Lines that the companion printed.
+    pub companion: Vec<Vec<u8>>,
+    pub notes: Vec<String>,
+}
+
+impl Ran {
+    /// A command that never ran, for this reason.
+    fn not(context: &Context<'_>, end: End) -> Self {
+        Self {
+            started: rfc3339(context.clock.now()),
+            took: Duration::ZERO,
+            end,
+            checked: None,
+            during: None,
+            conflict: None,
+            companion: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
 }
 
 /// Everything that a record of the attempt is made of.
 pub struct Finished {
-    pub id: String,
-    pub names: Namespace,
-    pub factors: Factors,
-    pub folder: PathBuf,
-    pub started: String,
-    pub took: Duration,
-    pub end: End,
+    pub attempt: Attempt,
     pub before: Before,
-    pub during: Option<Load>,
+    pub ran: Ran,
     pub teardown: Teardown,
     pub changes: Changes,
     /// Slots held, of how many.
     pub slots: (u32, u32),
-    /// Records that the companion printed.
-    pub companion: Vec<Vec<u8>>,
+}
+
+/// An attempt that is about to be made.
+pub struct Attempt {
+    pub id: String,
+    pub names: Namespace,
+    pub factors: Factors,
+    pub condition: Condition,
+    pub folder: PathBuf,
+    pub makers: Vec<Maker>,
+}
+
+impl Attempt {
+    fn plan(context: &Context<'_>, factors: &Factors) -> Result<Self> {
+        let id = lib_common::new_id();
+        let condition = crate::plan::condition(factors)?;
+        Ok(Self {
+            names: context.subject.namespace_under(&id, factors),
+            factors: factors.clone(),
+            condition,
+            folder: context.base.join(&id),
+            makers: makers::plan(context, condition)?,
+            id,
+        })
+    }
+
+    /// Every stack that the attempt is about to create, the load's included.
+    pub fn stacks(&self) -> Vec<String> {
+        let load = self.makers.iter().map(|maker| maker.names.stack.clone());
+        std::iter::once(self.names.stack.clone()).chain(load).collect()
+    }
+
+    /// What its children are told.
+    pub fn facts<'f>(&'f self, context: &'f Context<'_>) -> Facts<'f> {
+        Facts {
+            investigation: context.investigation,
+            attempt: &self.id,
+            stack: &self.names.stack,
+            domain: &self.names.domain,
+            recipe: &context.subject.recipe,
+            version: self.factors.get("version").unwrap_or(&context.subject.version),
+            reference: context.subject.reference.as_deref(),
+            factors: &self.factors,
+            evidence: &self.folder,
+            folder: context.base,
+            scratch: None,
+            engine: context.engine.endpoint(),
+            node: context.turn,
+        }
+    }
+
+    /// A control group for one of its children, or in words why there is none.
+    pub fn cgroup(&self, role: &str) -> std::result::Result<Cgroup, String> {
+        Cgroup::make(&self.id, role)
+    }
 }
 
 /// Runs the command once. `Ok(None)`: asked to stop before the command was started.
 pub async fn run(context: &Context<'_>, factors: &Factors) -> Result<Option<Finished>> {
-    let id = lib_common::new_id();
-    let names = context.subject.namespace(&id);
-    let want = match crate::plan::condition(factors)? {
+    let attempt = Attempt::plan(context, factors)?;
+    let mut watch = Watch::start();
+    let want = match attempt.condition {
         Condition::Isolated => Want::All,
         Condition::Loaded => Want::One,
     };
@@ -93,13 +186,13 @@ pub async fn run(context: &Context<'_>, factors: &Factors) -> Result<Option<Fini
         Gate { args: &context.args.slot, diag: context.diag, clock: context.clock, stop: &context.stop };
     let ask = Ask {
         want,
-        attempt: id.clone(),
+        attempt: attempt.id.clone(),
         wait: context.budget.cap(context.args.wait, Instant::now().into()),
         ttl: context.args.slot_ttl,
     };
     let taken = take_slot(context.engine, context.remover, &gate, &ask).await?;
     let Some(slot) = taken else { return Ok(None) };
-    let outcome = in_slot(context, factors, &id, &names, &slot).await;
+    let outcome = in_slot(context, attempt, &slot, &mut watch).await;
     // What could not be torn down stays recorded in the slot: whoever takes it next tries again.
     if slot.intends_nothing().await
         && let Err(error) = slot.release().await
@@ -110,7 +203,8 @@ pub async fn run(context: &Context<'_>, factors: &Factors) -> Result<Option<Fini
     outcome
 }
 
-/// Waits for leave to start and takes the slots, then tears down what a dead holder left. `Ok(None)`: asked to stop.
+/// Waits for leave to start and takes the slots, then ends what a dead holder left: its processes, then its stacks.
+/// `Ok(None)`: asked to stop.
 pub async fn take_slot(
     engine: &Engine,
     remover: &Remover,
@@ -118,6 +212,9 @@ pub async fn take_slot(
     ask: &Ask,
 ) -> Result<Option<Slot>> {
     let Some(slot) = gate.admit(engine, ask).await? else { return Ok(None) };
+    if !slot.inherited().await.is_empty() {
+        cgroup::sweep(None);
+    }
     remover.inherit(&slot, gate.diag).await?;
     remover.pay_in_passing(gate.diag).await;
     Ok(Some(slot))
@@ -125,84 +222,116 @@ pub async fn take_slot(
 
 async fn in_slot(
     context: &Context<'_>,
-    factors: &Factors,
-    id: &str,
-    names: &Namespace,
+    attempt: Attempt,
     slot: &Slot,
+    watch: &mut Watch,
 ) -> Result<Option<Finished>> {
-    let condition = crate::plan::condition(factors)?;
-    let folder = context.base.join(id);
-    make_private_dir(&folder)
-        .map_err(|e| Error::cannot("making the evidence folder", e).on(folder.display()))?;
-    let load_stack = format!("{}-load", names.stack);
-    let stacks = vec![names.stack.clone(), load_stack.clone()];
-    let target = Target::of_run(id, &stacks);
-    let vigil = Vigil::begin(context.remover, &target).await?;
-    if let Some(object) = vigil.before().of_stacks(&stacks).next() {
-        return Err(Error::cannot("starting clean", "the namespace is taken").on(object));
+    let (objects, services) = tokio::try_join!(admitted::look(context.engine), services(context.engine))?;
+    make_private_dir(&attempt.folder)
+        .map_err(|e| Error::cannot("making the evidence folder", e).on(attempt.folder.display()))?;
+    let slots = slot.count().await;
+    let patterns = &context.args.command.namespace;
+    if let Some(taken) = clean::taken(&attempt.names, patterns, &context.seen.stacks, &objects, &services) {
+        return Ok(Some(refused(context, attempt, slots, taken)));
     }
-    context.reaper.begin(&begun(context, factors, id, names, &folder, &stacks)).await?;
-    slot.intend(&stacks).await?;
-    let load = match (condition, &context.args.load_with) {
-        (Condition::Isolated, _) => None,
-        (Condition::Loaded, None) => {
-            return Err(
-                Error::cannot("planning a run", "a loaded run without a load").hint("give --load-with CMD")
-            );
-        }
-        (Condition::Loaded, Some(command)) => {
-            let mut shell = shell(command);
-            environment(context, &mut shell, factors, id, names, &folder);
-            shell.env("REDFIX_STACK", &load_stack);
-            context.diag.phase("loading the node");
-            Some(Group::start(shell, &folder.join("load.log"), Stdout::Log, false)?)
-        }
-    };
-    let before = tokio::select! {
-        before = condition::wait(context, condition, &stacks) => before,
-        () = context.budget.spent() => Err(Error::again("waiting for a calm node", "the budget is spent")),
-    };
-    let before = match before {
-        Ok(Some(before)) => before,
+    let stacks = attempt.stacks();
+    let mut vigil = Vigil::begin(context.remover, &Target::of_run(&attempt.id, &stacks)).await?;
+    // From here on the attempt has a record, whatever becomes of this process.
+    context.reaper.begin(&begun(context, &attempt)).await?;
+    if let Err(error) = slot.intend(&stacks).await {
+        forget(context, &attempt).await;
+        return Err(error);
+    }
+    let admitted = Admitted::new(patterns, objects);
+    let outcome = loaded(context, &attempt, slot, &admitted, watch).await;
+    strays::kill().await;
+    let admitted = admitted.found(context.engine).await;
+    vigil.admit(&admitted);
+    let mut torn = tear_down(context, slot, &vigil, &attempt, &admitted, keeps(context, &outcome)).await;
+    let (before, ran) = match outcome {
+        Ok(Some(ran)) => ran,
         other => {
-            if let Some(load) = load {
-                load.stop(context.args.grace).await;
-            }
-            tear_down(context, slot, &vigil, id, &stacks, &stacks).await;
-            // Nothing ran, so there is no evidence to keep.
-            let _ = std::fs::remove_dir_all(&folder);
+            forget(context, &attempt).await;
             return other.map(|_| None);
         }
     };
-    let started = (rfc3339(context.clock.now()), Instant::now());
-    let ran = run_command(context, factors, id, names, &folder, slot, load.as_ref().map(Group::id)).await;
-    if let Some(load) = load {
-        load.stop(context.args.grace).await;
-    }
-    group::kill_orphans(&[]).await;
-    let took = started.1.elapsed();
-    let keep = context.args.down.keep_on_success
-        && matches!(&ran, Ok((End::Exited(status), ..)) if status.success());
-    let going = if keep { &stacks[1..] } else { &stacks[..] };
-    context.diag.phase(format_args!("tearing down {}", going.join(", ")));
-    let mut torn = tear_down(context, slot, &vigil, id, &stacks, going).await;
-    let (end, during, companion) = ran?;
     let changes = vigil.end(context.remover, &mut torn).await;
-    Ok(Some(Finished {
-        id: id.to_owned(),
-        names: names.clone(),
-        factors: factors.clone(),
-        folder,
-        started: started.0,
-        took,
-        end,
-        before,
-        during,
-        teardown: torn,
-        changes,
-        slots: slot.count().await,
-        companion,
-    }))
+    Ok(Some(Finished { attempt, before, ran, teardown: torn, changes, slots }))
+}
+
+/// With `--keep-on-success`, a green run's own stacks stay.
+fn keeps(context: &Context<'_>, outcome: &Result<Option<(Before, Ran)>>) -> bool {
+    let green = |ran: &Ran| {
+        crate::records::outcome::of(&ran.end, ran.checked.as_ref()).0
+            == lib_common::record::run::Outcome::Pass
+    };
+    context.args.down.keep_on_success && matches!(outcome, Ok(Some((_, ran))) if green(ran))
+}
+
+/// Nothing ran, so there is neither evidence to keep nor a run to record.
+async fn forget(context: &Context<'_>, attempt: &Attempt) {
+    context.reaper.end().await;
+    let _ = std::fs::remove_dir_all(&attempt.folder);
+}
+
+/// The services as they are, for their routes.
+async fn services(engine: &Engine) -> Result<Value> {
+    let services = engine.get("/services").await;
+    services.map_err(|e| e.into_error("looking for routes", &engine.endpoint().to_string()))
+}
+
+/// A run that ends before it starts: a live service's collision is red, a leftover is nothing about the case.
+fn refused(context: &Context<'_>, attempt: Attempt, slots: (u32, u32), taken: Taken) -> Finished {
+    Finished {
+        attempt,
+        before: Before::default(),
+        ran: Ran::not(context, End::Taken(taken)),
+        teardown: Teardown::default(),
+        changes: Changes::default(),
+        slots,
+    }
+}
+
+/// The command, with its load around it. `Ok(None)`: asked to stop before it was started.
+async fn loaded(
+    context: &Context<'_>,
+    attempt: &Attempt,
+    slot: &Slot,
+    admitted: &Admitted<'_>,
+    watch: &mut Watch,
+) -> Result<Option<(Before, Ran)>> {
+    if !attempt.makers.is_empty() {
+        context.diag.phase("loading the node");
+        // What was before the load does not count.
+        *watch = Watch::start();
+    }
+    let load = makers::Running::start(context, attempt)?;
+    let ran = match condition::wait(context, attempt, watch).await {
+        Ok(Some(before)) => Ok(Some((before, command(context, attempt, slot, admitted, &load).await))),
+        Ok(None) => Ok(None),
+        Err(error) => Err(error),
+    };
+    load.stop(context.args.command.grace).await;
+    ran
+}
+
+/// A command that cannot be started is a run with that record.
+async fn command(
+    context: &Context<'_>,
+    attempt: &Attempt,
+    slot: &Slot,
+    admitted: &Admitted<'_>,
+    load: &makers::Running,
+) -> Ran {
+    let started = (rfc3339(context.clock.now()), Instant::now());
+    match beside::run(context, attempt, slot, admitted, load.cgroups()).await {
+        Ok(ran) => ran,
+        Err(error) => Ran {
+            started: started.0,
+            took: started.1.elapsed(),
+            ..Ran::not(context, End::NotStarted(error.to_string()))
+        },
+    }
 }
 
 /// Tears down the stacks that go; once nothing is left of them, nothing is intended any more, and what does
@@ -211,24 +340,28 @@ async fn tear_down(
     context: &Context<'_>,
     slot: &Slot,
     vigil: &Vigil,
-    id: &str,
-    stacks: &[String],
-    going: &[String],
+    attempt: &Attempt,
+    admitted: &[String],
+    keep: bool,
 ) -> Teardown {
-    let (remover, kept) = (context.remover, &stacks[..stacks.len() - going.len()]);
+    let own: Vec<String> = std::iter::once(&attempt.names.stack).chain(admitted).cloned().collect();
+    let load: Vec<String> = attempt.stacks().split_off(1);
+    let all = [&own[..], &load[..]].concat();
+    let going = if keep { &load } else { &all };
+    context.diag.phase(format_args!("tearing down {}", going.join(", ")));
     // What stays carries the run's label too.
-    let target = if kept.is_empty() { Target::of_run(id, stacks) } else { Target::of_stacks(going) };
-    let mut torn = vigil.tear_down(remover, &target).await;
-    let settled = if kept.is_empty() {
-        match remover.settle(id, stacks, &torn).await {
+    let target = if keep { Target::of_stacks(going) } else { Target::of_run(&attempt.id, &all) };
+    let mut torn = vigil.tear_down(context.remover, &target).await;
+    let settled = if keep {
+        torn.kept.clone_from(&own);
+        let about = format!("{} {}", context.subject.recipe, context.subject.version);
+        context.remover.keep(slot, &attempt.id, &own, about).await
+    } else {
+        match context.remover.settle(&attempt.id, &all, &torn).await {
             Ok(true) => slot.intend(&[]).await,
             Ok(false) => Ok(()),
-            Err(e) => Err(e.into_error("settling what is left", &stacks.join(", "))),
+            Err(e) => Err(e.into_error("settling what is left", &all.join(", "))),
         }
-    } else {
-        torn.kept = kept.to_vec();
-        let about = format!("{} {}", context.subject.recipe, context.subject.version);
-        remover.keep(slot, id, kept, about).await
     };
     if let Err(error) = settled {
         context.diag.warn(error);
@@ -237,130 +370,21 @@ async fn tear_down(
 }
 
 /// What finishes the attempt should we be killed.
-fn begun(
-    context: &Context<'_>,
-    factors: &Factors,
-    id: &str,
-    names: &Namespace,
-    folder: &Path,
-    stacks: &[String],
-) -> Begun {
+fn begun(context: &Context<'_>, attempt: &Attempt) -> Begun {
     let (args, milliseconds) = (context.args, crate::records::milliseconds);
     Begun {
         investigation: context.investigation.to_owned(),
         ledger: context.ledger.map(Path::to_owned),
-        folder: folder.to_owned(),
+        folder: attempt.folder.clone(),
         base: context.base.to_owned(),
         scratch: context.temporary.then(|| context.base.to_owned()),
         host: context.engine.endpoint().to_string(),
         engine_timeout_ms: milliseconds(context.engine.timeout()),
         nodes: args.down.nodes.clone(),
         protect: args.down.protect.clone(),
-        stacks: stacks.to_vec(),
-        grace_ms: milliseconds(args.grace),
+        stacks: attempt.stacks(),
+        grace_ms: milliseconds(args.command.grace),
         teardown_timeout_ms: milliseconds(args.teardown_timeout),
-        run: crate::records::of_killed(context, factors, id, names),
-    }
-}
-
-/// The command with its companion and the sampler beside it; all of them have ended when this returns.
-async fn run_command(
-    context: &Context<'_>,
-    factors: &Factors,
-    id: &str,
-    names: &Namespace,
-    folder: &Path,
-    slot: &Slot,
-    load: Option<i32>,
-) -> Result<(End, Option<Load>, Vec<Vec<u8>>)> {
-    let scratch = tempfile::tempdir().map_err(|e| Error::cannot("making a scratch folder", e))?;
-    let companion = match &context.args.companion {
-        None => None,
-        Some(line) => {
-            let mut shell = shell(line);
-            environment(context, &mut shell, factors, id, names, folder);
-            Some(Group::start(
-                shell,
-                &folder.join("companion.log"),
-                Stdout::Keep,
-                context.diag.verbosity() > 1,
-            )?)
-        }
-    };
-    let mut command = Command::new(&context.command[0]);
-    command
-        .args(&context.command[1..])
-        .env("REDFIX_SCRATCH", scratch.path())
-        .env("ABRA_DIR", scratch.path().join("abra"));
-    environment(context, &mut command, factors, id, names, folder);
-    let mut command =
-        Group::start(command, &folder.join("command.log"), Stdout::Log, context.diag.verbosity() > 1)?;
-    context.diag.phase(format_args!(
-        "running {} {}",
-        factors.get("load").map_or("", String::as_str),
-        names.stack
-    ));
-
-    let mut groups = vec![command.id()];
-    groups.extend(companion.as_ref().map(Group::id));
-    let (_own, own) = watch::channel(Own { stack: names.stack.clone(), groups });
-    let (halt, halted) = watch::channel(false);
-    let sampling = tokio::spawn(sampler::sample(context.engine.clone(), own, halted));
-
-    let (mut stop, mut lost) = (context.stop.clone(), slot.lost());
-    let end = tokio::select! {
-        status = command.wait() => status.map_or(End::Timeout, End::Exited),
-        () = tokio::time::sleep(context.args.timeout) => End::Timeout,
-        _ = stop.wait_for(Option::is_some) => End::Stopped(context.stop.borrow().unwrap_or_default()),
-        _ = lost.wait_for(|lost| *lost) => End::SlotLost,
-        () = context.budget.spent() => End::Budget,
-    };
-    command.stop(context.args.grace).await;
-    let keep: Vec<i32> = companion.iter().map(Group::id).chain(load).collect();
-    group::kill_orphans(&keep).await;
-    let _ = halt.send(true);
-    let during = sampling.await.ok().flatten();
-    let records = match companion {
-        Some(companion) => companion.stop(Duration::from_secs(30)).await.1,
-        None => Vec::new(),
-    };
-    Ok((end, during, records))
-}
-
-fn shell(line: &str) -> Command {
-    let mut shell = Command::new("sh");
-    shell.args(["-c", line]);
-    shell
-}
-
-/// What the command, its companion and the load learn of the attempt.
-fn environment(
-    context: &Context<'_>,
-    command: &mut Command,
-    factors: &Factors,
-    id: &str,
-    names: &Namespace,
-    folder: &Path,
-) {
-    let subject = context.subject;
-    command
-        .env("REDFIX_INVESTIGATION", context.investigation)
-        .env("REDFIX_ATTEMPT", id)
-        .env("REDFIX_STACK", &names.stack)
-        .env("REDFIX_DOMAIN", &names.domain)
-        .env("REDFIX_CONDITION", factors.get("load").map_or("isolated", String::as_str))
-        .env("REDFIX_EVIDENCE", folder)
-        .env("REDFIX_LEDGER_DIR", context.base)
-        .env("DOCKER_HOST", context.engine.endpoint().to_string())
-        .env("RECIPE", &subject.recipe)
-        .env("VERSION", factors.get("version").unwrap_or(&subject.version))
-        .env("REF", subject.reference.as_deref().unwrap_or_default())
-        // Records of children go through their parent, who alone writes the ledger.
-        .env_remove("REDFIX_LEDGER");
-    if let Some(node) = context.turn {
-        command.env("REDFIX_NODE", node);
-    }
-    for (name, level) in factors {
-        command.env(format!("REDFIX_FACTOR_{}", name.to_ascii_uppercase()), level);
+        run: crate::records::killed::of_killed(context, attempt),
     }
 }

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 use lib_common::cli::{Common, EngineArg, LedgerArg, duration};
 use lib_common::exit::ToolArgs;
 
+use crate::command::cli::CommandArgs;
 use crate::converge::ConvergeArgs;
+use crate::load::cli::LoadArgs;
 use crate::sequence::SequenceArgs;
 use crate::slot::{ShowArgs, SlotArgs};
 use crate::teardown::cli::{DownArgs, KeptArgs, ReapArgs};
@@ -51,15 +53,13 @@ pub enum Action {
 
 #[derive(clap::Args, Debug)]
 pub struct RunArgs {
-    /// Run alone, or while --load-with loads the node
-    #[arg(long, value_enum, default_value_t, env = "REDFIX_CONDITION", hide_env_values = true)]
-    pub condition: Condition,
+    #[command(flatten)]
+    pub command: CommandArgs,
+    #[command(flatten)]
+    pub load: LoadArgs,
     /// Level of a further factor; the command sees it as `REDFIX_FACTOR_<NAME>` (repeatable)
     #[arg(long, value_name = "NAME=LEVEL", value_parser = factor)]
     pub factor: Vec<(String, String)>,
-    /// Shell command that loads the node during loaded runs
-    #[arg(long, value_name = "CMD", env = "REDFIX_LOAD_WITH", hide_env_values = true)]
-    pub load_with: Option<String>,
     /// How many runs
     #[arg(
         long,
@@ -85,12 +85,6 @@ pub struct RunArgs {
     /// Domain to derive the attempts' domains and stacks from (default: the lease on standard input)
     #[arg(long, value_name = "NAME", env = "REDFIX_DOMAIN", hide_env_values = true)]
     pub domain: Option<String>,
-    /// Longest time that the command may take
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1h", env = "REDFIX_TIMEOUT", hide_env_values = true)]
-    pub timeout: Duration,
-    /// From SIGTERM to SIGKILL, for the command and its helpers
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s", env = "REDFIX_GRACE", hide_env_values = true)]
-    pub grace: Duration,
     /// Longest wait for the slot, and for a calm node before an isolated run
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1h", env = "REDFIX_WAIT", hide_env_values = true)]
     pub wait: Duration,
@@ -100,24 +94,6 @@ pub struct RunArgs {
     /// Longest teardown, after which what is left is named and the run fails
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2m", env = "REDFIX_TEARDOWN_TIMEOUT", hide_env_values = true)]
     pub teardown_timeout: Duration,
-    /// An isolated run needs a foreign CPU share (0 to 1 of the node) of at most this
-    #[arg(
-        long,
-        value_name = "SHARE",
-        default_value_t = 0.35,
-        env = "REDFIX_MAX_FOREIGN_CPU",
-        hide_env_values = true
-    )]
-    pub max_foreign_cpu: f64,
-    /// A loaded run needs a foreign CPU share of at least this
-    #[arg(
-        long,
-        value_name = "SHARE",
-        default_value_t = 0.5,
-        env = "REDFIX_MIN_FOREIGN_CPU",
-        hide_env_values = true
-    )]
-    pub min_foreign_cpu: f64,
     /// Folder for the evidence of each attempt (default: the ledger's folder, else a temporary one)
     #[arg(long, value_name = "DIR", env = "REDFIX_EVIDENCE_DIR", hide_env_values = true)]
     pub evidence: Option<PathBuf>,
@@ -130,23 +106,6 @@ pub struct RunArgs {
     pub sequence: SequenceArgs,
     #[command(flatten)]
     pub down: DownArgs,
-}
-
-/// The `load` factor of a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Condition {
-    #[default]
-    Isolated,
-    Loaded,
-}
-
-impl Condition {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Isolated => "isolated",
-            Self::Loaded => "loaded",
-        }
-    }
 }
 
 fn factor(text: &str) -> Result<(String, String), String> {
@@ -180,5 +139,7 @@ Examples:
       swarm-isolate --slot-only --wait 8h --window 22:00-06:00 -- ./run-ci
   Instead of a fixed sleep in a harness:
       swarm-isolate wait $REDFIX_STACK --ready 'nc -z voice 64738' --stable 3
+  In front of an existing runner, whose output and exit code stay what they are:
+      swarm-isolate --records runs.jsonl --pty --env APP={domain} --domain iso-mumb.ci.example -- ./run mumble
   After a crash of this tool:
       swarm-isolate reap";

@@ -1,48 +1,53 @@
 //! Runs a command alone, or under measured load, on the swarm, and leaves nothing behind.
 //!
-//! The story: read what is known, take the exclusive slot, wait until the node is as the run claims, run the
+//! The story: read what is known, take one slot or all of them, wait until the node is as the run claims, run the
 //! command in a namespace of its own, tear everything down and prove it, write the records; again until
 //! `--runs` or `--until` is satisfied.
 
+mod admitted;
 mod attempt;
+mod clean;
 mod cli;
 mod command;
-mod condition;
 mod converge;
+mod disk;
+mod load;
 mod plan;
 mod proc;
 mod records;
-mod sampler;
 mod sequence;
+mod series;
 mod signals;
 mod slot;
 mod teardown;
+mod tell;
 mod until;
 
 pub use cli::Args;
+#[doc(hidden)] // for fuzzing
+pub use command::env::Mapping;
+pub use command::launch::called;
+#[doc(hidden)] // for fuzzing
+pub use command::pattern::Pattern;
+#[doc(hidden)] // for fuzzing
+pub use records::report::parse as parse_report;
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use attempt::{Context, End, Finished};
+use attempt::{Context, End};
 use cli::Action;
+use command::{output, strays};
 use converge::ConvergeArgs;
 use lib_common::docker::Engine;
 use lib_common::emit::Emitter;
-use lib_common::ledger::Ledger;
-use lib_common::record::Known;
-use lib_common::record::run::RunFinished;
-use lib_common::stream::{Line, Reader, Torn, is_object};
 use lib_common::{Error, Exit, Io, Result};
-use plan::{Seen, Subject};
+use plan::Subject;
 use sequence::{Leases, Turns, spacing};
+use series::Series;
 use slot::{Ask, Budget, Gate, ShowArgs};
 use teardown::reaper::Reaper;
 use teardown::remover::Remover;
 use tokio::time::Instant;
-use until::Spool;
 
 pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
     if let Some(Action::Reaper { detached }) = args.action {
@@ -57,7 +62,7 @@ pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
             Some(Action::Wait(converge)) => wait(args, converge, io).await,
             Some(Action::Slots(show)) => slots(args, show, io).await,
             None if args.run.slot.slot_only.is_some() => slot_only(args, io).await,
-            Some(Action::Reaper { .. }) | None => isolate(args, io).await,
+            Some(Action::Reaper { .. }) | None => Box::pin(isolate(args, io)).await,
         }
     })
 }
@@ -91,154 +96,129 @@ async fn slot_only(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
     let engine = Engine::connect(&args.engine).await?;
     let remover = Remover::new(&engine, &engine.require_manager().await?, &args.run);
     let stop = signals::listen()?;
+    let grace = args.run.command.grace;
     // There is no teardown of ours to be reserved for.
-    let budget = Budget::new(args.run.slot.budget, args.run.grace, Instant::now());
+    let budget = Budget::new(args.run.slot.budget, grace, Instant::now());
     let gate = Gate { args: &args.run.slot, diag: &io.diag, clock: io.clock, stop: &stop };
     let wait = budget.cap(args.run.wait, Instant::now());
     let ask = Ask { want: many.into(), attempt: what_for, wait, ttl: args.run.slot_ttl };
     let Some(slot) = attempt::take_slot(&engine, &remover, &gate, &ask).await? else {
         return Ok(Exit::Signal(stop.borrow().unwrap_or_default()));
     };
-    slot::only::run(&args.command, slot, &budget, args.run.grace, &stop).await
+    slot::only::run(&args.command, slot, &budget, grace, &stop).await
 }
 
 async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
-    if args.command.is_empty() {
+    let Some(program) = args.command.first() else {
         return Err(Error::cannot("planning a run", "no command").hint("put it behind --, see --help"));
-    }
-    // A dry run changes nothing, the ledger included.
-    let path = args.ledger.ledger.as_deref().filter(|_| !args.run.dry_run);
-    let ledger = path.map(|path| Ledger::open(path, &io.diag)).transpose()?;
-    let mut emitter = Emitter::new(args.common.investigation.clone(), ledger);
-    let (mut seen, mut spool) = read(args, io, &mut emitter)?;
-    let (subjects, without) = Subject::all(&args.run, &seen)?;
+    };
+    let mut series = Series::open(args, io)?;
+    series.read(io)?;
+    let (subjects, without) = Subject::all(&args.run, &series.seen)?;
     for recipe in without {
         io.diag.warn(format_args!("{recipe} has no lease on standard input: not run"));
     }
     if args.run.dry_run {
-        tell_plan(args, io, &subjects, &seen);
+        tell::plan(args, io, &subjects, &series.seen);
         return Ok(Exit::Done);
+    }
+    if let Err(cause) = which::which(program) {
+        io.diag.error(&Error::cannot("starting the command", cause).on(program));
+        return Ok(Exit::Child(command::launch::NOT_FOUND));
     }
     let engine = Engine::connect(&args.engine).await?;
     let info = engine.require_manager().await?;
     let remover = Remover::new(&engine, &info, &args.run);
+    // Before this process adopts orphans: the reaper must not become its child again.
     let reaper = Reaper::start().await?;
-    command::group::adopt_orphans();
+    strays::adopt();
     let stop = signals::listen()?;
-    let kept = args.run.evidence.clone().or_else(|| Some(args.ledger.ledger.as_ref()?.parent()?.to_owned()));
-    let scratch = tempfile::tempdir().map_err(|e| Error::cannot("making a scratch folder", e))?;
-    let ledger_path = path.map(absolute).transpose()?;
-    let base = absolute(kept.as_deref().unwrap_or(scratch.path()))?;
-    let investigation = emitter.investigation().to_owned();
-
-    let budget = budget(args);
+    let (investigation, ledger, redactor) = (series.investigation(), series.ledger(), output::redactor());
+    if let Some(ledger) = &ledger {
+        teardown::reap::records(ledger, io).await?;
+    }
+    let budget = reserve(args);
     let mut longest = Duration::ZERO;
-
     let mut leases = Leases::new(engine.endpoint().to_string(), investigation.clone());
     let nodes = node_names();
+    let mut turns = Turns::new(args, subjects, &series.seen);
 
-    let mut last = None;
-    let mut turns = Turns::new(args, subjects, &seen);
-    while let Some((subject, factors)) = turns.next(args, &mut spool).await? {
+    while let Some((subject, factors)) = series.next(&mut turns).await? {
         if let Some(why) = budget.forbids(longest, Instant::now()) {
             return Err(Error::again("starting another run", why)
                 .on("--budget")
                 .hint("what is done is on record"));
         }
-        if !apart(args, io, &seen, &budget, stop.clone()).await? {
+        if !apart(args, io, &series, &budget, stop.clone()).await? {
             return Ok(Exit::Signal(stop.borrow().unwrap_or_default()));
         }
+        let folders: Vec<_> =
+            disk::engine_folder(&engine, &info).into_iter().chain([series.base()]).collect();
+        disk::check(&folders, args.run.command.min_free)?;
         subject.lease.iter().for_each(|lease| leases.keep(lease));
-        let (diag, clock) = (&io.diag, io.clock);
         let context = Context {
             engine: &engine,
             args: &args.run,
             command: &args.command,
             subject: &subject,
-            turn: spacing::node(&nodes, seen.attempts()),
+            seen: &series.seen,
+            turn: spacing::node(&nodes, series.seen.attempts()),
             investigation: &investigation,
-            base: &base,
-            temporary: kept.is_none(),
-            ledger: ledger_path.as_deref(),
+            base: series.base(),
+            temporary: !series.keeps_evidence(),
+            ledger: ledger.as_deref(),
             remover: &remover,
             reaper: &reaper,
+            redactor: &redactor,
             stop: stop.clone(),
             budget,
-            diag,
-            clock,
+            diag: &io.diag,
+            clock: io.clock,
         };
-        let finished = attempt::run(&context, &factors).await?;
+        let finished = Box::pin(attempt::run(&context, &factors)).await?;
         let signal = *stop.borrow();
         let Some(finished) = finished else { return Ok(Exit::Signal(signal.unwrap_or_default())) };
-        let (mut record, tests) = records::of(&context, &finished, kept.is_some())?;
-        record.notes.extend(leases.notes());
-        if !record.cleanup.kept.is_empty() {
+        let mut records = records::of(&context, &finished, series.keeps_evidence());
+        records.run.notes.extend(leases.notes());
+        if !records.run.cleanup.kept.is_empty() {
             subject.lease.iter().for_each(|lease| leases.leave(&lease.lease_id));
         }
-        seen.note(&Known::RunFinished(Box::new(record.clone())));
-        let (mut lines, other): (Vec<_>, Vec<_>) =
-            finished.companion.iter().cloned().partition(|line| is_object(line));
-        if !other.is_empty() {
-            io.diag.warn(format_args!("{} lines of the companion are no records: left out", other.len()));
-        }
-        lines.push(emitter.line(io, &record)?);
-        for test in &tests {
-            lines.push(emitter.line(io, test)?);
-        }
-        for line in &lines {
-            spool.add(line)?;
-            match emitter.put(io, line) {
-                // Ctrl-C ends the rest of the pipe too; the ledger has the record.
-                Err(error) if error.is_closed_pipe() && signal.is_some() && emitter.is_durable() => {}
-                other => other?,
-            }
-        }
+        series.write(io, &records, &finished.ran.companion, signal)?;
+        tell::run(io, &records.run);
         reaper.end().await;
-        teardown::verdict(&record)?;
+        teardown::verdict(&records.run)?;
         if let Some(signal) = signal {
             return Ok(Exit::Signal(signal));
         }
-        tell_run(io, &record);
-        longest = longest.max(finished.took);
-        if finished.end == End::Budget {
+        longest = longest.max(finished.ran.took);
+        if finished.ran.end == End::Budget {
             return Err(
                 Error::again("running the command", "the budget is spent").hint("what is done is on record")
             );
         }
-        last = Some(finished);
+        series.last = Some((records.run.outcome, finished.ran.end));
     }
-    give_back(leases, io, &mut emitter).await?;
-    Ok(exit(args, last.as_ref()))
+    series.give_back(io, leases).await?;
+    Ok(series.exit())
 }
 
-fn budget(args: &Args) -> Budget {
+/// What must be left of the budget when the command ends.
+fn reserve(args: &Args) -> Budget {
     // A companion has half a minute to finish its records, after the command and before the teardown.
     let companion = args.run.companion.as_ref().map_or(Duration::ZERO, |_| Duration::from_secs(30));
-    let reserve = args.run.teardown_timeout + args.run.grace * 2 + companion;
+    let reserve = args.run.teardown_timeout + args.run.command.grace * 2 + companion;
     Budget::new(args.run.slot.budget, reserve, Instant::now())
-}
-
-/// Releases the leases that the runs used; the records of it join the stream.
-async fn give_back(leases: Leases, io: &mut Io<'_>, emitter: &mut Emitter) -> Result<()> {
-    let (lines, wrong) = leases.release().await;
-    for line in lines {
-        emitter.put(io, &line)?;
-    }
-    for cause in &wrong {
-        io.diag.warn(cause);
-    }
-    Ok(())
 }
 
 /// Waits until the next run is far enough from the one before it. False: asked to stop.
 async fn apart(
     args: &Args,
     io: &Io<'_>,
-    seen: &Seen,
+    series: &Series<'_>,
     budget: &Budget,
     mut stop: signals::Stop,
 ) -> Result<bool> {
-    let pause = spacing::wait(args.run.sequence.spacing, seen.last_start, io.clock.now());
+    let pause = spacing::wait(args.run.sequence.spacing, series.seen.last_start, io.clock.now());
     if pause.is_zero() {
         return Ok(true);
     }
@@ -254,91 +234,4 @@ async fn apart(
 fn node_names() -> Vec<String> {
     let nodes = std::env::var("REDFIX_NODES").unwrap_or_default();
     nodes.split_whitespace().filter_map(|node| Some(node.split_once('=')?.0.to_owned())).collect()
-}
-
-/// A single wrapped command's own code passes through; a sequence of runs is done when it is settled.
-fn exit(args: &Args, last: Option<&Finished>) -> Exit {
-    let single = args.run.until.is_none() && args.run.runs == 1;
-    match last.filter(|_| single).map(|finished| finished.end) {
-        Some(End::Exited(status)) => {
-            use std::os::unix::process::ExitStatusExt;
-            let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
-            if code == 0 { Exit::Done } else { Exit::Child(u8::try_from(code).unwrap_or(u8::MAX)) }
-        }
-        Some(End::Timeout) => Exit::No,
-        Some(End::SlotLost | End::Budget) => Exit::Again,
-        _ => Exit::Done,
-    }
-}
-
-/// Passes standard input on, then what the ledger holds beyond it, and keeps both for `--until`.
-fn read(args: &Args, io: &mut Io, emitter: &mut Emitter) -> Result<(Seen, Spool)> {
-    let (mut seen, mut spool) = (Seen::default(), Spool::new()?);
-    if !io.stdin_is_terminal {
-        let input = std::mem::replace(&mut io.stdin, Box::new(std::io::empty()));
-        let mut reader = Reader::new(input, "standard input", &args.common, Torn::Error);
-        while let Some(line) = reader.next_line(&io.diag)? {
-            emitter.pass(io, &line)?;
-            note(&mut reader, &line, io, &mut seen, &mut spool)?;
-        }
-    }
-    if let Some(path) = args.ledger.ledger.as_ref().filter(|path| path.exists()) {
-        let file = File::open(path).map_err(|e| Error::cannot("reading the ledger", e).on(path.display()))?;
-        let mut reader =
-            Reader::new(BufReader::new(file), path.display().to_string(), &args.common, Torn::SetAside);
-        while let Some(line) = reader.next_line(&io.diag)? {
-            if emitter.pass_unseen(io, &line)? {
-                note(&mut reader, &line, io, &mut seen, &mut spool)?;
-            }
-        }
-    }
-    Ok((seen, spool))
-}
-
-fn note<R: BufRead>(
-    reader: &mut Reader<R>,
-    line: &Line,
-    io: &Io,
-    seen: &mut Seen,
-    spool: &mut Spool,
-) -> Result<()> {
-    spool.add(&line.raw)?;
-    if let Some(known) = reader.known(line, &io.diag)? {
-        seen.note(&known);
-    }
-    Ok(())
-}
-
-fn absolute(path: &Path) -> Result<PathBuf> {
-    std::path::absolute(path).map_err(|e| Error::cannot("finding the evidence folder", e).on(path.display()))
-}
-
-/// With `-v`, one line for each run.
-fn tell_run(io: &Io, run: &RunFinished) {
-    let seconds = |ms: u64| Duration::from_millis(ms).as_secs_f32();
-    let factors: Vec<String> =
-        run.factors.iter().map(|(name, level)| format!("{name}={level:.12}")).collect();
-    let doubt = run.isolation.why.as_ref().map(|why| format!("; not proved: {why}")).unwrap_or_default();
-    io.diag.phase(format_args!(
-        "{}: {} after {:.1} s, empty after {:.1} s more{doubt}",
-        factors.join(" "),
-        run.outcome.word(),
-        seconds(run.duration_ms),
-        seconds(run.cleanup.duration_ms)
-    ));
-}
-
-fn tell_plan(args: &Args, io: &Io, subjects: &[Subject], seen: &Seen) {
-    let how = args.run.until.as_ref().map_or_else(
-        || format!("{} run(s), {}", args.run.runs, args.run.condition.name()),
-        |until| format!("runs until '{until}' is settled"),
-    );
-    for subject in subjects {
-        io.diag.note(format_args!(
-            "would do {how}, of {}, in stacks like {}; {} attempts are on record",
-            args.command.join(" "),
-            subject.namespace("000000").stack,
-            seen.attempts()
-        ));
-    }
 }

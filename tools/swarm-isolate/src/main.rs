@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    lib_common::exit::main("swarm-isolate", swarm_isolate::run)
+    swarm_isolate::called().unwrap_or_else(|| lib_common::exit::main("swarm-isolate", swarm_isolate::run))
 }

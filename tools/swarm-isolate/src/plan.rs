@@ -3,13 +3,14 @@
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
-use lib_common::record::case::CaseFailed;
+use lib_common::record::case::{CaseFailed, Contrast, LastGreen};
 use lib_common::record::domain::DomainLeased;
-use lib_common::record::run::Outcome;
+use lib_common::record::run::{Outcome, RunFinished, TestOutcome};
 use lib_common::record::{Factors, Known};
 use lib_common::{Error, Result, names};
 
-use crate::cli::{Condition, RunArgs};
+use crate::cli::RunArgs;
+use crate::load::cli::Condition;
 
 /// What the records on standard input and in the ledger say, as far as a run needs it.
 #[derive(Debug, Default)]
@@ -20,7 +21,14 @@ pub struct Seen {
     pub leases: Vec<DomainLeased>,
     /// When the last run on record started, by the clock of its machine.
     pub last_start: Option<Timestamp>,
+    pub contrasts: Vec<Contrast>,
+    /// Stacks of runs on record.
+    pub stacks: HashSet<String>,
+    /// When a case was last green, and at which ref, as far as the runs on record tell.
+    pub green: HashMap<String, LastGreen>,
     attempts: HashSet<String>,
+    /// Tests follow the run that they are of.
+    last_run: Option<RunFinished>,
     evidence: HashMap<(String, Factors), u32>,
 }
 
@@ -42,7 +50,15 @@ impl Seen {
                 self.leases.push(lease.as_ref().clone());
             }
             Known::DomainReleased(lease) => self.leases.retain(|known| known.lease_id != lease.lease_id),
+            Known::TestFinished(test) if test.outcome == TestOutcome::Pass => {
+                let run = self.last_run.as_ref().filter(|run| run.attempt_id == test.attempt_id);
+                if let Some((run, reference)) = run.and_then(|run| Some((run, run.reference.clone()?))) {
+                    self.green.insert(test.case.clone(), LastGreen { ts: run.started.clone(), reference });
+                }
+            }
             Known::RunFinished(run) if self.attempts.insert(run.attempt_id.clone()) => {
+                self.stacks.insert(run.stack.clone());
+                self.last_run = Some(run.as_ref().clone());
                 self.last_start = self.last_start.max(run.started.parse().ok());
                 if matches!(run.outcome, Outcome::Pass | Outcome::Fail | Outcome::Timeout) {
                     *self.evidence.entry((run.recipe.clone(), run.factors.clone())).or_default() += 1;
@@ -55,6 +71,9 @@ impl Seen {
     fn note_case(&mut self, case: &CaseFailed) {
         if !self.cases.contains(&case.case) {
             self.cases.push(case.case.clone());
+        }
+        if self.contrasts.is_empty() {
+            self.contrasts.clone_from(&case.contrasts);
         }
         let at = self.recipes.iter().position(|recipe| recipe.name == case.recipe).unwrap_or_else(|| {
             let (name, version) = (case.recipe.clone(), case.version.clone());
@@ -139,6 +158,14 @@ impl Subject {
         let domain = names::attempt_domain(&self.domain, &suffix);
         Namespace { stack: names::stack_of(&domain), domain }
     }
+
+    /// The same, unless the factor `domain` names the very domain to run at.
+    pub fn namespace_under(&self, attempt_id: &str, factors: &Factors) -> Namespace {
+        match factors.get("domain").filter(|level| level.contains('.')) {
+            Some(domain) => Namespace { stack: names::stack_of(domain), domain: domain.clone() },
+            None => self.namespace(attempt_id),
+        }
+    }
 }
 
 /// The names that belong to one attempt alone.
@@ -151,7 +178,7 @@ pub struct Namespace {
 /// The factor levels that the flags ask for.
 pub fn asked(args: &RunArgs) -> Factors {
     let mut factors: Factors = args.factor.iter().cloned().collect();
-    factors.insert("load".into(), args.condition.name().into());
+    factors.insert("load".into(), args.load.condition.name().into());
     factors.entry("fix".into()).or_insert_with(|| "none".into());
     factors
 }
@@ -249,6 +276,14 @@ mod tests {
         let one = subject().namespace("01JD000000000000000000AAAA");
         assert_eq!(one.domain, "iso-mumb-1a2b3c-00aaaa.ci.example");
         assert_eq!(one.stack, "iso-mumb-1a2b3c-00aaaa_ci_example");
+    }
+
+    #[test]
+    fn a_domain_as_a_factor_is_taken_as_it_is() {
+        let factors = |level: &str| Factors::from([("domain".into(), level.into())]);
+        let names = subject().namespace_under("01JD", &factors("warm-keycloak.ci.example"));
+        assert_eq!(names.stack, "warm-keycloak_ci_example");
+        assert_eq!(subject().namespace_under("01JD", &factors("leased")), subject().namespace("01JD"));
     }
 
     #[test]

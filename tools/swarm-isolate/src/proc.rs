@@ -1,6 +1,5 @@
-//! What `/proc` tells: CPU time of the node, of process groups and of containers, and pressure.
+//! What `/proc` tells: CPU time of the node and of processes, and pressure.
 
-use std::collections::HashMap;
 use std::fs;
 
 /// Clock ticks per second of `/proc`: fixed at 100 on Linux (`USER_HZ`).
@@ -62,30 +61,9 @@ fn parse_stat(text: &str) -> Option<Process> {
     })
 }
 
-/// CPU seconds of the container `id` whose first process is `pid`, from its control group (v1 or v2). `None`
-/// while the process is not in a group of the container's name: on its way in, or its number reused.
-pub fn container_cpu(id: &str, pid: i64) -> Option<f64> {
-    let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
-    let paths: HashMap<&str, &str> = groups
-        .lines()
-        .filter(|line| line.contains(id))
-        .filter_map(|line| {
-            let mut parts = line.splitn(3, ':');
-            let (_, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
-            Some((controllers, path))
-        })
-        .collect();
-    let v1 = paths.iter().find(|(controllers, _)| controllers.split(',').any(|c| c == "cpuacct"));
-    if let Some((_, path)) = v1 {
-        for root in ["/sys/fs/cgroup/cpuacct", "/sys/fs/cgroup/cpu,cpuacct"] {
-            if let Ok(text) = fs::read_to_string(format!("{root}{path}/cpuacct.usage")) {
-                return text.trim().parse::<f64>().ok().map(|nanoseconds| nanoseconds / 1e9);
-            }
-        }
-    }
-    let text = fs::read_to_string(format!("/sys/fs/cgroup{}/cpu.stat", paths.get("")?)).ok()?;
-    let usage = text.lines().find_map(|line| line.strip_prefix("usage_usec "))?;
-    usage.parse::<f64>().ok().map(|microseconds| microseconds / 1e6)
+/// CPU seconds of this process so far.
+pub fn own_cpu() -> Option<f64> {
+    parse_stat(&fs::read_to_string("/proc/self/stat").ok()?).map(|process| process.cpu)
 }
 
 /// Pressure of the node's CPUs: `some avg10` in percent.
@@ -93,7 +71,8 @@ pub fn cpu_pressure() -> Option<f64> {
     pressure_of(&fs::read_to_string("/proc/pressure/cpu").ok()?)
 }
 
-fn pressure_of(text: &str) -> Option<f64> {
+/// `some avg10` of a pressure file, percent.
+pub fn pressure_of(text: &str) -> Option<f64> {
     let some = text.lines().find(|line| line.starts_with("some "))?;
     some.split_whitespace()
         .find_map(|field| field.strip_prefix("avg10="))

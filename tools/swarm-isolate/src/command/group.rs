@@ -1,7 +1,7 @@
-//! Child processes in process groups of their own: started, listened to, and ended whole.
+//! Child processes with everything that they start: begun through the launcher, listened to, and ended whole.
 
 use std::fs::File;
-use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -9,156 +9,231 @@ use std::time::Duration;
 use lib_common::redact::Redactor;
 use lib_common::{Error, Result};
 use rustix::process::{Pid, Signal, WaitOptions};
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::proc;
+use super::cgroup::Cgroup;
+use super::output::{self, Activity, Besides};
+use super::{launch, pty, strays};
 
-/// What a group's standard output is for; its standard error always goes to the log.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// What a child's standard output is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stdout {
     Log,
     /// Lines are kept for the parent (a companion's records).
     Keep,
+    /// Both streams are also our own, unchanged.
+    Through,
 }
 
-/// A running child with its process group.
+/// A child to be.
+pub struct Start<'s> {
+    pub command: &'s [String],
+    pub variables: Vec<(String, String)>,
+    /// What it prints goes here, redacted.
+    pub log: &'s Path,
+    pub stdout: Stdout,
+    /// Also, redacted, to standard error.
+    pub show: bool,
+    pub pty: bool,
+    pub cgroup: Option<Cgroup>,
+    pub redactor: &'s Redactor,
+    /// Where our records go, if that is an open descriptor: it is not inherited.
+    pub records: Option<u32>,
+}
+
+/// What is left to say once a group has ended.
+#[derive(Debug, Default)]
+pub struct Ended {
+    /// Lines of a kept standard output.
+    pub kept: Vec<Vec<u8>>,
+    /// What the record must say, e.g. that the log is not whole.
+    pub notes: Vec<String>,
+}
+
+/// A running child and all that it started.
 pub struct Group {
     child: Child,
     pid: i32,
+    cgroup: Option<Cgroup>,
     copies: Vec<JoinHandle<()>>,
+    writer: JoinHandle<Option<std::io::Error>>,
+    log: String,
     kept: mpsc::UnboundedReceiver<Vec<u8>>,
+    activity: Activity,
+}
+
+/// `sh -c LINE`, for what is given as a shell command.
+pub fn shell(line: &str) -> [String; 3] {
+    ["sh".into(), "-c".into(), line.into()]
 }
 
 impl Group {
-    /// Starts `command`; what it prints goes, redacted, to the file `log`, and to standard error if `show`.
-    pub fn start(mut command: Command, log: &Path, stdout: Stdout, show: bool) -> Result<Self> {
-        let program = command.as_std().get_program().to_string_lossy().into_owned();
-        let file = File::create(log).map_err(|e| Error::cannot("keeping the output", e).on(log.display()))?;
+    pub fn start(start: Start) -> Result<Self> {
+        let doing = "starting the command";
+        let keeping = |e| Error::cannot("keeping the output", e).on(start.log.display());
+        let file = File::options()
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .mode(0o600)
+            .open(start.log)
+            .map_err(keeping)?;
+        // The tool's file may be replaced while it runs; this is still the same program.
+        let mut command = Command::new("/proc/self/exe");
         command
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .arg(launch::WORD)
+            .arg("--parent")
+            .arg(std::process::id().to_string())
+            .args(start.pty.then_some("--pty"));
+        if let Some(cgroup) = &start.cgroup {
+            command.arg("--cgroup").arg(cgroup.path());
+        }
+        if let Some(records) = start.records {
+            command.arg("--close").arg(records.to_string());
+        }
+        command
+            .arg("--")
+            .args(start.command)
+            .env_remove("REDFIX_LEDGER")
+            .env_remove("DOCKER_CONTEXT")
+            .envs(start.variables)
             .kill_on_drop(true);
-        let mut child = command.spawn().map_err(|e| Error::cannot("starting the command", e).on(program))?;
+        let terminal = if start.pty {
+            let (ours, theirs) = pty::open().map_err(|e| Error::cannot("opening a pseudo-terminal", e))?;
+            let end = || theirs.try_clone().map(Stdio::from).map_err(|e| Error::cannot(doing, e));
+            command.stdin(end()?).stdout(end()?).stderr(end()?);
+            if std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb") {
+                command.env("TERM", "xterm");
+            }
+            Some(ours)
+        } else {
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            None
+        };
+        let mut child = command.spawn().map_err(|e| Error::cannot(doing, e).on(start.command.join(" ")))?;
+        // With it goes our copy of the terminal's other end.
+        drop(command);
         let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).unwrap_or_default();
+        strays::spare(pid);
+
         let (keep, kept) = mpsc::unbounded_channel();
         let (write, lines) = mpsc::channel(256);
-        let mut copies = vec![tokio::spawn(write_log(file, lines, show))];
-        if let Some(out) = child.stdout.take() {
-            let keep = (stdout == Stdout::Keep).then_some(keep);
-            copies.push(tokio::spawn(copy_lines(out, write.clone(), keep)));
+        let activity = Activity::new();
+        let besides = match start.stdout {
+            Stdout::Log => Besides::Nothing,
+            Stdout::Keep => Besides::Parent(keep),
+            Stdout::Through => Besides::Through(Box::new(tokio::io::stdout())),
+        };
+        let besides_err = match start.stdout {
+            Stdout::Through => Besides::Through(Box::new(tokio::io::stderr())),
+            _ => Besides::Nothing,
+        };
+        let copy = |besides| (write.clone(), besides, start.redactor.fork(), activity.clone());
+        let mut copies = Vec::new();
+        if let Some(terminal) = terminal {
+            let (write, besides, redactor, activity) = copy(besides);
+            copies.push(tokio::spawn(output::copy(terminal, write, besides, redactor, activity)));
+        } else {
+            if let Some(out) = child.stdout.take() {
+                let (write, besides, redactor, activity) = copy(besides);
+                copies.push(tokio::spawn(output::copy(out, write, besides, redactor, activity)));
+            }
+            if let Some(err) = child.stderr.take() {
+                let (write, besides, redactor, activity) = copy(besides_err);
+                copies.push(tokio::spawn(output::copy(err, write, besides, redactor, activity)));
+            }
         }
-        if let Some(err) = child.stderr.take() {
-            copies.push(tokio::spawn(copy_lines(err, write, None)));
-        }
-        Ok(Self { child, pid, copies, kept })
+        let writer =
+            tokio::spawn(output::write_log(file, lines, start.show && start.stdout != Stdout::Through));
+        let log = start.log.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Self { child, pid, cgroup: start.cgroup, copies, writer, log, kept, activity })
     }
 
-    /// Process id, which is also the group's.
+    /// Process id, which is also the group's and the session's.
     pub fn id(&self) -> i32 {
         self.pid
+    }
+
+    pub fn cgroup(&self) -> Option<&Path> {
+        self.cgroup.as_ref().map(Cgroup::path)
+    }
+
+    /// When it said something last.
+    pub fn activity(&self) -> Activity {
+        self.activity.clone()
     }
 
     pub async fn wait(&mut self) -> Option<ExitStatus> {
         self.child.wait().await.ok()
     }
 
-    /// Ends the whole group: SIGTERM, `grace`, SIGKILL. Returns the leader's status and the lines kept.
-    pub async fn stop(mut self, grace: Duration) -> (Option<ExitStatus>, Vec<Vec<u8>>) {
-        let group = Pid::from_raw(self.pid);
-        signal(group, Signal::TERM);
-        let mut status = None;
-        let gone = async {
-            status = self.child.wait().await.ok();
-            // The rest of the group may have become our children (we adopt orphans): nobody else reaps them.
-            while let Some(group) = group {
-                while rustix::process::waitpgid(group, WaitOptions::NOHANG).is_ok_and(|ended| ended.is_some())
-                {
-                }
-                if rustix::process::test_kill_process_group(group).is_err() {
-                    break;
-                }
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        if tokio::time::timeout(grace, gone).await.is_err() {
-            signal(group, Signal::KILL);
-            status = self.child.wait().await.ok();
+    /// Ends all of it: SIGTERM, `grace`, SIGKILL.
+    pub async fn stop(mut self, grace: Duration) -> Ended {
+        self.terminate();
+        if tokio::time::timeout(grace, self.gone()).await.is_err() {
+            signal(self.pid, Signal::KILL);
+            let _ = self.child.wait().await;
         }
-        // A process that left the group may still hold the pipes; what it says later is not waited for.
-        for copy in self.copies {
-            let abort = copy.abort_handle();
-            if tokio::time::timeout(Duration::from_secs(2), copy).await.is_err() {
-                abort.abort();
-            }
+        if let Some(cgroup) = self.cgroup.take() {
+            cgroup.end().await;
         }
+        strays::forget(self.pid);
+        let notes = self.listened().await;
         let mut kept = Vec::new();
         while let Ok(line) = self.kept.try_recv() {
             kept.push(line);
         }
-        (status, kept)
+        Ended { kept, notes }
+    }
+
+    fn terminate(&self) {
+        signal(self.pid, Signal::TERM);
+        if let Some(cgroup) = &self.cgroup {
+            cgroup.terminate();
+        }
+    }
+
+    /// Returns once no process of it is left.
+    async fn gone(&mut self) {
+        let _ = self.child.wait().await;
+        let group = Pid::from_raw(self.pid);
+        while let Some(group) = group {
+            // The rest of the group may have become our children (we adopt orphans): nobody else reaps them.
+            while rustix::process::waitpgid(group, WaitOptions::NOHANG).is_ok_and(|ended| ended.is_some()) {}
+            let empty = rustix::process::test_kill_process_group(group).is_err();
+            if empty && self.cgroup.as_ref().is_none_or(Cgroup::is_empty) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Reads what is still in the pipes. A process that left both groups may hold them open for ever; what it says
+    /// later is not waited for.
+    async fn listened(&mut self) -> Vec<String> {
+        let deadline = Duration::from_secs(2);
+        for mut copy in self.copies.drain(..) {
+            if tokio::time::timeout(deadline, &mut copy).await.is_err() {
+                copy.abort();
+                let _ = copy.await;
+            }
+        }
+        let failed = tokio::time::timeout(deadline, &mut self.writer).await;
+        match failed {
+            Ok(Ok(None)) => Vec::new(),
+            Ok(Ok(Some(cause))) => vec![format!("{} is not whole: {cause}", self.log)],
+            _ => vec![format!("{} is not whole: it could not be written in time", self.log)],
+        }
     }
 }
 
-fn signal(group: Option<Pid>, signal: Signal) {
-    if let Some(group) = group {
-        // A group that is gone already is what was wanted.
+fn signal(group: i32, signal: Signal) {
+    if let Some(group) = Pid::from_raw(group) {
+        // A group that is gone already is what was wanted. Until the launcher has made its session there is only
+        // the process.
         let _ = rustix::process::kill_process_group(group, signal);
-    }
-}
-
-/// Makes orphans of our children our own, so that what double-forks and calls `setsid` is still found.
-pub fn adopt_orphans() {
-    let _ = rustix::process::set_child_subreaper(rustix::process::getpid().into());
-}
-
-/// Kills every child of this process that is in none of the groups in `keep`, and theirs in turn.
-pub async fn kill_orphans(keep: &[i32]) {
-    let me = rustix::process::getpid().as_raw_nonzero().get();
-    for _ in 0..200 {
-        let found: Vec<Pid> = proc::processes()
-            .iter()
-            .filter(|process| process.parent == me && !keep.contains(&process.group))
-            .filter_map(|process| Pid::from_raw(process.pid))
-            .collect();
-        if found.is_empty() {
-            return;
-        }
-        for pid in found {
-            let _ = rustix::process::kill_process(pid, Signal::KILL);
-            let _ = rustix::process::waitpid(Some(pid), WaitOptions::NOHANG);
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
-async fn copy_lines(
-    from: impl AsyncRead + Unpin,
-    write: mpsc::Sender<Vec<u8>>,
-    keep: Option<mpsc::UnboundedSender<Vec<u8>>>,
-) {
-    let mut reader = BufReader::new(from);
-    let mut redactor = Redactor::new::<&[u8]>(&[]);
-    let mut line = Vec::new();
-    while reader.read_until(b'\n', &mut line).await.is_ok_and(|n| n > 0) {
-        match &keep {
-            Some(keep) => drop(keep.send(std::mem::take(&mut line))),
-            None => drop(write.send(redactor.line(&line).into_owned()).await),
-        }
-        line.clear();
-    }
-}
-
-async fn write_log(mut file: File, mut lines: mpsc::Receiver<Vec<u8>>, show: bool) {
-    while let Some(line) = lines.recv().await {
-        // A full disk must not stop the command; the gap shows in the log's size.
-        let _ = file.write_all(&line);
-        if show {
-            let _ = std::io::stderr().write_all(&line);
-        }
+        let _ = rustix::process::kill_process(group, signal);
     }
 }

@@ -1,3 +1,14 @@
-//! The command under test: its processes, what it is told, and what it says.
+//! The command under test: how it is started and ended, what it is told, and what it says.
 
+pub mod cgroup;
+pub mod check;
+pub mod cli;
+pub mod env;
 pub mod group;
+pub mod idle;
+pub mod launch;
+pub mod output;
+pub mod pattern;
+pub mod pty;
+pub mod run;
+pub mod strays;

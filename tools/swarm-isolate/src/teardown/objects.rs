@@ -219,11 +219,6 @@ impl FromIterator<Object> for Snapshot {
 }
 
 impl Snapshot {
-    /// What stands in the way of a clean start.
-    pub fn of_stacks<'s>(&'s self, stacks: &'s [String]) -> impl Iterator<Item = &'s Object> {
-        self.objects().filter(|object| stacks.iter().any(|stack| object.is_of(stack)))
-    }
-
     pub fn objects(&self) -> impl Iterator<Item = &Object> {
         self.0.values()
     }

@@ -43,7 +43,7 @@ pub async fn run(args: &ReapArgs, tool: &Args, io: &mut Io<'_>) -> Result<Exit> 
 
 /// Attempts of the ledger's folder that have no record and that nobody works on. They were killed together
 /// with their reapers.
-async fn records(ledger: &Path, io: &mut Io<'_>) -> Result<()> {
+pub async fn records(ledger: &Path, io: &mut Io<'_>) -> Result<()> {
     for begun in without_record(ledger, io)? {
         io.diag.phase(format_args!("finishing attempt {}", begun.attempt()));
         Box::pin(reaper::finish(&begun, io)).await?;

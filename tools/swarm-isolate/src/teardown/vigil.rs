@@ -51,6 +51,11 @@ impl Vigil {
         Ok(Self { before, timeline, involved, target: target.clone() })
     }
 
+    /// Stacks that turned out to be the run's too.
+    pub fn admit(&mut self, stacks: &[String]) {
+        self.target.stacks.extend_from_slice(stacks);
+    }
+
     /// What was there before the run.
     pub fn before(&self) -> &Snapshot {
         &self.before.others.all

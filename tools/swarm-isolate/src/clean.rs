@@ -1,0 +1,126 @@
+//! Whether the namespace of a run is really free. No I/O.
+//!
+//! What our own runs left there would be the test of a leftover, so the run is invalid; what a live service holds
+//! there is the recipe's or the harness's collision, so the run is red.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use crate::command::pattern::Pattern;
+use crate::plan::Namespace;
+use crate::teardown::objects::Object;
+
+/// Why the run cannot start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Taken {
+    /// By what an earlier run left: nothing about the case.
+    Leftover(String),
+    /// By a live service: the case is red.
+    Live(String),
+}
+
+/// `former`: stacks of runs on record. `objects`: all there are; `services`: the raw list, for its routes.
+pub fn taken(
+    names: &Namespace,
+    patterns: &[Pattern],
+    former: &HashSet<String>,
+    objects: &[Object],
+    services: &Value,
+) -> Option<Taken> {
+    let admitted = objects.iter().find_map(|object| Some((object, stack_of(object, patterns)?)));
+    if let Some((object, stack)) = admitted {
+        let text =
+            format!("{object} is there already, and --namespace would take it for the run's ({stack})");
+        return Some(Taken::Leftover(text));
+    }
+    if let Some(object) = objects.iter().find(|object| object.is_of(&names.stack)) {
+        let ours = object.is_ours() || former.contains(&names.stack);
+        return Some(if ours {
+            Taken::Leftover(format!("{object} is left of an earlier run"))
+        } else {
+            Taken::Live(format!("stack {} is taken by {object}", names.stack))
+        });
+    }
+    let service = routed(services, &names.domain)?;
+    let name = service["Spec"]["Name"].as_str().unwrap_or_default();
+    let stack = service["Spec"]["Labels"]["com.docker.stack.namespace"].as_str().unwrap_or_default();
+    Some(if former.contains(stack) {
+        Taken::Leftover(format!(
+            "domain {} is still routed to service {name} of an earlier run",
+            names.domain
+        ))
+    } else {
+        Taken::Live(format!("domain {} is taken by live service {name}", names.domain))
+    })
+}
+
+/// The admitted stack that an object belongs to, by label or, for what abra creates without one, by name.
+pub fn stack_of(object: &Object, patterns: &[Pattern]) -> Option<String> {
+    let labelled = object.stack();
+    patterns.iter().find_map(|pattern| {
+        let stack =
+            labelled.filter(|stack| pattern.matches(stack)).or_else(|| pattern.owner(&object.name))?;
+        Some(stack.to_owned())
+    })
+}
+
+/// The service one of whose Traefik rules names the domain between its quotes.
+fn routed<'s>(services: &'s Value, domain: &str) -> Option<&'s Value> {
+    let names = |rule: &str| rule.split(['`', '"', '\'']).any(|token| token.eq_ignore_ascii_case(domain));
+    services.as_array()?.iter().find(|service| {
+        let labels = service["Spec"]["Labels"].as_object();
+        labels.into_iter().flatten().any(|(key, value)| {
+            let mut parts = key.split('.').map(str::to_ascii_lowercase);
+            let rule =
+                parts.next().as_deref() == Some("traefik") && parts.next_back().as_deref() == Some("rule");
+            rule && value.as_str().is_some_and(names)
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::teardown::objects::{Kind, parse};
+
+    fn services() -> Value {
+        json!([{"ID": "1", "Spec": {"Name": "warm-keycloak_ci_app", "Labels": {
+            "com.docker.stack.namespace": "warm-keycloak_ci",
+            "traefik.http.routers.k.rule": "Host(`warm-keycloak.ci`) || Host(`sso.ci`)"}}}])
+    }
+
+    fn check(domain: &str, patterns: &[&str], former: &[&str]) -> Option<Taken> {
+        let names = Namespace { domain: domain.into(), stack: lib_common::names::stack_of(domain) };
+        let patterns: Vec<Pattern> = patterns.iter().map(|text| text.parse().unwrap()).collect();
+        let former = former.iter().map(|stack| (*stack).to_owned()).collect();
+        taken(&names, &patterns, &former, &parse(Kind::Service, &services()), &services())
+    }
+
+    #[test]
+    fn a_live_services_name_or_domain_is_a_collision() {
+        for (domain, word) in [("warm-keycloak.ci", "stack warm-keycloak_ci"), ("SSO.ci", "domain SSO.ci")] {
+            assert!(
+                matches!(check(domain, &[], &[]), Some(Taken::Live(text)) if text.contains(word)),
+                "{domain}"
+            );
+        }
+        for free in ["keycloak.ci", "warm.ci", "so.ci", "warm-keycloak.ci.example"] {
+            assert_eq!(check(free, &[], &[]), None, "{free}");
+        }
+    }
+
+    #[test]
+    fn what_our_own_runs_left_is_no_verdict_about_the_case() {
+        for domain in ["warm-keycloak.ci", "sso.ci"] {
+            assert!(
+                matches!(check(domain, &[], &["warm-keycloak_ci"]), Some(Taken::Leftover(_))),
+                "{domain}"
+            );
+        }
+        assert!(matches!(check("new.ci", &["warm-*_ci"], &[]), Some(Taken::Leftover(_))));
+        assert_eq!(check("new.ci", &["mumb-*_ci"], &[]), None);
+    }
+}

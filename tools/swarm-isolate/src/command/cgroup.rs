@@ -1,0 +1,163 @@
+//! A control group of its own (v2, or the unified mount beside v1), so that nothing that the command starts can
+//! leave: `cgroup.kill` reaches what double-forked and called `setsid`.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal};
+
+const PREFIX: &str = "redfix-";
+
+/// What was killed needs a moment to be gone; a process that hangs in the kernel is not waited for.
+const EMPTY_DEADLINE: Duration = Duration::from_secs(5);
+
+/// A group that we made; removed when it is empty.
+#[derive(Debug)]
+pub struct Cgroup {
+    path: PathBuf,
+}
+
+impl Cgroup {
+    /// Makes the group `redfix-<attempt>-<role>-<pid>` below our own. The error says in words why there is none.
+    pub fn make(attempt: &str, role: &str) -> Result<Self, String> {
+        let parent = own_parent().ok_or("this kernel has no unified control groups")?;
+        let path = parent.join(format!("{PREFIX}{attempt}-{role}-{}", std::process::id()));
+        fs::create_dir(&path).map_err(|e| format!("{}: {e}", parent.display()))?;
+        let group = Self { path };
+        // A folder that is no control group, or one of a kernel before 5.14.
+        if !group.path.join("cgroup.kill").exists() {
+            group.remove();
+            return Err(format!("{}: no cgroup.kill", parent.display()));
+        }
+        Ok(group)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Sends SIGTERM to every member, whatever session or process group it is in.
+    pub fn terminate(&self) {
+        let members = fs::read_to_string(self.path.join("cgroup.procs")).unwrap_or_default();
+        for pid in members.lines().filter_map(|line| line.parse().ok()).filter_map(Pid::from_raw) {
+            // Gone already is what was wanted.
+            let _ = rustix::process::kill_process(pid, Signal::TERM);
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        fs::read_to_string(self.path.join("cgroup.events")).is_ok_and(|events| events.contains("populated 0"))
+    }
+
+    /// SIGKILL to all of them at once; the kernel leaves no gap for a fork.
+    pub fn kill(&self) {
+        let _ = fs::write(self.path.join("cgroup.kill"), "1");
+    }
+
+    /// Kills what is left and takes the group away.
+    pub async fn end(self) {
+        self.kill();
+        let until = Instant::now() + EMPTY_DEADLINE;
+        while !self.is_empty() && Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        self.remove();
+    }
+
+    fn remove(&self) {
+        // Groups that the command made inside go first.
+        remove_tree(&self.path);
+    }
+}
+
+fn remove_tree(path: &Path) {
+    for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_tree(&entry.path());
+        }
+    }
+    let _ = fs::remove_dir(path);
+}
+
+/// Kills and removes the groups whose tool is dead, beside ours; of one attempt only, where one is given.
+pub fn sweep(attempt: Option<&str>) {
+    let Some(parent) = own_parent() else { return };
+    let prefix = format!("{PREFIX}{}", attempt.unwrap_or_default());
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with(&prefix)
+            && owner(&name).is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists())
+        {
+            let group = Cgroup { path: entry.path() };
+            group.kill();
+            let until = Instant::now() + EMPTY_DEADLINE;
+            while !group.is_empty() && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            group.remove();
+        }
+    }
+}
+
+/// The tool's process id at the end of a group's name.
+fn owner(name: &str) -> Option<u32> {
+    name.strip_prefix(PREFIX)?.rsplit_once('-')?.1.parse().ok()
+}
+
+/// Moves this process into the group.
+pub fn join(path: &Path) -> io::Result<()> {
+    fs::write(path.join("cgroup.procs"), "0")
+}
+
+/// Where the unified hierarchy is mounted, if it is.
+pub fn unified() -> Option<PathBuf> {
+    mount(&fs::read_to_string("/proc/self/mountinfo").ok()?)
+}
+
+/// The mount point in the fifth field, the type behind ` - `.
+fn mount(mountinfo: &str) -> Option<PathBuf> {
+    let line = mountinfo.lines().find(|line| {
+        line.split_once(" - ").is_some_and(|(_, rest)| rest.split(' ').next() == Some("cgroup2"))
+    })?;
+    line.split(' ').nth(4).map(PathBuf::from)
+}
+
+/// Our own group, in which others are made.
+fn own_parent() -> Option<PathBuf> {
+    parent(&fs::read_to_string("/proc/self/mountinfo").ok()?, &fs::read_to_string("/proc/self/cgroup").ok()?)
+}
+
+fn parent(mountinfo: &str, membership: &str) -> Option<PathBuf> {
+    let own = membership.lines().find_map(|line| line.strip_prefix("0::/"))?;
+    Some(mount(mountinfo)?.join(own))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HYBRID: &str = "29 25 0:26 / /sys/fs/cgroup/cpu rw,relatime shared:4 - cgroup cgroup rw,cpu
+30 25 0:27 / /sys/fs/cgroup/unified rw,relatime shared:9 - cgroup2 cgroup2 rw
+";
+
+    #[test]
+    fn a_group_names_its_tool() {
+        assert_eq!(owner("redfix-01JD-command-4711"), Some(4711));
+        assert_eq!(owner("redfix-01JD-neighbour-1-4711"), Some(4711));
+        for other in ["redfix-engine", "docker", "redfix-01JD-command", "other-01JD-command-4711"] {
+            assert_eq!(owner(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn the_unified_hierarchy_is_found_beside_v1() {
+        let membership = "4:cpu:/x\n0::/system.slice/ci.service\n";
+        let expected = Path::new("/sys/fs/cgroup/unified/system.slice/ci.service");
+        assert_eq!(parent(HYBRID, membership).as_deref(), Some(expected));
+        assert_eq!(parent(HYBRID, "0::/\n").as_deref(), Some(Path::new("/sys/fs/cgroup/unified")));
+        assert_eq!(parent("29 25 0:26 / /x rw - cgroup cgroup rw", "0::/"), None);
+        assert_eq!(parent(HYBRID, "4:cpu:/\n"), None, "v1 alone");
+    }
+}

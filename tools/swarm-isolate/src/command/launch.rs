@@ -1,0 +1,99 @@
+//! Started as `swarm-isolate launch`, between the tool and the command: makes the new process what the command is
+//! to be (a session, a terminal, a control group), then becomes the command.
+//!
+//! A program of its own because what must happen between fork and exec needs no `unsafe` there.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+use clap::Parser;
+use rustix::process::Signal;
+
+/// Become CMD in a session of its own (internal: `swarm-isolate` starts itself with it)
+#[derive(Parser, Debug)]
+#[command(name = "swarm-isolate launch")]
+struct LaunchArgs {
+    /// Take standard input as the controlling terminal
+    #[arg(long)]
+    pty: bool,
+    /// Join this control group
+    #[arg(long, value_name = "DIR")]
+    cgroup: Option<PathBuf>,
+    /// End when this process does: with it nobody is left who could end us
+    #[arg(long, value_name = "PID")]
+    parent: Option<u32>,
+    /// Close this descriptor: it is not the command's
+    #[arg(long, value_name = "FD")]
+    close: Option<i32>,
+    #[arg(last = true, required = true, value_name = "CMD")]
+    command: Vec<OsString>,
+}
+
+/// The word by which the tool calls itself.
+pub const WORD: &str = "launch";
+
+/// As `env` and `docker run` have it: the launcher failed, the command cannot be executed, it is not there.
+const FAILED: u8 = 125;
+const NOT_EXECUTABLE: u8 = 126;
+pub const NOT_FOUND: u8 = 127;
+
+/// Becomes the command if this process was started for that; else `None`. The environment is the command's, so
+/// none of it is read here.
+#[must_use]
+pub fn called() -> Option<ExitCode> {
+    let mut words = std::env::args_os();
+    let tool = words.next()?;
+    if words.next()?.to_str() != Some(WORD) {
+        return None;
+    }
+    let args = match LaunchArgs::try_parse_from(std::iter::once(tool).chain(words)) {
+        Ok(args) => args,
+        Err(usage) => {
+            let _ = usage.print();
+            return Some(ExitCode::from(FAILED));
+        }
+    };
+    Some(ExitCode::from(become_command(&args)))
+}
+
+/// Returns only where that failed.
+fn become_command(args: &LaunchArgs) -> u8 {
+    if let Err((doing, cause)) = prepare(args) {
+        return complain(doing, &cause, FAILED);
+    }
+    let cause = Command::new(&args.command[0]).args(&args.command[1..]).exec();
+    let code = if cause.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { NOT_EXECUTABLE };
+    complain(&format!("starting the command: {}", args.command[0].display()), &cause, code)
+}
+
+fn prepare(args: &LaunchArgs) -> Result<(), (&'static str, io::Error)> {
+    // Whoever asks on /dev/tty for a password gets an error instead of the user's terminal.
+    rustix::process::setsid().map_err(|e| ("starting a session", e.into()))?;
+    if let Some(parent) = args.parent {
+        rustix::process::set_parent_process_death_signal(Some(Signal::TERM))
+            .map_err(|e| ("following the tool", e.into()))?;
+        // It may have died before it could be followed.
+        if std::os::unix::process::parent_id() != parent {
+            return Err(("following the tool", io::Error::other("it is gone")));
+        }
+    }
+    if args.pty {
+        rustix::process::ioctl_tiocsctty(io::stdin()).map_err(|e| ("taking the terminal", e.into()))?;
+    }
+    if let Some(number) = args.close {
+        nix::unistd::close(number).map_err(|e| ("closing the records", e.into()))?;
+    }
+    match &args.cgroup {
+        Some(path) => super::cgroup::join(path).map_err(|e| ("joining the control group", e)),
+        None => Ok(()),
+    }
+}
+
+fn complain(doing: &str, cause: &io::Error, code: u8) -> u8 {
+    // Nobody else is left to be told that standard error is gone.
+    let _ = writeln!(io::stderr(), "swarm-isolate: {doing}: {cause}");
+    code
+}

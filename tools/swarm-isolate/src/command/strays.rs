@@ -1,0 +1,47 @@
+//! Orphans of our children, found because we adopt them: what is left of a command that has no control group.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, WaitOptions};
+
+use crate::proc;
+
+/// Process groups that are no strays: those of our running children, and whoever else must live on.
+static SPARED: Mutex<Vec<i32>> = Mutex::new(Vec::new());
+
+/// Makes orphans of our children our own, so that what double-forks and calls `setsid` is still found.
+pub fn adopt() {
+    let _ = rustix::process::set_child_subreaper(rustix::process::getpid().into());
+}
+
+/// This process group is to live on.
+pub fn spare(group: i32) {
+    SPARED.lock().unwrap_or_else(PoisonError::into_inner).push(group);
+}
+
+/// Nobody has to spare it any more.
+pub fn forget(group: i32) {
+    SPARED.lock().unwrap_or_else(PoisonError::into_inner).retain(|spared| *spared != group);
+}
+
+/// Kills every child of this process that is in none of the spared groups, and theirs in turn.
+pub async fn kill() {
+    let me = rustix::process::getpid().as_raw_nonzero().get();
+    for _ in 0..200 {
+        let spared = SPARED.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let found: Vec<Pid> = proc::processes()
+            .iter()
+            .filter(|process| process.parent == me && !spared.contains(&process.group))
+            .filter_map(|process| Pid::from_raw(process.pid))
+            .collect();
+        if found.is_empty() {
+            return;
+        }
+        for pid in found {
+            let _ = rustix::process::kill_process(pid, Signal::KILL);
+            let _ = rustix::process::waitpid(Some(pid), WaitOptions::NOHANG);
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

@@ -1,0 +1,53 @@
+//! Free space, checked before a run: a full disk fails deploys in ways that look like the recipe's.
+
+use std::path::Path;
+
+use lib_common::docker::Engine;
+use lib_common::{Error, Result};
+
+/// Exit 75 unless each folder's file system has `least` bytes for us.
+pub fn check(folders: &[&Path], least: u64) -> Result<()> {
+    for folder in folders {
+        // A folder that cannot be seen from here is not ours to judge.
+        let Ok(space) = rustix::fs::statvfs(existing(folder)) else { continue };
+        let free = space.f_bavail.saturating_mul(space.f_frsize);
+        if free < least {
+            return Err(Error::again(
+                "checking free space",
+                format!("{} free, {} needed", mib(free), mib(least)),
+            )
+            .on(folder.display())
+            .hint("make room, or lower --min-free"));
+        }
+    }
+    Ok(())
+}
+
+/// The engine's data folder, if it is on this machine.
+pub fn engine_folder<'i>(engine: &Engine, info: &'i serde_json::Value) -> Option<&'i Path> {
+    info["DockerRootDir"].as_str().filter(|_| engine.endpoint().is_local()).map(Path::new)
+}
+
+/// The folder itself, or the nearest one above it that is there.
+fn existing(folder: &Path) -> &Path {
+    folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"))
+}
+
+fn mib(bytes: u64) -> String {
+    format!("{} MiB", bytes >> 20)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_little_is_worth_another_try_later() {
+        let dir = tempfile::tempdir().unwrap();
+        let later = dir.path().join("not/yet");
+        assert!(check(&[dir.path(), &later], 1).is_ok());
+        let error = check(&[&later], u64::MAX).unwrap_err();
+        assert_eq!(error.exit().code(), 75);
+        assert!(error.to_string().contains("not/yet") && error.to_string().contains("MiB needed"), "{error}");
+    }
+}

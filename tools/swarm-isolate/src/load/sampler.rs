@@ -1,0 +1,225 @@
+//! How busy the node was with what is not the run's: measured, never assumed.
+//!
+//! Foreign CPU = the node's busy time minus that of the run's containers, of the processes that this tool
+//! started for the run, and of the tool itself. The engine's own work counts as foreign: it cannot be told
+//! whom it serves.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use lib_common::docker::{Engine, filters};
+use lib_common::record::run::NodeLoad;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use super::machine::{self, Place};
+use crate::proc;
+
+const EVERY: Duration = Duration::from_millis(500);
+
+/// What a stretch of time looked like.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Load {
+    /// Mean share of the node, 0 to 1.
+    pub foreign_cpu: f64,
+    /// Highest `some avg10` of the node seen, percent.
+    pub cpu_pressure: f64,
+    /// The same among the control groups of others, and among the run's own.
+    pub foreign_pressure: Option<f64>,
+    pub own_pressure: Option<f64>,
+    /// Nodes that the run's containers were on, and whether each was this machine.
+    pub nodes: BTreeMap<String, bool>,
+}
+
+/// What is the run's own, and what was started as its load.
+#[derive(Debug, Clone)]
+pub struct Own {
+    /// Grows when the command names stacks itself.
+    pub stacks: watch::Receiver<Vec<String>>,
+    /// Process groups of the command and its helpers that have no control group.
+    pub groups: Vec<i32>,
+    pub cgroups: Vec<PathBuf>,
+    pub load: Vec<PathBuf>,
+}
+
+/// Samples until `stop` turns true (or its sender is gone) and returns the whole stretch. `None`: this
+/// machine's `/proc` does not tell of the engine's node, or cannot be read.
+pub async fn sample(engine: Engine, own: Own, mut stop: watch::Receiver<bool>) -> Option<Load> {
+    if !engine.endpoint().is_local() {
+        return None;
+    }
+    let names = nodes(&engine).await;
+    let mut account = Account::default();
+    let (start, busy) = (Instant::now(), proc::node_busy()?);
+    let mut own_before = None;
+    let mut load = Load::default();
+    loop {
+        let stacks = own.stacks.borrow().clone();
+        let containers = containers(&engine, &stacks).await;
+        let here = machine::containers();
+        account.take(&own, &containers, &here);
+        let own_before = *own_before.get_or_insert(account.total());
+        let wall = start.elapsed().as_secs_f64() * proc::cpus();
+        let foreign = proc::node_busy()? - busy - (account.total() - own_before);
+        load.foreign_cpu = if wall > 0.0 { (foreign / wall).clamp(0.0, 1.0) } else { 0.0 };
+        load.cpu_pressure = load.cpu_pressure.max(proc::cpu_pressure().unwrap_or(0.0));
+        note_pressure(&mut load, &own, &containers, &here);
+        for (id, node) in &containers {
+            if let Some(node) = node {
+                let name = names.get(node).unwrap_or(node).clone();
+                *load.nodes.entry(name).or_default() |= here.contains_key(id);
+            }
+        }
+        if *stop.borrow() {
+            return Some(load);
+        }
+        let _ = tokio::time::timeout(EVERY, stop.wait_for(|stop| *stop)).await;
+    }
+}
+
+fn note_pressure(load: &mut Load, own: &Own, containers: &Containers, here: &HashMap<String, Place>) {
+    let (mut mine, mut others) = (load.own_pressure, load.foreign_pressure);
+    let mut note = |place: &Place, own: bool| {
+        let highest = if own { &mut mine } else { &mut others };
+        if let Some(seen) = place.pressure() {
+            *highest = Some(highest.unwrap_or_default().max(seen));
+        }
+    };
+    for (id, place) in here {
+        note(place, containers.contains_key(id));
+    }
+    for path in &own.load {
+        note(&Place::of_group(path), false);
+    }
+    (load.own_pressure, load.foreign_pressure) = (mine, others);
+}
+
+/// What each node bore. Engines on this machine share its load; others are named, with the reason.
+pub fn by_node(here: &str, before: Option<&Load>, during: Option<&Load>) -> Vec<NodeLoad> {
+    let mut involved: BTreeSet<&str> =
+        during.iter().flat_map(|load| load.nodes.keys()).map(String::as_str).collect();
+    involved.insert(here);
+    let node = |name: &str| {
+        let measured = during.is_some_and(|load| name == here || load.nodes.get(name) == Some(&true));
+        let Some(during) = during.filter(|_| measured) else {
+            let why = format!("its CPU time and pressure cannot be read from {here}");
+            return NodeLoad { node: name.to_owned(), why: Some(why), ..NodeLoad::default() };
+        };
+        NodeLoad {
+            node: name.to_owned(),
+            foreign_cpu_before: before.map(|load| round(load.foreign_cpu)),
+            foreign_cpu_during: Some(round(during.foreign_cpu)),
+            foreign_pressure: during.foreign_pressure.map(round),
+            own_pressure: during.own_pressure.map(round),
+            why: None,
+        }
+    };
+    involved.into_iter().map(node).collect()
+}
+
+/// Three digits are more than the kernel's counters justify.
+pub fn round(share: f64) -> f64 {
+    (share * 1000.0).round() / 1000.0
+}
+
+/// CPU seconds of everything that was ever seen to be the run's; what has ended keeps its last reading.
+#[derive(Debug, Default)]
+struct Account {
+    last: HashMap<String, f64>,
+}
+
+impl Account {
+    fn take(&mut self, own: &Own, containers: &Containers, here: &HashMap<String, Place>) {
+        for id in containers.keys() {
+            self.note(id, here.get(id).and_then(Place::cpu));
+        }
+        for path in &own.cgroups {
+            self.note(&path.to_string_lossy(), Place::of_group(path).cpu());
+        }
+        if !own.groups.is_empty() {
+            for process in proc::processes().iter().filter(|process| own.groups.contains(&process.group)) {
+                self.note(&process.pid.to_string(), Some(process.cpu));
+            }
+        }
+        self.note("swarm-isolate", proc::own_cpu());
+    }
+
+    fn note(&mut self, key: &str, cpu: Option<f64>) {
+        if let Some(cpu) = cpu {
+            let last = self.last.entry(key.to_owned()).or_default();
+            *last = last.max(cpu);
+        }
+    }
+
+    fn total(&self) -> f64 {
+        self.last.values().sum()
+    }
+}
+
+/// Containers of the run, with the node of those that are tasks.
+type Containers = HashMap<String, Option<String>>;
+
+async fn containers(engine: &Engine, stacks: &[String]) -> Containers {
+    let mut found = Containers::new();
+    for stack in stacks {
+        let label = format!("com.docker.stack.namespace={stack}");
+        let list = |path: &str| format!("{path}?{}", filters(&[("label", &label)]));
+        if let Ok(Value::Array(all)) = engine.get(&list("/containers/json")).await {
+            found.extend(all.iter().filter_map(|each| Some((each["Id"].as_str()?.to_owned(), None))));
+        }
+        if let Ok(Value::Array(all)) = engine.get(&list("/tasks")).await {
+            found.extend(all.iter().filter_map(of_task));
+        }
+    }
+    found
+}
+
+fn of_task(task: &Value) -> Option<(String, Option<String>)> {
+    let id = task["Status"]["ContainerStatus"]["ContainerID"].as_str().filter(|id| !id.is_empty())?;
+    Some((id.to_owned(), task["NodeID"].as_str().map(ToOwned::to_owned)))
+}
+
+/// Names of the nodes by id; empty where this engine does not tell.
+async fn nodes(engine: &Engine) -> HashMap<String, String> {
+    let list = engine.get("/nodes").await.unwrap_or_default();
+    let pair = |node: &Value| {
+        Some((node["ID"].as_str()?.to_owned(), node["Description"]["Hostname"].as_str()?.to_owned()))
+    };
+    list.as_array().into_iter().flatten().filter_map(pair).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_ended_keeps_its_last_reading() {
+        let mut account = Account::default();
+        account.note("a", Some(2.0));
+        account.note("b", Some(1.0));
+        account.note("a", None);
+        account.note("b", Some(0.5));
+        assert!((account.total() - 3.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_node_elsewhere_is_named_and_not_claimed() {
+        let nodes = BTreeMap::from([("n1".into(), true), ("n2".into(), true), ("far".into(), false)]);
+        let during = Load { foreign_cpu: 0.123_456, nodes, own_pressure: Some(3.0), ..Load::default() };
+        let all = by_node("n1", None, Some(&during));
+        assert_eq!(all.iter().map(|node| node.node.as_str()).collect::<Vec<_>>(), ["far", "n1", "n2"]);
+        assert!(all[0].why.as_ref().unwrap().contains("from n1") && all[0].foreign_cpu_during.is_none());
+        assert_eq!((all[2].foreign_cpu_during, all[2].own_pressure), (Some(0.123), Some(3.0)));
+        assert!(by_node("n1", None, None)[0].why.is_some(), "an engine elsewhere");
+    }
+
+    #[test]
+    fn a_task_without_a_container_is_passed_over() {
+        let task =
+            |id: &str| serde_json::json!({"NodeID": "x", "Status": {"ContainerStatus": {"ContainerID": id}}});
+        assert_eq!(of_task(&task("")), None);
+        assert_eq!(of_task(&serde_json::json!({"Status": {}})), None);
+        assert_eq!(of_task(&task("ab")), Some(("ab".into(), Some("x".into()))));
+    }
+}

@@ -1,0 +1,141 @@
+//! Turns a finished attempt into its records.
+
+pub mod isolation;
+pub mod killed;
+pub mod newly;
+pub mod outcome;
+pub mod report;
+pub mod sweep;
+#[cfg(test)]
+pub mod testing;
+
+use std::path::Path;
+use std::time::Duration;
+
+use lib_common::case::CaseKey;
+use lib_common::record::case::CaseFailed;
+use lib_common::record::run::{Cleanup, Evidence, Outcome, RunFinished, TestFinished, TestOutcome};
+use lib_common::signature::signature;
+use lib_common::text::Text;
+use lib_common::{evidence, junit};
+
+use crate::attempt::{Context, End, Finished};
+use crate::plan::Subject;
+
+/// What one attempt yields, in the order in which it is written.
+pub struct Records {
+    pub run: RunFinished,
+    pub tests: Vec<TestFinished>,
+    pub cases: Vec<CaseFailed>,
+}
+
+/// Never fails: a run without a record would be lost. What is wrong with its evidence is noted in it. `keep`: the
+/// evidence outlives this call.
+pub fn of(context: &Context, finished: &Finished, keep: bool) -> Records {
+    let (attempt, ran, subject) = (&finished.attempt, &finished.ran, context.subject);
+    let mut notes: Vec<String> = context.reaper.note.iter().chain(&ran.notes).cloned().collect();
+    notes.extend(sweep::irregular(&attempt.folder));
+    let (report, wrong) = report::read(&attempt.folder);
+    notes.extend(wrong);
+    let (tests, broken) = junit::read(&attempt.folder);
+    notes.extend(broken.iter().map(|file| format!("not a JUnit file: {file}")));
+    let tests: Vec<TestFinished> =
+        tests.into_iter().map(|test| test_finished(context, &attempt.id, test)).collect();
+    let (outcome, reason) = judged(context, finished);
+    let (exit_code, signal) = outcome::codes(&ran.end);
+    let evidence = if keep { hashed(context.base, &attempt.folder, &mut notes) } else { None };
+    let refused = matches!(ran.end, End::Taken(_)).then(|| "enrol".to_owned());
+    let run = RunFinished {
+        attempt_id: attempt.id.clone(),
+        recipe: subject.recipe.clone(),
+        version: subject.version.clone(),
+        cases: subject.cases.clone(),
+        reference: report.reference,
+        harness: report.harness,
+        tests: report.tests,
+        engine: context.engine.version().to_owned(),
+        node: context.remover.nodes.name.clone(),
+        boot_id: crate::proc::boot_id(),
+        stack: attempt.names.stack.clone(),
+        domain: Some(attempt.names.domain.clone()),
+        factors: attempt.factors.clone(),
+        outcome,
+        reason,
+        exit_code,
+        signal,
+        stage: report.stage.or(refused),
+        started: ran.started.clone(),
+        duration_ms: milliseconds(ran.took),
+        signature: tests.iter().find_map(|test| test.signature.clone()),
+        isolation: isolation::of(&context.args.load, &context.remover.nodes.name, finished),
+        cleanup: Cleanup {
+            created: finished.teardown.created.clone(),
+            left: finished.teardown.left.clone(),
+            duration_ms: milliseconds(finished.teardown.took),
+            others_unchanged: finished.changes.others.is_empty(),
+            others_changed: finished.changes.others.clone(),
+            unproved: finished.teardown.unproved.clone(),
+            kept: finished.teardown.kept.clone(),
+            networks: finished.teardown.networks.clone(),
+        },
+        refusals: Vec::new(),
+        guard: None,
+        harm: finished.changes.harm.clone(),
+        notes,
+        evidence,
+    };
+    let cases = newly::red(&run, &tests, subject, context.seen);
+    Records { run, tests, cases }
+}
+
+/// The command's own end, unless the run as a whole was no sample.
+fn judged(context: &Context, finished: &Finished) -> (Outcome, Option<String>) {
+    let (outcome, reason) = outcome::of(&finished.ran.end, finished.ran.checked.as_ref());
+    if !matches!(outcome, Outcome::Pass | Outcome::Fail | Outcome::Timeout) {
+        return (outcome, reason);
+    }
+    if !finished.changes.disturbed.is_empty() {
+        let what = finished.changes.disturbed.join(", ");
+        return (Outcome::Disturbed, Some(format!("somebody changed {what}")));
+    }
+    if let Some(conflict) = &finished.ran.conflict {
+        return (Outcome::Infra, Some(format!("{conflict}, which neighbours and the run fought for")));
+    }
+    match isolation::never_loaded(&context.args.load, finished) {
+        Some(why) => (Outcome::Disturbed, Some(why)),
+        None => (outcome, reason),
+    }
+}
+
+fn test_finished(context: &Context, attempt: &str, test: junit::Test) -> TestFinished {
+    let Subject { recipe, version, .. } = context.subject;
+    let case = CaseKey { recipe: recipe.clone(), version: version.clone(), test: test.id.clone() };
+    let message = test.message.map(|text| Text(context.redactor.fork().text(text.as_bytes())));
+    let failed = matches!(test.outcome, TestOutcome::Fail | TestOutcome::Error);
+    TestFinished {
+        attempt_id: attempt.to_owned(),
+        case: case.to_string(),
+        recipe: case.recipe,
+        test: test.id,
+        outcome: test.outcome,
+        duration_ms: test.duration_ms,
+        signature: message.as_ref().filter(|_| failed).map(|text| signature(&text.0)),
+        message,
+    }
+}
+
+/// The evidence by its path relative to the ledger's folder, with its hash.
+fn hashed(base: &Path, folder: &Path, notes: &mut Vec<String>) -> Option<Evidence> {
+    let path = folder.strip_prefix(base).unwrap_or(folder).display().to_string();
+    match evidence::root_hash(folder) {
+        Ok(blake3) => Some(Evidence { path, blake3 }),
+        Err(error) => {
+            notes.push(format!("the evidence has no hash: {error}"));
+            None
+        }
+    }
+}
+
+pub fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

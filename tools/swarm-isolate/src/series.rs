@@ -1,0 +1,243 @@
+//! The runs of one call: what is on record before them, which comes next, and where their records go.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+
+use lib_common::emit::Emitter;
+use lib_common::ledger::Ledger;
+use lib_common::record::run::Outcome;
+use lib_common::record::{Factors, Known};
+use lib_common::stream::{Line, Reader, Torn, is_object};
+use lib_common::{Error, Exit, Io, Result};
+use tempfile::TempDir;
+
+use crate::attempt::End;
+use crate::cli::Args;
+use crate::command::cli::RecordsTo;
+use crate::plan::{Seen, Subject};
+use crate::records::Records;
+use crate::sequence::{Leases, Turns};
+use crate::until::Spool;
+
+pub struct Series<'a> {
+    args: &'a Args,
+    emitter: Emitter,
+    spool: Spool,
+    pub seen: Seen,
+    base: PathBuf,
+    /// The evidence's folder where none is kept.
+    scratch: Option<TempDir>,
+    /// How the last run ended.
+    pub last: Option<(Outcome, End)>,
+}
+
+impl<'a> Series<'a> {
+    /// Opens the ledger and the stream of records. A dry run changes nothing, the ledger included.
+    pub fn open(args: &'a Args, io: &mut Io) -> Result<Self> {
+        let path = args.ledger.ledger.as_deref().filter(|_| !args.run.dry_run);
+        let ledger = path.map(|path| Ledger::open(path, &io.diag)).transpose()?;
+        if let Some(to) = args.run.command.records.as_ref().filter(|_| !args.run.dry_run) {
+            io.stdout = elsewhere(to)?;
+        }
+        // The parent of a bare file name is empty.
+        let beside_ledger =
+            || args.ledger.ledger.as_ref()?.parent().map(|folder| Path::new(".").join(folder));
+        let kept = args.run.evidence.clone().or_else(beside_ledger);
+        let scratch = if kept.is_none() {
+            Some(tempfile::tempdir().map_err(|e| Error::cannot("making a scratch folder", e))?)
+        } else {
+            None
+        };
+        let base = kept.or_else(|| Some(scratch.as_ref()?.path().to_owned())).unwrap_or_default();
+        Ok(Self {
+            args,
+            emitter: Emitter::new(args.common.investigation.clone(), ledger),
+            spool: Spool::new()?,
+            seen: Seen::default(),
+            base: std::path::absolute(&base)
+                .map_err(|e| Error::cannot("finding the evidence folder", e).on(base.display()))?,
+            scratch,
+            last: None,
+        })
+    }
+
+    pub fn base(&self) -> &Path {
+        &self.base
+    }
+
+    pub fn keeps_evidence(&self) -> bool {
+        self.scratch.is_none()
+    }
+
+    /// The ledger's file, if there is one.
+    pub fn ledger(&self) -> Option<PathBuf> {
+        std::path::absolute(self.args.ledger.ledger.as_ref()?).ok()
+    }
+
+    pub fn investigation(&mut self) -> String {
+        self.emitter.investigation().to_owned()
+    }
+
+    /// Passes standard input on, then what the ledger holds beyond it, and keeps both for `--until`.
+    pub fn read(&mut self, io: &mut Io) -> Result<()> {
+        let common = &self.args.common;
+        if !io.stdin_is_terminal {
+            let input = std::mem::replace(&mut io.stdin, Box::new(std::io::empty()));
+            let mut reader = Reader::new(input, "standard input", common, Torn::Error);
+            while let Some(line) = reader.next_line(&io.diag)? {
+                self.emitter.pass(io, &line)?;
+                self.note(&mut reader, &line, io)?;
+            }
+        }
+        if let Some(path) = self.args.ledger.ledger.as_ref().filter(|path| path.exists()) {
+            let file =
+                File::open(path).map_err(|e| Error::cannot("reading the ledger", e).on(path.display()))?;
+            let name = path.display().to_string();
+            let mut reader = Reader::new(BufReader::new(file), name, common, Torn::SetAside);
+            while let Some(line) = reader.next_line(&io.diag)? {
+                if self.emitter.pass_unseen(io, &line)? {
+                    self.note(&mut reader, &line, io)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn note<R: BufRead>(&mut self, reader: &mut Reader<R>, line: &Line, io: &Io) -> Result<()> {
+        self.spool.add(&line.raw)?;
+        if let Some(known) = reader.known(line, &io.diag)? {
+            self.seen.note(&known);
+        }
+        Ok(())
+    }
+
+    /// Whose run is next and with which factors, or `None` when there is nothing more to run.
+    pub async fn next(&mut self, turns: &mut Turns) -> Result<Option<(Subject, Factors)>> {
+        turns.next(self.args, &mut self.spool).await
+    }
+
+    /// Releases the leases that the runs used; the records of it join the stream.
+    pub async fn give_back(&mut self, io: &mut Io<'_>, leases: Leases) -> Result<()> {
+        let (lines, wrong) = leases.release().await;
+        for line in lines {
+            self.emitter.put(io, &line)?;
+        }
+        for cause in &wrong {
+            io.diag.warn(cause);
+        }
+        Ok(())
+    }
+
+    /// Writes what a run yielded, the companion's records first. Every line is tried, whatever becomes of the one
+    /// before it; the first failure is returned.
+    pub fn write(
+        &mut self,
+        io: &mut Io,
+        records: &Records,
+        companion: &[Vec<u8>],
+        signal: Option<i32>,
+    ) -> Result<()> {
+        let (mut lines, other): (Vec<_>, Vec<_>) =
+            companion.iter().cloned().partition(|line| is_object(line));
+        if !other.is_empty() {
+            io.diag.warn(format_args!("{} lines of the companion are no records: left out", other.len()));
+        }
+        lines.push(self.emitter.line(io, &records.run)?);
+        self.seen.note(&Known::RunFinished(Box::new(records.run.clone())));
+        for test in &records.tests {
+            lines.push(self.emitter.line(io, test)?);
+            self.seen.note(&Known::TestFinished(Box::new(test.clone())));
+        }
+        for case in &records.cases {
+            io.diag.phase(format_args!("newly red: {}", case.case));
+            lines.push(self.emitter.line(io, case)?);
+            self.seen.note(&Known::CaseFailed(Box::new(case.clone())));
+        }
+        let mut failed = None;
+        for line in &lines {
+            let put = self.spool.add(line).and_then(|()| self.put(io, line));
+            match put {
+                // Ctrl-C ends the rest of the pipe too; the ledger has the record.
+                Err(error) if error.is_closed_pipe() && signal.is_some() && self.emitter.is_durable() => {}
+                Err(error) => failed = failed.or(Some(error)),
+                Ok(()) => {}
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// A ledger that cannot be written is an error; standard output still gets the record.
+    fn put(&mut self, io: &mut Io, line: &[u8]) -> Result<()> {
+        self.emitter.put(io, line).inspect_err(|error| {
+            if !error.is_closed_pipe() && self.emitter.is_durable() {
+                let _ = Emitter::print(io, line);
+            }
+        })
+    }
+
+    /// A single wrapped command's own code passes through; a sequence of runs is done when it is settled.
+    pub fn exit(&self) -> Exit {
+        let run = &self.args.run;
+        match self.last.as_ref().filter(|_| run.until.is_none() && run.runs == 1) {
+            Some((outcome, end)) => exit(*outcome, end, run.command.records.is_some()),
+            None => Exit::Done,
+        }
+    }
+}
+
+/// The code of a single run. What the command itself exited with passes through, unless it says green and the run is
+/// not (`through`: even then).
+fn exit(outcome: Outcome, end: &End, through: bool) -> Exit {
+    use std::os::unix::process::ExitStatusExt;
+    let own = match end {
+        End::Exited(status) => status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0)),
+        _ => 0,
+    };
+    match outcome {
+        _ if own != 0 && (through || outcome != Outcome::Pass) => {
+            Exit::Child(u8::try_from(own).unwrap_or(u8::MAX))
+        }
+        _ if through && matches!(end, End::Exited(_)) => Exit::Done,
+        Outcome::Pass => Exit::Done,
+        Outcome::Fail | Outcome::Timeout => Exit::No,
+        Outcome::Infra | Outcome::Aborted | Outcome::Disturbed | Outcome::GuardBypassed => Exit::Again,
+    }
+}
+
+/// Records go there instead of to standard output, which is the command's.
+fn elsewhere(to: &RecordsTo) -> Result<Box<dyn Write>> {
+    let path = to.path();
+    let open = OpenOptions::new().append(true).create(matches!(to, RecordsTo::File(_))).open(&path);
+    let file = open.map_err(|e| Error::cannot("opening the file for records", e).on(path.display()))?;
+    Ok(Box::new(file))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::ExitStatus;
+
+    use super::*;
+    use crate::clean::Taken;
+
+    #[test]
+    fn the_commands_own_code_passes_through_unless_it_lies() {
+        let exited = |code: i32| End::Exited(ExitStatus::from_raw(code << 8));
+        for (outcome, end, through, code) in [
+            (Outcome::Pass, exited(0), false, 0),
+            (Outcome::Fail, exited(3), false, 3),
+            (Outcome::Fail, exited(0), false, 1),
+            (Outcome::Fail, exited(0), true, 0),
+            (Outcome::Pass, exited(3), false, 0),
+            (Outcome::Pass, exited(3), true, 3),
+            (Outcome::Infra, End::Exited(ExitStatus::from_raw(9)), false, 137),
+            (Outcome::Infra, exited(0), false, 75),
+            (Outcome::Timeout, End::Timeout, true, 1),
+            (Outcome::Fail, End::Taken(Taken::Live(String::new())), true, 1),
+            (Outcome::Disturbed, End::SlotLost, false, 75),
+        ] {
+            assert_eq!(exit(outcome, &end, through).code(), code, "{outcome:?} {end:?} {through}");
+        }
+    }
+}
