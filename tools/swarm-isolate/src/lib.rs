@@ -9,6 +9,8 @@ mod cli;
 mod command;
 mod condition;
 mod converge;
+#[doc(hidden)]
+pub mod fuzzing;
 mod plan;
 mod proc;
 mod records;
