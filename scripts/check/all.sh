@@ -30,7 +30,7 @@ eval "$(engine env --name test)"
 export DOCKER_HOST REDFIX_NODE_ADDR REDFIX_NODES
 step 'images' scripts/images/build busybox murmurd traefik caddy
 export REDFIX_BIN=$root/target/debug
-step 'tests on a real swarm' cargo test --locked -p e2e --test isolate --test domain --test domain_storm --test domain_probe --test snap -- --test-threads=1
+step 'tests on a real swarm' cargo test --locked -p e2e --test isolate --test slots --test converge --test domain --test domain_storm --test domain_probe --test snap -- --test-threads=1
 step 'the whole flow' cargo test --locked -p e2e --test flow -- --test-threads=1
 
 # Totals over every runner's closing lines.

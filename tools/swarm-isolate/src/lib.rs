@@ -11,6 +11,8 @@ mod cli;
 mod command;
 mod converge;
 mod disk;
+#[doc(hidden)]
+pub mod fuzzing;
 mod load;
 mod plan;
 mod proc;

@@ -41,7 +41,7 @@ pub async fn last_lines(engine: &Engine, service: &Service) -> Vec<Vec<u8>> {
 }
 
 /// Without the eight bytes in front of each frame, where there are any (a terminal has none).
-fn lines(mut bytes: &[u8]) -> Vec<Vec<u8>> {
+pub fn lines(mut bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut text = Vec::new();
     while let [kind @ 0..=2, 0, 0, 0, a, b, c, d, rest @ ..] = bytes {
         let _ = kind;

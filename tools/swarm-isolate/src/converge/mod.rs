@@ -240,3 +240,23 @@ fn hint(wedge: Wedge) -> &'static str {
         Wedge::Idle => "wait longer with --idle-timeout, if its start is really that quiet",
     }
 }
+
+/// For the fuzz targets: how many services of the stack `x` these are, judged twice.
+pub fn look_at(told: &serde_json::Value) -> usize {
+    let now = Instant::now();
+    let limits = Limits { same_error: 1, stuck_after: PAUSE, settle: PAUSE, idle: SELDOM };
+    let mut history = History::new(limits, now);
+    let services = facts::parse("x", &told["services"], &told["tasks"], &told["nodes"]);
+    let looks: Looks =
+        services.into_iter().map(|service| (judge(&service), service)).map(|(j, s)| (s, j)).collect();
+    for now in [now, now + SELDOM * 2] {
+        history.note(&looks, now);
+        let _ = (missing(&looks, &history), wedged(&looks), history.stuck(&looks, &HashMap::new(), now));
+    }
+    looks.len()
+}
+
+/// For the fuzz targets: the lines of a service's log.
+pub fn read_log(bytes: &[u8]) {
+    let _ = look::lines(bytes);
+}

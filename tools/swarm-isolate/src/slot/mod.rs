@@ -32,3 +32,21 @@ pub use take::{Ask, Slots};
 
 /// Slots of a swarm for which nobody said how many.
 const DEFAULT: u32 = 3;
+
+/// For the fuzz targets: how many of these config objects are slots.
+pub fn look_at(configs: &serde_json::Value) -> usize {
+    let seen: Vec<Seen> = configs.as_array().into_iter().flatten().filter_map(Seen::parse).collect();
+    let count = seen.len();
+    if let Some(board) = Board::new(seen) {
+        for want in [Want::One, Want::All] {
+            let _ = choose::step(&board, want, "n", &std::collections::BTreeSet::from([Place::Slot(0)]));
+        }
+    }
+    count
+}
+
+/// For the fuzz targets: whether it is a window.
+pub fn look_at_window(text: &str) -> bool {
+    window::Window::parse(text)
+        .is_ok_and(|window| window.opens_in(jiff::Timestamp::UNIX_EPOCH).as_secs() < 100_000)
+}
