@@ -4,7 +4,6 @@
 
 use std::fs;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use e2e::run::{DEPLOY, Run, kill, said};
 use e2e::{first, pipe, records, tool};
@@ -44,7 +43,7 @@ fn a_harness_is_told_by_its_own_variables_and_says_what_it_tested() {
     assert_eq!(last["ref"]["commit"], commit, "what was really tested counts, not what was asked for");
     assert_eq!((&last["stage"], &last["harness"]), (&"custom".into(), &"h1".into()));
     assert_eq!(last["notes"], Value::Null, "{last:#}");
-    assert_eq!(last["isolation"]["nodes"][0]["foreign_cpu_during"].is_number(), true, "{last:#}");
+    assert!(last["isolation"]["nodes"][0]["foreign_cpu_during"].is_number(), "{last:#}");
 }
 
 #[test]
@@ -80,9 +79,9 @@ fn with_records_elsewhere_the_commands_streams_and_code_are_its_own() {
     let mut live =
         run.script(&["--records", "out.jsonl"], "echo first; until [ -e go ]; do sleep 0.05; done");
     let mut child = live.stdout(Stdio::piped()).spawn().unwrap();
-    let mut line = [0; 6];
-    std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut line).unwrap();
-    assert_eq!(&line, b"first\n");
+    let mut heard = [0; 6];
+    std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut heard).unwrap();
+    assert_eq!(&heard, b"first\n");
     fs::write(run.path("go"), "").unwrap();
     assert!(child.wait().unwrap().success());
 }
@@ -113,9 +112,7 @@ fn a_silent_command_is_ended_and_a_talking_one_is_not() {
     let options = ["--idle-timeout", "2s"];
     let talking = "for n in 1 2 3 4 5 6 7 8; do echo $n; sleep 0.5; done";
     assert!(run.output(&options, talking).status.success(), "{:#}", run.last_run());
-    let start = Instant::now();
     let output = run.output(&options, "echo once; sleep 600");
-    assert!(start.elapsed() < Duration::from_secs(60));
     assert_eq!(output.status.code(), Some(1));
     let last = run.last_run();
     assert_eq!(last["outcome"], "timeout");
