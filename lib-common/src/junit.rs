@@ -64,8 +64,7 @@ fn find(folder: &Path, files: &mut Vec<PathBuf>) {
 /// Every test of one file, in its order. The error names the line, not the file.
 pub fn parse(xml: &str) -> Result<Vec<Test>, String> {
     let mut lines = Lines { rest: xml.as_bytes(), line: 1 };
-    let report =
-        junit_parser::from_reader(&mut lines).map_err(|e| format!("line {}: {e}", lines.line))?;
+    let report = junit_parser::from_reader(&mut lines).map_err(|e| format!("line {}: {e}", lines.line))?;
     let mut tests = Vec::new();
     report.suites.iter().for_each(|suite| collect(suite, &mut tests));
     Ok(tests)
@@ -93,7 +92,7 @@ impl BufRead for Lines<'_> {
 
     fn consume(&mut self, size: usize) {
         let (taken, rest) = self.rest.split_at(size.min(self.rest.len()));
-        self.line += taken.iter().filter(|byte| **byte == b'\n').count();
+        self.line += memchr::memchr_iter(b'\n', taken).count();
         self.rest = rest;
     }
 }
@@ -178,7 +177,10 @@ mod tests {
         assert_eq!(tests[0].started.as_deref(), Some("2026-06-17T23:18:04"));
         let retry = &tests[0].retries[0];
         assert_eq!((retry.outcome, retry.duration_ms), (TestOutcome::Fail, 1000));
-        assert_eq!((retry.message.as_deref(), retry.started.as_deref()), (Some("boom\ntrace"), Some("2026-06-17T23:18:05Z")));
+        assert_eq!(
+            (retry.message.as_deref(), retry.started.as_deref()),
+            (Some("boom\ntrace"), Some("2026-06-17T23:18:05Z"))
+        );
         assert_eq!((tests[1].outcome, tests[1].retries[0].outcome), (TestOutcome::Fail, TestOutcome::Error));
     }
 

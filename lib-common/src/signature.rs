@@ -98,7 +98,7 @@ fn is_near(one: &[u8], other: &[u8]) -> bool {
 /// `strsim` compares what can be iterated by reference.
 struct Bytes<'a>(&'a [u8]);
 
-impl<'a, 'b> IntoIterator for &'b Bytes<'a> {
+impl<'b> IntoIterator for &'b Bytes<'_> {
     type Item = &'b u8;
     type IntoIter = std::slice::Iter<'b, u8>;
 

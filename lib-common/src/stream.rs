@@ -140,7 +140,7 @@ impl<R: BufRead> Reader<R> {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 Err(e) => return Err(self.error(e)),
             };
-            let end = chunk.iter().position(|byte| *byte == b'\n');
+            let end = memchr::memchr(b'\n', chunk);
             let take = end.map_or(chunk.len(), |at| at + 1);
             // Two bytes of grace while it grows: `\r\n` is no part of the line.
             let grows = (raw.len() + take) as u64 <= self.limit.saturating_add(2);

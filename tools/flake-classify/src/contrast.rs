@@ -110,6 +110,11 @@ const PRECEDENCE: [(&str, Cause, &[Route]); 4] = [
     ("version", Cause::Recipe, &[Route::RecipePr]),
 ];
 
+/// The factors that name a cause, the narrowest first.
+pub fn factors() -> impl Iterator<Item = &'static str> {
+    PRECEDENCE.iter().map(|row| row.0)
+}
+
 fn by_levels(levels: &[Level]) -> (Cause, Vec<ShownBy>, Vec<Route>) {
     let place =
         |level: &Level| PRECEDENCE.iter().position(|row| row.0 == level.factor).unwrap_or(PRECEDENCE.len());

@@ -24,6 +24,7 @@ pub fn explain(finding: &Finding, settings: &Settings, needed: &mut Needed) -> S
     say(words::sentence(finding, settings));
     ratios(finding, settings).into_iter().for_each(&mut say);
     clean_bounds(finding).into_iter().for_each(&mut say);
+    agreement(finding).into_iter().for_each(&mut say);
     levels(finding).into_iter().for_each(&mut say);
     finding.fixes.iter().for_each(|fix| say(format!("fix {}: {}", fix.fix, fix.sentence)));
     say(routes(finding));
@@ -62,6 +63,20 @@ fn clean_bounds(finding: &Finding) -> Vec<String> {
         })
     };
     [Load::Isolated, Load::Loaded].into_iter().filter_map(bound).collect()
+}
+
+/// Whether a run's result tells the next one's: what back-to-back runs on one machine may do.
+fn agreement(finding: &Finding) -> Option<String> {
+    let used = &finding.pool.base[..finding.judgement.used];
+    let alone: Vec<_> = used.iter().filter(|sample| sample.load == Load::Isolated).collect();
+    let pairs = || alone.windows(2).filter(|pair| pair[0].boot() == pair[1].boot());
+    let same = pairs().filter(|pair| pair[0].red == pair[1].red).count();
+    (alone.len() > 2 && pairs().count() > 0).then(|| {
+        format!(
+            "next to each other on one machine: {same} of {} isolated runs as the one before",
+            pairs().count()
+        )
+    })
 }
 
 fn levels(finding: &Finding) -> Vec<String> {
@@ -152,8 +167,7 @@ fn change(finding: &Finding, settings: &Settings, needed: &mut Needed) -> Vec<St
         Next::Settled => {
             let unattributed =
                 finding.judgement.verdict == Verdict::Genuine && finding.attribution.shown.is_empty();
-            let hint = "next most informative: allow another contrast in case.failed (path, domain, version, test) or a fix";
-            unattributed.then(|| hint.to_owned()).into_iter().collect()
+            unattributed.then(|| words::next_experiment(finding)).into_iter().collect()
         }
     }
 }

@@ -270,7 +270,9 @@ impl Case {
             *setups.entry(Arc::as_ptr(&attempt.run.profile.setup)).or_default() += 1;
         }
         let level = level(setups.values().copied().collect(), limit);
-        setups.values_mut().for_each(|count| *count = 0);
+        for count in setups.values_mut() {
+            *count = 0;
+        }
         if level == 0 {
             self.attempts.truncate(limit);
             return;

@@ -80,7 +80,7 @@ fn levels_fill_what_there_is() {
 fn what_is_shared_does_not_grow_with_the_stream() {
     let mut fold = Fold::default();
     fold.note(failed());
-    for number in 0..20_000 {
+    for number in 0..6_000 {
         let mut body = crate::testing::run_body(&format!("{number:06}"), number, "isolated");
         body.reference.as_mut().unwrap().commit = number.to_string();
         body.signature = Some(format!("s{number}"));

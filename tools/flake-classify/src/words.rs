@@ -2,6 +2,8 @@
 
 use lib_common::record::verdict::{Cause, FixOutcome, FixVerdict, Route, Tally, Verdict};
 
+use crate::contrast;
+use crate::cure::Cure;
 use crate::finding::Finding;
 use crate::judge::{Settings, Why};
 use crate::needed::Needed;
@@ -125,7 +127,8 @@ pub fn span_ms(finding: &Finding) -> u64 {
 fn attribution(finding: &Finding) -> Vec<String> {
     let Some((first, others)) = finding.attribution.shown.split_first() else {
         let genuine = finding.judgement.verdict == Verdict::Genuine;
-        return if genuine { vec!["no contrast shows a cause yet".into()] } else { vec![] };
+        let next = || format!("no contrast shows a cause yet; {}", next_experiment(finding));
+        return if genuine { vec![next()] } else { vec![] };
     };
     let head = match finding.attribution.cause {
         Cause::Unattributed => String::from("cause unattributed, but "),
@@ -169,6 +172,22 @@ fn claim(finding: &Finding) -> Option<String> {
             "the load of these runs is unknown: a flake may be one of load, and genuine means under the load of this history".into(),
         ),
         claims => Some(format!("isolated or loaded {}, which nothing measured", claims.join(" and "))),
+    }
+}
+
+/// What would tell most about a cause that no contrast shows: a level that the case allows and nobody has decided,
+/// else the narrowest factor that was never varied, else a fix.
+pub fn next_experiment(finding: &Finding) -> String {
+    let levels = &finding.attribution.levels;
+    if let Some(open) = levels.iter().find(|level| level.allowed && level.cure == Cure::Open) {
+        return format!("next most informative: {}={} instead of {}", open.factor, open.name, open.red);
+    }
+    let tried = |factor: &str| levels.iter().any(|level| level.factor == factor && runs(level.tally) > 0);
+    match contrast::factors().find(|factor| !tried(factor)) {
+        Some(factor) => {
+            format!("next most informative: another {factor}, which the case must allow (contrasts)")
+        }
+        None => "next most informative: a fix".into(),
     }
 }
 
@@ -217,7 +236,7 @@ mod tests {
         );
         assert_eq!(
             said("IIIII", 5),
-            "genuine: 5 of 5 isolated runs red; 32 to 1 against \"fails at most half the time\"; no contrast shows a cause yet"
+            "genuine: 5 of 5 isolated runs red; 32 to 1 against \"fails at most half the time\"; no contrast shows a cause yet; next most informative: another test, which the case must allow (contrasts)"
         );
         assert_eq!(
             said("IIIII", 1),
@@ -251,7 +270,7 @@ mod tests {
         let mut records = history("a", "IiILL", 1, &[]);
         for record in &mut records {
             if let Known::TestFinished(test) = record {
-                test.signature = Some(if test.attempt_id < "a003".into() { "a" } else { "b" }.into());
+                test.signature = Some(if *test.attempt_id < *"a003" { "a" } else { "b" }.into());
             }
         }
         let mut found = find(&case(), records);

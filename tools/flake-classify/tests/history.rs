@@ -3,6 +3,7 @@
 // Helpers of tests may unwrap as tests do.
 #![allow(clippy::unwrap_used)]
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -60,7 +61,7 @@ fn csv(letters: &str) -> TempDir {
     for (day, letter) in (1..).zip(letters.chars()) {
         let load = if letter.eq_ignore_ascii_case(&'i') { "isolated" } else { "loaded" };
         let outcome = if letter.is_ascii_uppercase() { "fail" } else { "pass" };
-        rows += &format!("b{day},t,{outcome},2026-06-{day:02} 03:00:00,n1,c1,{load}\n");
+        writeln!(rows, "b{day},t,{outcome},2026-06-{day:02} 03:00:00,n1,c1,{load}").unwrap();
     }
     fs::write(dir.path().join("h.csv"), rows).unwrap();
     dir

@@ -69,7 +69,7 @@ fn result(test: String, said: Option<String>, from: &Value) -> Result {
         Some(ms) => word::seconds(ms / 1000.0),
         None => word::seconds(number("duration").or_else(|| number("time")).unwrap_or(0.0)),
     };
-    let outcome = said.and_then(|said| word::outcome(&said)).flatten();
+    let outcome = said.and_then(|said| word::outcome(&said).ok()).flatten();
     Result { test, outcome, duration_ms, message: first(from, &["message", "error", "reason"]) }
 }
 

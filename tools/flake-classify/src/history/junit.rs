@@ -9,13 +9,13 @@ use super::{Bad, Result, Run, word};
 /// without, a test that was ever red in the file is red.
 pub fn parse(bytes: &[u8], retries: bool) -> std::result::Result<Vec<Run>, Bad> {
     let xml = std::str::from_utf8(bytes).map_err(|e| {
-        let line = bytes[..e.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
+        let line = memchr::memchr_iter(b'\n', &bytes[..e.valid_up_to()]).count();
         Bad::at(line as u64 + 1, "not UTF-8")
     })?;
     let tests = junit::parse(xml).map_err(|cause| place(&cause))?;
     let mut all = vec![Run::default()];
     for test in tests {
-        add(&mut all, test, retries);
+        add(&mut all, &test, retries);
     }
     // What a retry does not say is as in the run.
     let (first, more) = all.split_at_mut(1);
@@ -36,7 +36,7 @@ fn place(cause: &str) -> Bad {
 }
 
 /// The red attempts first, then the last one, in runs 1, 2, ...
-fn add(all: &mut Vec<Run>, test: Test, retries: bool) {
+fn add(all: &mut Vec<Run>, test: &Test, retries: bool) {
     let started = |text: &Option<String>| text.as_deref().and_then(word::time);
     let mut attempts: Vec<_> = test
         .retries

@@ -125,62 +125,65 @@ struct Runs {
 
 impl Runs {
     fn add(&mut self, names: &Names, row: &Row, line: u64) -> std::result::Result<(), Bad> {
-        let bad = |cause: String| Bad::at(line, cause);
-        let get = |name| names.get(row, name);
-        let test = get("test").ok_or_else(|| bad("no test".into()))?;
-        let said = get("outcome").unwrap_or_default();
-        let outcome =
-            word::outcome(&said).ok_or_else(|| bad(format!("'{said}' is no outcome that is known")))?;
-        let started = match get("started") {
-            Some(text) => Some(word::time(&text).ok_or_else(|| bad(format!("'{text}' is no time")))?),
-            None => None,
-        };
-        let number = |name: &'static str| match get(name) {
-            Some(text) => {
-                text.parse::<f64>().map(Some).map_err(|_| bad(format!("'{text}' is no number ({name})")))
+        let mut new = run(names, row, line).map_err(|cause| Bad::at(line, cause))?;
+        let at = *self.known.entry(new.id.clone()).or_insert(self.all.len());
+        match self.all.get_mut(at) {
+            None => self.all.push(new),
+            Some(known) => {
+                known.started = known.started.into_iter().chain(new.started).min();
+                known.duration_ms = known.duration_ms.saturating_add(new.duration_ms);
+                known.results.append(&mut new.results);
             }
-            None => Ok(None),
-        };
-        let duration_ms = match (number("duration_ms")?, number("duration")?) {
-            (Some(ms), _) => word::seconds(ms / 1000.0),
-            (None, seconds) => word::seconds(seconds.unwrap_or(0.0)),
-        };
-        let load = get("load").map(|level| level.to_ascii_lowercase());
-        if let Some(level) = &load
-            && !["isolated", "loaded"].contains(&level.as_str())
-        {
-            return Err(bad(format!("'{level}' is neither isolated nor loaded")));
         }
-        let factors = row
-            .iter()
-            .filter_map(|(name, level)| Some((name.strip_prefix(FACTOR)?.to_owned(), level.clone())))
-            .filter(|(name, level)| !name.is_empty() && !level.is_empty());
-        let result = Result { test, outcome, duration_ms, message: get("message") };
-        let named = get("run");
-        let id = named.clone().unwrap_or_else(|| format!("#{line}"));
-        let at = *self.known.entry(id.clone()).or_insert(self.all.len());
-        if at == self.all.len() {
-            self.all.push(Run {
-                id,
-                named: named.is_some(),
-                started,
-                commit: get("ref"),
-                kind: get("ref_kind"),
-                tests: get("tests"),
-                harness: get("harness"),
-                engine: get("engine"),
-                machine: get("machine"),
-                load,
-                factors: factors.collect(),
-                recipe: get("recipe"),
-                version: get("version"),
-                ..Run::default()
-            });
-        }
-        let run = &mut self.all[at];
-        run.started = run.started.into_iter().chain(started).min();
-        run.duration_ms = run.duration_ms.saturating_add(duration_ms);
-        run.results.push(result);
         Ok(())
     }
+}
+
+/// A run with the one result of a row.
+fn run(names: &Names, row: &Row, line: u64) -> std::result::Result<Run, String> {
+    let get = |name| names.get(row, name);
+    let said = get("outcome").unwrap_or_default();
+    let outcome = word::outcome(&said).map_err(|_| format!("'{said}' is no outcome that is known"))?;
+    let time = |text: String| word::time(&text).ok_or_else(|| format!("'{text}' is no time"));
+    let load = get("load").map(|level| level.to_ascii_lowercase());
+    if let Some(level) = load.as_ref().filter(|level| !["isolated", "loaded"].contains(&level.as_str())) {
+        return Err(format!("'{level}' is neither isolated nor loaded"));
+    }
+    let factors = row
+        .iter()
+        .filter_map(|(name, level)| Some((name.strip_prefix(FACTOR)?.to_owned(), level.clone())))
+        .filter(|(name, level)| !name.is_empty() && !level.is_empty());
+    let duration_ms = duration_ms(names, row)?;
+    let test = get("test").ok_or("no test")?;
+    let id = get("run");
+    Ok(Run {
+        named: id.is_some(),
+        id: id.unwrap_or_else(|| format!("#{line}")),
+        started: get("started").map(time).transpose()?,
+        duration_ms,
+        commit: get("ref"),
+        kind: get("ref_kind"),
+        tests: get("tests"),
+        harness: get("harness"),
+        engine: get("engine"),
+        machine: get("machine"),
+        load,
+        factors: factors.collect(),
+        recipe: get("recipe"),
+        version: get("version"),
+        results: vec![Result { test, outcome, duration_ms, message: get("message") }],
+        ..Run::default()
+    })
+}
+
+fn duration_ms(names: &Names, row: &Row) -> std::result::Result<u64, String> {
+    let number = |name: &'static str, unit: f64| match names.get(row, name) {
+        None => Ok(None),
+        Some(cell) => match cell.parse::<f64>() {
+            Ok(number) => Ok(Some(word::seconds(number * unit))),
+            Err(_) => Err(format!("'{cell}' is no number ({name})")),
+        },
+    };
+    let (ms, seconds) = (number("duration_ms", 0.001)?, number("duration", 1.0)?);
+    Ok(ms.or(seconds).unwrap_or(0))
 }

@@ -5,9 +5,13 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use lib_common::record::run::TestOutcome;
 
-/// The outcome that a word means; `Some(None)` is `unver`. `None`: a word that nobody has documented.
-pub fn outcome(word: &str) -> Option<Option<TestOutcome>> {
-    Some(match word.trim().to_ascii_lowercase().as_str() {
+/// A word that nobody has documented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unknown;
+
+/// The outcome that a word means; `None` is `unver`.
+pub fn outcome(word: &str) -> Result<Option<TestOutcome>, Unknown> {
+    Ok(match word.trim().to_ascii_lowercase().as_str() {
         "pass" | "passed" | "ok" | "success" | "successful" | "succeeded" | "green" | "xpass" | "true" => {
             Some(TestOutcome::Pass)
         }
@@ -17,7 +21,7 @@ pub fn outcome(word: &str) -> Option<Option<TestOutcome>> {
             Some(TestOutcome::Skip)
         }
         "" | "unver" | "missing" | "unknown" | "aborted" | "cancelled" | "canceled" | "pending" => None,
-        _ => return None,
+        _ => return Err(Unknown),
     })
 }
 
@@ -53,10 +57,10 @@ mod tests {
 
     #[test]
     fn outcomes() {
-        assert_eq!(outcome(" PASSED "), Some(Some(TestOutcome::Pass)));
-        assert_eq!(outcome("timeout"), Some(Some(TestOutcome::Fail)));
-        assert_eq!(outcome(""), Some(None));
-        assert_eq!(outcome("maybe"), None);
+        assert_eq!(outcome(" PASSED "), Ok(Some(TestOutcome::Pass)));
+        assert_eq!(outcome("timeout"), Ok(Some(TestOutcome::Fail)));
+        assert_eq!(outcome(""), Ok(None));
+        assert_eq!(outcome("maybe"), Err(Unknown));
     }
 
     #[test]
