@@ -17,7 +17,7 @@ pub(super) fn all(secret: &[u8]) -> Vec<Vec<u8>> {
     let mut forms = vec![secret.to_vec()];
     forms.extend(lines(secret));
     forms.extend(base64(secret));
-    let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = secret.iter().flat_map(|byte| hex_digits(*byte)).collect::<String>();
     forms.extend([hex.to_uppercase(), hex].map(String::into_bytes));
     forms.extend(urls(secret));
     forms.extend(jsons(&String::from_utf8_lossy(secret)).map(String::into_bytes));
@@ -33,6 +33,10 @@ pub(super) fn all(secret: &[u8]) -> Vec<Vec<u8>> {
     forms.sort();
     forms.dedup();
     forms
+}
+
+fn hex_digits(byte: u8) -> [char; 2] {
+    [byte >> 4, byte & 15].map(|digit| char::from_digit(u32::from(digit), 16).unwrap_or('0'))
 }
 
 /// Logs are searched line by line, so each line of a longer secret stands for itself. The borders of a PEM
@@ -103,9 +107,10 @@ fn jsons(secret: &str) -> [String; 5] {
         if c.is_ascii() {
             ascii.push(c);
         } else {
-            let units =
-                c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
-            ascii += &units;
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                ascii += "\\u";
+                ascii.extend(unit.to_be_bytes().into_iter().flat_map(hex_digits));
+            }
         }
     }
     // JSON within a JSON string.
