@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod run;
+pub mod snap;
 pub mod stack;
 
 use std::ffi::OsStr;

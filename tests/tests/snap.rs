@@ -5,130 +5,26 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests, which clippy does not take for tests
 
+use e2e::snap::{Attached, Bundle, holds};
 use e2e::stack::{Stack, try_docker};
 use e2e::{docker, pipe, tool, wait_for};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 const SECRET: &str = "s3cr3t/Zebra+42";
 /// Base64 of [`SECRET`].
 const SECRET_BASE64: &str = "czNjcjN0L1plYnJhKzQy";
 
-/// A running `log-snap attach`; dropped, it is gone.
-struct Attached {
-    child: Child,
-    out: PathBuf,
-}
-
-impl Attached {
-    /// Starts it and waits until nothing is missed any more.
-    fn start(stack: &Stack, dir: &Path, more: &[&str]) -> Self {
-        let out = dir.join("evidence/snap");
-        let mut child = Command::new(tool("log-snap"))
-            .args(["attach", "-v"])
-            .args(more)
-            .env("REDFIX_STACK", &stack.name)
-            .env("REDFIX_EVIDENCE", dir.join("evidence"))
-            .env("REDFIX_ATTEMPT", "A1")
-            .env("REDFIX_LEDGER_DIR", dir)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut errors = BufReader::new(child.stderr.take().unwrap());
-        let mut first = String::new();
-        errors.read_line(&mut first).unwrap();
-        assert!(first.contains("recording"), "{first}");
-        // Somebody must read the rest, or the pipe would fill.
-        std::thread::spawn(move || std::io::copy(&mut errors, &mut std::io::sink()));
-        Self { child, out }
-    }
-
-    fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
-    }
-
-    /// SIGTERM; the exit code, the record and the bundle.
-    fn stop(mut self) -> (i32, Value, Bundle) {
-        self.signal("TERM");
-        let mut text = String::new();
-        self.child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
-        let code = self.child.wait().unwrap().code().unwrap();
-        assert_eq!(text.lines().count(), 1, "{text}");
-        (code, serde_json::from_str(&text).unwrap(), Bundle::read(&self.out))
-    }
-}
-
-impl Drop for Attached {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// A bundle, read with no help of the tool that wrote it.
-struct Bundle {
-    folder: PathBuf,
-    index: Vec<Value>,
-}
-
-impl Bundle {
-    fn read(folder: &Path) -> Self {
-        let text = fs::read_to_string(folder.join("index.jsonl")).unwrap();
-        let index = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        Self { folder: folder.to_owned(), index }
-    }
-
-    fn of_kind(&self, kind: &str) -> Vec<&Value> {
-        self.index.iter().filter(|entry| entry["kind"] == kind).collect()
-    }
-
-    fn blob(&self, hash: &str) -> Vec<u8> {
-        let path = self.folder.join(format!("blobs/{}/{hash}.zst", &hash[..2]));
-        zstd::decode_all(fs::File::open(path).unwrap()).unwrap()
-    }
-
-    /// Everything that was logged by the tasks of a service, one text per task.
-    fn logs(&self, service: &str) -> Vec<Vec<u8>> {
-        let of = |stream: &&&Value| stream["name"].as_str().unwrap().split('.').next() == Some(service);
-        let streams = self.of_kind("stream");
-        let texts = streams.iter().filter(of).filter_map(|stream| stream["text"].as_str());
-        texts.map(|hash| self.blob(hash)).collect()
-    }
-
-    /// Every byte that the bundle holds, uncompressed.
-    fn everything(&self) -> Vec<u8> {
-        let mut all = fs::read(self.folder.join("index.jsonl")).unwrap();
-        for blob in self.of_kind("blob") {
-            all.extend(self.blob(blob["blake3"].as_str().unwrap()));
-        }
-        all
-    }
-
-    fn verify(&self) -> (i32, String) {
-        let output = Command::new(tool("log-snap")).arg("verify").arg(&self.folder).output().unwrap();
-        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
-    }
-}
-
-fn holds(haystack: &[u8], needle: &str) -> bool {
-    haystack.windows(needle.len()).any(|part| part == needle.as_bytes())
-}
-
 #[test]
 fn every_first_line_of_a_crash_loop() {
     let (stack, dir) = (Stack::new(), tempfile::tempdir().unwrap());
     let attached = Attached::start(&stack, dir.path(), &[]);
-    let restart = "    deploy: {endpoint_mode: dnsrr, restart_policy: {delay: 100ms}}\n";
+    let restart = "    deploy: {endpoint_mode: dnsrr, restart_policy: {delay: 1ms}}\n";
     stack.deploy(&[("crash", "echo first words of $HOSTNAME; exit 3", restart)]);
     // The engine keeps five tasks of a slot; the first ones of these are long gone.
-    wait_for("nine crashes", 120, || stack.containers_with("die").len() >= 9);
+    wait_for("twenty crashes", 240, || stack.containers_with("die").len() >= 20);
     let died = stack.containers_with("die");
     let (code, record, bundle) = attached.stop();
     let all = bundle.logs("crash").concat();
@@ -141,8 +37,8 @@ fn every_first_line_of_a_crash_loop() {
     assert_eq!(bundle.verify(), (0, String::new()));
     let failed: Vec<&Value> =
         bundle.of_kind("task").into_iter().filter(|task| task["exit_code"] == 3).collect();
-    assert!(failed.len() >= 9 && failed[0]["error"] == "task: non-zero exit (3)", "{failed:?}");
-    assert!(bundle.of_kind("event").iter().filter(|event| event["action"] == "die").count() >= 9);
+    assert!(failed.len() >= 20 && failed[0]["error"] == "task: non-zero exit (3)", "{failed:?}");
+    assert!(bundle.of_kind("event").iter().filter(|event| event["action"] == "die").count() >= 20);
     assert!(!bundle.of_kind("pressure").is_empty());
 }
 

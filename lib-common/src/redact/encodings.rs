@@ -17,17 +17,26 @@ pub(super) fn all(secret: &[u8]) -> Vec<Vec<u8>> {
     let mut forms = vec![secret.to_vec()];
     forms.extend(lines(secret));
     forms.extend(base64(secret));
-    let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = secret.iter().flat_map(|byte| hex_digits(*byte)).collect::<String>();
     forms.extend([hex.to_uppercase(), hex].map(String::into_bytes));
     forms.extend(urls(secret));
     forms.extend(jsons(&String::from_utf8_lossy(secret)).map(String::into_bytes));
     forms.extend(shells(secret));
     forms.extend(["&#39;", "&#x27;"].map(|quote| html(secret, quote, "&quot;")));
     forms.push(html(secret, "&#39;", "&#34;"));
+    forms.sort();
+    forms.dedup();
+    // A script within an argument, a request within a log line: one encoding within another.
+    let outer: Vec<Vec<u8>> = forms.iter().flat_map(|form| nested(form)).collect();
+    forms.extend(outer);
     forms.retain(|form| form.len() >= MIN_SECRET);
     forms.sort();
     forms.dedup();
     forms
+}
+
+fn hex_digits(byte: u8) -> [char; 2] {
+    [byte >> 4, byte & 15].map(|digit| char::from_digit(u32::from(digit), 16).unwrap_or('0'))
 }
 
 /// Logs are searched line by line, so each line of a longer secret stands for itself. The borders of a PEM
@@ -98,9 +107,10 @@ fn jsons(secret: &str) -> [String; 5] {
         if c.is_ascii() {
             ascii.push(c);
         } else {
-            let units =
-                c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
-            ascii += &units;
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                ascii += "\\u";
+                ascii.extend(unit.to_be_bytes().into_iter().flat_map(hex_digits));
+            }
         }
     }
     // JSON within a JSON string.
@@ -108,12 +118,28 @@ fn jsons(secret: &str) -> [String; 5] {
     [plain, go, php, ascii, nested]
 }
 
-/// Within single quotes, within double quotes, `printf %q`, and `$'...'`.
-fn shells(secret: &[u8]) -> [Vec<u8>; 4] {
+/// What quoting once more makes of a form.
+fn nested(form: &[u8]) -> Vec<Vec<u8>> {
+    if !form.iter().any(|byte| b"'\"\\".contains(byte)) {
+        return Vec::new();
+    }
+    let [plain, ..] = jsons(&String::from_utf8_lossy(form));
+    let [single, other, ..] = shells(form);
+    vec![plain.into_bytes(), single, other]
+}
+
+/// Within single quotes (two ways of writing one), `printf %q`, and `$'...'`.
+fn shells(secret: &[u8]) -> [Vec<u8>; 5] {
     let escape = |special: &dyn Fn(u8) -> bool| -> Vec<u8> {
         secret.iter().flat_map(|&byte| [special(byte).then_some(b'\\'), Some(byte)]).flatten().collect()
     };
-    let single = secret.iter().flat_map(|&byte| if byte == b'\'' { b"'\\''".to_vec() } else { vec![byte] });
+    let single = |quote: &'static [u8]| -> Vec<u8> {
+        secret
+            .iter()
+            .flat_map(|byte| if *byte == b'\'' { quote } else { std::slice::from_ref(byte) })
+            .copied()
+            .collect()
+    };
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte >= 0x80 || b"_-./:=@%+,".contains(&byte);
     let ansi = secret.iter().flat_map(|&byte| match byte {
         b'\n' => b"\\n".to_vec(),
@@ -123,7 +149,8 @@ fn shells(secret: &[u8]) -> [Vec<u8>; 4] {
         _ => vec![byte],
     });
     [
-        single.collect(),
+        single(b"'\\''"),
+        single(b"'\"'\"'"),
         escape(&|byte| b"$`\"\\!".contains(&byte)),
         escape(&|byte| !plain(byte)),
         ansi.collect(),

@@ -184,7 +184,9 @@ impl Rule {
 /// Shannon entropy in bits a byte.
 fn entropy(text: &[u8]) -> f64 {
     let mut counts = [0u32; 256];
-    text.iter().for_each(|byte| counts[usize::from(*byte)] += 1);
+    for byte in text {
+        counts[usize::from(*byte)] += 1;
+    }
     let total = f64::from(u32::try_from(text.len()).unwrap_or(u32::MAX));
     let part = |count: &u32| {
         let p = f64::from(*count) / total;

@@ -126,6 +126,8 @@ fn blobs(
             new_text.push(&clean).and_then(|()| new_times.push(&time)).map_err(fail)?;
         }
     }
-    redactors.iter().for_each(|redactor| cleaner.count(redactor));
+    for redactor in &redactors {
+        cleaner.count(redactor);
+    }
     Ok(log::Written { text: writer.blob(new_text)?, times: writer.blob(new_times)?, cut: 0 })
 }

@@ -65,7 +65,7 @@ pub enum Command {
 /// What is secret, and how it is replaced.
 #[derive(Group, Debug, Clone)]
 pub struct Secrecy {
-    /// Descriptor to read secrets from: lines of {"name":..,"value_base64":..}
+    /// Descriptor to read secrets from: lines of `{"name":..,"value_base64":..}`
     #[arg(long, value_name = "N", env = "REDFIX_SECRETS_FD", hide_env_values = true)]
     pub secrets_fd: Option<i32>,
     /// More redaction rules, TOML as gitleaks has it

@@ -85,6 +85,7 @@ impl Body for FakeBody {
 }
 
 /// The lines that were kept of a log, with a mark where some are missing.
+#[allow(clippy::needless_pass_by_value)] // what was taken is used up
 pub fn texts(kept: Kept) -> Vec<String> {
     let of = |chunk: &Chunk| -> Vec<String> {
         let block = chunk.unpack().unwrap();

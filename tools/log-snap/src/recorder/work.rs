@@ -11,6 +11,7 @@ use super::{POLL, Recorder};
 use crate::api::Api;
 use crate::look;
 use crate::seen::Poll;
+use crate::seen::container::Container;
 use crate::stream::file::Tail;
 use crate::stream::reader::{Source, Stream};
 
@@ -154,7 +155,7 @@ impl<A: Api> Recorder<'_, A> {
         let limits = self.setup.limits;
         let container = self.seen.containers.get(id);
         let node = container.map_or(0, |container| container.node);
-        let running = container.is_none_or(|container| container.is_running());
+        let running = container.is_none_or(Container::is_running);
         let stream = self.idle.remove(id).unwrap_or_else(|| {
             let known = task.or_else(|| container?.task.as_deref());
             let source = if task.is_some() { Source::Task } else { Source::Container };

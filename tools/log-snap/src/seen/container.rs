@@ -17,6 +17,16 @@ pub struct Probe {
     pub output: String,
 }
 
+/// How far it was seen to come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Life {
+    #[default]
+    Unknown,
+    /// Made, and not seen to run.
+    Made,
+    Ran,
+}
+
 /// Changes of the probes' answers that are kept.
 const MAX_PROBES: usize = 500;
 
@@ -28,16 +38,12 @@ pub struct Container {
     pub task: Option<String>,
     /// Which of the recorder's nodes it is on.
     pub node: usize,
-    /// The engine still has it.
-    there: bool,
     pub tty: bool,
     /// Command and arguments as it ran with.
     pub argv: Vec<String>,
     /// `created`, `running`, `exited`, ... as last seen.
     pub state: String,
-    /// Seen before it ran; seen when or after it ran.
-    made: bool,
-    ran: bool,
+    life: Life,
     pub exit_code: Option<i64>,
     pub oom_killed: bool,
     /// Why the engine could not start it.
@@ -58,7 +64,7 @@ pub struct Container {
 impl Container {
     #[must_use]
     pub fn new(id: &str) -> Self {
-        Self { id: id.to_owned(), there: true, ..Self::default() }
+        Self { id: id.to_owned(), ..Self::default() }
     }
 
     #[must_use]
@@ -68,13 +74,12 @@ impl Container {
 
     #[must_use]
     pub fn is_there(&self) -> bool {
-        self.there
+        self.state != "removed"
     }
 
     /// The node's list has it, or not any more.
     pub fn is_listed(&mut self, listed: bool) {
-        self.there = listed;
-        if !listed && self.state != "removed" {
+        if !listed {
             self.is_in("removed");
         }
     }
@@ -82,12 +87,15 @@ impl Container {
     /// It was there and never ran: the engine could not start it, and it has no log.
     #[must_use]
     pub fn never_ran(&self) -> bool {
-        self.made && !self.ran
+        self.life == Life::Made
     }
 
     fn is_in(&mut self, state: &str) {
-        self.made |= state == "created";
-        self.ran |= ["running", "paused", "restarting", "exited", "dead"].contains(&state);
+        self.life = self.life.max(match state {
+            "created" => Life::Made,
+            "running" | "paused" | "restarting" | "exited" | "dead" => Life::Ran,
+            _ => Life::Unknown,
+        });
         state.clone_into(&mut self.state);
     }
 
@@ -139,7 +147,9 @@ impl Container {
         self.started = state["StartedAt"].as_str().and_then(stamp::parse).filter(|at| *at > 0);
         let finished = state["FinishedAt"].as_str().and_then(stamp::parse).filter(|at| *at > 0);
         self.finished = finished.or(self.finished);
-        self.ran |= self.started.is_some();
+        if self.started.is_some() {
+            self.life = Life::Ran;
+        }
         if self.finished.is_some() && !self.is_running() {
             self.exit_code = state["ExitCode"].as_i64();
         }

@@ -91,12 +91,17 @@ fn varint(rest: &mut &[u8]) -> Option<u64> {
 }
 
 #[cfg(test)]
-pub mod tests {
+pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 
     /// A record as the driver writes it.
-    pub fn record(source: &str, at: u64, line: &[u8], partial: Option<bool>) -> Vec<u8> {
+    pub(in crate::stream::file) fn record(
+        source: &str,
+        at: u64,
+        line: &[u8],
+        partial: Option<bool>,
+    ) -> Vec<u8> {
         let number = |mut n: u64| {
             let mut out = Vec::new();
             while n >= 0x80 {

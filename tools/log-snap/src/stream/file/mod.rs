@@ -179,6 +179,7 @@ impl Tail {
     }
 }
 
+#[allow(clippy::needless_pass_by_value)] // as `map_err` gives it
 fn failed(cause: io::Error) -> Stopped {
     Stopped::Failed(format!("log file: {cause}"))
 }
