@@ -135,8 +135,7 @@ fn a_kill_leaves_whole_leases_or_none() {
         std::thread::sleep(Duration::from_millis(100));
         for config in scene.leases() {
             let labels = config["Spec"]["Labels"].as_object().unwrap();
-            // Twelve of its own, the owner's mark, and one mark for each beginning of `iso-r0x-...`.
-            assert_eq!(labels.len(), 16, "{labels:?}");
+            assert_eq!(labels.len(), 13, "{labels:?}");
             assert!(
                 labels.values().all(|value| value.as_str().is_some_and(|text| !text.is_empty())),
                 "{labels:?}"
