@@ -27,7 +27,18 @@ fn kills_lose_no_name_and_give_none_twice() {
     let bases = [scene.base.clone(), format!("other-{}", scene.base)];
     let command = |n: usize| {
         let holder = format!("{}-{n}", scene.id);
-        scene.tool(&["--base", &bases[n % 2], "--shared-network", "proxy", "--holder", &holder])
+        let base = &*bases[n % 2];
+        // Sixty-four at once may wait long for a busy engine.
+        scene.tool(&[
+            "--base",
+            base,
+            "--shared-network",
+            "proxy",
+            "--holder",
+            &holder,
+            "--engine-timeout",
+            "3m",
+        ])
     };
     let run = |may_be_killed: bool| -> Vec<Value> {
         let mut running: Vec<Child> = (0..processes)
@@ -48,7 +59,9 @@ fn kills_lose_no_name_and_give_none_twice() {
             }
         }
         let outputs: Vec<Output> = running.drain(..).map(|child| child.wait_with_output().unwrap()).collect();
-        assert!(may_be_killed || outputs.iter().all(|output| output.status.success()));
+        for output in outputs.iter().filter(|output| !may_be_killed && !output.status.success()) {
+            panic!("{}: {}", output.status, stderr(output));
+        }
         outputs
             .iter()
             .flat_map(|output| records(&String::from_utf8_lossy(&output.stdout), "domain.leased"))
@@ -135,8 +148,7 @@ fn a_kill_leaves_whole_leases_or_none() {
         std::thread::sleep(Duration::from_millis(100));
         for config in scene.leases() {
             let labels = config["Spec"]["Labels"].as_object().unwrap();
-            // Twelve of its own, the owner's mark, and one mark for each beginning of `iso-r0x-...`.
-            assert_eq!(labels.len(), 16, "{labels:?}");
+            assert_eq!(labels.len(), 13, "{labels:?}");
             assert!(
                 labels.values().all(|value| value.as_str().is_some_and(|text| !text.is_empty())),
                 "{labels:?}"

@@ -10,7 +10,7 @@ use regex::Regex;
 use crate::clash;
 use crate::compose::Objects;
 use crate::interrupt::Interrupt;
-use crate::lease::{Lease, Query, Stored, beginnings, config_name};
+use crate::lease::{Lease, Query, Stored};
 use crate::limits;
 use crate::name::{Base, Candidate, Class, Pattern, certificate_covers, cut, short, slug};
 use crate::store::{self, Store, fail};
@@ -232,16 +232,17 @@ impl<S: Store> Granter<'_, S> {
         }
         // Whoever stored a lease that meets this one before it was stored is found now; whoever does so later finds
         // this one. Only what can matter is asked for, however many leases there are.
-        let label = lease.name().label;
-        let shorter = beginnings(&label).into_iter().filter(|one| *one != label).map(config_name).collect();
-        let (owner, under) = (Query::Owner(lease.owner()), Query::Under(label.clone()));
-        let shorter = Query::Names(shorter);
-        let (under, shorter, same) =
-            tokio::try_join!(self.held(&under), self.held(&shorter), self.held(&owner),).map_err(fail())?;
+        let (meeting, owner) = (Query::Meeting(lease.name().label), Query::Owner(lease.owner()));
+        let (meeting, same, is_used) = tokio::try_join!(
+            self.held(&meeting),
+            self.held(&owner),
+            self.store.has_configs_of(&lease.stack),
+        )
+        .map_err(fail())?;
         self.interrupt.check()?;
-        let Some(mine) = under.iter().find(|stored| stored.lease.id == lease.id) else { return Ok(false) };
-        let others = under.iter().chain(&shorter).chain(&same).filter(|other| other.lease.id != lease.id);
-        let is_first = others.into_iter().all(|other| !other.is_before(mine));
+        let Some(mine) = meeting.iter().find(|stored| stored.lease.id == lease.id) else { return Ok(false) };
+        let mut others = meeting.iter().chain(&same).filter(|other| other.lease.id != lease.id);
+        let is_first = !is_used && others.all(|other| !other.is_before(mine));
         if !is_first {
             store::end_it(self.store, mine).await.map_err(fail())?;
         }
@@ -253,7 +254,7 @@ impl<S: Store> Granter<'_, S> {
         if self.store.create(lease).await? {
             return Ok(true);
         }
-        let held = self.held(&Query::Names(vec![lease.config_name()])).await?;
+        let held = self.held(&Query::Label(lease.name().label)).await?;
         Ok(held.is_empty() && self.store.create(lease).await?)
     }
 }

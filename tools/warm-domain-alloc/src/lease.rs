@@ -18,21 +18,24 @@ pub const OWNER: &str = "redfix.owner";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Query {
     All,
-    /// Those that are stored under one of these config names.
-    Names(Vec<String>),
+    /// The one of this label.
+    Label(String),
+    /// Those whose labels are this one, begin with it, or are one of its beginnings.
+    Meeting(String),
     /// Those of one recipe, purpose and holder.
     Owner(String),
-    /// Those whose label is, or goes on behind, this one.
-    Under(String),
 }
 
 impl Query {
     pub fn means(&self, lease: &Lease) -> bool {
         match self {
             Self::All => true,
-            Self::Names(names) => names.contains(&lease.config_name()),
+            Self::Label(label) => lease.name().label == *label,
+            Self::Meeting(label) => {
+                let other = lease.name().label;
+                beginnings(&other).contains(&label.as_str()) || beginnings(label).contains(&other.as_str())
+            }
             Self::Owner(owner) => lease.owner() == *owner,
-            Self::Under(label) => beginnings(&lease.name().label).contains(&label.as_str()),
         }
     }
 }
@@ -43,14 +46,14 @@ pub fn beginnings(label: &str) -> Vec<&str> {
     cuts.filter(|beginning| !beginning.is_empty()).chain([label]).collect()
 }
 
-/// The mark of every lease at or under a label.
-pub fn under(label: &str) -> String {
-    format!("redfix.under.{}", digest(label))
+/// What every lease under a label is called at first: the engine finds names by their beginning.
+pub fn config_prefix(label: &str) -> String {
+    format!("redfix-lease-{label}")
 }
 
-/// What a lease of this label is stored as: its config's name.
+/// What a lease of this label is stored as: its config's name. No such name is the beginning of another.
 pub fn config_name(label: &str) -> String {
-    format!("redfix-lease-{}", digest(label))
+    config_prefix(label) + ".held"
 }
 
 fn digest(text: &str) -> String {
@@ -115,7 +118,7 @@ impl Lease {
     }
 
     pub fn labels(&self, state: State) -> Value {
-        let mut labels = json!({
+        json!({
             LABEL: self.id,
             OWNER: self.owner(),
             "redfix.lease.state": match state { State::Held => "held", State::Released => "released" },
@@ -129,11 +132,7 @@ impl Lease {
             "redfix.investigation": self.investigation,
             "redfix.granted": self.granted,
             "redfix.renewed": self.renewed,
-        });
-        for beginning in beginnings(&self.name().label) {
-            labels[under(beginning)] = json!("1");
-        }
-        labels
+        })
     }
 
     /// The same lease, needed until `ttl_ms` after `now`.
@@ -267,7 +266,7 @@ pub mod tests {
         let lease = lease("iso-x");
         let stored = Stored::parse(&config(&lease, 7)).unwrap();
         assert_eq!((stored.version, stored.is_held(), &stored.lease), (7, true, &lease));
-        assert_eq!(lease.config_name().len(), 45);
+        assert_eq!(lease.config_name(), "redfix-lease-iso-x.held");
         let mut released = config(&lease, 8);
         released["Spec"] = stored.updated_spec(&lease, State::Released);
         assert!(!Stored::parse(&released).unwrap().is_held());
@@ -298,11 +297,13 @@ pub mod tests {
     fn a_query_finds_what_meets_a_label() {
         assert_eq!(beginnings("iso-gitea-1a"), ["iso", "iso-gitea", "iso-gitea-1a"]);
         let held = lease("iso-gitea-1a");
-        let under = |label: &str| Query::Under(label.into()).means(&held);
-        assert!(under("iso") && under("iso-gitea-1a") && !under("iso-gite") && !under("iso-gitea-1a-x"));
-        let labels = held.labels(State::Held);
-        assert!(beginnings("iso-gitea-1a").iter().all(|label| labels[super::under(label)] == "1"));
-        assert!(Query::Names(vec![config_name("iso-gitea-1a")]).means(&held));
+        let meets = |label: &str| Query::Meeting(label.into()).means(&held);
+        assert!(meets("iso") && meets("iso-gitea-1a") && meets("iso-gitea-1a-x"));
+        assert!(!meets("iso-gite") && !meets("iso-gitea-1ab"));
+        assert!(
+            Query::Label("iso-gitea-1a".into()).means(&held)
+                && !Query::Label("iso-gitea".into()).means(&held)
+        );
         let other = Lease { recipe: "git".into(), purpose: "earun".into(), ..held.clone() };
         assert!(Query::Owner(held.owner()).means(&held) && !Query::Owner(held.owner()).means(&other));
     }

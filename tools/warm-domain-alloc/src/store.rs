@@ -5,7 +5,8 @@ use lib_common::docker::{ApiError, ApiResult, Engine, percent_encode};
 use lib_common::{Error, Result};
 use serde_json::{Value, json};
 
-use crate::lease::{LABEL, Lease, OWNER, Query, State, Stored, under};
+use crate::clash;
+use crate::lease::{LABEL, Lease, OWNER, Query, State, Stored, beginnings, config_name, config_prefix};
 use crate::nodes::Nodes;
 use crate::route::swarm::{self, Swarm};
 use crate::world::{Lists, World};
@@ -18,6 +19,8 @@ pub trait Store {
     async fn list(&self) -> ApiResult<Vec<Stored>> {
         self.find(&Query::All).await
     }
+    /// Whether somebody's config, no lease, is called after this stack by now.
+    async fn has_configs_of(&self, stack: &str) -> ApiResult<bool>;
     /// Stores a lease; false: the name is taken.
     async fn create(&self, lease: &Lease) -> ApiResult<bool>;
     /// Puts `lease` and `state` in the place of exactly what was read; false: it has changed or is gone.
@@ -31,13 +34,24 @@ impl Store for Engine {
     async fn find(&self, query: &Query) -> ApiResult<Vec<Stored>> {
         let filter = match query {
             Query::All => json!({"label": [LABEL]}),
-            Query::Names(names) => json!({"name": names}),
+            Query::Label(label) => json!({"name": [config_name(label)]}),
+            Query::Meeting(label) => {
+                let mut names: Vec<String> = beginnings(label).into_iter().map(config_name).collect();
+                names.push(config_prefix(label));
+                json!({"name": names})
+            }
             Query::Owner(owner) => json!({"label": [format!("{OWNER}={owner}")]}),
-            Query::Under(label) => json!({"label": [under(label)]}),
         };
         let configs = self.get(&format!("/configs?filters={}", percent_encode(filter.to_string()))).await?;
         let leases = configs.as_array().into_iter().flatten().filter_map(Stored::parse);
         Ok(leases.filter(|stored| query.means(&stored.lease)).collect())
+    }
+
+    async fn has_configs_of(&self, stack: &str) -> ApiResult<bool> {
+        let filter = json!({"name": [stack]}).to_string();
+        let found = self.get(&format!("/configs?filters={}", percent_encode(filter))).await?;
+        let name = |config: &Value| config["Spec"]["Name"].as_str().unwrap_or_default().to_lowercase();
+        Ok(found.as_array().into_iter().flatten().any(|config| clash::continues(&name(config), stack)))
     }
 
     async fn create(&self, lease: &Lease) -> ApiResult<bool> {
@@ -158,7 +172,7 @@ pub async fn end(store: &impl Store, lease: &Lease) -> ApiResult<Option<Lease>> 
 
 /// The lease as it is stored now, if it is still held.
 async fn again(store: &impl Store, lease: &Lease) -> ApiResult<Option<Stored>> {
-    let found = held_of(store, &Query::Names(vec![lease.config_name()])).await?;
+    let found = held_of(store, &Query::Label(lease.name().label)).await?;
     Ok(found.into_iter().find(|stored| stored.lease.id == lease.id))
 }
 
@@ -194,6 +208,8 @@ pub mod fake {
         pub index: Cell<u64>,
         /// Puts this into the store just before the next create, as a faster process would.
         pub faster: RefCell<Option<Lease>>,
+        /// Names of configs that are no leases.
+        pub foreign: RefCell<Vec<String>>,
         /// The next create is stored, but its answer is lost.
         pub lose_answer: Cell<bool>,
     }
@@ -236,6 +252,10 @@ pub mod fake {
             let configs = self.configs.borrow();
             let all = configs.iter().filter_map(Stored::parse);
             Ok(all.filter(|stored| query.means(&stored.lease)).collect())
+        }
+
+        async fn has_configs_of(&self, stack: &str) -> ApiResult<bool> {
+            Ok(self.foreign.borrow().iter().any(|name| name.starts_with(stack)))
         }
 
         async fn create(&self, lease: &Lease) -> ApiResult<bool> {

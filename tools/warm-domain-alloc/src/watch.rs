@@ -11,7 +11,8 @@ use crate::nodes::Nodes;
 use crate::store;
 use crate::world::{Kind, World};
 
-const KINDS: [&str; 6] = ["service", "network", "volume", "secret", "config", "container"];
+/// Configs are asked for by name when a lease is stored: the leases of everybody else would be events too.
+const KINDS: [&str; 5] = ["service", "network", "volume", "secret", "container"];
 
 /// Events since the snapshot; the channel closes when the stream breaks.
 pub struct Watch(UnboundedReceiver<Value>);
@@ -80,10 +81,6 @@ async fn apply(world: &mut World, event: &Value, engine: &Engine) -> Result<()> 
         "network" => inspect = Some(format!("/networks/{id}")),
         "volume" => world.add(Kind::Volume, &actor["ID"]),
         "secret" => world.add(Kind::Secret, &attributes["name"]),
-        // Leases are looked up when one is stored.
-        "config" if !attributes["name"].as_str().is_some_and(|name| name.starts_with("redfix-lease-")) => {
-            world.add(Kind::Config, &attributes["name"]);
-        }
         "container" => world.add_container(attributes, &attributes["name"]),
         _ => {}
     }

@@ -87,7 +87,7 @@ fn waiting_ends_when_it_routes_or_at_the_deadline() {
         format!("http://a.example:{}", server(&["404 404 page not found", "502 Bad Gateway", "200 ok"]));
     check(&[&late, "--wait"], 0, None);
     let never = format!("http://a.example:{}", server(&["503 no available server"]));
-    check(&[&never, "--wait", "--deadline", "1200ms"], 75, Some("gateway-timeout"));
+    check(&[&never, "--wait", "--deadline", "3s"], 75, Some("gateway-timeout"));
 }
 
 #[test]

@@ -188,6 +188,15 @@ async fn a_tombstone_in_the_way_of_a_fixed_name_is_deleted() {
 }
 
 #[tokio::test]
+async fn a_config_that_appeared_meanwhile_is_in_the_way() {
+    let fake = Fake::default();
+    fake.foreign.borrow_mut().push("iso-gitea_ci_example_ini_v1".into());
+    assert_eq!(grant(&fake, &terms("{class}-{recipe}"), "gitea").await.unwrap_err().exit().code(), 1);
+    assert!(fake.configs.borrow().is_empty());
+    grant(&fake, &terms("{class}-{recipe}-{short}"), "gitea").await.unwrap();
+}
+
+#[tokio::test]
 async fn the_recipe_is_cut_where_it_has_to_be() {
     let fake = Fake::default();
     let tight =

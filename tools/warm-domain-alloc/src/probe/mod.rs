@@ -81,19 +81,22 @@ pub async fn run(
         return Err(Error::cannot("reading the arguments", "no domain to probe")
             .hint("name domains, --from FILE, or pass domain.leased records on standard input"));
     }
+    let mut last: Option<Vec<DomainProbed>> = None;
     loop {
         let left = args.deadline.saturating_sub(started.elapsed());
         let round = tokio::time::timeout(left, prober.round(io)).await;
+        let is_late = round.is_err();
         let late = || Error::again("probing domains", "the deadline passed").on(prober.targets.len());
-        let mut records = round.map_err(|_| late())??;
+        // What the last whole round saw is worth more than nothing.
+        let mut records = round.unwrap_or_else(|_| last.take().ok_or_else(late))?;
         let all_route = records.iter().all(|record| record.routes);
-        let is_last = started.elapsed() + PAUSE >= args.deadline;
+        let is_last = is_late || started.elapsed() + PAUSE >= args.deadline;
         if args.wait && !all_route && !is_last {
-            let waiting = records.iter().find(|record| !record.routes);
-            if let Some(record) = waiting {
+            if let Some(record) = records.iter().find(|record| !record.routes) {
                 let kind = record.kind.as_deref().unwrap_or_default();
                 io.diag.phase(format_args!("waiting for {}: {kind}", record.domain));
             }
+            last = Some(records);
             tokio::time::sleep(PAUSE).await;
             continue;
         }
