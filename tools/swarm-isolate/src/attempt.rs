@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use crate::cli::{Condition, RunArgs};
 use crate::command::group::{self, Group, Stdout};
 use crate::condition::{self, Before};
+use crate::guard::{self, Guard};
 use crate::plan::{Namespace, Subject};
 use crate::sampler::{self, Load, Own};
 use crate::signals::Stop;
@@ -61,6 +62,8 @@ pub struct Finished {
     pub during: Option<Load>,
     pub teardown: Teardown,
     pub others_changed: Vec<String>,
+    /// What the guard refused, and what went around it.
+    pub guard: guard::Report,
     /// Records that the companion printed.
     pub companion: Vec<Vec<u8>>,
 }
@@ -167,7 +170,7 @@ async fn in_slot(
     let took = started.1.elapsed();
     context.diag.phase(format_args!("tearing down {}", names.stack));
     let torn = tear_down(context, slot, &stacks).await;
-    let (end, during, companion) = ran?;
+    let (end, during, companion, guard) = ran?;
     let others_changed = changes(context, &snapshot, &stacks).await;
     Ok(Some(Finished {
         id: id.to_owned(),
@@ -181,6 +184,7 @@ async fn in_slot(
         during,
         teardown: torn,
         others_changed,
+        guard,
         companion,
     }))
 }
@@ -212,27 +216,26 @@ async fn run_command(
     folder: &Path,
     slot: &Slot,
     load: Option<i32>,
-) -> Result<(End, Option<Load>, Vec<Vec<u8>>)> {
+) -> Result<(End, Option<Load>, Vec<Vec<u8>>, guard::Report)> {
     let scratch = tempfile::tempdir().map_err(|e| Error::cannot("making a scratch folder", e))?;
+    let (secrets, values) = guard::secrets::pipe()?;
+    let values = context.args.companion.is_some().then_some(values);
+    let policy = guard::Policy::new(&context.args.guard, id, names, scratch.path());
+    let guard = Guard::start(context.engine, policy, values).await?;
     let companion = match &context.args.companion {
         None => None,
         Some(line) => {
             let mut shell = shell(line);
             environment(context, &mut shell, factors, id, names, folder);
-            Some(Group::start(
-                shell,
-                &folder.join("companion.log"),
-                Stdout::Keep,
-                context.diag.verbosity() > 1,
-            )?)
+            shell.env("REDFIX_SECRETS_FD", secrets.number().to_string());
+            let (log, show) = (folder.join("companion.log"), context.diag.verbosity() > 1);
+            Some(secrets.lend(|| Group::start(shell, &log, Stdout::Keep, show))?)
         }
     };
-    let mut command = Command::new(&context.command[0]);
-    command
-        .args(&context.command[1..])
-        .env("REDFIX_SCRATCH", scratch.path())
-        .env("ABRA_DIR", scratch.path().join("abra"));
+    let mut command = Command::new("/proc/self/exe");
     environment(context, &mut command, factors, id, names, folder);
+    crate::command::launch::through(&guard, context.command, &mut command);
+    command.env("REDFIX_SCRATCH", scratch.path()).env("ABRA_DIR", scratch.path().join("abra"));
     let mut command =
         Group::start(command, &folder.join("command.log"), Stdout::Log, context.diag.verbosity() > 1)?;
     context.diag.phase(format_args!(
@@ -259,11 +262,12 @@ async fn run_command(
     group::kill_orphans(&keep).await;
     let _ = halt.send(true);
     let during = sampling.await.ok().flatten();
+    let guarded = guard.stop().await;
     let records = match companion {
         Some(companion) => companion.stop(Duration::from_secs(30)).await.1,
         None => Vec::new(),
     };
-    Ok((end, during, records))
+    Ok((end, during, records, guarded))
 }
 
 fn shell(line: &str) -> Command {

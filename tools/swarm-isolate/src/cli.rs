@@ -7,6 +7,9 @@ use clap::{Parser, Subcommand, ValueEnum};
 use lib_common::cli::{Common, EngineArg, LedgerArg, duration};
 use lib_common::exit::ToolArgs;
 
+use crate::command::launch::Launch;
+use crate::guard::cli::GuardArgs;
+
 /// Run a command alone, or under measured load, on the swarm, and leave nothing behind
 #[derive(Parser, Debug)]
 #[command(name = "swarm-isolate", version, max_term_width = 100, after_help = EXAMPLES)]
@@ -30,6 +33,9 @@ pub struct Args {
 pub enum Action {
     /// Finish what a dead predecessor left: tear down its stacks and free its slot
     Reap,
+    /// Become the command, behind the guard
+    #[command(hide = true)]
+    Launch(Launch),
 }
 
 #[derive(clap::Args, Debug)]
@@ -104,6 +110,8 @@ pub struct RunArgs {
     /// Folder for the evidence of each attempt (default: the ledger's folder, else a temporary one)
     #[arg(long, value_name = "DIR", env = "REDFIX_EVIDENCE_DIR", hide_env_values = true)]
     pub evidence: Option<PathBuf>,
+    #[command(flatten)]
+    pub guard: GuardArgs,
     /// Say what would be run, change nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,

@@ -8,6 +8,7 @@ mod attempt;
 mod cli;
 mod command;
 mod condition;
+mod guard;
 mod plan;
 mod proc;
 mod records;
@@ -37,12 +38,15 @@ use plan::{Seen, Subject};
 use until::{Answer, Spool};
 
 pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
+    if let Some(Action::Launch(launch)) = &args.action {
+        return Ok(command::launch::launch(launch, &io.diag));
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| Error::cannot("starting", e))?;
     runtime.block_on(async {
         match args.action {
             Some(Action::Reap) => reap(args, io).await,
-            None => isolate(args, io).await,
+            _ => isolate(args, io).await,
         }
     })
 }

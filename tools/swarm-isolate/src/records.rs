@@ -6,7 +6,7 @@ use std::process::ExitStatus;
 use lib_common::case::CaseKey;
 use lib_common::record::case::Ref;
 use lib_common::record::run::{
-    Cleanup, Evidence, Isolation, Outcome, RunFinished, TestFinished, TestOutcome,
+    Cleanup, Evidence, Guard, Isolation, Outcome, RunFinished, TestFinished, TestOutcome,
 };
 use lib_common::redact::Redactor;
 use lib_common::signature::signature;
@@ -84,10 +84,14 @@ pub fn of(
             others_changed: finished.others_changed.clone(),
             ..Cleanup::default()
         },
-        refusals: Vec::new(),
-        guard: None,
+        refusals: refusals(finished),
+        guard: Some(Guard {
+            requests: finished.guard.requests,
+            refused: finished.guard.refused,
+            unseen: finished.guard.unseen.clone(),
+        }),
         harm: Vec::new(),
-        notes: Vec::new(),
+        notes: finished.guard.note.iter().cloned().collect(),
         evidence,
     };
     Ok((run, tests))
@@ -125,12 +129,22 @@ fn outcome(finished: &Finished) -> (Outcome, Option<String>) {
         Some(_) => (Outcome::Fail, None),
         None => (Outcome::Infra, Some(format!("the command died: {status}"))),
     };
+    if let [first, ..] = finished.guard.unseen.as_slice() {
+        let more = finished.guard.unseen.len() - 1;
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        return (Outcome::GuardBypassed, Some(format!("the guard never saw {first}{more} being created")));
+    }
     match finished.end {
         End::Exited(status) => plain(status),
         End::Timeout => (Outcome::Timeout, Some("the command took longer than --timeout".into())),
         End::Stopped(number) => (Outcome::Aborted, Some(format!("stopped by signal {number}"))),
         End::SlotLost => (Outcome::Disturbed, Some("somebody else took the slot".into())),
     }
+}
+
+fn refusals(finished: &Finished) -> Vec<Text> {
+    let mut redactor = Redactor::new::<&[u8]>(&[]);
+    finished.guard.refusals.iter().map(|refusal| Text(redactor.text(refusal.as_bytes()))).collect()
 }
 
 fn codes(end: End) -> (Option<i32>, Option<i32>) {
@@ -161,6 +175,9 @@ fn isolation(context: &Context, finished: &Finished) -> Isolation {
 
 /// Why the claimed condition is not proved; `None` where it is.
 fn doubt(context: &Context, finished: &Finished) -> Option<String> {
+    if let Some(why) = &finished.guard.unproved {
+        return Some(why.clone());
+    }
     let Some(during) = finished.during else {
         return Some("the node's CPU time could not be measured from here".into());
     };
