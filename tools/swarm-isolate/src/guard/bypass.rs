@@ -19,6 +19,8 @@ struct Sighting {
     name: String,
     stack: Option<String>,
     service: Option<String>,
+    /// By the run's label alone.
+    nameless: bool,
 }
 
 impl Sightings {
@@ -54,7 +56,9 @@ impl Sightings {
             || stack.as_ref().is_some_and(|stack| *stack == policy.stack || policy.is_stack(stack));
         if ours {
             let service = label("com.docker.swarm.service.id");
-            self.0.insert((kind, id.to_owned()), Sighting { name: name.to_owned(), stack, service });
+            let nameless = !begins && stack.is_none();
+            let sighting = Sighting { name: name.to_owned(), stack, service, nameless };
+            self.0.insert((kind, id.to_owned()), sighting);
         }
     }
 
@@ -62,10 +66,11 @@ impl Sightings {
     pub fn judge(&self, policy: &Policy, known: &Known) -> Vec<String> {
         let strange = self.0.iter().filter(|((kind, id), sighting)| {
             let expected = match kind {
-                // Tasks' containers come from services, volumes from mounts.
-                Kind::Container => {
-                    sighting.service.as_ref().is_some_and(|service| known.has(Kind::Service, service))
-                }
+                // Tasks' containers come from services, those of build steps have only the label.
+                Kind::Container => match &sighting.service {
+                    Some(service) => known.has(Kind::Service, service),
+                    None => known.built && sighting.nameless,
+                },
                 Kind::Volume => known.expected_volumes.contains(id),
                 _ => false,
             };
@@ -119,5 +124,7 @@ mod tests {
         known.expected_volumes.insert("iso-x_ci_example_data".into());
         let told = ["container clever_name", "volume iso-x_ci_example_other"];
         assert_eq!(sightings.judge(&policy, &known), told);
+        known.built = true;
+        assert_eq!(sightings.judge(&policy, &known), told[1..]);
     }
 }

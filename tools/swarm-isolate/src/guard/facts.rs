@@ -38,6 +38,8 @@ pub struct Known {
     created: HashSet<(Kind, String)>,
     /// Volumes that the engine makes by itself for mounts that the guard has stamped.
     pub expected_volumes: BTreeSet<String>,
+    /// Whether the engine has made containers for the steps of a build.
+    pub built: bool,
     /// Stacks that the run has brought into being.
     pub stacks: BTreeSet<String>,
 }

@@ -79,7 +79,7 @@ const ROUTES: &[Route] = &[
         incoming: Incoming::Nothing,
         decide: read::own_container,
     },
-    archive("PUT", "/containers/{}/archive", &["path", "noOverwriteDirNonDir", "copyUIDGID"], container::act),
+    archive("PUT", "/containers/{}/archive", &["path", "noOverwriteDirNonDir", "copyUIDGID"], container::put),
     json("/containers/create", &["name", "platform"], container::create),
     post("/containers/{}/start", &["detachKeys"], container::act),
     post("/containers/{}/stop", &["t", "signal"], container::act),
@@ -96,7 +96,7 @@ const ROUTES: &[Route] = &[
         container::attach,
     ),
     json("/containers/{}/update", &[], container::update),
-    delete("/containers/{}", &["v", "force"], container::act),
+    delete("/containers/{}", &["v", "force", "link"], container::delete),
     json("/containers/{}/exec", &[], exec::create),
     get("/exec/{}/json", read::free),
     json("/exec/{}/start", &[], exec::start),
@@ -203,11 +203,13 @@ pub fn find(head: &Head) -> Result<(&'static Route, Vec<String>), Refusal> {
 fn check_query(route: &Route, head: &Head) -> Result<(), Refusal> {
     for (at, (key, _)) in head.query.iter().enumerate() {
         if !route.query.contains(&"*") && !route.query.contains(&key.as_str()) {
-            return Err(Refusal::new("query", format!("{key} with {head}")).remedy("leave it out"));
+            return Err(
+                Refusal::new("query", format!("{key}, which this call does not take")).remedy("leave it out")
+            );
         }
         let again = head.query[..at].iter().any(|(earlier, _)| earlier == key);
         if again && !REPEATED.contains(&key.as_str()) {
-            return Err(Refusal::new("query", format!("{key} twice with {head}")).remedy("give it once"));
+            return Err(Refusal::new("query", format!("{key} twice")).remedy("give it once"));
         }
     }
     Ok(())
@@ -305,7 +307,7 @@ mod tests {
             ("POST", "/containers/create?name=a&name=b", "query"),
             ("POST", "/containers/create?Name=a", "query"),
             ("POST", "/containers/a/start?checkpoint=x", "query"),
-            ("DELETE", "/containers/a?link=1", "query"),
+            ("DELETE", "/containers/a?links=1", "query"),
             ("POST", "/build?entitlements=x", "query"),
             ("GET", "/containers//json", "path"),
         ] {

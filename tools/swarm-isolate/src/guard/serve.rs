@@ -225,7 +225,11 @@ async fn carry_out(
         made.map_err(|e| Failure::Engine(e.message))?;
         shared.state().known.add(Kind::Volume, name);
     }
-    shared.state().known.expected_volumes.extend(forward.expect_volumes);
+    {
+        let known = &mut shared.state().known;
+        known.built |= forward.builds;
+        known.expected_volumes.extend(forward.expect_volumes);
+    }
     if let Some((name, value)) = &forward.secret {
         shared.values.add(name, value);
     }

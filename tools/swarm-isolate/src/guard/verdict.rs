@@ -113,6 +113,8 @@ pub struct Forward {
     pub expect_volumes: Vec<String>,
     /// Name and base64 value of a secret on its way in.
     pub secret: Option<(String, String)>,
+    /// The engine makes containers by itself, from steps of a build.
+    pub builds: bool,
     /// Join tokens are taken out of the answer.
     pub scrub: bool,
 }
@@ -127,6 +129,7 @@ impl Forward {
             make_volumes: Vec::new(),
             expect_volumes: Vec::new(),
             secret: None,
+            builds: false,
             scrub: false,
         }
     }

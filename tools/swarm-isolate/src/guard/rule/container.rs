@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::{labels, mounts};
 use crate::guard::ask::{Ask, text};
 use crate::guard::shape::container;
-use crate::guard::verdict::{Decision, Forward, Kind, Refusal, Stop};
+use crate::guard::verdict::{Decision, Forward, Kind, Outgoing, Refusal, Stop};
 
 const ALONE: &str = "run it without: a test must not reach beyond its own containers";
 
@@ -26,7 +26,8 @@ pub fn create(ask: &Ask) -> Decision {
         security(&host["SecurityOpt"])?;
         mounts::binds(ask, &mut host["Binds"], &mut forward)?;
         mounts::mounts(ask, &mut host["Mounts"], &mut forward)?;
-        volumes_from(ask, &mut host["VolumesFrom"])?;
+        links(ask, &mut host["VolumesFrom"])?;
+        links(ask, &mut host["Links"])?;
     }
     networks(ask, &mut body)?;
     Ok(forward.json(body))
@@ -72,12 +73,13 @@ fn security(options: &Value) -> Result<(), Refusal> {
     odd.map_or(Ok(()), |option| Err(Refusal::new("security option", option.to_owned()).remedy(ALONE)))
 }
 
-fn volumes_from(ask: &Ask, list: &mut Value) -> Result<(), Stop> {
-    for from in list.as_array_mut().into_iter().flatten() {
-        let given = from.as_str().unwrap_or_default().to_owned();
-        let (name, mode) = given.split_once(':').map_or((&*given, None), |(name, mode)| (name, Some(mode)));
-        let id = &ask.own(Kind::Container, name)?.id;
-        *from = mode.map_or_else(|| id.clone(), |mode| format!("{id}:{mode}")).into();
+/// Containers by full id: `NAME:ALIAS` of a link, `NAME:MODE` of volumes that are shared.
+pub fn links(ask: &Ask, list: &mut Value) -> Result<(), Stop> {
+    for link in list.as_array_mut().into_iter().flatten() {
+        let given = link.as_str().unwrap_or_default().to_owned();
+        let (name, rest) = given.split_once(':').map_or((&*given, None), |(name, rest)| (name, Some(rest)));
+        let id = &ask.own(Kind::Container, name.trim_start_matches('/'))?.id;
+        *link = rest.map_or_else(|| id.clone(), |rest| format!("{id}:{rest}")).into();
     }
     Ok(())
 }
@@ -97,6 +99,9 @@ fn networks(ask: &Ask, body: &mut Value) -> Result<(), Stop> {
     let Some(endpoints) = body["NetworkingConfig"]["EndpointsConfig"].as_object_mut() else { return Ok(()) };
     let mut resolved = Map::new();
     for (name, mut endpoint) in std::mem::take(endpoints) {
+        if let Some(list) = endpoint.get_mut("Links") {
+            links(ask, list)?;
+        }
         let key = if ["default", "bridge", "none"].contains(&name.as_str()) {
             name
         } else {
@@ -130,8 +135,28 @@ pub fn attach(ask: &Ask) -> Decision {
     Ok(Forward { hijack: true, ..ask.for_own(Kind::Container)? })
 }
 
+/// Files into a container.
+pub fn put(ask: &Ask) -> Decision {
+    Ok(Forward { body: Outgoing::Archive, ..ask.for_own(Kind::Container)? })
+}
+
+/// docker-compose puts a container aside under twelve digits of its id.
 pub fn rename(ask: &Ask) -> Decision {
-    ask.policy.name("container", ask.head.get("name").unwrap_or_default().trim_start_matches('/'))?;
+    let name = ask.head.get("name").unwrap_or_default().trim_start_matches('/');
+    let aside = name.split_once('_').filter(|(id, _)| {
+        id.len() == 12 && id.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c))
+    });
+    ask.policy.name("container", aside.map_or(name, |(_, name)| name))?;
+    ask.for_own(Kind::Container)
+}
+
+/// A link is another name for somebody's container, so none is removed.
+pub fn delete(ask: &Ask) -> Decision {
+    const NO: [&str; 5] = ["", "0", "no", "false", "none"];
+    let link = ask.head.get("link").unwrap_or_default().trim().to_ascii_lowercase();
+    if !NO.contains(&link.as_str()) {
+        return Err(Refusal::new("query", "link").remedy("remove the container itself").into());
+    }
     ask.for_own(Kind::Container)
 }
 

@@ -21,7 +21,7 @@ pub fn build(ask: &Ask) -> Decision {
             return Err(Refusal::new(rule, format!("build with {key}")).remedy(PLAIN).into());
         }
     }
-    let mut forward = Forward { body: Outgoing::Archive, ..ask.forward() };
+    let mut forward = Forward { body: Outgoing::Archive, builds: true, ..ask.forward() };
     match head.get("networkmode").unwrap_or_default() {
         "" | "default" | "bridge" | "none" => {}
         mode if mode == "host" || mode.starts_with("container:") => {

@@ -40,6 +40,9 @@ fn member(ask: &Ask, mut body: Value) -> Decision {
     let network = ask.network(Kind::Network, &ask.params[0])?.id.clone();
     let container = ask.own(Kind::Container, text(&body, "Container"))?.id.clone();
     body["Container"] = container.into();
+    if let Some(links) = body["EndpointConfig"].get_mut("Links") {
+        super::container::links(ask, links)?;
+    }
     Ok(ask.forward_to(&network).json(body))
 }
 

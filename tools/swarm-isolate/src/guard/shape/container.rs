@@ -5,7 +5,6 @@ use super::Shape::{self, Leaf, List, Map, MapOf, Never, Null, Object};
 
 const ALONE: &str = "run it without: a test must not reach beyond its own containers";
 const KERNEL: &str = "leave it out: the engine's own masks stay";
-const LINKS: &str = "use a network and its aliases";
 
 pub const HEALTH_CHECK: Shape =
     Object(&[Leaves(&["Test", "Interval", "Timeout", "Retries", "StartPeriod", "StartInterval"])]);
@@ -57,10 +56,10 @@ pub const ENDPOINT: Shape = Object(&[
         "GlobalIPv6PrefixLen",
         "DNSNames",
         "GwPriority",
+        "Links",
     ]),
     Fields(&[
         ("IPAMConfig", Object(&[Leaves(&["IPv4Address", "IPv6Address", "LinkLocalIPs"])])),
-        ("Links", Never("links", LINKS)),
         ("DriverOpts", Never("driver options", ALONE)),
     ]),
 ]);
@@ -133,6 +132,7 @@ const HOST_CONFIG: Shape = Object(&[
         "Runtime",
         "Isolation",
         "Init",
+        "Links",
     ]),
     Fields(&[
         ("LogConfig", Object(&[Leaves(&["Type"]), Fields(&[("Config", Map)])])),
@@ -145,7 +145,6 @@ const HOST_CONFIG: Shape = Object(&[
         ("Annotations", Never("annotations", ALONE)),
         ("CapAdd", Never("capabilities", ALONE)),
         ("Cgroup", Never("host namespace", ALONE)),
-        ("Links", Never("links", LINKS)),
         ("Privileged", Never("privileged", ALONE)),
         ("MaskedPaths", Null("kernel paths", KERNEL)),
         ("ReadonlyPaths", Null("kernel paths", KERNEL)),

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::super::verdict::Outgoing;
 use super::{RUN, decide_raw, refused, sent};
 
 const CREATE: &str = "/v1.41/containers/create";
@@ -72,7 +73,7 @@ fn every_way_to_the_host_is_refused() {
         (json!({"Runtime": "other"}), "runtime"),
         (json!({"Annotations": {"a": "b"}}), "annotations"),
         (json!({"VolumeDriver": "rclone"}), "volume driver"),
-        (json!({"Links": ["live-c:x"]}), "links"),
+        (json!({"Links": ["live-c:x"]}), "not of this run"),
         (json!({"VolumesFrom": ["live-c"]}), "not of this run"),
         (json!({"Binds": ["/:/host"]}), "host path"),
         (json!({"Binds": ["/scratch/link:/x"]}), "host path"),
@@ -146,7 +147,7 @@ fn names_labels_and_networks_of_others() {
         (
             "/containers/create",
             json!({"Image": "image", "NetworkingConfig": {"EndpointsConfig": {"own-net": {"Links": ["live-c"]}}}}),
-            "links",
+            "not of this run",
         ),
         ("/containers/create", Value::Null, "body"),
     ] {
@@ -196,6 +197,9 @@ fn acting_on_containers_goes_by_full_id_and_owner() {
         "/containers/own-c-id?force=1&v=1"
     );
     refused("DELETE", "/containers/live-c", &Value::Null, "not of this run");
+    refused("DELETE", "/containers/own-c?link=1", &Value::Null, "query");
+    sent("DELETE", "/containers/own-c?v=True&link=False&force=True", &Value::Null);
+    sent("POST", "/containers/own-c/rename?name=0a1b2c3d4e5f_iso-x_ci_example_y", &Value::Null);
     sent("POST", "/containers/own-c/rename?name=iso-x_ci_example_y", &Value::Null);
     refused("POST", "/containers/own-c/rename?name=live_app", &Value::Null, "namespace");
     refused("POST", "/containers/own-c/rename", &Value::Null, "namespace");
@@ -212,7 +216,8 @@ fn contents_of_others_stay_theirs() {
     }
     refused("HEAD", "/containers/live-c/archive?path=/", &Value::Null, "not of this run");
     refused("PUT", "/containers/live-c/archive?path=/", &Value::Null, "not of this run");
-    sent("PUT", "/containers/own-c/archive?path=/", &Value::Null);
+    let put = super::decide("PUT", "/containers/own-c/archive?path=/", &Value::Null).unwrap();
+    assert_eq!(put.body, Outgoing::Archive);
     sent("GET", "/containers/live-c/json", &Value::Null);
     for kind in ["services", "tasks"] {
         sent("GET", &format!("/{kind}/own/logs?stdout=1"), &Value::Null);

@@ -157,6 +157,8 @@ fn networks() {
         let (target, body) = sent("POST", &path("proxy"), &json!({"Container": "own-c"}));
         assert_eq!((target, &body["Container"]), (path("proxy-id"), &json!("own-c-id")));
         refused("POST", &path("live"), &json!({"Container": "own-c"}), "not of this run");
+        let linked = json!({"Container": "own-c", "EndpointConfig": {"Links": ["live-c:x"]}});
+        assert!(decide("POST", &path("proxy"), &linked).is_err());
         refused("POST", &path("proxy"), &json!({"Container": "live-c"}), "not of this run");
     }
     refused("DELETE", "/networks/proxy", &Value::Null, "not of this run");
