@@ -3,7 +3,7 @@
 set -euo pipefail
 
 run=(git jq python3 util-linux)
-test=(shellcheck shfmt mandoc procps python3-pip)
+test=(docker-compose shellcheck shfmt mandoc procps python3-pip)
 wanted=("${run[@]}")
 [[ ${1-run} != test ]] || wanted+=("${test[@]}")
 cache=${REDFIX_CACHE:-/var/cache/redfix}/lint

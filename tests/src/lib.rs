@@ -1,5 +1,6 @@
 //! Helpers of the end-to-end tests: the built tools, the engine of `make test`, and what must be gone after.
 
+pub mod guard;
 pub mod stack;
 
 use std::ffi::OsStr;

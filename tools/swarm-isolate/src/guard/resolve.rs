@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use lib_common::docker::{ApiError, Engine, percent_encode};
+use lib_common::docker::{ApiError, Engine, filters, percent_encode};
 use serde_json::Value;
 
 use super::facts::{Found, Object};
@@ -22,11 +22,32 @@ pub async fn look_up(engine: &Engine, kind: Kind, reference: &str) -> Result<Fou
         _ => percent_encode(reference),
     };
     match engine.get(&describe(kind, &encoded)).await {
-        Ok(value) => Ok(Found::Object(Box::new(object(kind, &value)))),
+        Ok(value) => {
+            let mut object = object(kind, &value);
+            if kind == Kind::Volume && object.run.is_none() && is_anonymous(&object.name) {
+                object.run = user_of(engine, &object.name).await?;
+            }
+            Ok(Found::Object(Box::new(object)))
+        }
         // 400 and 500 are how some engines say "ambiguous".
         Err(e) if e.status != 0 => Ok(Found::Missing(e.status, e.message)),
         Err(e) => Err(e),
     }
+}
+
+/// The engine's own name for a volume that nobody named.
+fn is_anonymous(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// The run that a volume without a name and label belongs to: that of all containers that mount it.
+async fn user_of(engine: &Engine, volume: &str) -> Result<Option<String>, ApiError> {
+    let path = format!("/containers/json?all=1&{}", filters(&[("volume", volume)]));
+    let users = engine.get(&path).await?;
+    let mut runs: Vec<Option<&str>> =
+        users.as_array().into_iter().flatten().map(|user| user["Labels"][LABEL].as_str()).collect();
+    runs.dedup();
+    Ok(if let [Some(run)] = runs[..] { Some(run.to_owned()) } else { None })
 }
 
 fn describe(kind: Kind, reference: &str) -> String {
