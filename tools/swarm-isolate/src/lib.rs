@@ -19,6 +19,8 @@ mod teardown;
 mod until;
 
 pub use cli::Args;
+#[doc(hidden)]
+pub use guard::fuzz as guard_fuzz;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};

@@ -54,7 +54,7 @@ impl Ask<'_> {
     /// The same request with the first placeholder replaced.
     pub fn forward_to(&self, id: &str) -> Forward {
         let mut forward = self.forward();
-        forward.head.segments[1] = id.to_owned();
+        id.clone_into(&mut forward.head.segments[1]);
         forward
     }
 

@@ -120,7 +120,7 @@ mod tests {
         ] {
             sightings.event(&policy, &known, &event(kind, id, &attributes));
         }
-        known.add(Kind::Service, "late");
+        known.add(Kind::Service, "late", "iso-x_ci_example_app");
         known.expected_volumes.insert("iso-x_ci_example_data".into());
         let told = ["container clever_name", "volume iso-x_ci_example_other"];
         assert_eq!(sightings.judge(&policy, &known), told);

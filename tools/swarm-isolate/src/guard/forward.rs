@@ -1,10 +1,12 @@
 //! Carries a request to the engine and its answer back, without holding more of either than a buffer.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt as _, Empty, Full};
 use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1::SendRequest;
 use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, UPGRADE};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -44,34 +46,82 @@ pub fn request_headers(from: &HeaderMap, content_type: Option<&'static str>, hij
     headers
 }
 
-/// Sends a request on a connection of its own.
-pub async fn send(
-    endpoint: &Endpoint,
-    timeout: Duration,
-    request: Request<Body>,
-) -> Result<Response<Incoming>, String> {
-    let late = || format!("no connection within {} s", timeout.as_secs_f32());
-    match endpoint {
-        Endpoint::Unix(path) => {
-            let stream = tokio::time::timeout(timeout, UnixStream::connect(path)).await;
-            over(stream.map_err(|_| late())?.map_err(|e| e.to_string())?, request).await
+/// Connections to the engine that wait for their next request.
+#[derive(Default)]
+pub struct Pool(Mutex<Vec<SendRequest<Body>>>);
+
+/// More are not kept.
+const IDLE: usize = 8;
+
+impl Pool {
+    /// Sends a request; one that may leave HTTP gets a connection of its own.
+    pub async fn send(
+        &self,
+        endpoint: &Endpoint,
+        timeout: Duration,
+        request: Request<Body>,
+        alone: bool,
+    ) -> Result<Response<Incoming>, String> {
+        let mut request = request;
+        if let Some(sender) = if alone { None } else { self.idle() } {
+            match self.exchange(sender, request, alone).await {
+                Ok(response) => return Ok(response),
+                // The engine had closed it meanwhile, and nothing was sent.
+                Err((_, Some(unsent))) => request = unsent,
+                Err((cause, None)) => return Err(cause),
+            }
         }
-        Endpoint::Tcp(address) => {
-            let stream = tokio::time::timeout(timeout, TcpStream::connect(address)).await;
-            over(stream.map_err(|_| late())?.map_err(|e| e.to_string())?, request).await
+        let sender = tokio::time::timeout(timeout, connect(endpoint)).await;
+        let sender = sender.map_err(|_| format!("no connection within {} s", timeout.as_secs_f32()))??;
+        self.exchange(sender, request, alone).await.map_err(|(cause, _)| cause)
+    }
+
+    /// An error brings the request back where it was not sent.
+    async fn exchange(
+        &self,
+        mut sender: SendRequest<Body>,
+        request: Request<Body>,
+        alone: bool,
+    ) -> Result<Response<Incoming>, (String, Option<Request<Body>>)> {
+        let sent = sender.try_send_request(request).await;
+        let response = sent.map_err(|mut e| {
+            let unsent = e.take_message();
+            (e.into_error().to_string(), unsent)
+        })?;
+        if !alone {
+            let mut pool = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            pool.retain(|sender| !sender.is_closed());
+            if pool.len() < IDLE {
+                pool.push(sender);
+            }
         }
+        Ok(response)
+    }
+
+    /// A connection whose last answer has been read to its end.
+    fn idle(&self) -> Option<SendRequest<Body>> {
+        let mut pool = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = pool.iter().position(SendRequest::is_ready)?;
+        Some(pool.swap_remove(at))
     }
 }
 
-async fn over<S>(stream: S, request: Request<Body>) -> Result<Response<Incoming>, String>
+async fn connect(endpoint: &Endpoint) -> Result<SendRequest<Body>, String> {
+    let text = |e: std::io::Error| e.to_string();
+    match endpoint {
+        Endpoint::Unix(path) => shake_hands(UnixStream::connect(path).await.map_err(text)?).await,
+        Endpoint::Tcp(address) => shake_hands(TcpStream::connect(address).await.map_err(text)?).await,
+    }
+}
+
+async fn shake_hands<S>(stream: S) -> Result<SendRequest<Body>, String>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let text = |e: hyper::Error| e.to_string();
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(text)?;
+    let (sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| e.to_string())?;
     tokio::spawn(connection.with_upgrades());
-    sender.send_request(request).await.map_err(text)
+    Ok(sender)
 }
 
 /// The answer as the client gets it; if both sides agreed to leave HTTP, their bytes are joined.

@@ -12,6 +12,7 @@ mod bypass;
 pub mod cli;
 mod facts;
 mod forward;
+pub mod fuzz;
 mod json;
 pub mod mount;
 mod policy;
@@ -180,7 +181,7 @@ async fn conclude(shared: &Shared, started: u64) -> Report {
     }
 }
 
-const NOT_COVERED: &str = "without root the engine's own socket was not covered by the guard";
+const NOT_COVERED: &str = "without the right to mount, the guard did not cover the engine's own socket";
 
 fn epoch() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())

@@ -12,9 +12,18 @@ use nix::sched::{CloneFlags, unshare};
 /// Where clients look for an engine if nothing tells them.
 const DEFAULTS: [&str; 2] = ["/run/docker.sock", "/var/run/docker.sock"];
 
-/// Whether this process may cover anything.
+/// `CAP_SYS_ADMIN`, which root in a container often lacks.
+const SYS_ADMIN: u32 = 21;
+
+/// Whether this process may mount, and so cover, anything.
 pub fn is_possible() -> bool {
-    rustix::process::geteuid().is_root()
+    fs::read_to_string("/proc/self/status").is_ok_and(|status| may_mount(&status))
+}
+
+fn may_mount(status: &str) -> bool {
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let bits = effective.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok());
+    bits.is_some_and(|bits| bits >> SYS_ADMIN & 1 == 1)
 }
 
 /// Covers the default sockets, and `engine`, with `guard` in a mount namespace of this process's own. To be
@@ -82,6 +91,13 @@ impl Drop for Placeholder {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_right_to_mount() {
+        assert!(may_mount("Name:\tx\nCapEff:\t000001ffffffffff\n"));
+        assert!(!may_mount("CapEff:\t00000000a80425fb\n"), "root in a plain container");
+        assert!(!may_mount("CapEff:\t0000000000000000\n") && !may_mount(""));
+    }
 
     #[test]
     fn the_last_holder_takes_the_placeholder_away() {

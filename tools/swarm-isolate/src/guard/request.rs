@@ -32,7 +32,7 @@ impl Head {
         if let Some(version) = &version {
             segments.remove(0);
             let minor = version.strip_prefix("v1.").and_then(|minor| minor.parse::<u32>().ok());
-            if !minor.is_some_and(|minor| minor >= OLDEST_MINOR) {
+            if minor.is_none_or(|minor| minor < OLDEST_MINOR) {
                 return Err(Refusal::new("version", format!("API version {version}"))
                     .remedy(format!("speak v1.{OLDEST_MINOR} or newer")));
             }

@@ -193,8 +193,8 @@ const REPEATED: [&str; 4] = ["t", "names", "changes", "type"];
 
 /// The route of a request, and what its placeholders stand for.
 pub fn find(head: &Head) -> Result<(&'static Route, Vec<String>), Refusal> {
-    let matching = ROUTES.iter().filter(|route| route.method == head.method);
-    let found = matching.filter_map(|route| Some((route, params(route.path, &head.segments)?))).next();
+    let mut matching = ROUTES.iter().filter(|route| route.method == head.method);
+    let found = matching.find_map(|route| Some((route, params(route.path, &head.segments)?)));
     let (route, params) = found.ok_or_else(|| unknown(head))?;
     check_query(route, head)?;
     Ok((route, params))

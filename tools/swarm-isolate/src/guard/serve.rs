@@ -12,10 +12,10 @@ use lib_common::docker::{ApiError, Engine};
 use serde_json::{Value, json};
 use tokio::sync::RwLock;
 
-use super::ask::Ask;
+use super::ask::{Ask, text};
 use super::bypass::Sightings;
-use super::facts::{Facts, Known};
-use super::forward::{self, Body};
+use super::facts::{Facts, Found, Known};
+use super::forward::{self, Body, Pool};
 use super::policy::{LABEL, Policy};
 use super::report::Refusals;
 use super::request::Head;
@@ -38,6 +38,7 @@ pub struct Shared {
     pub policy: Policy,
     pub values: Values,
     state: Mutex<State>,
+    pool: Pool,
     /// Held for reading while something is being created.
     pub creating: RwLock<()>,
 }
@@ -52,7 +53,9 @@ pub struct State {
 
 impl Shared {
     pub fn new(engine: Engine, policy: Policy, values: Values) -> Arc<Self> {
-        Arc::new(Self { engine, policy, values, state: Mutex::default(), creating: RwLock::default() })
+        let known = Known::of_run(&policy.run);
+        let state = Mutex::new(State { known, ..State::default() });
+        Arc::new(Self { engine, policy, values, state, pool: Pool::default(), creating: RwLock::default() })
     }
 
     /// What is known so far. Held for a moment only, never across an await.
@@ -204,8 +207,14 @@ async fn decide(
             Err(Stop::Refuse(refusal)) => return Err(refusal.into()),
             Err(Stop::Answer(status, message)) => return Err(Failure::Answer(status, message)),
             Err(Stop::Need(kind, reference)) => {
-                let found = resolve::look_up(&shared.engine, kind, &reference).await;
-                facts.learn(kind, reference, found.map_err(|e: ApiError| Failure::Engine(e.message))?);
+                let recalled = shared.state().known.recall(kind, &reference);
+                let found = match recalled {
+                    Some(object) => Found::Object(Box::new(object)),
+                    None => resolve::look_up(&shared.engine, kind, &reference)
+                        .await
+                        .map_err(|e: ApiError| Failure::Engine(e.message))?,
+                };
+                facts.learn(kind, reference, found);
             }
         }
     }
@@ -223,7 +232,7 @@ async fn carry_out(
         let body = json!({"Name": name, "Labels": {LABEL: shared.policy.run}});
         let made = shared.engine.post("/volumes/create", Some(&body)).await;
         made.map_err(|e| Failure::Engine(e.message))?;
-        shared.state().known.add(Kind::Volume, name);
+        shared.state().known.add(Kind::Volume, name, name);
     }
     {
         let known = &mut shared.state().known;
@@ -233,15 +242,15 @@ async fn carry_out(
     if let Some((name, value)) = &forward.secret {
         shared.values.add(name, value);
     }
-    let stack = match &forward.body {
-        Outgoing::Json(body) => body["Labels"][STACK].as_str().map(ToOwned::to_owned),
-        _ => None,
+    let (name, stack) = match &forward.body {
+        Outgoing::Json(body) => (text(body, "Name").to_owned(), text(&body["Labels"], STACK).to_owned()),
+        _ => <(String, String)>::default(),
     };
     let (kind, body) = match forward.body {
         Outgoing::Nothing => (None, forward::nothing()),
         Outgoing::Json(body) => (Some("application/json"), forward::whole(body.to_string())),
         Outgoing::Archive => {
-            (Some("application/x-tar"), stream.map_or_else(forward::nothing, |stream| stream.boxed()))
+            (Some("application/x-tar"), stream.map_or_else(forward::nothing, http_body_util::BodyExt::boxed))
         }
     };
     let mut request = Request::new(body);
@@ -249,10 +258,10 @@ async fn carry_out(
     *request.uri_mut() = forward.head.target().parse().map_err(|e| Failure::Engine(format!("{e}")))?;
     *request.headers_mut() = forward::request_headers(&parts.headers, kind, forward.hijack);
     let engine = &shared.engine;
-    let sent = forward::send(engine.endpoint(), engine.timeout(), request).await;
+    let sent = shared.pool.send(engine.endpoint(), engine.timeout(), request, forward.hijack).await;
     let response = sent.map_err(Failure::Engine)?;
     if let Some(kind) = forward.creates {
-        return created(shared, kind, stack, response).await;
+        return created(shared, kind, name, stack, response).await;
     }
     if forward.scrub {
         return scrubbed(response).await;
@@ -264,7 +273,8 @@ async fn carry_out(
 async fn created(
     shared: &Shared,
     kind: Kind,
-    stack: Option<String>,
+    name: String,
+    stack: String,
     response: Response<Stream>,
 ) -> Result<Response<Body>, Failure> {
     let success = response.status().is_success();
@@ -273,8 +283,8 @@ async fn created(
     let id = ["Id", "ID", "Name"].iter().find_map(|key| value[key].as_str());
     if let Some(id) = id.filter(|_| success) {
         let mut state = shared.state();
-        state.known.add(kind, id);
-        state.known.stacks.extend(stack);
+        state.known.add(kind, id, &name);
+        state.known.stacks.insert(stack);
     }
     Ok(Response::from_parts(parts, forward::whole(bytes)))
 }

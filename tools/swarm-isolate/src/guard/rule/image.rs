@@ -42,9 +42,9 @@ pub fn build(ask: &Ask) -> Decision {
     Ok(forward)
 }
 
-/// `BuildKit` may write to the client, or make the image; not push it.
+/// `BuildKit` may write to the client; other outputs name images by themselves.
 fn outputs(text: &str) -> Result<(), Stop> {
-    let fine = |output: &Value| matches!(output["Type"].as_str(), Some("local" | "tar" | "moby"));
+    let fine = |output: &Value| matches!(output["Type"].as_str(), Some("local" | "tar"));
     let all = text.is_empty()
         || crate::guard::json::parse(text.as_bytes())
             .is_ok_and(|value| value.as_array().is_some_and(|list| list.iter().all(fine)) || value.is_null());
@@ -64,6 +64,7 @@ fn parsed(labels: &str) -> Result<Value, Stop> {
 }
 
 /// `POST /session`: what a build asks its client for. It gives the client no power over the engine.
+#[allow(clippy::unnecessary_wraps)] // rules have one signature
 pub fn session(ask: &Ask) -> Decision {
     Ok(Forward { hijack: true, ..ask.forward() })
 }

@@ -217,6 +217,7 @@ fn builds_are_labelled_and_leave_no_container() {
         ("securityopt=[%22seccomp=unconfined%22]", "security option"),
         ("cgroupparent=/x", "cgroup parent"),
         ("outputs=[{%22Type%22:%22image%22}]", "image"),
+        ("outputs=[{%22Type%22:%22moby%22,%22Attrs%22:{%22name%22:%22live%22}}]", "image"),
         ("labels={%22redfix.run%22:%22x%22}", "reserved label"),
         ("labels={%22a%22:%221%22,%22a%22:%222%22}", "query"),
         ("labels=[]", "query"),
