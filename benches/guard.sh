@@ -61,10 +61,11 @@ deploys() {
     "$(median <<<"${mine%$'\n'}")" "$(median <<<"${other%$'\n'}")" s '<= 1.1'
 }
 
-# logged NAME MIB: a container whose log holds that much.
+# logged NAME MIB: a container whose log holds that much, in lines of half a kilobyte.
 logged() {
-  docker -H "$guard" run -d --name "$1" redfix/busybox:latest \
-    sh -c "yes 0123456789012345678901234567890123456789012345678901234567890123456789 | head -c ${2}m" >/dev/null
+  local line
+  printf -v line '%0511d' 0
+  docker -H "$guard" run -d --name "$1" redfix/busybox:latest sh -c "yes $line | head -c ${2}m" >/dev/null
   docker -H "$guard" wait "$1" >/dev/null
 }
 
