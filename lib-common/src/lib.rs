@@ -20,6 +20,7 @@ pub mod ledger;
 pub mod names;
 pub mod record;
 pub mod redact;
+pub mod rule;
 pub mod signature;
 pub mod stream;
 pub mod text;

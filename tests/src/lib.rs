@@ -1,6 +1,7 @@
 //! Helpers of the end-to-end tests: the built tools, the engine of `make test`, and what must be gone after.
 
 pub mod bench;
+pub mod guard;
 pub mod run;
 pub mod snap;
 pub mod stack;

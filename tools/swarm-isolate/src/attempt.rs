@@ -20,6 +20,7 @@ use crate::command::cgroup::{self, Cgroup};
 use crate::command::check::Checked;
 use crate::command::env::Facts;
 use crate::command::{run as beside, strays};
+use crate::guard;
 use crate::load::cli::Condition;
 use crate::load::condition::{self, Before};
 use crate::load::makers::{self, Maker};
@@ -87,6 +88,8 @@ pub struct Ran {
     pub during: Option<Load>,
     /// A port that the neighbours and the run fought for.
     pub conflict: Option<String>,
+    /// What the guard refused, and what went around it.
+    pub guard: guard::Report,
     /// Lines that the companion printed.
     pub companion: Vec<Vec<u8>>,
     pub notes: Vec<String>,
@@ -102,6 +105,7 @@ impl Ran {
             checked: None,
             during: None,
             conflict: None,
+            guard: guard::Report::default(),
             companion: Vec::new(),
             notes: Vec::new(),
         }

@@ -13,6 +13,7 @@ mod converge;
 mod disk;
 #[doc(hidden)]
 pub mod fuzzing;
+mod guard;
 mod load;
 mod plan;
 mod proc;
@@ -31,6 +32,8 @@ pub use command::env::Mapping;
 pub use command::launch::called;
 #[doc(hidden)] // for fuzzing
 pub use command::pattern::Pattern;
+#[doc(hidden)]
+pub use guard::fuzz as guard_fuzz;
 #[doc(hidden)] // for fuzzing
 pub use records::report::parse as parse_report;
 

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use super::cgroup::Cgroup;
 use super::output::{self, Activity, Besides};
 use super::{launch, pty, strays};
+use crate::guard::Guard;
 
 /// What a child's standard output is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +42,8 @@ pub struct Start<'s> {
     pub redactor: &'s Redactor,
     /// Where our records go, if that is an open descriptor: it is not inherited.
     pub records: Option<u32>,
+    /// What it sees in the engine's place.
+    pub guard: Option<&'s Guard>,
 }
 
 /// What is left to say once a group has ended.
@@ -92,6 +95,13 @@ impl Group {
         }
         if let Some(records) = start.records {
             command.arg("--close").arg(records.to_string());
+        }
+        if let Some(guard) = start.guard {
+            command.arg("--guard").arg(guard.socket());
+            if let Some(engine) = guard.engine() {
+                command.arg("--engine").arg(engine);
+            }
+            command.env_remove("DOCKER_TLS_VERIFY").env_remove("DOCKER_CERT_PATH");
         }
         command
             .arg("--")

@@ -12,6 +12,8 @@ use std::process::{Command, ExitCode};
 use clap::Parser;
 use rustix::process::Signal;
 
+use crate::guard::mount;
+
 /// Become CMD in a session of its own (internal: `swarm-isolate` starts itself with it)
 #[derive(Parser, Debug)]
 #[command(name = "swarm-isolate launch")]
@@ -28,6 +30,12 @@ struct LaunchArgs {
     /// Close this descriptor: it is not the command's
     #[arg(long, value_name = "FD")]
     close: Option<i32>,
+    /// See this socket in the engine's place
+    #[arg(long, value_name = "SOCKET")]
+    guard: Option<PathBuf>,
+    /// The engine's own socket
+    #[arg(long, value_name = "SOCKET")]
+    engine: Option<PathBuf>,
     #[arg(last = true, required = true, value_name = "CMD")]
     command: Vec<OsString>,
 }
@@ -79,6 +87,10 @@ fn prepare(args: &LaunchArgs) -> Result<(), (&'static str, io::Error)> {
         if std::os::unix::process::parent_id() != parent {
             return Err(("following the tool", io::Error::other("it is gone")));
         }
+    }
+    if let Some(guard) = args.guard.as_ref().filter(|_| mount::is_possible()) {
+        mount::cover(guard, args.engine.as_deref())
+            .map_err(|e| ("covering the engine's socket", io::Error::other(e.to_string())))?;
     }
     if args.pty {
         rustix::process::ioctl_tiocsctty(io::stdin()).map_err(|e| ("taking the terminal", e.into()))?;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use lib_common::clock::rfc3339;
+use lib_common::docker::Endpoint;
 use lib_common::{Error, Result};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -13,6 +14,7 @@ use crate::attempt::{Attempt, Context, End, Ran};
 use crate::command::check::{self, Checked};
 use crate::command::group::{Ended, Group, Start, Stdout, shell};
 use crate::command::{idle, strays};
+use crate::guard::{self, Guard, Policy};
 use crate::load::makers;
 use crate::load::sampler::{self, Load, Own};
 use crate::slot::Slot;
@@ -31,8 +33,14 @@ pub async fn run(
 ) -> Result<Ran> {
     let scratch = tempfile::tempdir().map_err(|e| Error::cannot("making a scratch folder", e))?;
     let mut notes = Vec::new();
-    let companion = start_companion(context, attempt, &mut notes)?;
-    let mut command = match start_command(context, attempt, scratch.path(), &mut notes) {
+    let args = context.args;
+    let (secrets, values) = guard::secrets::pipe()?;
+    let values = args.companion.is_some().then_some(values);
+    let policy =
+        Policy::new(&args.guard, &args.command.namespace, &attempt.id, &attempt.names, scratch.path());
+    let guard = Guard::start(context.engine, policy, values).await?;
+    let companion = start_companion(context, attempt, &secrets, &mut notes)?;
+    let mut command = match start_command(context, attempt, &guard, scratch.path(), &mut notes) {
         Ok(command) => command,
         Err(error) => {
             if let Some(companion) = companion {
@@ -59,24 +67,29 @@ pub async fn run(
         (End::Exited(_), Some(line)) => Some(check(context, attempt, line, scratch.path()).await),
         _ => None,
     };
+    let guard = guard.stop().await;
+    notes.extend(guard.note.clone());
     let ended = match companion {
         Some(companion) => companion.stop(COMPANION_GRACE).await,
         None => Ended::default(),
     };
     notes.extend(ended.notes);
-    Ok(Ran { started: started.0, took, end, checked, during, conflict, companion: ended.kept, notes })
+    Ok(Ran { started: started.0, took, end, checked, during, conflict, guard, companion: ended.kept, notes })
 }
 
 /// It sees the engine itself, whatever stands between the engine and the command.
 fn start_companion(
     context: &Context<'_>,
     attempt: &Attempt,
+    secrets: &guard::secrets::Reader,
     notes: &mut Vec<String>,
 ) -> Result<Option<Group>> {
     let Some(line) = &context.args.companion else { return Ok(None) };
-    Group::start(Start {
+    let mut variables = attempt.facts(context).variables(&context.args.command.mappings);
+    variables.push(("REDFIX_SECRETS_FD".into(), secrets.number().to_string()));
+    let start = Start {
         command: &shell(line),
-        variables: attempt.facts(context).variables(&context.args.command.mappings),
+        variables,
         log: &attempt.folder.join("companion.log"),
         stdout: Stdout::Keep,
         show: context.diag.verbosity() > 0,
@@ -84,19 +97,22 @@ fn start_companion(
         cgroup: noted(attempt.cgroup("companion"), notes),
         redactor: context.redactor,
         records: context.args.command.records_descriptor(),
-    })
-    .map(Some)
+        guard: None,
+    };
+    secrets.lend(|| Group::start(start)).map(Some)
 }
 
 fn start_command(
     context: &Context<'_>,
     attempt: &Attempt,
+    guard: &Guard,
     scratch: &Path,
     notes: &mut Vec<String>,
 ) -> Result<Group> {
     let args = &context.args.command;
+    let socket = Endpoint::Unix(guard.socket().to_owned());
     let mut facts = attempt.facts(context);
-    facts.scratch = Some(scratch);
+    (facts.scratch, facts.engine) = (Some(scratch), &socket);
     Group::start(Start {
         command: context.command,
         variables: facts.variables(&args.mappings),
@@ -107,6 +123,7 @@ fn start_command(
         cgroup: noted(attempt.cgroup("command"), notes),
         redactor: context.redactor,
         records: context.args.command.records_descriptor(),
+        guard: Some(guard),
     })
 }
 
@@ -164,6 +181,7 @@ async fn check(context: &Context<'_>, attempt: &Attempt, line: &str, scratch: &P
         cgroup: attempt.cgroup("check").ok(),
         redactor: context.redactor,
         records: context.args.command.records_descriptor(),
+        guard: None,
     });
     let mut group = match started {
         Ok(group) => group,

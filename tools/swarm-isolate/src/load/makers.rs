@@ -88,6 +88,7 @@ impl Running {
                 cgroup: attempt.cgroup(&maker.log).ok(),
                 redactor: context.redactor,
                 records: context.args.command.records_descriptor(),
+                guard: None,
             })?);
         }
         Ok(Self { groups, _scratch: Some(scratch) })

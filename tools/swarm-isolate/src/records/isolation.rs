@@ -38,6 +38,9 @@ fn doubt(args: &LoadArgs, finished: &Finished, nodes: &[NodeLoad]) -> Option<Str
         // Nothing ran that could have been disturbed.
         return None;
     }
+    if let Some(why) = &finished.ran.guard.unproved {
+        return Some(why.clone());
+    }
     let Some(during) = &finished.ran.during else {
         return Some("the node's CPU time could not be measured from here".into());
     };

@@ -14,12 +14,12 @@ use std::time::Duration;
 
 use lib_common::case::CaseKey;
 use lib_common::record::case::CaseFailed;
-use lib_common::record::run::{Cleanup, Evidence, Outcome, RunFinished, TestFinished, TestOutcome};
+use lib_common::record::run::{Cleanup, Evidence, Guard, Outcome, RunFinished, TestFinished, TestOutcome};
 use lib_common::signature::signature;
 use lib_common::text::Text;
 use lib_common::{evidence, junit};
 
-use crate::attempt::{Context, End, Finished};
+use crate::attempt::{Context, End, Finished, Ran};
 use crate::plan::Subject;
 
 /// What one attempt yields, in the order in which it is written.
@@ -78,8 +78,12 @@ pub fn of(context: &Context, finished: &Finished, keep: bool) -> Records {
             kept: finished.teardown.kept.clone(),
             networks: finished.teardown.networks.clone(),
         },
-        refusals: Vec::new(),
-        guard: None,
+        refusals: refusals(context, ran),
+        guard: Some(Guard {
+            requests: ran.guard.requests,
+            refused: ran.guard.refused,
+            unseen: ran.guard.unseen.clone(),
+        }),
         harm: finished.changes.harm.clone(),
         notes,
         evidence,
@@ -88,11 +92,21 @@ pub fn of(context: &Context, finished: &Finished, keep: bool) -> Records {
     Records { run, tests, cases }
 }
 
+fn refusals(context: &Context, ran: &Ran) -> Vec<Text> {
+    let mut redactor = context.redactor.fork();
+    ran.guard.refusals.iter().map(|refusal| Text(redactor.text(refusal.as_bytes()))).collect()
+}
+
 /// The command's own end, unless the run as a whole was no sample.
 fn judged(context: &Context, finished: &Finished) -> (Outcome, Option<String>) {
     let (outcome, reason) = outcome::of(&finished.ran.end, finished.ran.checked.as_ref());
     if !matches!(outcome, Outcome::Pass | Outcome::Fail | Outcome::Timeout) {
         return (outcome, reason);
+    }
+    if let [first, ..] = finished.ran.guard.unseen.as_slice() {
+        let more = finished.ran.guard.unseen.len() - 1;
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        return (Outcome::GuardBypassed, Some(format!("the guard never saw {first}{more} being created")));
     }
     if !finished.changes.disturbed.is_empty() {
         let what = finished.changes.disturbed.join(", ");

@@ -1,0 +1,294 @@
+//! Traefik router rules, v2 and v3 syntax: which of them can take a domain, and which take no other. No I/O.
+
+mod confine;
+
+pub use confine::{confined, is_within};
+
+use regex::RegexBuilder;
+
+/// How a rule takes a domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hit {
+    /// It never does.
+    No,
+    /// By a pattern, or because it does not look at the host: a longer rule for the very host goes first.
+    Loose,
+    /// It names the domain.
+    Exact,
+}
+
+/// How `rule` can take `domain` (lower case). What cannot be parsed counts by the text in it.
+#[must_use]
+pub fn hit(rule: &str, domain: &str) -> Hit {
+    let mut parser = Parser { rest: rule.trim() };
+    match parser.either(0) {
+        Some(parsed) if parser.rest.is_empty() => parsed.judge(domain).can,
+        _ if rule.to_ascii_lowercase().contains(domain) => Hit::Exact,
+        _ => Hit::No,
+    }
+}
+
+#[derive(Debug, PartialEq)]
+enum Rule {
+    Any(Vec<Rule>),
+    All(Vec<Rule>),
+    Not(Box<Rule>),
+    Matcher(String, Vec<String>),
+}
+
+/// What is known about a rule and a domain before the rest of the request is known.
+#[derive(Clone, Copy)]
+struct Judgement {
+    can: Hit,
+    /// It takes the domain whatever else the request holds.
+    surely: bool,
+}
+
+impl Rule {
+    fn judge(&self, domain: &str) -> Judgement {
+        match self {
+            Self::Any(rules) => {
+                let all = rules.iter().map(|rule| rule.judge(domain));
+                all.fold(Judgement { can: Hit::No, surely: false }, |a, b| Judgement {
+                    can: a.can.max(b.can),
+                    surely: a.surely || b.surely,
+                })
+            }
+            Self::All(rules) => {
+                let all: Vec<Judgement> = rules.iter().map(|rule| rule.judge(domain)).collect();
+                let impossible = all.iter().any(|one| one.can == Hit::No);
+                let best = all.iter().map(|one| one.can).max().unwrap_or(Hit::No);
+                Judgement {
+                    can: if impossible { Hit::No } else { best },
+                    surely: all.iter().all(|one| one.surely),
+                }
+            }
+            Self::Not(rule) => {
+                let inner = rule.judge(domain);
+                let can = if inner.surely { Hit::No } else { Hit::Loose };
+                Judgement { can, surely: inner.can == Hit::No }
+            }
+            Self::Matcher(name, args) => {
+                let best = args.iter().filter_map(|arg| host(name, arg, domain)).max();
+                match best {
+                    // A matcher of something else than the host may be true or not.
+                    None => Judgement { can: Hit::Loose, surely: false },
+                    Some(can) => Judgement { can, surely: can != Hit::No },
+                }
+            }
+        }
+    }
+}
+
+/// How one argument of a host matcher takes the domain; `None` for a matcher of something else.
+fn host(matcher: &str, arg: &str, domain: &str) -> Option<Hit> {
+    let found = |yes: bool| if yes { Hit::Loose } else { Hit::No };
+    match matcher.to_ascii_lowercase().as_str() {
+        "host" | "hostheader" | "hostsni" => {
+            let arg = arg.trim().trim_end_matches('.').to_ascii_lowercase();
+            Some(match arg.strip_prefix('*') {
+                Some(rest) => found(domain.ends_with(rest)),
+                None if arg == domain => Hit::Exact,
+                None => Hit::No,
+            })
+        }
+        "hostregexp" | "hostsniregexp" => {
+            let pattern = from_v2(arg).unwrap_or_else(|| arg.to_owned());
+            let regex = RegexBuilder::new(&pattern).case_insensitive(true).build();
+            // A pattern that is foreign to us may match anything.
+            Some(found(
+                regex.is_ok_and(|regex| regex.is_match(domain))
+                    || RegexBuilder::new(&pattern).build().is_err(),
+            ))
+        }
+        _ => None,
+    }
+}
+
+/// A v2 pattern, literal text with `{name:regex}` or `{name}` in it, as a regular expression; `None` when it
+/// is none (a v3 pattern has braces only around numbers).
+fn from_v2(arg: &str) -> Option<String> {
+    let mut out = String::from("^");
+    let mut rest = arg;
+    let mut fields = 0;
+    while let Some(open) = rest.find('{') {
+        let inner = &rest[open + 1..];
+        let close = matching_brace(inner)?;
+        let (name, pattern) = inner[..close].split_once(':').unwrap_or((&inner[..close], "[^.]+"));
+        if name.starts_with(|c: char| c.is_ascii_digit()) {
+            return None;
+        }
+        out.push_str(&regex::escape(&rest[..open]));
+        out.extend(["(?:", pattern, ")"]);
+        fields += 1;
+        rest = &inner[close + 1..];
+    }
+    out.push_str(&regex::escape(rest));
+    out.push('$');
+    (fields > 0).then_some(out)
+}
+
+/// Where the brace ends that was opened before `text`.
+fn matching_brace(text: &str) -> Option<usize> {
+    let mut depth = 0;
+    for (at, c) in text.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => return Some(at),
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Nesting beyond this is nobody's rule.
+const DEPTH: usize = 50;
+
+struct Parser<'r> {
+    rest: &'r str,
+}
+
+impl Parser<'_> {
+    fn either(&mut self, depth: usize) -> Option<Rule> {
+        let mut rules = vec![self.both(depth)?];
+        while self.eat("||") {
+            rules.push(self.both(depth)?);
+        }
+        Some(if rules.len() == 1 { rules.remove(0) } else { Rule::Any(rules) })
+    }
+
+    fn both(&mut self, depth: usize) -> Option<Rule> {
+        let mut rules = vec![self.one(depth)?];
+        while self.eat("&&") {
+            rules.push(self.one(depth)?);
+        }
+        Some(if rules.len() == 1 { rules.remove(0) } else { Rule::All(rules) })
+    }
+
+    fn one(&mut self, depth: usize) -> Option<Rule> {
+        if depth > DEPTH {
+            return None;
+        }
+        if self.eat("!") {
+            return Some(Rule::Not(Box::new(self.one(depth + 1)?)));
+        }
+        if self.eat("(") {
+            let inner = self.either(depth + 1)?;
+            return self.eat(")").then_some(inner);
+        }
+        let end = self.rest.find(|c: char| !c.is_ascii_alphanumeric()).filter(|end| *end > 0)?;
+        let name = self.rest[..end].to_owned();
+        self.rest = self.rest[end..].trim_start();
+        if !self.eat("(") {
+            return None;
+        }
+        let mut args = Vec::new();
+        while !self.eat(")") {
+            args.push(self.quoted()?);
+            self.eat(",");
+        }
+        Some(Rule::Matcher(name, args))
+    }
+
+    /// Text in backticks, or in quotes with backslash escapes.
+    fn quoted(&mut self) -> Option<String> {
+        let quote = self.rest.chars().next().filter(|c| ['`', '"', '\''].contains(c))?;
+        let mut text = String::new();
+        let mut chars = self.rest.char_indices().skip(1);
+        while let Some((at, c)) = chars.next() {
+            if c == quote {
+                self.rest = self.rest[at + 1..].trim_start();
+                return Some(text);
+            }
+            let escaped = c == '\\' && quote != '`';
+            text.push(if escaped { chars.next()?.1 } else { c });
+        }
+        None
+    }
+
+    fn eat(&mut self, token: &str) -> bool {
+        let Some(rest) = self.rest.strip_prefix(token) else { return false };
+        self.rest = rest.trim_start();
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[track_caller]
+    fn check(rule: &str, exact: &[&str], loose: &[&str], no: &[&str]) {
+        for (expected, domains) in [(Hit::Exact, exact), (Hit::Loose, loose), (Hit::No, no)] {
+            for domain in domains {
+                assert_eq!(hit(rule, domain), expected, "{rule} and {domain}");
+            }
+        }
+    }
+
+    #[test]
+    fn hosts_by_name() {
+        check("Host(`a.ci.example`)", &["a.ci.example"], &[], &["b.ci.example", "x.a.ci.example"]);
+        check("Host(`A.CI.Example.`) && PathPrefix(`/x`)", &["a.ci.example"], &[], &["b.ci.example"]);
+        check("Host(\"a.b\", 'c.d') || Host(`e.f`)", &["a.b", "c.d", "e.f"], &[], &["g.h"]);
+        check("(Path(`/`)||Host(`a.b`)) && Host(`a.b`,`c.d`)", &["a.b", "c.d"], &[], &["e.f"]);
+        check("HostSNI(`a.b`)", &["a.b"], &[], &["c.d"]);
+    }
+
+    #[test]
+    fn wildcards_and_patterns() {
+        check("HostSNI(`*`)", &[], &["a.b"], &[]);
+        check("Host(`*.ci.example`)", &[], &["a.ci.example"], &["a.other"]);
+        check(
+            "HostRegexp(`{sub:[a-z]+}.ci.example`)",
+            &[],
+            &["abc.ci.example"],
+            &["a-1.ci.example", "abc.ci-example"],
+        );
+        check("HostRegexp(`{sub}.ci.example`)", &[], &["a-1.ci.example"], &["a.b.ci.example"]);
+        check("HostRegexp(`ci.example`, `{s:[a-z]{1,3}}.x`)", &[], &["abc.x", "ci.example"], &["abcd.x"]);
+        check(r"HostRegexp(`^iso-.+\.ci\.example$`)", &[], &["iso-1.ci.example"], &["canon-1.ci.example"]);
+        check(r#"HostRegexp("^[a-z]{2}\\.x$")"#, &[], &["ab.x"], &["abc.x"]);
+        check("HostSNIRegexp(`.*`)", &[], &["a.b"], &[]);
+        // Not a pattern for us: it may match anything.
+        check("HostRegexp(`(?=x)`)", &[], &["a.b"], &[]);
+    }
+
+    #[test]
+    fn what_does_not_look_at_the_host_may_take_any() {
+        check("PathPrefix(`/`)", &[], &["a.b"], &[]);
+        check("!Host(`a.b`)", &[], &["c.d"], &["a.b"]);
+        check("!(Host(`a.b`) && Path(`/`))", &[], &["a.b", "c.d"], &[]);
+        check("ClientIP(`10.0.0.0/8`) && !Host(`a.b`)", &[], &["c.d"], &["a.b"]);
+    }
+
+    #[test]
+    fn what_cannot_be_parsed_counts_by_its_text() {
+        check("Host(a.b", &["a.b"], &[], &["c.d"]);
+        check("Host(`a.b`) ||", &["a.b"], &[], &["c.d"]);
+        check("", &[], &[], &["a.b"]);
+        let deep = format!("{}Host(`a.b`){}", "(".repeat(10_000), ")".repeat(10_000));
+        check(&deep, &["a.b"], &[], &["c.d"]);
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(rule in "[Host(RegxpSNI)!&|`\"'{}:.*a\\\\ü ,]{0,60}") {
+            let _ = hit(&rule, "a.b");
+        }
+
+        #[test]
+        fn a_named_host_is_always_found(before in "[a-z]{1,5}\\.[a-z]{1,3}", name in "[a-z0-9]{1,8}\\.ci\\.example") {
+            let rules = [
+                format!("Host(`{before}`) || Host(`{name}`)"),
+                format!("Host(`{before}`, \"{name}\")"),
+                format!("((Host(`{name}`)) && (Path(`/a`) || Method(`GET`)))"),
+            ];
+            for rule in rules {
+                prop_assert_eq!(hit(&rule, &name), Hit::Exact);
+            }
+        }
+    }
+}

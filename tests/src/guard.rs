@@ -1,0 +1,162 @@
+//! A run whose command only waits, so that a test can speak to its guard; and raw HTTP, spelled as one likes.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::{first, records, require_engine, tool, wait_for};
+
+/// A run in progress.
+pub struct Guarded {
+    pub dir: tempfile::TempDir,
+    pub stack: String,
+    pub domain: String,
+    pub attempt: String,
+    pub socket: PathBuf,
+    child: Option<Child>,
+    _alone: MutexGuard<'static, ()>,
+}
+
+/// The tool, ready to run a shell script; one run at a time.
+#[must_use]
+pub fn isolate(options: &[&str], script: &str) -> Command {
+    let mut command = Command::new(tool("swarm-isolate"));
+    command
+        .args(["--domain", "iso-guard.ci.example", "--recipe", "t", "--max-foreign-cpu", "2"])
+        .args(options)
+        .args(["--", "sh", "-c", script])
+        .stdin(Stdio::null());
+    command
+}
+
+/// Keeps other tests of this binary from running at the same time.
+///
+/// # Panics
+/// Without an engine.
+pub fn alone() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    require_engine();
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Guarded {
+    /// # Panics
+    /// When the run does not start.
+    #[must_use]
+    pub fn start(options: &[&str]) -> Self {
+        let alone = alone();
+        let dir = tempfile::tempdir().expect("a folder");
+        let told = dir.path().join("told");
+        let script = format!(
+            "cd {}; printf '%s\\n' \"$DOCKER_HOST\" \"$REDFIX_STACK\" \"$REDFIX_DOMAIN\" \"$REDFIX_ATTEMPT\" >part; \
+             mv part told; until [ -e done ]; do sleep 0.05; done",
+            dir.path().display()
+        );
+        let child = isolate(options, &script)
+            .env("REDFIX_LEDGER", dir.path().join("out/ledger.jsonl"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("starts");
+        wait_for("the run's command", 60, || told.exists());
+        let told = fs::read_to_string(told).expect("what the command was told");
+        let mut lines = told.lines().map(ToOwned::to_owned);
+        let mut next = || lines.next().expect("a line");
+        let socket = next().strip_prefix("unix://").expect("a socket").into();
+        let (stack, domain, attempt) = (next(), next(), next());
+        Self { dir, stack, domain, attempt, socket, child: Some(child), _alone: alone }
+    }
+
+    /// The docker client, or another program, with the guard as its engine.
+    #[must_use]
+    pub fn client(&self, program: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command
+            .args(args)
+            .env("DOCKER_HOST", format!("unix://{}", self.socket.display()))
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Status and body of one request, sent as it is spelled.
+    ///
+    /// # Panics
+    /// Without an answer.
+    #[must_use]
+    pub fn raw(&self, request: &[u8]) -> (u16, String) {
+        raw(&self.socket, request)
+    }
+
+    /// A request with a JSON body.
+    #[must_use]
+    pub fn send(&self, method: &str, target: &str, body: &str) -> (u16, String) {
+        let head = format!("{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n");
+        let length = if body.is_empty() {
+            String::new()
+        } else {
+            format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len())
+        };
+        self.raw(format!("{head}{length}\r\n{body}").as_bytes())
+    }
+
+    /// Ends the command and returns the run's record.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn finish(mut self) -> Value {
+        fs::write(self.dir.path().join("done"), "").expect("writes");
+        let output = self.child.take().expect("runs").wait_with_output().expect("ends");
+        let all = records(&output.stdout);
+        assert!(!all.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+        first(&all, "run.finished").clone()
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // A test that failed still lets its run tear down.
+            let _ = fs::write(self.dir.path().join("done"), "");
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Sends bytes and reads one answer: status and body.
+///
+/// # Panics
+/// Without an answer.
+#[must_use]
+pub fn raw(socket: &Path, request: &[u8]) -> (u16, String) {
+    let mut stream = UnixStream::connect(socket).expect("a guard");
+    stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a deadline");
+    // A guard that refuses the head may close before it has read the rest.
+    let _ = stream.write_all(request);
+    let mut answer = Vec::new();
+    let mut part = [0; 4096];
+    while !is_whole(&answer) {
+        match stream.read(&mut part) {
+            Ok(0) | Err(_) => break,
+            Ok(read) => answer.extend_from_slice(&part[..read]),
+        }
+    }
+    let text = String::from_utf8_lossy(&answer).into_owned();
+    let status = text.split_whitespace().nth(1).and_then(|code| code.parse().ok());
+    let body = text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default();
+    (status.unwrap_or_else(|| panic!("no answer to {}: {text:?}", String::from_utf8_lossy(request))), body)
+}
+
+/// Whether the answer has as many bytes as its head promises. One without a promise ends with the connection.
+fn is_whole(answer: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(answer).to_ascii_lowercase();
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
+    length.and_then(|length| length.trim().parse().ok()).is_some_and(|length: usize| body.len() >= length)
+}

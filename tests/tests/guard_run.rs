@@ -1,0 +1,115 @@
+//! The guard as part of a run: what the command sees in the engine's place, what the companion learns, and how
+//! going around it is found out.
+
+#![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
+
+use std::path::Path;
+
+use e2e::guard::{Guarded, alone, isolate};
+use e2e::stack::IMAGE;
+use e2e::{docker, first, objects_named, records};
+use serde_json::Value;
+
+/// The engine's own socket.
+fn engine() -> String {
+    let host = std::env::var("DOCKER_HOST").unwrap();
+    host.strip_prefix("unix://").expect("the private engine listens on a socket").to_owned()
+}
+
+#[track_caller]
+fn run(options: &[&str], script: &str) -> (Value, String) {
+    let output = isolate(options, script).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    let all = records(&output.stdout);
+    assert!(!all.is_empty(), "{told}");
+    (first(&all, "run.finished").clone(), told)
+}
+
+#[test]
+fn the_command_finds_the_guard_wherever_it_looks_for_an_engine() {
+    let _alone = alone();
+    let refused = format!("run --privileged {IMAGE} true 2>&1 | grep -q 'redfix guard: refused' || exit 9");
+    let script = format!(
+        "docker {refused}; env -u DOCKER_HOST docker {refused}; docker -H unix:///var/run/docker.sock {refused}; \
+         docker -H unix://{} {refused}; docker --context default {refused}; \
+         [ \"$(stat -c %a ${{DOCKER_HOST#unix://}} $(dirname ${{DOCKER_HOST#unix://}}) | tr '\\n' ' ')\" = '600 700 ' ] || exit 8",
+        engine()
+    );
+    let before = Path::new("/run/docker.sock").exists();
+    let (run, told) = run(&["-vv"], &script);
+    assert_eq!((&run["outcome"], &run["exit_code"]), (&"pass".into(), &0.into()), "{told}");
+    assert_eq!(run["guard"]["refused"], 5, "{run:#}");
+    assert_eq!(Path::new("/run/docker.sock").exists(), before, "nothing is left behind");
+}
+
+#[test]
+fn what_goes_around_the_guard_is_no_evidence() {
+    let _alone = alone();
+    // The namespace of the test itself, where the engine is not covered.
+    let around = format!("nsenter --target {} --mount docker -H unix://{}", std::process::id(), engine());
+    let gone = format!(
+        "{around} config create ${{REDFIX_STACK}}_c /etc/hostname && {around} config rm ${{REDFIX_STACK}}_c"
+    );
+    let (run_gone, told) = run(&["-vv"], &gone);
+    assert_eq!(run_gone["outcome"], "guard-bypassed", "{told}");
+    let unseen = run_gone["guard"]["unseen"].to_string();
+    assert!(unseen.contains("config iso-guard-") && run_gone["reason"].is_string(), "{run_gone:#}");
+    let kept =
+        format!("{around} volume create ${{REDFIX_STACK}}_v; docker volume create ${{REDFIX_STACK}}_w");
+    let (run_kept, told) = run(&["-vv"], &kept);
+    assert_eq!(run_kept["outcome"], "guard-bypassed", "{told}");
+    let unseen = run_kept["guard"]["unseen"].as_array().unwrap();
+    assert!(unseen.len() == 1 && unseen[0].as_str().unwrap().ends_with("_v"), "{unseen:?}");
+    assert_eq!(objects_named("iso-guard"), Vec::<String>::new());
+}
+
+#[test]
+fn strangers_that_come_and_go_are_no_bypass() {
+    let guarded = Guarded::start(&[]);
+    let stranger = format!("stranger-{}", std::process::id());
+    docker(["run", "--rm", "--name", &stranger, IMAGE, "true"]);
+    docker(["volume", "create", &stranger]);
+    docker(["volume", "rm", &stranger]);
+    let run = guarded.finish();
+    assert_eq!(run["outcome"], "pass", "{run:#}");
+}
+
+#[test]
+fn secret_values_reach_the_companion_and_nobody_else() {
+    let _alone = alone();
+    let dir = tempfile::tempdir().unwrap();
+    let seen = dir.path().join("seen");
+    let companion = format!("cat /proc/self/fd/$REDFIX_SECRETS_FD >{}", seen.display());
+    let script = "env | grep -q REDFIX_SECRETS_FD && exit 9; printf hunter-two | docker secret create ${REDFIX_STACK}_pw_v1 -";
+    let (run, told) = run(&["-vv", "--companion", &companion], script);
+    assert_eq!(run["outcome"], "pass", "{told}");
+    let line: Value = serde_json::from_str(std::fs::read_to_string(seen).unwrap().trim()).unwrap();
+    assert_eq!(line["value_base64"], "aHVudGVyLXR3bw==");
+    assert!(line["name"].as_str().unwrap().ends_with("_pw_v1"), "{line}");
+    assert!(!run.to_string().contains("hunter") && !run.to_string().contains("aHVudGVy"), "{run:#}");
+}
+
+#[test]
+fn options_admit_what_belongs_to_a_run_besides_its_own() {
+    let _alone = alone();
+    let name = format!("gopt{}", std::process::id());
+    docker(["network", "create", "-d", "bridge", &format!("{name}-net")]);
+    docker(["run", "-d", "--name", &format!("{name}-bot"), "--stop-signal", "KILL", IMAGE, "sleep", "1000"]);
+    let script = format!(
+        "docker run --rm --network {name}-net --name {name}_app \
+           --label 'traefik.http.routers.{name}.rule=Host(`dep.example`)' {IMAGE} true || exit 4; \
+         docker exec {name}-bot true || exit 5; docker tag {IMAGE} {name}img/x:1 || exit 6; docker rmi {name}img/x:1 || exit 7; \
+         docker secret create {name}_pw_v1 /etc/hostname || exit 8; \
+         docker secret rm {name}_pw_v1 || exit 9"
+    );
+    let (net, bot, image) = (format!("{name}-net"), format!("{name}-bot"), format!("{name}img/"));
+    let namespace = format!("{}*", &name[..name.len() - 1]);
+    let options = ["-vv", "--allow-network", &net, "--allow-exec", &bot, "--image-prefix", &image];
+    let more = ["--allow-domain", "dep.example", "--namespace", &namespace];
+    let (allowed, told) = run(&[&options[..], &more[..]].concat(), &script);
+    let (denied, _) = run(&["-vv"], &script);
+    docker(["rm", "-f", &format!("{name}-bot")]);
+    docker(["network", "rm", &format!("{name}-net")]);
+    assert_eq!((&allowed["outcome"], &allowed["guard"]["refused"]), (&"pass".into(), &0.into()), "{told}");
+    assert_eq!(denied["exit_code"], 4, "{denied:#}");
+}

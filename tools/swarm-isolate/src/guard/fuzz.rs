@@ -1,0 +1,51 @@
+//! A door for fuzzing: the guard's whole decision on one request, where the engine knows no object.
+
+use std::path::PathBuf;
+
+use super::ask::Ask;
+use super::facts::{Facts, Found, Known};
+use super::policy::Policy;
+use super::request::Head;
+use super::verdict::{Outgoing, Stop};
+use super::{json, route};
+
+/// The body that would be sent to the engine; `None` where the request is refused.
+#[must_use]
+pub fn decide(method: &str, target: &str, body: &[u8]) -> Option<String> {
+    let head = Head::parse(method, target).ok()?;
+    let (route, params) = route::find(&head).ok()?;
+    let body = if body.is_empty() { None } else { Some(json::parse(body).ok()?) };
+    let policy = Policy {
+        run: "run".into(),
+        stack: "own".into(),
+        namespaces: Vec::new(),
+        domains: vec!["own.example".into()],
+        networks: Vec::new(),
+        exec: Vec::new(),
+        images: Vec::new(),
+        scratch: PathBuf::from("/scratch"),
+    };
+    let (known, mut facts) = (Known::default(), Facts::default());
+    loop {
+        let body = body.as_ref();
+        match (route.decide)(&Ask {
+            head: &head,
+            params: &params,
+            body,
+            policy: &policy,
+            facts: &facts,
+            known: &known,
+        }) {
+            Err(Stop::Need(kind, reference)) => {
+                facts.learn(kind, reference, Found::Missing(404, String::new()));
+            }
+            Err(_) => return None,
+            Ok(forward) => {
+                return Some(match forward.body {
+                    Outgoing::Json(body) => body.to_string(),
+                    Outgoing::Nothing | Outgoing::Archive => String::new(),
+                });
+            }
+        }
+    }
+}

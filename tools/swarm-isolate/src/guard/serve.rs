@@ -1,0 +1,331 @@
+//! One request through the guard: read, decided on, carried out, answered.
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::{Bytes, Incoming as Stream};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use hyper::{Request, Response, StatusCode};
+use lib_common::docker::{ApiError, Engine};
+use serde_json::{Value, json};
+use tokio::sync::RwLock;
+
+use super::ask::{Ask, text};
+use super::bypass::Sightings;
+use super::facts::{Facts, Found, Known};
+use super::forward::{self, Body, Pool};
+use super::policy::{LABEL, Policy};
+use super::report::Refusals;
+use super::request::Head;
+use super::resolve;
+use super::route::{self, Incoming, Route};
+use super::rule::labels::STACK;
+use super::secrets::Values;
+use super::verdict::{Forward, Kind, Outgoing, Refusal, Stop};
+
+/// Larger bodies of JSON are nobody's.
+const MAX_BODY: usize = 16 * 1024 * 1024;
+/// Nobody's request names more objects.
+const MAX_LOOK_UPS: usize = 1000;
+/// An answer that names a new object, or describes the swarm.
+const MAX_ANSWER: usize = 1024 * 1024;
+
+/// What all connections share.
+pub struct Shared {
+    pub engine: Engine,
+    pub policy: Policy,
+    pub values: Values,
+    state: Mutex<State>,
+    pool: Pool,
+    /// Held for reading while something is being created.
+    pub creating: RwLock<()>,
+}
+
+#[derive(Debug, Default)]
+pub struct State {
+    pub known: Known,
+    pub refusals: Refusals,
+    pub sightings: Sightings,
+    pub requests: u64,
+}
+
+impl Shared {
+    pub fn new(engine: Engine, policy: Policy, values: Values) -> Arc<Self> {
+        let known = Known::of_run(&policy.run);
+        let state = Mutex::new(State { known, ..State::default() });
+        Arc::new(Self { engine, policy, values, state, pool: Pool::default(), creating: RwLock::default() })
+    }
+
+    /// What is known so far. Held for a moment only, never across an await.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why a request gets no answer of the engine's own.
+enum Failure {
+    Refused(Refusal),
+    /// The engine's answer to a look-up.
+    Answer(u16, String),
+    Engine(String),
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// Answers one request.
+pub async fn serve(shared: Arc<Shared>, request: Request<Stream>) -> Result<Response<Body>, Infallible> {
+    let (method, target) = (request.method().to_string(), target(&request));
+    shared.state().requests += 1;
+    let head = match Head::parse(&method, &target) {
+        Ok(head) => head,
+        Err(refusal) => {
+            let path = target.split('?').next().unwrap_or_default();
+            let shown: String = path.chars().take(80).flat_map(char::escape_default).collect();
+            drain(request.into_body()).await;
+            return Ok(refuse(&shared, &format!("{method} {shown}"), &refusal));
+        }
+    };
+    let named = head.to_string();
+    Ok(match handle(&shared, head, request).await {
+        Ok(response) => response,
+        Err(Failure::Refused(refusal)) => refuse(&shared, &named, &refusal),
+        Err(Failure::Answer(status, message)) => {
+            message_of(StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY), &message)
+        }
+        Err(Failure::Engine(cause)) => {
+            message_of(StatusCode::BAD_GATEWAY, &format!("redfix guard: no answer from the engine: {cause}"))
+        }
+    })
+}
+
+/// Path and query, also of a request in absolute form.
+fn target(request: &Request<Stream>) -> String {
+    request.uri().path_and_query().map_or_else(|| request.uri().to_string(), ToString::to_string)
+}
+
+async fn handle(
+    shared: &Arc<Shared>,
+    head: Head,
+    mut request: Request<Stream>,
+) -> Result<Response<Body>, Failure> {
+    let found = route::find(&head).and_then(|found| no_form(&request).map(|()| found));
+    let (route, params) = match found {
+        Ok(found) => found,
+        Err(refusal) => {
+            drain(request.into_body()).await;
+            return Err(refusal.into());
+        }
+    };
+    let client = hyper::upgrade::on(&mut request);
+    let (parts, body) = request.into_parts();
+    let mut body = Some(body);
+    let json = read(route, &mut body, &parts.headers).await?;
+    let forward = match decide(shared, route, &head, &params, json.as_ref()).await {
+        Ok(forward) => forward,
+        Err(failure) => {
+            if let Some(body) = body {
+                drain(body).await;
+            }
+            return Err(failure);
+        }
+    };
+    if forward.creates.is_none() {
+        return carry_out(shared, forward, &parts, body, Some(client)).await;
+    }
+    // A client that goes away must not hide what the engine makes for it.
+    let shared = Arc::clone(shared);
+    let work = tokio::spawn(async move {
+        let _creating = shared.creating.read().await;
+        carry_out(&shared, forward, &parts, body, None).await
+    });
+    work.await.map_err(|e| Failure::Engine(e.to_string()))?
+}
+
+/// Form values would override the query.
+fn no_form(request: &Request<Stream>) -> Result<(), Refusal> {
+    let kind = request.headers().get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
+    let kind = String::from_utf8_lossy(kind).trim().to_ascii_lowercase();
+    if kind.starts_with("application/x-www-form-urlencoded") || kind.starts_with("multipart/") {
+        return Err(Refusal::new("form", "a form as body").remedy("send JSON, and parameters in the query"));
+    }
+    Ok(())
+}
+
+/// Takes the body as the route has it: parsed, or none. An archive stays where it is.
+async fn read(
+    route: &Route,
+    body: &mut Option<Stream>,
+    headers: &hyper::HeaderMap,
+) -> Result<Option<Value>, Failure> {
+    if route.incoming == Incoming::Archive {
+        return Ok(None);
+    }
+    let Some(stream) = body.take() else { return Ok(None) };
+    let announced = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
+    let large = || {
+        Refusal::new("body", format!("more than {} MiB of JSON", MAX_BODY >> 20)).remedy("send less at once")
+    };
+    if announced.is_some_and(|length: usize| length > MAX_BODY) {
+        drain(stream).await;
+        return Err(large().into());
+    }
+    let bytes = Limited::new(stream, MAX_BODY).collect().await.map_err(|_| large())?.to_bytes();
+    let empty = bytes.iter().all(u8::is_ascii_whitespace);
+    match route.incoming {
+        _ if empty => Ok(None),
+        Incoming::Json => {
+            let odd = |e| Refusal::new("body", format!("not plain JSON: {e}")).remedy("each key once, UTF-8");
+            Ok(Some(super::json::parse(&bytes).map_err(odd)?))
+        }
+        _ => Err(Refusal::new("body", "a body where the API has none").remedy("send none").into()),
+    }
+}
+
+/// Asks the rule again and again, with what it needed to know before.
+async fn decide(
+    shared: &Shared,
+    route: &Route,
+    head: &Head,
+    params: &[String],
+    body: Option<&Value>,
+) -> Result<Forward, Failure> {
+    let mut facts = Facts::default();
+    for _ in 0..MAX_LOOK_UPS {
+        let decision = {
+            let state = shared.state();
+            let (policy, known) = (&shared.policy, &state.known);
+            (route.decide)(&Ask { head, params, body, policy, facts: &facts, known })
+        };
+        match decision {
+            Ok(forward) => return Ok(forward),
+            Err(Stop::Refuse(refusal)) => return Err(refusal.into()),
+            Err(Stop::Answer(status, message)) => return Err(Failure::Answer(status, message)),
+            Err(Stop::Need(kind, reference)) => {
+                let recalled = shared.state().known.recall(kind, &reference);
+                let found = match recalled {
+                    Some(object) => Found::Object(Box::new(object)),
+                    None => resolve::look_up(&shared.engine, kind, &reference)
+                        .await
+                        .map_err(|e: ApiError| Failure::Engine(e.message))?,
+                };
+                facts.learn(kind, reference, found);
+            }
+        }
+    }
+    Err(Refusal::new("body", format!("more than {MAX_LOOK_UPS} objects named")).into())
+}
+
+async fn carry_out(
+    shared: &Arc<Shared>,
+    forward: Forward,
+    parts: &hyper::http::request::Parts,
+    stream: Option<Stream>,
+    client: Option<hyper::upgrade::OnUpgrade>,
+) -> Result<Response<Body>, Failure> {
+    for name in &forward.make_volumes {
+        let body = json!({"Name": name, "Labels": {LABEL: shared.policy.run}});
+        let made = shared.engine.post("/volumes/create", Some(&body)).await;
+        made.map_err(|e| Failure::Engine(e.message))?;
+        shared.state().known.add(Kind::Volume, name, name);
+    }
+    {
+        let known = &mut shared.state().known;
+        known.built |= forward.builds;
+        known.expected_volumes.extend(forward.expect_volumes);
+    }
+    if let Some((name, value)) = &forward.secret {
+        shared.values.add(name, value);
+    }
+    let (name, stack) = match &forward.body {
+        Outgoing::Json(body) => (text(body, "Name").to_owned(), text(&body["Labels"], STACK).to_owned()),
+        _ => <(String, String)>::default(),
+    };
+    let (kind, body) = match forward.body {
+        Outgoing::Nothing => (None, forward::nothing()),
+        Outgoing::Json(body) => (Some("application/json"), forward::whole(body.to_string())),
+        Outgoing::Archive => {
+            (Some("application/x-tar"), stream.map_or_else(forward::nothing, http_body_util::BodyExt::boxed))
+        }
+    };
+    let mut request = Request::new(body);
+    *request.method_mut() = parts.method.clone();
+    *request.uri_mut() = forward.head.target().parse().map_err(|e| Failure::Engine(format!("{e}")))?;
+    *request.headers_mut() = forward::request_headers(&parts.headers, kind, forward.hijack);
+    let engine = &shared.engine;
+    let sent = shared.pool.send(engine.endpoint(), engine.timeout(), request, forward.hijack).await;
+    let response = sent.map_err(Failure::Engine)?;
+    if let Some(kind) = forward.creates {
+        return created(shared, kind, name, stack, response).await;
+    }
+    if forward.scrub {
+        return scrubbed(response).await;
+    }
+    Ok(forward::answer(response, client.filter(|_| forward.hijack)))
+}
+
+/// Remembers what the engine has made.
+async fn created(
+    shared: &Shared,
+    kind: Kind,
+    name: String,
+    stack: String,
+    response: Response<Stream>,
+) -> Result<Response<Body>, Failure> {
+    let success = response.status().is_success();
+    let (parts, bytes) = whole(response).await?;
+    let value: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    let id = ["Id", "ID", "Name"].iter().find_map(|key| value[key].as_str());
+    if let Some(id) = id.filter(|_| success) {
+        let mut state = shared.state();
+        state.known.add(kind, id, &name);
+        state.known.stacks.insert(stack);
+    }
+    Ok(Response::from_parts(parts, forward::whole(bytes)))
+}
+
+/// The swarm's description without what would let others join it.
+async fn scrubbed(response: Response<Stream>) -> Result<Response<Body>, Failure> {
+    let (mut parts, bytes) = whole(response).await?;
+    let mut value: Value = serde_json::from_slice(&bytes).map_err(|e| Failure::Engine(e.to_string()))?;
+    if let Some(map) = value.as_object_mut() {
+        map.remove("JoinTokens");
+    }
+    parts.headers.remove(CONTENT_LENGTH);
+    Ok(Response::from_parts(parts, forward::whole(value.to_string())))
+}
+
+async fn whole(response: Response<Stream>) -> Result<(hyper::http::response::Parts, Bytes), Failure> {
+    let (mut parts, body) = response.into_parts();
+    let bytes = Limited::new(body, MAX_ANSWER).collect().await.map_err(|e| Failure::Engine(e.to_string()))?;
+    parts.headers.remove(hyper::header::TRANSFER_ENCODING);
+    Ok((parts, bytes.to_bytes()))
+}
+
+/// Reads on for a moment, so that a client that is still sending gets to see its answer.
+async fn drain(body: Stream) {
+    let all = async {
+        let mut body = Limited::new(body, 64 * 1024 * 1024);
+        while body.frame().await.is_some_and(|frame| frame.is_ok()) {}
+    };
+    let _ = tokio::time::timeout(Duration::from_secs(2), all).await;
+}
+
+fn refuse(shared: &Shared, request: &str, refusal: &Refusal) -> Response<Body> {
+    let remedy = refusal.remedy.as_ref().map(|remedy| format!("; {remedy}")).unwrap_or_default();
+    shared.state().refusals.add(format!("{}: {request}: {}{remedy}", refusal.rule, refusal.what));
+    message_of(StatusCode::FORBIDDEN, &format!("redfix guard: refused: {refusal}"))
+}
+
+/// An error as the engine words it, so that clients show it.
+fn message_of(status: StatusCode, message: &str) -> Response<Body> {
+    let mut response = Response::new(forward::whole(json!({ "message": message }).to_string()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
+    response
+}
