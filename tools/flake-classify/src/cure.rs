@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use lib_common::record::verdict::Tally;
 
-use crate::glr;
+use lib_common::glr;
 use crate::needed::Cost;
 use crate::rule::{T, runs};
 

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use lib_common::record::verdict::{Tally, Verdict};
 
-use crate::glr;
+use lib_common::glr;
 use crate::rule::{Counts, T};
 
 /// The verdict of counts of any length, if the evidence is there. `Genuine` is the rule's own: its mixture

@@ -7,7 +7,7 @@ use lib_common::record::verdict::{Tally, Verdict};
 
 use crate::cure::Cure;
 use crate::finding::Finding;
-use crate::glr;
+use lib_common::glr;
 use crate::judge::{Settings, Why};
 use crate::needed::Needed;
 use crate::plan::{self, Next};

@@ -16,7 +16,6 @@ mod explain;
 mod finding;
 mod fix;
 mod fold;
-mod glr;
 mod history;
 mod input;
 mod judge;

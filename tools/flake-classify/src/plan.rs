@@ -113,7 +113,7 @@ fn for_fix(finding: &Finding, settings: &Settings) -> Option<RunPlanned> {
     let why = format!("does the fix cure it? With it {}", words::tally(*after, load.name()));
     let before = tally(&finding.pool.base, load);
     let after_one =
-        |fail, pass| cure::compare(before, crate::glr::sum(*after, Tally { fail, pass }), fix::REDS);
+        |fail, pass| cure::compare(before, lib_common::glr::sum(*after, Tally { fail, pass }), fix::REDS);
     let means = |cure| match cure {
         Cure::Cured => "fixed",
         Cure::StillRed => "not-fixed",

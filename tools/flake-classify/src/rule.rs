@@ -3,7 +3,7 @@
 
 use lib_common::record::verdict::{Ratios, Tally, Thresholds, Verdict};
 
-use crate::glr;
+use lib_common::glr;
 
 /// Whether the node was the run's alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

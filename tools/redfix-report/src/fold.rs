@@ -117,7 +117,8 @@ impl Fold {
             | Known::PrCommented(_)
             | Known::PrSkipped(_)
             | Known::SlotSeen(_)
-            | Known::StackChecked(_) => {}
+            | Known::StackChecked(_)
+            | Known::StackKept(_) => {}
         }
     }
 

@@ -196,7 +196,7 @@ pub async fn run(context: &Context<'_>, factors: &Factors) -> Result<Option<Fini
     };
     let taken = take_slot(context.engine, context.remover, &gate, &ask).await?;
     let Some(slot) = taken else { return Ok(None) };
-    let outcome = in_slot(context, attempt, &slot, &mut watch).await;
+    let outcome = Box::pin(in_slot(context, attempt, &slot, &mut watch)).await;
     // What could not be torn down stays recorded in the slot: whoever takes it next tries again.
     if slot.intends_nothing().await
         && let Err(error) = slot.release().await
