@@ -43,6 +43,12 @@ wait_for_end() {
   return 1
 }
 
+# remove: the stack, and waits until nothing of it is left.
+remove() {
+  docker stack rm "$stack" >/dev/null 2>&1
+  until [[ -z $(docker ps -aq --filter "label=com.docker.stack.namespace=$stack")$(docker network ls -q --filter "label=com.docker.stack.namespace=$stack") ]]; do sleep 1; done
+}
+
 # snap ARG...: one bundle, thrown away; a log beyond --max-bytes is a gap, which is no failure here.
 snap() {
   rm -rf "$work/snap"
@@ -56,15 +62,13 @@ deploy one 300000 1
 versus 'one service, 300,000 lines, by its file' 'docker service logs >/dev/null' '<= 0.1' 'snap --max-bytes 1GiB' 'services 2>/dev/null'
 jq -e '.complete and .lines == 300001' "$work/record" >/dev/null
 versus 'one service, 300,000 lines, by the API' 'docker service logs >/dev/null' '<= 0.5' 'snap --no-files --max-bytes 1GiB' 'services 2>/dev/null'
-docker stack rm "$stack" >/dev/null
-sleep 5
+remove
 
 if [[ $BENCH_FULL == 1 ]]; then lines=1700000 said='20 services, 34 M lines, 4 GB'; else lines=100000 said='20 services, 2 M lines, 240 MB'; fi
 deploy many "$lines" 20
 BENCH_RUNS=1 versus "$said, by their files" 'docker service logs >/dev/null' '<= 0.1' 'snap' 'services 2>/dev/null'
 row "$said: peak memory" '-' "$(peak_kib log-snap -q --stack "$stack" --out "$work/peak" --deadline 30m || true)" - KiB '<= 65536'
-docker stack rm "$stack" >/dev/null
-sleep 5
+remove
 
 row 'redaction of ordinary log text on one core' '-' "$("$REDFIX_BIN/examples/redact_speed")" - MiB/s '>= 250'
 
@@ -76,9 +80,10 @@ services:
     image: redfix/busybox:latest
     stop_signal: SIGKILL
     deploy: {endpoint_mode: dnsrr}
-    command: ["/bin/sh", "-c", "while true; do awk 'BEGIN{for(i=0;i<500;i++) printf \"10.0.0.1 GET /api/v1/items/%d 200 upstream=app and some more words to make it an ordinary line of one hundred bytes\\\\n\", i}'; usleep 100000; done"]
+    command: ["/bin/sh", "-c", "while true; do awk 'BEGIN{for(i=0;i<500;i++) printf \"10.0.0.1 GET /api/v1/items/%d 200 upstream=app and some more words to make it an ordinary line of one hundred bytes\\\\n\", i}'; sleep 0.1; done"]
 YAML
 docker stack deploy --resolve-image never -c "$work/steady.yml" "$stack" >/dev/null 2>&1
+began=$EPOCHREALTIME
 log-snap attach -q --stack "$stack" --out "$work/attach" >"$work/record" &
 attach=$!
 sleep 5
@@ -88,5 +93,6 @@ sleep 20
 after=$(ticks) end=$EPOCHREALTIME
 kill "$attach"
 wait "$attach" || true
+rate=$(awk -v n="$(jq .lines "$work/record")" -v a="$began" -v b="$EPOCHREALTIME" 'BEGIN { printf "%d", n / (b - a) }')
 share=$(awk -v t=$((after - before)) -v hz="$(getconf CLK_TCK)" -v a="$start" -v b="$end" 'BEGIN { printf "%.2f\n", 100 * t / hz / (b - a) }')
-row "attach at $(jq -r '.lines / 25 | floor' "$work/record") lines a second" '-' "$share" - '% of one core' '<= 5'
+row "attach at $rate lines a second" '-' "$share" - '% of one core' '<= 5'

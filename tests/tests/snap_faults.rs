@@ -37,7 +37,7 @@ fn a_log_that_is_rotated_while_it_is_read_is_whole() {
     // A file holds some 2,000 of these lines: a dozen rotations, in bursts that the reader must keep up with.
     let script = format!(
         "i=0; while [ $i -lt {LINES} ]; do i=$((i+1)); echo \"number $i of the lines that are counted\"; \
-         [ $((i % 1000)) -gt 0 ] || usleep 200000; done; echo done; exec sleep 1000"
+         [ $((i % 1000)) -gt 0 ] || sleep 0.2; done; echo done; exec sleep 1000"
     );
     let logging = |driver: &str| {
         format!("    logging: {{driver: {driver}, options: {{max-size: 250k, max-file: \"30\"}}}}\n")

@@ -118,7 +118,14 @@ impl Redactor {
     /// Whether any known value is in `text`, in whatever form. Redacted text has none.
     #[must_use]
     pub fn leaks(&self, text: &[u8]) -> bool {
-        self.shared.exact.is_in(text)
+        let mut at = 0;
+        while let Some(line) = self.shared.scan.next_line(text, at) {
+            if self.shared.exact.is_in(&text[line.clone()]) {
+                return true;
+            }
+            at = line.end;
+        }
+        false
     }
 
     /// How much of a text must be seen together, lest a known value hide across a border.

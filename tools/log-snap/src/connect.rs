@@ -33,22 +33,22 @@ pub async fn connect(
     clock: &dyn Clock,
 ) -> Result<Swarm> {
     let manager = Engine::connect(arg).await?;
+    let before = clock.now().as_millisecond();
     let info = manager.require_manager().await?;
-    let skew = skew(&manager, clock).await;
+    let skew = skew(&info, before, clock);
     let mut swarm = Swarm { peers: Vec::new(), nodes: Vec::new(), gaps: Vec::new() };
     swarm.add(manager, &info, files, skew);
     for (name, url) in others {
         let arg = EngineArg { host: Some(url.clone()), engine_timeout: arg.engine_timeout.min(OTHERS) };
         let connected = async {
             let engine = Engine::connect(&arg).await?;
+            let before = clock.now().as_millisecond();
             let info = engine.get("/info").await.map_err(|e| e.into_error("asking a node", url))?;
-            Ok::<_, Error>((engine, info))
+            let skew = self::skew(&info, before, clock);
+            Ok::<_, Error>((engine, info, skew))
         };
         match connected.await {
-            Ok((engine, info)) => {
-                let skew = self::skew(&engine, clock).await;
-                swarm.add(engine, &info, files, skew);
-            }
+            Ok((engine, info, skew)) => swarm.add(engine, &info, files, skew),
             Err(e) => {
                 swarm.gaps.push(format!("node {name}: {}", e.cause()));
                 swarm.nodes.push(entry::Node {
@@ -104,10 +104,8 @@ impl Swarm {
     }
 }
 
-/// The engine's clock less ours, in the middle of the question.
-async fn skew(engine: &Engine, clock: &dyn Clock) -> Option<i64> {
-    let before = clock.now().as_millisecond();
-    let info = engine.get("/info").await.ok()?;
+/// The engine's clock less ours, in the middle of the question that was asked at `before`.
+fn skew(info: &Value, before: i64, clock: &dyn Clock) -> Option<i64> {
     let theirs: jiff::Timestamp = text(&info["SystemTime"]).parse().ok()?;
     Some(theirs.as_millisecond() - i64::midpoint(before, clock.now().as_millisecond()))
 }

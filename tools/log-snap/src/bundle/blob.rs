@@ -1,6 +1,8 @@
 //! A blob in the making: content in, hash and independent zstd frames out.
 
 use std::io::{self, Write};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
 
 use super::entry::Blob;
 
@@ -9,32 +11,56 @@ pub const FRAME: usize = 1 << 20;
 /// On log text as small as level 3, and nearly twice as fast.
 const LEVEL: i32 = 1;
 
-/// Takes content; frames go to `file` as they fill.
+/// Takes content; frames go to `file` as they fill. From the second frame on a thread hashes, compresses and
+/// writes them, while the next one is being redacted.
 pub struct Builder<W> {
+    open: Vec<u8>,
+    state: State<W>,
+}
+
+enum State<W> {
+    Here(Packer<W>),
+    Beside(SyncSender<Vec<u8>>, JoinHandle<io::Result<Packer<W>>>),
+    /// Between the two.
+    Moving,
+}
+
+/// Hashes, compresses, writes.
+struct Packer<W> {
     file: W,
     content_hash: blake3::Hasher,
     file_hash: blake3::Hasher,
-    open: Vec<u8>,
     frames: Vec<u64>,
     bytes: u64,
     file_bytes: u64,
 }
 
-impl<W: Write> Builder<W> {
+impl<W: Write> Packer<W> {
+    fn frame(&mut self, content: &[u8]) -> io::Result<()> {
+        self.frames.push(self.file_bytes);
+        self.bytes += content.len() as u64;
+        self.content_hash.update(content);
+        let packed = zstd::bulk::compress(content, LEVEL)?;
+        self.file_hash.update(&packed);
+        self.file_bytes += packed.len() as u64;
+        self.file.write_all(&packed)
+    }
+}
+
+impl<W: Write + Send + 'static> Builder<W> {
     pub fn new(file: W) -> Self {
-        Self {
+        let packer = Packer {
             file,
             content_hash: blake3::Hasher::new(),
             file_hash: blake3::Hasher::new(),
-            open: Vec::new(),
             frames: Vec::new(),
             bytes: 0,
             file_bytes: 0,
-        }
+        };
+        Self { open: Vec::new(), state: State::Here(packer) }
     }
 
     pub fn push(&mut self, mut content: &[u8]) -> io::Result<()> {
-        self.bytes += content.len() as u64;
         while !content.is_empty() {
             let (now, later) = content.split_at(content.len().min(FRAME - self.open.len()));
             self.open.extend_from_slice(now);
@@ -47,33 +73,63 @@ impl<W: Write> Builder<W> {
     }
 
     fn frame(&mut self) -> io::Result<()> {
-        self.frames.push(self.file_bytes);
-        self.content_hash.update(&self.open);
-        let packed = zstd::bulk::compress(&self.open, LEVEL)?;
-        self.file_hash.update(&packed);
-        self.file_bytes += packed.len() as u64;
-        self.file.write_all(&packed)?;
-        self.open.clear();
+        let content = std::mem::take(&mut self.open);
+        if matches!(self.state, State::Here(_))
+            && let State::Here(packer) = std::mem::replace(&mut self.state, State::Moving)
+        {
+            self.state = beside(packer);
+        }
+        let State::Beside(frames, _) = &self.state else { return Err(gone()) };
+        if frames.send(content).is_err() {
+            // It ended early: its error says why.
+            self.packer()?;
+        }
         Ok(())
+    }
+
+    /// Waits for the thread, if there is one.
+    fn packer(&mut self) -> io::Result<Packer<W>> {
+        match std::mem::replace(&mut self.state, State::Moving) {
+            State::Here(packer) => Ok(packer),
+            State::Beside(frames, thread) => {
+                drop(frames);
+                thread.join().map_err(|_| gone())?
+            }
+            State::Moving => Err(gone()),
+        }
     }
 
     /// The blob's index line and its file; `None` if nothing was pushed.
     pub fn finish(mut self) -> io::Result<Option<(Blob, W)>> {
-        if self.bytes == 0 {
-            return Ok(None);
-        }
+        let mut packer = self.packer()?;
         if !self.open.is_empty() {
-            self.frame()?;
+            packer.frame(&self.open)?;
         }
         let blob = Blob {
-            blake3: self.content_hash.finalize().to_hex().to_string(),
-            bytes: self.bytes,
-            file_blake3: self.file_hash.finalize().to_hex().to_string(),
-            file_bytes: self.file_bytes,
-            frames: self.frames,
+            blake3: packer.content_hash.finalize().to_hex().to_string(),
+            bytes: packer.bytes,
+            file_blake3: packer.file_hash.finalize().to_hex().to_string(),
+            file_bytes: packer.file_bytes,
+            frames: packer.frames,
         };
-        Ok(Some((blob, self.file)))
+        Ok((blob.bytes > 0).then_some((blob, packer.file)))
     }
+}
+
+/// Moves the work to a thread; one frame may wait for it.
+fn beside<W: Write + Send + 'static>(mut packer: Packer<W>) -> State<W> {
+    let (frames, work) = sync_channel::<Vec<u8>>(1);
+    let thread = std::thread::spawn(move || {
+        for content in work {
+            packer.frame(&content)?;
+        }
+        Ok(packer)
+    });
+    State::Beside(frames, thread)
+}
+
+fn gone() -> io::Error {
+    io::Error::other("the thread that compresses is gone")
 }
 
 #[cfg(test)]
@@ -104,6 +160,23 @@ mod tests {
         let (blob, file) = blob(&[&content]);
         let second = usize::try_from(blob.frames[1]).unwrap();
         assert_eq!(zstd::decode_all(&file[second..]).unwrap(), &content[FRAME..]);
+    }
+
+    #[test]
+    fn a_disk_that_fills_is_told() {
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let mut builder = Builder::new(Full);
+        let content = vec![7; FRAME];
+        let told = (0..20).find_map(|_| builder.push(&content).err()).unwrap();
+        assert_eq!(told.kind(), io::ErrorKind::StorageFull);
     }
 
     #[test]
