@@ -148,7 +148,7 @@ fn a_kill_leaves_whole_leases_or_none() {
         std::thread::sleep(Duration::from_millis(100));
         for config in scene.leases() {
             let labels = config["Spec"]["Labels"].as_object().unwrap();
-            assert_eq!(labels.len(), 13, "{labels:?}");
+            assert_eq!(labels.len(), 12, "{labels:?}");
             assert!(
                 labels.values().all(|value| value.as_str().is_some_and(|text| !text.is_empty())),
                 "{labels:?}"

@@ -187,6 +187,11 @@ pub fn deploy(matrix: &mut Matrix) {
         options: &["--network", &tiny, "--replicas", "8", "--endpoint-mode", "dnsrr"],
         run: &[IMAGE, "sleep", "9999"],
     });
+    let waits = || {
+        e2e::docker(["service", "ps", "--format", "{{.CurrentState}}", &format!("a{id}-filler_x")])
+            .contains("New")
+    };
+    e2e::wait_for("the small network to be full", 60, waits);
     matrix.site("full", "addresses-exhausted", &[], &["--network", &tiny]);
 
     matrix.site("fine", "", &[], &[]);

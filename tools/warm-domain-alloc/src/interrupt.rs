@@ -4,7 +4,7 @@
 
 use std::io::Write as _;
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
 use lib_common::{Error, Result};
@@ -20,7 +20,7 @@ pub struct Interrupt(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     signal: AtomicI32,
-    pending: Mutex<Option<String>>,
+    pending: Mutex<Vec<String>>,
 }
 
 impl Interrupt {
@@ -51,9 +51,19 @@ impl Interrupt {
         }
     }
 
-    /// Names what exists but is not printed yet.
-    pub fn set_pending(&self, lease: Option<String>) {
-        *self.0.pending.lock().unwrap_or_else(PoisonError::into_inner) = lease;
+    /// Names what may exist from now on and is not printed yet.
+    pub fn add_pending(&self, lease: &impl ToString) {
+        self.pending().push(lease.to_string());
+    }
+
+    /// It is printed, or gone.
+    pub fn remove_pending(&self, lease: &impl ToString) {
+        let name = lease.to_string();
+        self.pending().retain(|pending| *pending != name);
+    }
+
+    fn pending(&self) -> MutexGuard<'_, Vec<String>> {
+        self.0.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn wait(&self, ready: &mpsc::Sender<std::result::Result<(), String>>) {
@@ -78,7 +88,7 @@ impl Interrupt {
         self.0.signal.store(number, Ordering::Relaxed);
         say("interrupted: undoing what is not printed yet (again to skip that)");
         let _ = tokio::time::timeout(BOUND, next(int, term)).await;
-        if let Some(lease) = self.0.pending.lock().unwrap_or_else(PoisonError::into_inner).as_deref() {
+        for lease in self.pending().iter() {
             say(&format!("undoing a grant: {lease}: not finished: it may still be held"));
         }
         std::process::exit(128 + number);

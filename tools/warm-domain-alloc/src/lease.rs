@@ -11,8 +11,8 @@ use crate::name::{Candidate, Class};
 /// The label that marks a lease and carries its id.
 pub const LABEL: &str = "redfix.lease";
 
-/// The label that is equal for one recipe, purpose and holder.
-pub const OWNER: &str = "redfix.owner";
+/// The label that names the holder.
+pub const HOLDER: &str = "redfix.holder";
 
 /// Leases that can matter to one grant. The swarm's store finds them by name or label, whatever else it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,10 +20,9 @@ pub enum Query {
     All,
     /// The one of this label.
     Label(String),
-    /// Those whose labels are this one, begin with it, or are one of its beginnings.
-    Meeting(String),
-    /// Those of one recipe, purpose and holder.
-    Owner(String),
+    /// Those whose labels are one of these, begin with one, or are a beginning of one.
+    Meeting(Vec<String>),
+    Holder(String),
 }
 
 impl Query {
@@ -31,13 +30,15 @@ impl Query {
         match self {
             Self::All => true,
             Self::Label(label) => lease.name().label == *label,
-            Self::Meeting(label) => {
-                let other = lease.name().label;
-                beginnings(&other).contains(&label.as_str()) || beginnings(label).contains(&other.as_str())
-            }
-            Self::Owner(owner) => lease.owner() == *owner,
+            Self::Meeting(labels) => labels.iter().any(|label| meet(label, &lease.name().label)),
+            Self::Holder(holder) => lease.holder == *holder,
         }
     }
+}
+
+/// Whether two labels are one, or one goes on behind the other.
+pub fn meet(one: &str, other: &str) -> bool {
+    beginnings(other).contains(&one) || beginnings(one).contains(&other)
 }
 
 /// Every beginning of a label that ends before a hyphen, and the label itself.
@@ -54,10 +55,6 @@ pub fn config_prefix(label: &str) -> String {
 /// What a lease of this label is stored as: its config's name. No such name is the beginning of another.
 pub fn config_name(label: &str) -> String {
     config_prefix(label) + ".held"
-}
-
-fn digest(text: &str) -> String {
-    blake3::hash(text.as_bytes()).to_hex()[..32].to_owned()
 }
 
 /// What one grant says.
@@ -104,11 +101,9 @@ impl Lease {
         config_name(&self.name().label)
     }
 
-    /// Equal for one recipe, purpose and holder.
-    pub fn owner(&self) -> String {
-        // Lengths keep ("a", "bc") apart from ("ab", "c").
-        let parts = [&self.recipe, &self.purpose, &self.holder].map(|part| format!("{}:{part}", part.len()));
-        digest(&parts.concat())
+    /// One recipe, purpose and holder has one lease.
+    pub fn is_for_same(&self, other: &Self) -> bool {
+        (&self.recipe, &self.purpose, &self.holder) == (&other.recipe, &other.purpose, &other.holder)
     }
 
     /// The config object, held.
@@ -120,11 +115,10 @@ impl Lease {
     pub fn labels(&self, state: State) -> Value {
         json!({
             LABEL: self.id,
-            OWNER: self.owner(),
             "redfix.lease.state": match state { State::Held => "held", State::Released => "released" },
             "redfix.recipe": self.recipe,
             "redfix.purpose": self.purpose,
-            "redfix.holder": self.holder,
+            HOLDER: self.holder,
             "redfix.domain": self.domain,
             "redfix.stack": self.stack,
             "redfix.class": self.class,
@@ -297,15 +291,14 @@ pub mod tests {
     fn a_query_finds_what_meets_a_label() {
         assert_eq!(beginnings("iso-gitea-1a"), ["iso", "iso-gitea", "iso-gitea-1a"]);
         let held = lease("iso-gitea-1a");
-        let meets = |label: &str| Query::Meeting(label.into()).means(&held);
+        let meets = |label: &str| Query::Meeting(vec!["x".into(), label.into()]).means(&held);
         assert!(meets("iso") && meets("iso-gitea-1a") && meets("iso-gitea-1a-x"));
         assert!(!meets("iso-gite") && !meets("iso-gitea-1ab"));
         assert!(
             Query::Label("iso-gitea-1a".into()).means(&held)
                 && !Query::Label("iso-gitea".into()).means(&held)
         );
-        let other = Lease { recipe: "git".into(), purpose: "earun".into(), ..held.clone() };
-        assert!(Query::Owner(held.owner()).means(&held) && !Query::Owner(held.owner()).means(&other));
+        assert!(Query::Holder(held.holder.clone()).means(&held) && !Query::Holder("x".into()).means(&held));
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! Lease a domain and stack namespace that collides with nothing on the swarm.
 //!
-//! Standard input is passed on (`intake`); then each recipe that failed gets a name (`name`) that fits the
+//! Standard input is passed on (`intake`); then each recipe that failed gets a name (`name`, `grant`) that fits the
 //! engine's limits (`limits`, `compose`), meets nothing that exists (`world`, `clash`, `router`,
-//! `rule`), and is stored (`lease`, `store`) before it is printed (`grant`). `audit` and `probe` look at what is
+//! `rule`), and is stored (`lease`, `store`) before it is printed (`batch`). `audit` and `probe` look at what is
 //! there already, through the same eyes: `route` says what Traefik and the engine's DNS make of it.
 
 mod abra;
 mod audit;
+mod batch;
 mod clash;
 mod cli;
 mod compose;
@@ -26,12 +27,12 @@ mod store;
 mod watch;
 mod world;
 
+use batch::Granted;
 pub use cli::Args;
 use cli::{Action, AllocArgs, GcArgs, SelectArgs};
 use grant::{Grant, Granter, Terms};
 use intake::Seen;
 use interrupt::Interrupt;
-use lease::Lease;
 use lib_common::cli::{EngineArg, LedgerArg};
 use lib_common::docker::Engine;
 use lib_common::emit::Emitter;
@@ -41,7 +42,7 @@ use manage::Selection;
 use nodes::Nodes;
 use store::Store;
 use watch::Watch;
-use world::{Kind, World};
+use world::Kind;
 
 pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -117,7 +118,7 @@ async fn alloc(args: &Args, alloc: &AllocArgs, io: &mut Io<'_>) -> Result<Exit> 
     let engine = manager(&alloc.engine).await?;
     let nodes = Nodes::connect(&alloc.nodes, &alloc.engine, &io.diag).await;
     // The swarm is read once; in a batch, events keep it current.
-    let mut watch = if recipes.len() > 1 { Some(Watch::start(&engine).await?) } else { None };
+    let mut watch = if recipes.len() > 1 { Some(Watch::start(&engine, &nodes).await?) } else { None };
     let mut world = store::world(&engine, &nodes).await?;
     if let Some(dir) = &alloc.abra_dir {
         world.add_extra(abra::stacks(dir)?.into_iter().map(|stack| (stack, Kind::App)).collect());
@@ -126,61 +127,78 @@ async fn alloc(args: &Args, alloc: &AllocArgs, io: &mut Io<'_>) -> Result<Exit> 
     let clock = io.clock;
     let granter = Granter { store: &engine, terms: &terms, clock, interrupt: &interrupt };
     let mut exit = Exit::Done;
-    for recipe in &recipes {
-        if let Some(watch) = &mut watch {
-            watch.update(&mut world, &engine, &nodes).await?;
+    for chunk in recipes.chunks(BATCH) {
+        io.diag.phase(format_args!("leasing domains for {}", chunk.join(", ")));
+        let Granted { outcomes, stopped } = match &mut watch {
+            Some(watch) => Box::pin(granter.grant_all(chunk, &mut world, watch)).await,
+            None => Box::pin(granter.grant_all(chunk, &mut world, &mut ())).await,
+        };
+        let mut grants = Vec::new();
+        for (recipe, outcome) in outcomes {
+            match outcome {
+                Ok(grant) => grants.push((recipe, grant)),
+                // This recipe gets no name; the others still may.
+                Err(error) => {
+                    io.diag.error(&error);
+                    exit = Exit::No;
+                }
+            }
         }
-        match Box::pin(lease_one(&granter, recipe, &world, &seen, io, &mut emitter)).await {
-            Ok(lease) => world.add_lease(&lease),
-            // This recipe gets no name; the others still may.
-            Err(error) if error.exit() == Exit::No => {
-                io.diag.error(&error);
-                exit = Exit::No;
-            }
-            Err(error) => {
-                let Some(number) = interrupt.signal() else { return Err(error) };
-                io.diag.error(&error);
-                return Ok(Exit::Signal(number));
-            }
+        print(&granter, grants, &seen, io, &mut emitter).await?;
+        if let Some(error) = stopped {
+            let Some(number) = interrupt.signal() else { return Err(error) };
+            io.diag.error(&error);
+            return Ok(Exit::Signal(number));
         }
     }
     Ok(exit)
 }
 
-/// Grants a lease and prints it; what cannot be printed is undone.
-async fn lease_one<S: Store>(
+/// How many leases are stored before one look at all that could meet them.
+const BATCH: usize = 16;
+
+/// Prints what was granted; the first that cannot be printed, and all behind it, are undone.
+async fn print<S: Store>(
     granter: &Granter<'_, S>,
-    recipe: &str,
-    world: &World,
+    grants: Vec<(String, Grant)>,
     seen: &Seen,
     io: &mut Io<'_>,
     emitter: &mut Emitter,
-) -> Result<Lease> {
-    io.diag.phase(format_args!("leasing a domain for {recipe}"));
-    let Grant { lease, is_new, checked } = granter.grant(recipe, world).await?;
-    if granter.terms.dry_run {
-        let what = if is_new { "would lease" } else { "is held already:" };
-        io.diag.note(format_args!("dry run: {what} {}", lease.domain));
-        return Ok(lease);
+) -> Result<()> {
+    let mut failed: Option<Error> = None;
+    for (recipe, Grant { lease, is_new, checked }) in grants {
+        if granter.terms.dry_run {
+            let what = if is_new { "would lease" } else { "is held already:" };
+            io.diag.note(format_args!("dry run: {what} {}", lease.domain));
+            continue;
+        }
+        if seen.leases.contains_key(&lease.id) {
+            continue;
+        }
+        let case = seen.case_of(&recipe);
+        if failed.is_none() {
+            let Err(error) = emitter.emit(io, &lease.leased(case.clone(), checked)) else {
+                granter.interrupt.remove_pending(&lease);
+                continue;
+            };
+            failed = Some(Error::cannot("printing a lease", error.cause()));
+        }
+        let outcome = if is_new {
+            let outcome = granter.undo(&lease).await;
+            // For the ledger, which may have what standard output lost; both may be gone.
+            let _ = emitter.emit(io, &lease.released(case, "its record could not be written"));
+            outcome
+        } else {
+            "it was held before and still is".to_owned()
+        };
+        failed = failed.map(|error| {
+            let told = error
+                .hint_text()
+                .map_or_else(|| outcome.clone(), |told| format!("{told}; {lease}: {outcome}"));
+            if error.hint_text().is_some() { error.hint(told) } else { error.on(&lease).hint(told) }
+        });
     }
-    if seen.leases.contains_key(&lease.id) {
-        return Ok(lease);
-    }
-    let case = seen.case_of(recipe);
-    let Err(error) = emitter.emit(io, &lease.leased(case.clone(), checked)) else {
-        granter.interrupt.set_pending(None);
-        return Ok(lease);
-    };
-    let outcome = if is_new {
-        let outcome = granter.undo(&lease).await;
-        // For the ledger, which may have what standard output lost; both may be gone.
-        let _ = emitter.emit(io, &lease.released(case, "its record could not be written"));
-        outcome
-    } else {
-        "it was held before and still is".to_owned()
-    };
-    granter.interrupt.set_pending(None);
-    Err(Error::cannot("printing a lease", error.cause()).on(lease).hint(outcome))
+    failed.map_or(Ok(()), Err)
 }
 
 fn terms(alloc: &AllocArgs, base: name::Base, mut objects: compose::Objects, investigation: &str) -> Terms {

@@ -1,12 +1,13 @@
 //! Where leases live: config objects in the swarm's Raft store, and what can be done to them.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use lib_common::docker::{ApiError, ApiResult, Engine, percent_encode};
 use lib_common::{Error, Result};
 use serde_json::{Value, json};
 
-use crate::clash;
-use crate::lease::{LABEL, Lease, OWNER, Query, State, Stored, beginnings, config_name, config_prefix};
+use crate::lease::{HOLDER, LABEL, Lease, Query, State, Stored, beginnings, config_name, config_prefix};
 use crate::nodes::Nodes;
 use crate::route::swarm::{self, Swarm};
 use crate::world::{Lists, World};
@@ -19,8 +20,8 @@ pub trait Store {
     async fn list(&self) -> ApiResult<Vec<Stored>> {
         self.find(&Query::All).await
     }
-    /// Whether somebody's config, no lease, is called after this stack by now.
-    async fn has_configs_of(&self, stack: &str) -> ApiResult<bool>;
+    /// Names of configs that are called after one of these stacks by now, in lower case.
+    async fn configs_of(&self, stacks: &[String]) -> ApiResult<Vec<String>>;
     /// Stores a lease; false: the name is taken.
     async fn create(&self, lease: &Lease) -> ApiResult<bool>;
     /// Puts `lease` and `state` in the place of exactly what was read; false: it has changed or is gone.
@@ -35,23 +36,25 @@ impl Store for Engine {
         let filter = match query {
             Query::All => json!({"label": [LABEL]}),
             Query::Label(label) => json!({"name": [config_name(label)]}),
-            Query::Meeting(label) => {
-                let mut names: Vec<String> = beginnings(label).into_iter().map(config_name).collect();
-                names.push(config_prefix(label));
+            Query::Meeting(labels) => {
+                let beginnings = labels.iter().flat_map(|label| beginnings(label)).map(config_name);
+                let names: BTreeSet<String> =
+                    beginnings.chain(labels.iter().map(|label| config_prefix(label))).collect();
                 json!({"name": names})
             }
-            Query::Owner(owner) => json!({"label": [format!("{OWNER}={owner}")]}),
+            Query::Holder(holder) => json!({"label": [format!("{HOLDER}={holder}")]}),
         };
         let configs = self.get(&format!("/configs?filters={}", percent_encode(filter.to_string()))).await?;
         let leases = configs.as_array().into_iter().flatten().filter_map(Stored::parse);
         Ok(leases.filter(|stored| query.means(&stored.lease)).collect())
     }
 
-    async fn has_configs_of(&self, stack: &str) -> ApiResult<bool> {
-        let filter = json!({"name": [stack]}).to_string();
+    async fn configs_of(&self, stacks: &[String]) -> ApiResult<Vec<String>> {
+        let filter = json!({"name": stacks}).to_string();
         let found = self.get(&format!("/configs?filters={}", percent_encode(filter))).await?;
-        let name = |config: &Value| config["Spec"]["Name"].as_str().unwrap_or_default().to_lowercase();
-        Ok(found.as_array().into_iter().flatten().any(|config| clash::continues(&name(config), stack)))
+        let names =
+            found.as_array().into_iter().flatten().filter_map(|config| config["Spec"]["Name"].as_str());
+        Ok(names.map(str::to_lowercase).collect())
     }
 
     async fn create(&self, lease: &Lease) -> ApiResult<bool> {
@@ -254,8 +257,8 @@ pub mod fake {
             Ok(all.filter(|stored| query.means(&stored.lease)).collect())
         }
 
-        async fn has_configs_of(&self, stack: &str) -> ApiResult<bool> {
-            Ok(self.foreign.borrow().iter().any(|name| name.starts_with(stack)))
+        async fn configs_of(&self, _: &[String]) -> ApiResult<Vec<String>> {
+            Ok(self.foreign.borrow().clone())
         }
 
         async fn create(&self, lease: &Lease) -> ApiResult<bool> {

@@ -14,31 +14,50 @@ use crate::world::{Kind, World};
 /// Configs are asked for by name when a lease is stored: the leases of everybody else would be events too.
 const KINDS: [&str; 5] = ["service", "network", "volume", "secret", "container"];
 
-/// Events since the snapshot; the channel closes when the stream breaks.
-pub struct Watch(UnboundedReceiver<Value>);
+/// What keeps a snapshot current between two looks at it.
+pub trait Refresh {
+    async fn refresh(&mut self, world: &mut World) -> Result<()>;
+}
 
-impl Watch {
+/// A snapshot that is used once needs nothing.
+impl Refresh for () {
+    async fn refresh(&mut self, _: &mut World) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Events since the snapshot.
+pub struct Watch<'a> {
+    /// Closed when the stream breaks.
+    told: UnboundedReceiver<Value>,
+    engine: &'a Engine,
+    nodes: &'a Nodes,
+}
+
+impl<'a> Watch<'a> {
     /// Starts to listen: before the snapshot is read, so that nothing falls between.
-    pub async fn start(engine: &Engine) -> Result<Self> {
+    pub async fn start(engine: &'a Engine, nodes: &'a Nodes) -> Result<Self> {
         let filters = json!({"type": KINDS, "event": ["create", "update"]}).to_string();
-        let path = format!("/events?filters={}", percent_encode(&filters));
+        let path = format!("/events?filters={}", percent_encode(filters));
         let stream = engine.stream(&path).await.map_err(store::fail("listening to events", "the engine"))?;
         let (tell, told) = mpsc::unbounded_channel();
         tokio::spawn(listen(stream, tell));
-        Ok(Self(told))
+        Ok(Self { told, engine, nodes })
     }
+}
 
-    /// Brings `world` up to date with what was told; reads it anew where the stream broke.
-    pub async fn update(&mut self, world: &mut World, engine: &Engine, nodes: &Nodes) -> Result<()> {
+impl Refresh for Watch<'_> {
+    /// Applies what was told; reads the swarm anew where the stream broke.
+    async fn refresh(&mut self, world: &mut World) -> Result<()> {
         loop {
-            match self.0.try_recv() {
-                Ok(event) => apply(world, &event, engine).await?,
+            match self.told.try_recv() {
+                Ok(event) => apply(world, &event, self.engine).await?,
                 Err(TryRecvError::Empty) => return Ok(()),
                 Err(TryRecvError::Disconnected) => {
-                    *self = Self::start(engine).await?;
+                    *self = Self::start(self.engine, self.nodes).await?;
                     let extra = std::mem::take(&mut world.extra);
                     let mut leases = std::mem::take(&mut world.leases);
-                    *world = store::world(engine, nodes).await?;
+                    *world = store::world(self.engine, self.nodes).await?;
                     world.add_extra(extra);
                     // What was granted since is not in doubt.
                     leases.retain(|lease| !world.leases.contains(lease));

@@ -154,16 +154,17 @@ fn answered(known: &Known, answer: &Answer) -> Verdict {
     if let Some(finding) = engine.filter(|finding| finding.cause == Cause::TakenByOther) {
         return broken(finding);
     }
-    if let Some(finding) = certificate(known) {
-        return broken(finding);
-    }
     let judgement = known.judgement.cloned().unwrap_or_default();
     let is_other =
         known.expect.is_some_and(|expect| !expect.is_match(&String::from_utf8_lossy(&answer.body)));
-    // Not only whether somebody answers, but who: a stack whose own names are strangers' shows their pages.
+    // Not only whether somebody answers, but who: a stack whose own names are strangers' shows their pages. That goes
+    // before its certificate, which it may have got from a stranger's leave.
     if !judgement.shadowed.is_empty() && (is_other || !judgement.uses.is_empty() || answer.status >= 500) {
         let evidence = [strangers(&judgement), judgement.uses.clone()].concat();
         return broken(Finding { cause: Cause::AliasCollision, evidence });
+    }
+    if let Some(finding) = certificate(known) {
+        return broken(finding);
     }
     if is_other {
         let text =

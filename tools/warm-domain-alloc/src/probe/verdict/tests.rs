@@ -152,6 +152,7 @@ fn tls_that_is_passed_on() {
     check(&fine(), &passing, None);
     passing.uses = vec!["/etc/caddy/Caddyfile uses app".into()];
     check(&fine(), &passing, Some(Cause::AliasCollision));
+    check(&seen(&["*.ci.example"], Some(Kind::Untrusted)), &passing, Some(Cause::AliasCollision));
 }
 
 #[test]

@@ -1,11 +1,17 @@
 //! Grants against a store in memory.
 
 use super::*;
+use crate::compose::Objects;
+use crate::grant::Terms;
+use crate::interrupt::Interrupt;
+use crate::name::{Base, Class, Pattern};
 use crate::store::fake::Fake;
 use crate::world::Lists;
 use jiff::Timestamp;
 use lib_common::clock::FixedClock;
+use regex::Regex;
 use serde_json::json;
+use std::collections::BTreeSet;
 
 fn terms(pattern: &str) -> Terms {
     Terms {
@@ -31,7 +37,12 @@ async fn grant_in(fake: &Fake, world: &World, terms: &Terms, recipe: &str) -> Re
     for stored in fake.list().await.unwrap().iter().filter(|stored| stored.is_held()) {
         world.add_lease(&stored.lease);
     }
-    Granter { store: fake, terms, clock: &clock, interrupt: &interrupt }.grant(recipe, &world).await
+    let granter = Granter { store: fake, terms, clock: &clock, interrupt: &interrupt };
+    let mut batch = granter.grant_all(&[recipe.to_owned()], &mut world, &mut ()).await;
+    match batch.stopped {
+        Some(error) => Err(error),
+        None => batch.outcomes.remove(0).1,
+    }
 }
 
 async fn grant(fake: &Fake, terms: &Terms, recipe: &str) -> Result<Grant> {
@@ -194,6 +205,24 @@ async fn a_config_that_appeared_meanwhile_is_in_the_way() {
     assert_eq!(grant(&fake, &terms("{class}-{recipe}"), "gitea").await.unwrap_err().exit().code(), 1);
     assert!(fake.configs.borrow().is_empty());
     grant(&fake, &terms("{class}-{recipe}-{short}"), "gitea").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_batch_goes_on_where_one_recipe_gets_no_name() {
+    let fake = Fake::default();
+    let clock = FixedClock(Timestamp::UNIX_EPOCH);
+    let interrupt = Interrupt::default();
+    let (terms, mut world) = (terms("{class}-{recipe}"), World::default());
+    world.add(crate::world::Kind::Service, &json!("iso-b_ci_example_app"));
+    let granter = Granter { store: &fake, terms: &terms, clock: &clock, interrupt: &interrupt };
+    let recipes = ["a", "b", "c", "ü", "d"].map(ToOwned::to_owned);
+    let batch = granter.grant_all(&recipes, &mut world, &mut ()).await;
+    let all: Vec<(&str, bool)> =
+        batch.outcomes.iter().map(|(recipe, outcome)| (recipe.as_str(), outcome.is_ok())).collect();
+    // What cannot be named at all ends the batch; what was granted before is kept and said.
+    assert_eq!(all, [("a", true), ("c", true)]);
+    assert_eq!(batch.stopped.unwrap().exit(), Exit::Cannot);
+    assert_eq!(fake.domains(), ["iso-a.ci.example", "iso-c.ci.example"]);
 }
 
 #[tokio::test]
