@@ -5,7 +5,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use lib_common::record::Factors;
-use lib_common::record::case::Ref;
 use lib_common::record::run::{Outcome, RunFinished, TestOutcome};
 
 /// What was decided before the run began: runs of one setup differ by chance only.
@@ -118,30 +117,81 @@ pub struct Profiles {
 }
 
 impl Profiles {
-    pub fn of(&mut self, record: &RunFinished) -> Arc<Profile> {
-        if let Some(known) = self.recent.iter().find(|profile| is_of(profile, record)) {
+    pub fn of(&mut self, view: &View) -> Arc<Profile> {
+        if let Some(known) = self.recent.iter().find(|profile| view.is_of(profile)) {
             return Arc::clone(known);
         }
-        let maybe = |text: &Option<String>| text.as_deref().map(Arc::from);
-        let reference = |r: &Ref| (Arc::from(r.commit.as_str()), Arc::from(r.kind.as_str()));
+        let maybe = |text: Option<&str>| text.map(Arc::from);
+        let level = |(factor, level): &(&str, &str)| ((*factor).to_owned(), (*level).to_owned());
         let setup = Setup {
-            reference: record.reference.as_ref().map(reference),
-            tests: maybe(&record.tests),
-            harness: maybe(&record.harness),
-            engine: Arc::from(record.engine.as_str()),
-            factors: record.factors.clone(),
-            proved: record.isolation.proved,
-            claimed: maybe(&record.isolation.claimed),
+            reference: view.reference.map(|(commit, kind)| (Arc::from(commit), Arc::from(kind))),
+            tests: maybe(view.tests),
+            harness: maybe(view.harness),
+            engine: Arc::from(view.engine),
+            factors: view.factors.iter().map(level).collect(),
+            proved: view.proved,
+            claimed: maybe(view.claimed),
         };
         let new = Arc::new(Profile {
             setup: Arc::new(setup),
-            boot: Arc::from(record.boot_id.as_str()),
-            outcome: record.outcome,
-            stage: maybe(&record.stage),
-            reason: record.reason.as_deref().and_then(Reason::parse),
+            boot: Arc::from(view.boot),
+            outcome: view.outcome,
+            stage: maybe(view.stage),
+            reason: view.reason.and_then(Reason::parse),
         });
         remember(&mut self.recent, &new);
         new
+    }
+}
+
+/// What a record says of its run's profile, borrowed from wherever it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct View<'a> {
+    pub reference: Option<(&'a str, &'a str)>,
+    pub tests: Option<&'a str>,
+    pub harness: Option<&'a str>,
+    pub engine: &'a str,
+    pub boot: &'a str,
+    /// In the order of their names.
+    pub factors: Vec<(&'a str, &'a str)>,
+    pub outcome: Outcome,
+    pub reason: Option<&'a str>,
+    pub stage: Option<&'a str>,
+    pub proved: bool,
+    pub claimed: Option<&'a str>,
+}
+
+impl<'a> View<'a> {
+    pub fn of(record: &'a RunFinished) -> Self {
+        Self {
+            reference: record.reference.as_ref().map(|r| (r.commit.as_str(), r.kind.as_str())),
+            tests: record.tests.as_deref(),
+            harness: record.harness.as_deref(),
+            engine: &record.engine,
+            boot: &record.boot_id,
+            factors: record.factors.iter().map(|(factor, level)| (factor.as_str(), level.as_str())).collect(),
+            outcome: record.outcome,
+            reason: record.reason.as_deref(),
+            stage: record.stage.as_deref(),
+            proved: record.isolation.proved,
+            claimed: record.isolation.claimed.as_deref(),
+        }
+    }
+
+    /// Whether it says exactly what the profile says; compared without making anything.
+    fn is_of(&self, profile: &Profile) -> bool {
+        let setup = &*profile.setup;
+        *profile.boot == *self.boot
+            && profile.outcome == self.outcome
+            && profile.stage.as_deref() == self.stage
+            && profile.reason == self.reason.and_then(Reason::parse)
+            && setup.proved == self.proved
+            && setup.factors.iter().map(|(f, l)| (f.as_str(), l.as_str())).eq(self.factors.iter().copied())
+            && *setup.engine == *self.engine
+            && setup.reference.as_ref().map(|(commit, kind)| (&**commit, &**kind)) == self.reference
+            && setup.tests.as_deref() == self.tests
+            && setup.harness.as_deref() == self.harness
+            && setup.claimed.as_deref() == self.claimed
     }
 }
 
@@ -234,23 +284,6 @@ impl Shared {
     }
 }
 
-/// Whether the record says exactly what the profile says; compared without making anything.
-fn is_of(profile: &Profile, record: &RunFinished) -> bool {
-    let setup = &*profile.setup;
-    let reference = record.reference.as_ref().map(|r| (r.commit.as_str(), r.kind.as_str()));
-    *profile.boot == *record.boot_id
-        && profile.outcome == record.outcome
-        && profile.stage.as_deref() == record.stage.as_deref()
-        && profile.reason == record.reason.as_deref().and_then(Reason::parse)
-        && setup.proved == record.isolation.proved
-        && setup.factors == record.factors
-        && *setup.engine == *record.engine
-        && setup.reference.as_ref().map(|(commit, kind)| (&**commit, &**kind)) == reference
-        && setup.tests.as_deref() == record.tests.as_deref()
-        && setup.harness.as_deref() == record.harness.as_deref()
-        && setup.claimed.as_deref() == record.isolation.claimed.as_deref()
-}
-
 /// Equal values once. What nobody else holds any more is let go now and then, so that memory does not grow
 /// with a stream whose every run has another commit.
 #[derive(Debug)]
@@ -297,11 +330,14 @@ mod tests {
     fn equal_profiles_are_one_and_any_difference_makes_another() {
         let (mut shared, base) = (Shared::default(), run_body("1", 0, "isolated"));
         // Each record by a parser of its own, as if by another thread.
-        let mut adopt = |record: &RunFinished| shared.adopt(&Profiles::default().of(record));
+        let mut adopt = |record: &RunFinished| shared.adopt(&Profiles::default().of(&View::of(record)));
         let first = adopt(&base);
         assert!(Arc::ptr_eq(&first, &adopt(&run_body("2", 7, "isolated"))));
         let mut parser = Profiles::default();
-        assert!(Arc::ptr_eq(&parser.of(&base), &parser.of(&run_body("2", 7, "isolated"))));
+        assert!(Arc::ptr_eq(
+            &parser.of(&View::of(&base)),
+            &parser.of(&View::of(&run_body("2", 7, "isolated")))
+        ));
         let changes: [fn(&mut RunFinished); 10] = [
             |r| r.boot_id = "b2".into(),
             |r| r.outcome = Outcome::Fail,
@@ -318,7 +354,7 @@ mod tests {
             let mut record = base.clone();
             change(&mut record);
             assert!(!Arc::ptr_eq(&first, &adopt(&record)), "{number}");
-            assert!(!Arc::ptr_eq(&parser.of(&base), &parser.of(&record)), "{number}");
+            assert!(!Arc::ptr_eq(&parser.of(&View::of(&base)), &parser.of(&View::of(&record))), "{number}");
         }
     }
 

@@ -11,7 +11,7 @@ use lib_common::record::run::{RunFinished, TestOutcome};
 use lib_common::record::verdict::{FixVerdict, FlakeVerdict};
 use lib_common::signature::normalise;
 
-use crate::attempt::{Attempt, Facts, Profiles, Run, Seen, Setup, Shared, milliseconds};
+use crate::attempt::{Attempt, Facts, Profiles, Run, Seen, Setup, Shared, View, milliseconds};
 use crate::texts::Texts;
 use crate::window::Window;
 
@@ -213,7 +213,7 @@ impl Fold {
             id: &record.attempt_id,
             started: milliseconds(&record.started),
             duration_ms: record.duration_ms,
-            profile: self.profiles.of(record),
+            profile: self.profiles.of(&View::of(record)),
             signature: record.signature.as_deref(),
         };
         self.run(&facts, record.cases.iter().map(String::as_str));

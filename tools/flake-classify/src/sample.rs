@@ -188,7 +188,7 @@ mod tests {
     use std::rc::Rc;
 
     use super::*;
-    use crate::attempt::{Facts, Profiles, Shared, milliseconds};
+    use crate::attempt::{Facts, Profiles, Shared, View, milliseconds};
     use crate::testing::{case, run_body, settings};
     use lib_common::record::run::RunFinished;
 
@@ -205,7 +205,7 @@ mod tests {
             id: "1",
             started: milliseconds(&body.started),
             duration_ms: 1,
-            profile: Profiles::default().of(&body),
+            profile: Profiles::default().of(&View::of(&body)),
             signature: None,
         };
         let run = Rc::new(Shared::default().run(&facts));

@@ -4,6 +4,7 @@
 mod block;
 mod parse;
 mod team;
+mod wire;
 
 use std::collections::HashSet;
 

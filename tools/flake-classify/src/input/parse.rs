@@ -5,17 +5,15 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::fmt;
 use std::sync::Arc;
 
-use lib_common::record::run::{RunFinished, TestFinished, TestOutcome};
-use lib_common::record::{Body, Keys, Known, TYPES};
+use lib_common::record::run::TestOutcome;
+use lib_common::record::{Keys, Known, TYPES};
 use lib_common::signature::normalise;
-use lib_common::text::Text;
-use serde::de::{Error, IgnoredAny, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::de::IgnoredAny;
 
 use super::block::{Block, Piece};
+use super::wire::{self, Name};
 use crate::attempt::{Profile, Profiles, milliseconds};
 use crate::texts;
 
@@ -104,9 +102,9 @@ impl Parser {
             return look;
         }
         if line.starts_with(RUN)
-            && let Ok(record) = serde_json::from_str::<RunFinished>(line)
+            && let Ok(record) = serde_json::from_str::<wire::Run>(line)
         {
-            return Look::Event(self.run(record));
+            return Look::Event(self.run(&record));
         }
         // A struct would be read from an array too.
         if !line.trim_start_matches([' ', '\t']).starts_with('{') {
@@ -123,7 +121,6 @@ impl Parser {
             return Look::Nothing;
         }
         match Known::parse(&kind, v, line.as_bytes()) {
-            Ok(Some(Known::RunFinished(record))) => Look::Event(self.run(*record)),
             Ok(Some(known)) => Look::Event(Event::Known(known)),
             _ => Look::Doubtful,
         }
@@ -131,12 +128,13 @@ impl Parser {
 
     /// A `test.finished` without escapes in its names.
     fn result(&mut self, block: &[u8], line: &str) -> Option<Look> {
-        let Wire { attempt_id, case, outcome, signature, message, .. } = serde_json::from_str(line).ok()?;
-        let place = |Name(name): &Name| match name {
+        let wire::Test { attempt_id, case, outcome, signature, message, .. } =
+            serde_json::from_str(line).ok()?;
+        let place = |name: &Name| match &name.0 {
             Cow::Borrowed(name) => Piece::of(block, name.as_bytes()),
             Cow::Owned(_) => None,
         };
-        let text = signature.as_ref().zip(message).and_then(|(Name(signature), text)| {
+        let text = signature.as_ref().zip(message).and_then(|(signature, text)| {
             let new = self.texts.len() < texts::KEPT && !self.texts.contains(&**signature);
             new.then(|| {
                 self.texts.insert(signature.to_string());
@@ -151,14 +149,14 @@ impl Parser {
         Some(Look::Result(event, text))
     }
 
-    fn run(&mut self, record: RunFinished) -> Event {
+    fn run(&mut self, record: &wire::Run) -> Event {
         Event::Run(Box::new(Run {
+            id: record.attempt_id.to_string(),
             started: milliseconds(&record.started),
             duration_ms: record.duration_ms,
-            profile: self.profiles.of(&record),
-            id: record.attempt_id,
-            signature: record.signature,
-            cases: record.cases,
+            profile: self.profiles.of(&record.view()),
+            signature: record.signature.as_deref().map(ToOwned::to_owned),
+            cases: record.cases.iter().map(|case| (**case).to_owned()).collect(),
         }))
     }
 }
@@ -169,50 +167,3 @@ enum Look {
     Result(Event, Option<(String, Vec<u8>)>),
     Doubtful,
 }
-
-/// [`TestFinished`] as it lies in the line: the rest must be there and of its form, though no verdict uses it.
-#[derive(Deserialize)]
-struct Wire<'a> {
-    #[serde(borrow)]
-    attempt_id: Name<'a>,
-    #[serde(borrow)]
-    case: Name<'a>,
-    outcome: TestOutcome,
-    #[serde(borrow, default)]
-    signature: Option<Name<'a>>,
-    #[serde(borrow, rename = "recipe")]
-    _recipe: Name<'a>,
-    #[serde(borrow, rename = "test")]
-    _test: Name<'a>,
-    #[serde(rename = "duration_ms")]
-    _duration_ms: u64,
-    #[serde(default)]
-    message: Option<Text>,
-}
-
-/// Borrowed wherever the text has no escapes; serde's own `Option<Cow>` is always a copy.
-struct Name<'a>(Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct AsName;
-        impl<'de> Visitor<'de> for AsName {
-            type Value = Name<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Name<'de>, E> {
-                Ok(Name(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Name<'de>, E> {
-                Ok(Name(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(AsName)
-    }
-}
-
-const _: () = assert!(TestFinished::V == 1 && RunFinished::V == 1, "the fast path reads version 1");
