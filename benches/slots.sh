@@ -6,24 +6,27 @@
 # EPOCHREALTIME of the first thing that a command does.
 # shellcheck disable=SC2016 # the command's own shell expands it
 start='echo $EPOCHREALTIME'
-fifo=$(mktemp -u)
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+command -v swarm-isolate >/dev/null || { echo 'bench: swarm-isolate is not built: cargo build --release' >&2 && exit 2; }
 
 # waiting: from the end of the holder's command to the start of the waiter's, the holder's release included.
 waiting() {
-  local ended started
-  mkfifo "$fifo"
-  swarm-isolate --slot-only=all -- bash -c "read -r _ <'$fifo'; $start" >"$fifo.ended" &
+  local try
+  rm -f "$dir/go" && mkfifo "$dir/go"
+  swarm-isolate --slot-only=all -- bash -c "read -r _ <'$dir/go'; $start" >"$dir/ended" &
   local holder=$!
-  until [[ $(swarm-isolate slots | grep -c '"state":"held"') -ge 1 ]]; do sleep 0.1; done
-  swarm-isolate --slot-only -- bash -c "$start" >"$fifo.started" &
+  for ((try = 0; try < 200; try++)); do
+    if swarm-isolate slots | grep -q '"state":"held"'; then break; fi
+    sleep 0.1
+  done
+  swarm-isolate --slot-only -- bash -c "$start" >"$dir/started" &
   local waiter=$!
   # The waiter has looked, listens for events and waits.
   sleep 2.3
-  echo go >"$fifo"
+  echo go >"$dir/go"
   wait "$holder" "$waiter"
-  ended=$(<"$fifo.ended") started=$(<"$fifo.started")
-  rm -f "$fifo" "$fifo.ended" "$fifo.started"
-  awk -v a="$ended" -v b="$started" 'BEGIN { printf "%.6f\n", b - a }'
+  awk -v a="$(<"$dir/ended")" -v b="$(<"$dir/started")" 'BEGIN { printf "%.6f\n", b - a }'
 }
 
 bare() {

@@ -88,3 +88,25 @@ fn a_full_disk_behind_stdout_is_an_error() {
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("writing a record: standard output: "), "{}", stderr(&output));
 }
+
+#[test]
+fn slots_and_waits_need_an_engine_and_sound_arguments() {
+    for args in [&["slots"][..], &["wait", "s"], &["--slot-only", "--", "true"], &["reap"]] {
+        let output = run(args, b"");
+        assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(75), b"".as_slice()), "{args:?}");
+    }
+    for args in [
+        &["--slot-only"][..],
+        &["--slot-only=some", "--", "true"],
+        &["--slot-only", "--until", "x", "--", "true"],
+        &["--window", "22-06", "--domain", "a.b", "--", "true"],
+        &["--slots", "0", "--domain", "a.b", "--", "true"],
+        &["wait"],
+        &["wait", "s", "--stable", "0"],
+        &["slots", "--resize", "0"],
+    ] {
+        assert_eq!(run(args, b"").status.code(), Some(2), "{args:?}");
+    }
+    let dry = run(&["-n", "--slot-only", "--", "deploy", "--token", "x"], b"");
+    assert!(dry.status.success() && stderr(&dry).contains("would run deploy in a slot"), "{}", stderr(&dry));
+}
