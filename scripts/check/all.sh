@@ -19,6 +19,13 @@ step() {
   ((status == 0)) || broken+=("$name")
 }
 
+# e2e TEST...: end-to-end tests by name, one at a time: they share the engine.
+e2e() {
+  local names=() name
+  for name; do names+=(--test "$name"); done
+  cargo test --locked --no-fail-fast -p e2e "${names[@]}" -- --test-threads=1
+}
+
 step 'lint' scripts/check/lint.sh
 step 'build' cargo build --locked --workspace --all-targets --quiet
 step 'unit and pipe tests' make -s unit
@@ -30,8 +37,16 @@ eval "$(engine env --name test)"
 export DOCKER_HOST REDFIX_NODE_ADDR REDFIX_NODES
 step 'images' scripts/images/build busybox murmurd traefik caddy
 export REDFIX_BIN=$root/target/debug
-step 'tests on a real swarm' cargo test --locked -p e2e --test isolate --test slots --test converge --test domain --test domain_storm --test domain_probe --test snap -- --test-threads=1
-step 'the whole flow' cargo test --locked -p e2e --test flow -- --test-threads=1
+step 'tests on a real swarm' e2e isolate slots converge command loaded cut guard_raw guard_clients guard_run teardown \
+  faults domain domain_storm domain_probe snap snap_faults snap_secrets
+step 'the whole flow' e2e flow
+engine down --name test
+undo "engine down --name trio"
+step 'an engine of three nodes' engine up --name trio --nodes 3
+eval "$(engine env --name trio)"
+export DOCKER_HOST REDFIX_NODE_ADDR REDFIX_NODE_ADDRS REDFIX_NODES
+step 'images for three nodes' scripts/images/build busybox
+step 'tests on three nodes' e2e nodes domain_nodes
 
 # Totals over every runner's closing lines.
 read -r passed failed < <(sed 's/\x1b\[[0-9;]*m//g' "$log" | awk '
