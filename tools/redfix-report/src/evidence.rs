@@ -38,16 +38,13 @@ impl Folders {
     pub fn find(&self, path: &str) -> Result<PathBuf, String> {
         let relative = Path::new(path);
         if path.is_empty() || !relative.components().all(|part| matches!(part, Component::Normal(_))) {
-            return Err(format!("evidence path {path} leaves the ledger's folder"));
+            return Err(format!("path {path} leaves the ledger's folder"));
         }
         if self.0.is_empty() {
-            return Err("evidence not verified: its folder is not known".into());
+            return Err("its folder is not known".into());
         }
         let folders = self.0.iter().map(|base| base.join(relative));
-        folders
-            .into_iter()
-            .find(|folder| folder.is_dir())
-            .ok_or(format!("evidence folder {path} is not there"))
+        folders.into_iter().find(|folder| folder.is_dir()).ok_or(format!("folder {path} is not there"))
     }
 }
 

@@ -13,7 +13,7 @@ pub const SCHEMA: &str = "man/redfix-report.schema.json";
 
 /// A report of redfix-report: every gate that was asked for, and every case, what blocks first.
 #[derive(Serialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, title = "redfix-report")]
 struct Page<'a> {
     #[serde(rename = "$schema")]
     schema: &'static str,

@@ -8,7 +8,7 @@ use std::thread::{self, Scope};
 use super::parse::Block;
 
 /// Large enough that a block costs little, small enough to stay in a core's cache.
-const SIZE: u64 = if cfg!(test) { 4 * 1024 } else { 512 * 1024 };
+const SIZE: u64 = if cfg!(test) { 4 * 1024 } else { 128 * 1024 };
 const WORKERS: usize = 2;
 /// Blocks that a worker may have waiting: the one at work, and the next.
 const WAITING: usize = 2;
