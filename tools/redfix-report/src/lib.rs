@@ -88,7 +88,8 @@ fn print(args: &Args, options: &ReportArgs, io: &mut Io) -> Result<Exit> {
     let keep = Keep { raw: options.proof.recheck, journal: options.state_dir.is_some() };
     let input = input::read(&options.files, &args.common, io, keep, false)?;
     let rederive = FlakeClassify { deadline: options.proof.recheck_timeout };
-    let proofs = prove(&input, &options.files, &options.proof, &rederive)?;
+    let mut proofs = prove(&input, &options.files, &options.proof, &rederive)?;
+    quote_logs(&mut proofs, &input, &options.files, &options.proof);
     let report =
         Report::new(&input.fold, &proofs, &options.gate, &input.hash, options.proof.author.as_deref());
     if let Some(folder) = &options.state_dir {
@@ -119,23 +120,25 @@ fn prove(input: &Input, files: &[PathBuf], options: &ProofArgs, rederive: &dyn R
     let rederivation = if options.recheck { rederive.rederive(&input.raw)? } else { Rederivation::NotAsked };
     let folders = Folders::of(options.evidence.as_deref(), files);
     let evidence = verify_deciding(&input.fold, &folders);
-    let log_snap = LogSnap::new(&folders, options.bundle_timeout);
     let faults = if options.verify_evidence {
+        let log_snap = LogSnap::new(&folders, options.bundle_timeout);
         evidence::verify_all(&input.fold, &evidence, &folders, &log_snap)?
     } else {
         Vec::new()
     };
-    Ok(Proofs {
-        faults,
-        first_errors: bundles::first_errors(&input.fold, &log_snap, options.bundle_timeout),
-        logs: evidence::logs(&input.fold, &folders, &evidence),
-        evidence,
-        rederivation,
-        ledger: match files {
-            [file] if file != Path::new("-") => file.display().to_string(),
-            _ => "LEDGER".into(),
-        },
-    })
+    let ledger = match files {
+        [file] if file != Path::new("-") => file.display().to_string(),
+        _ => "LEDGER".into(),
+    };
+    Ok(Proofs { evidence, faults, rederivation, ledger, ..Proofs::default() })
+}
+
+/// Does the I/O that the pages need besides: no gate looks at it.
+fn quote_logs(proofs: &mut Proofs, input: &Input, files: &[PathBuf], options: &ProofArgs) {
+    let folders = Folders::of(options.evidence.as_deref(), files);
+    let log_snap = LogSnap::new(&folders, options.bundle_timeout);
+    proofs.logs = evidence::logs(&input.fold, &folders, &proofs.evidence);
+    proofs.first_errors = bundles::first_errors(&input.fold, &log_snap, options.bundle_timeout);
 }
 
 fn page(report: &Report, format: Format, options: &ReportArgs, look: Look) -> Result<String> {

@@ -98,3 +98,13 @@ proptest! {
         redfix_report::fuzz(&lines.concat());
     }
 }
+
+#[test]
+fn the_seeds_of_the_fuzz_target_go_through() {
+    let seeds = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/seeds/redfix_report_fold");
+    let seeds: Vec<Vec<u8>> =
+        std::fs::read_dir(seeds).unwrap().map(|seed| std::fs::read(seed.unwrap().path()).unwrap()).collect();
+    assert!(seeds.len() > 5);
+    seeds.iter().for_each(|seed| redfix_report::fuzz(seed));
+    redfix_report::fuzz(&seeds.concat());
+}
