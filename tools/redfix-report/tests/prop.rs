@@ -105,6 +105,8 @@ fn the_seeds_of_the_fuzz_target_go_through() {
     let seeds: Vec<Vec<u8>> =
         std::fs::read_dir(seeds).unwrap().map(|seed| std::fs::read(seed.unwrap().path()).unwrap()).collect();
     assert!(seeds.len() > 5);
-    seeds.iter().for_each(|seed| redfix_report::fuzz(seed));
+    for seed in &seeds {
+        redfix_report::fuzz(seed);
+    }
     redfix_report::fuzz(&seeds.concat());
 }
