@@ -13,7 +13,7 @@ use crate::gate::GateName;
 const EXAMPLES: &str = "\
 Examples:
   redfix-report ledger.jsonl
-  redfix-report --gate M1 --recheck ledger.jsonl | head -n 1
+  redfix-report --gate M1 --recheck --verify-evidence ledger.jsonl | head -n 1
   redfix-report --format md --out report.md ledger.jsonl
   redfix-report --format text,md,html,csv,junit,json --out reports/ ledger.jsonl
   redfix-report review --gate M1 --reviewer ada --ledger ledger.jsonl ledger.jsonl
@@ -79,6 +79,13 @@ pub struct ProofArgs {
     /// Folder that evidence paths are relative to, besides the folders of the ledgers
     #[arg(long, value_name = "DIR", env = "REDFIX_LEDGER_DIR", hide_env_values = true)]
     pub evidence: Option<PathBuf>,
+    /// Verify every attempt's evidence and, with `log-snap verify`, every log bundle: gate M1 fails by a mismatch
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "REDFIX_VERIFY_EVIDENCE", hide_env_values = true)]
+    pub verify_evidence: bool,
+    /// Deadline of verifying one log bundle, and of reading the first errors out of all
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s",
+          env = "REDFIX_BUNDLE_TIMEOUT", hide_env_values = true)]
+    pub bundle_timeout: Duration,
     /// Have `flake-classify --recheck` derive every verdict again; gate M1 fails where it disagrees
     #[arg(long, value_parser = FalseyValueParser::new(), env = "REDFIX_RECHECK", hide_env_values = true)]
     pub recheck: bool,

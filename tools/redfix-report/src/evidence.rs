@@ -1,4 +1,4 @@
-//! Evidence on disk: does each deciding attempt's folder still hash to what was recorded.
+//! Evidence on disk: does each deciding attempt's folder, or everybody's, still hash to what was recorded.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -8,8 +8,9 @@ use std::path::{Component, Path, PathBuf};
 use lib_common::evidence::root_hash;
 use lib_common::record::run::Evidence;
 
-use crate::fold::Fold;
-use crate::gate::m1;
+use crate::bundles::Logs;
+use crate::fold::{Case, Fold};
+use crate::gate::{m1, quote};
 
 /// Looks a folder of evidence up and hashes it.
 pub trait Bundles {
@@ -32,21 +33,24 @@ impl Folders {
         bases.dedup();
         Self(bases)
     }
+
+    /// The folder that a record calls `path`; `Err` says for people why there is none.
+    pub fn find(&self, path: &str) -> Result<PathBuf, String> {
+        let relative = Path::new(path);
+        if path.is_empty() || !relative.components().all(|part| matches!(part, Component::Normal(_))) {
+            return Err(format!("path {path} leaves the ledger's folder"));
+        }
+        if self.0.is_empty() {
+            return Err("its folder is not known".into());
+        }
+        let folders = self.0.iter().map(|base| base.join(relative));
+        folders.into_iter().find(|folder| folder.is_dir()).ok_or(format!("folder {path} is not there"))
+    }
 }
 
 impl Bundles for Folders {
     fn verify(&self, evidence: &Evidence) -> Result<(), String> {
-        let path = Path::new(&evidence.path);
-        let mut parts = path.components();
-        if evidence.path.is_empty() || !parts.all(|part| matches!(part, Component::Normal(_))) {
-            return Err(format!("evidence path {} leaves the ledger's folder", evidence.path));
-        }
-        if self.0.is_empty() {
-            return Err("evidence not verified: its folder is not known".into());
-        }
-        let Some(folder) = self.0.iter().map(|base| base.join(path)).find(|folder| folder.is_dir()) else {
-            return Err(format!("evidence folder {} is not there", evidence.path));
-        };
+        let folder = self.find(&evidence.path)?;
         match root_hash(&folder) {
             Ok(hash) if hash == evidence.blake3 => Ok(()),
             Ok(_) => Err(format!("evidence in {} is not what was recorded", evidence.path)),
@@ -61,8 +65,7 @@ const TAIL: u64 = 16 * 1024;
 impl Folders {
     /// The end of the command's log in an attempt's evidence, if it has one.
     fn log(&self, evidence: &Evidence) -> Option<String> {
-        let path = self.0.iter().map(|base| base.join(&evidence.path)).find(|folder| folder.is_dir())?;
-        let mut file = File::open(path.join("command.log")).ok()?;
+        let mut file = File::open(self.find(&evidence.path).ok()?.join("command.log")).ok()?;
         let end = file.metadata().ok()?.len();
         file.seek(SeekFrom::Start(end.saturating_sub(TAIL))).ok()?;
         let mut bytes = Vec::new();
@@ -71,22 +74,83 @@ impl Folders {
     }
 }
 
-/// The logs of the newest counted run of each case, where the evidence is `verified`.
+/// The newest run that the verdict counts and that is red, of those that are `wanted`.
+#[must_use]
+pub fn newest_red<'a>(case: &'a Case, fold: &'a Fold, wanted: impl Fn(&str) -> bool) -> Option<&'a str> {
+    let red = |id: &&String| {
+        wanted(id) && fold.runs.get(id).is_some_and(|run| fold.runs.sample(run, &case.key) == Some(false))
+    };
+    m1::chosen(case, fold)?.attempts.iter().rev().find(red).map(String::as_str)
+}
+
+/// The logs of the newest counted red run of each case, where the evidence is `verified`.
 #[must_use]
 pub fn logs(
     fold: &Fold,
     folders: &Folders,
     verified: &BTreeMap<String, Result<(), String>>,
 ) -> BTreeMap<String, String> {
-    let ids = fold.cases().filter_map(|case| {
-        let verdict = m1::chosen(case, fold)?;
-        let red = |id: &&String| {
-            fold.runs.get(id).is_some_and(|run| fold.runs.sample(run, &case.key) == Some(false))
-        };
-        verdict.attempts.iter().rev().find(red)
-    });
+    let ids = fold.cases().filter_map(|case| newest_red(case, fold, |_| true));
     let whole = ids.filter(|id| matches!(verified.get(*id), Some(Ok(()))));
-    whole.filter_map(|id| Some((id.clone(), folders.log(fold.runs.get(id)?.evidence.as_ref()?)?))).collect()
+    whole
+        .filter_map(|id| Some((id.to_owned(), folders.log(fold.runs.get(id)?.evidence.as_ref()?)?)))
+        .collect()
+}
+
+/// What `--verify-evidence` found: something on the ledger that is not on disk as it was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The rule of gate M1 that it breaks.
+    pub rule: &'static str,
+    pub what: String,
+    /// The cases whose attempt it is; of nobody's, it is against all.
+    pub cases: Vec<String>,
+    /// The command that shows it, in pieces.
+    pub shown_by: Vec<String>,
+}
+
+impl Fault {
+    #[must_use]
+    pub fn concerns(&self, case: &str) -> bool {
+        self.cases.is_empty() || self.cases.iter().any(|one| one == case)
+    }
+}
+
+/// Verifies every attempt's evidence beyond what is `verified` already, and every log bundle.
+pub fn verify_all(
+    fold: &Fold,
+    verified: &BTreeMap<String, Result<(), String>>,
+    bundles: &dyn Bundles,
+    logs: &dyn Logs,
+) -> lib_common::Result<Vec<Fault>> {
+    let mut faults = Vec::new();
+    for run in fold.runs.all().filter(|run| !verified.contains_key(&run.attempt_id)) {
+        let id = &run.attempt_id;
+        if let Some(Err(why)) = run.evidence.as_ref().map(|evidence| bundles.verify(evidence)) {
+            let shown_by = vec!["redfix-report".into(), "--verify-evidence".into(), "--evidence DIR".into()];
+            let what = format!("attempt {id}: {why}");
+            faults.push(Fault { rule: "changed-evidence", what, cases: owners(id, fold), shown_by });
+        }
+    }
+    for (id, snap) in fold.runs.snaps() {
+        if let Err(why) = logs.verify(snap)? {
+            let (of, cases) = match id {
+                Some(id) => (format!("attempt {id}"), owners(id, fold)),
+                None => (format!("stack {}", snap.stack), Vec::new()),
+            };
+            let what = format!("log bundle of {of}: {why}");
+            let shown_by = vec!["log-snap verify".into(), quote(&snap.path)];
+            faults.push(Fault { rule: "changed-bundle", what, cases, shown_by });
+        }
+    }
+    faults.sort_by(|one, other| (one.rule, &one.what).cmp(&(other.rule, &other.what)));
+    Ok(faults)
+}
+
+/// The cases that an attempt concerns.
+fn owners(attempt: &str, fold: &Fold) -> Vec<String> {
+    let cases = fold.cases().filter(|case| fold.runs.is_of_case(attempt, &case.key));
+    cases.map(|case| case.key.clone()).collect()
 }
 
 /// Verifies the evidence of every attempt that decides a case, each once.

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lib_common::case::CaseKey;
 use lib_common::record::Known;
-use lib_common::record::pr::{CanonPromoted, PrChecked, PrOpened};
-use lib_common::record::run::RunPlanned;
+use lib_common::record::pr::{CanonPromoted, PrChecked, PrCommented, PrOpened, PrSkipped};
+use lib_common::record::run::{RunPlanned, TestFinished};
 use lib_common::record::verdict::{FixVerdict, FlakeVerdict, ReviewRecorded};
 
 use crate::lean::{Failed, Pool};
 use crate::order::{Newest, Order, Ordered};
-use crate::runs::Runs;
+use crate::runs::{Runs, TestResult};
 
 /// One row of the report: everything that was recorded of one failing thing, oldest first.
 #[derive(Debug, Default)]
@@ -20,6 +20,7 @@ pub struct Case {
     pub verdicts: Ordered<FlakeVerdict>,
     pub fixes: Ordered<FixVerdict>,
     pub pulls: BTreeSet<PullId>,
+    pub comments: BTreeMap<CommentId, Ordered<(String, PrCommented)>>,
     planned: Newest<RunPlanned>,
     /// A plan alone makes no case: nothing failed yet.
     is_known: bool,
@@ -56,6 +57,13 @@ pub struct PullId {
     pub number: u64,
 }
 
+/// Which comment: one for each fix on a pull request.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CommentId {
+    pub pull: PullId,
+    pub fix_id: String,
+}
+
 /// One pull request: what was opened and what CI said, each with its time, oldest first.
 #[derive(Debug, Default)]
 pub struct Pull {
@@ -70,6 +78,8 @@ pub struct Fold {
     baselines: Pool,
     pub runs: Runs,
     pub pulls: BTreeMap<PullId, Pull>,
+    /// With their times.
+    pub skipped: Ordered<(String, PrSkipped)>,
     pub promoted: Ordered<CanonPromoted>,
     pub reviews: Ordered<ReviewRecorded>,
     /// Time of the newest record.
@@ -77,11 +87,21 @@ pub struct Fold {
 }
 
 impl Fold {
-    /// Takes one record in. Neither order nor repetition matters.
-    pub fn add(&mut self, order: Order, ts: &str, body: Known) {
+    /// Takes one result in, as [`Fold::add`] does.
+    pub fn tested(&mut self, ts: &str, test: TestResult<'_>) {
+        self.saw(ts);
+        self.runs.tested(test);
+    }
+
+    fn saw(&mut self, ts: &str) {
         if *self.until < *ts {
             ts.clone_into(&mut self.until);
         }
+    }
+
+    /// Takes one record in. Neither order nor repetition matters.
+    pub fn add(&mut self, order: Order, ts: &str, body: Known) {
+        self.saw(ts);
         match body {
             Known::CaseFailed(failed) => {
                 let key = failed.case.clone();
@@ -94,7 +114,10 @@ impl Fold {
                 }
                 self.runs.finished(order, run);
             }
-            Known::TestFinished(test) => self.runs.tested(*test),
+            Known::TestFinished(test) => {
+                let TestFinished { attempt_id, case, outcome, message, .. } = *test;
+                self.runs.tested(TestResult { attempt: &attempt_id, case: &case, outcome, message });
+            }
             Known::LogSnapped(snap) => self.runs.snapped(order, *snap),
             Known::FlakeVerdict(verdict) => self.case(&verdict.case).verdicts.insert(order, *verdict),
             Known::FixVerdict(verdict) => self.case(&verdict.case).fixes.insert(order, *verdict),
@@ -107,6 +130,13 @@ impl Fold {
                 };
                 self.pulls.entry(id).or_default().checked.insert(order, (ts.to_owned(), *checked));
             }
+            Known::PrCommented(comment) => self.commented(order, ts, &comment),
+            Known::PrSkipped(skip) => {
+                for key in &skip.cases {
+                    self.case(key);
+                }
+                self.skipped.insert(order, (ts.to_owned(), *skip));
+            }
             Known::CanonPromoted(promoted) => self.promoted.insert(order, *promoted),
             Known::ReviewRecorded(review) => self.reviews.insert(order, *review),
             Known::RunPlanned(plan) => self.entry(&plan.case).planned.offer(order, *plan),
@@ -114,8 +144,6 @@ impl Fold {
             | Known::DomainReleased(_)
             | Known::DomainProbed(_)
             | Known::DomainAudited(_)
-            | Known::PrCommented(_)
-            | Known::PrSkipped(_)
             | Known::SlotSeen(_)
             | Known::StackChecked(_)
             | Known::StackKept(_) => {}
@@ -128,6 +156,16 @@ impl Fold {
             self.case(key).pulls.insert(id.clone());
         }
         self.pulls.entry(id).or_default().opened.insert(order, (ts.to_owned(), opened));
+    }
+
+    fn commented(&mut self, order: Order, ts: &str, comment: &PrCommented) {
+        let pull =
+            PullId { forge: comment.forge.clone(), repo: comment.repo.clone(), number: comment.number };
+        let id = CommentId { pull, fix_id: comment.fix_id.clone() };
+        for key in &comment.cases {
+            let all = self.case(key).comments.entry(id.clone()).or_default();
+            all.insert(order, (ts.to_owned(), comment.clone()));
+        }
     }
 
     /// Every case, by key.

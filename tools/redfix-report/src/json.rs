@@ -1,19 +1,33 @@
-//! The report for another program: gates, reviews and rows as one JSON object. Pure.
+//! The report for another program: gates, reviews and rows as one JSON object, and its schema. Pure.
 
 use lib_common::{Error, Result};
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
 use crate::report::Report;
 use crate::row::Row;
 
-#[derive(Serialize)]
+/// Where the schema is, relative to the project; `$schema` names it.
+pub const SCHEMA: &str = "man/redfix-report.schema.json";
+
+/// A report of redfix-report: every gate that was asked for, and every case, what blocks first.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields, title = "redfix-report")]
 struct Page<'a> {
+    #[serde(rename = "$schema")]
+    schema: &'static str,
+    /// Names the content of the ledger, in whatever order it was read.
+    ledger: &'a str,
+    /// Time of its newest record; empty without one.
+    until: &'a str,
     gates: Vec<GateLine<'a>>,
     rows: Vec<Row>,
 }
 
 /// A gate that was asked for, and the second look at it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct GateLine<'a> {
     gate: &'a str,
     passes: bool,
@@ -36,7 +50,23 @@ pub fn render(report: &Report) -> Result<String> {
             line: gate.line(),
             review: review.to_string(),
         });
-    let page = Page { gates: gates.collect(), rows: report.rows().collect() };
-    let text = serde_json::to_string_pretty(&page).map_err(|e| Error::cannot("writing the report", e))?;
+    let page = Page {
+        schema: SCHEMA,
+        ledger: &report.hash,
+        until: &report.until,
+        gates: gates.collect(),
+        rows: report.rows().collect(),
+    };
+    pretty(&page)
+}
+
+/// JSON Schema (2020-12) of what [`render`] writes.
+pub fn schema() -> Result<String> {
+    let mut generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
+    pretty(&generator.root_schema_for::<Page>())
+}
+
+fn pretty(value: &impl Serialize) -> Result<String> {
+    let text = serde_json::to_string_pretty(value).map_err(|e| Error::cannot("writing the report", e))?;
     Ok(text + "\n")
 }

@@ -2,9 +2,11 @@
 //!
 //! [`input`] reads every line once and puts records in time order, [`fold`] makes cases, runs and pull
 //! requests of them, [`gate`] says what each case still lacks, [`row`] puts a case into words, [`text`],
-//! [`md`] and [`json`] print it. Only [`input`], [`evidence`], [`recheck`] and the functions here do I/O.
+//! [`md`] and [`json`] print it. Only [`input`], [`evidence`],
+//! [`bundles`], [`recheck`], [`program`] and the functions here do I/O.
 
 pub mod bound;
+pub mod bundles;
 mod cli;
 pub mod escape;
 pub mod evidence;
@@ -17,6 +19,7 @@ pub mod junit;
 pub mod lean;
 pub mod md;
 pub mod order;
+pub mod program;
 pub mod recheck;
 pub mod report;
 mod review;
@@ -29,6 +32,7 @@ pub mod text;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
+use bundles::LogSnap;
 pub use cli::{Args, Command, Format};
 use cli::{ProofArgs, ReportArgs};
 use evidence::{Folders, verify_deciding};
@@ -50,11 +54,42 @@ pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
     }
 }
 
+/// Reads any bytes in both ways, judges what they tell, and renders it in every format: nothing may panic, and
+/// both ways must agree.
+#[doc(hidden)]
+pub fn fuzz(bytes: &[u8]) {
+    let [blocks, lines] = input::both_ways(bytes, true).map(|read| read.map(|input| pages(&input)));
+    match (blocks, lines) {
+        (Ok(blocks), Ok(lines)) => assert_eq!(blocks, lines),
+        (Err(one), Err(other)) => assert_eq!(one.to_string(), other.to_string()),
+        (blocks, lines) => assert_eq!(blocks.is_ok(), lines.is_ok()),
+    }
+}
+
+/// Every format of a ledger without evidence.
+fn pages(input: &Input) -> Vec<String> {
+    let evidence = verify_deciding(&input.fold, &Folders(Vec::new()));
+    let proofs = Proofs { evidence, ledger: "LEDGER".into(), ..Proofs::default() };
+    let report = Report::new(&input.fold, &proofs, &[], &input.hash, None);
+    let said = |page: Result<String>| page.unwrap_or_else(|error| error.to_string());
+    vec![
+        text::render(&report, Look::plain()),
+        said(md::render(&report, None)),
+        said(md::render(&report, Some(2000))),
+        said(html::render(&report)),
+        said(table::render(&report)),
+        said(junit::render(&report)),
+        said(json::render(&report)),
+        state::pages::status(&report) + &state::pages::backlog(&report),
+    ]
+}
+
 fn print(args: &Args, options: &ReportArgs, io: &mut Io) -> Result<Exit> {
     let keep = Keep { raw: options.proof.recheck, journal: options.state_dir.is_some() };
     let input = input::read(&options.files, &args.common, io, keep, false)?;
     let rederive = FlakeClassify { deadline: options.proof.recheck_timeout };
-    let proofs = prove(&input, &options.files, &options.proof, &rederive)?;
+    let mut proofs = prove(&input, &options.files, &options.proof, &rederive)?;
+    quote_logs(&mut proofs, &input, &options.files, &options.proof);
     let report =
         Report::new(&input.fold, &proofs, &options.gate, &input.hash, options.proof.author.as_deref());
     if let Some(folder) = &options.state_dir {
@@ -85,15 +120,25 @@ fn prove(input: &Input, files: &[PathBuf], options: &ProofArgs, rederive: &dyn R
     let rederivation = if options.recheck { rederive.rederive(&input.raw)? } else { Rederivation::NotAsked };
     let folders = Folders::of(options.evidence.as_deref(), files);
     let evidence = verify_deciding(&input.fold, &folders);
-    Ok(Proofs {
-        logs: evidence::logs(&input.fold, &folders, &evidence),
-        evidence,
-        rederivation,
-        ledger: match files {
-            [file] if file != Path::new("-") => file.display().to_string(),
-            _ => "LEDGER".into(),
-        },
-    })
+    let faults = if options.verify_evidence {
+        let log_snap = LogSnap::new(&folders, options.bundle_timeout);
+        evidence::verify_all(&input.fold, &evidence, &folders, &log_snap)?
+    } else {
+        Vec::new()
+    };
+    let ledger = match files {
+        [file] if file != Path::new("-") => file.display().to_string(),
+        _ => "LEDGER".into(),
+    };
+    Ok(Proofs { evidence, faults, rederivation, ledger, ..Proofs::default() })
+}
+
+/// Does the I/O that the pages need besides: no gate looks at it.
+fn quote_logs(proofs: &mut Proofs, input: &Input, files: &[PathBuf], options: &ProofArgs) {
+    let folders = Folders::of(options.evidence.as_deref(), files);
+    let log_snap = LogSnap::new(&folders, options.bundle_timeout);
+    proofs.logs = evidence::logs(&input.fold, &folders, &proofs.evidence);
+    proofs.first_errors = bundles::first_errors(&input.fold, &log_snap, options.bundle_timeout);
 }
 
 fn page(report: &Report, format: Format, options: &ReportArgs, look: Look) -> Result<String> {

@@ -1,12 +1,12 @@
 //! The independent re-derivation: every verdict again, by `flake-classify`, from the raw records.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use lib_common::{Error, Result};
 
 use crate::gate::Rederivation;
+use crate::program;
 
 const DOING: &str = "re-deriving the verdicts";
 
@@ -23,22 +23,22 @@ pub struct FlakeClassify {
 
 impl Rederive for FlakeClassify {
     fn rederive(&self, stream: &[u8]) -> Result<Rederivation> {
-        let program = find()?;
+        let program = program::find("flake-classify").ok_or_else(|| {
+            Error::cannot(DOING, "not found")
+                .on("flake-classify")
+                .hint("install it beside redfix-report or on PATH, or leave --recheck out")
+        })?;
         let fail = |e: std::io::Error| Error::cannot(DOING, e).on(program.display());
         // A file, not a pipe: a reader that stops early must not leave us writing.
         let mut input = tempfile::tempfile().map_err(fail)?;
         input.write_all(stream).map_err(fail)?;
         std::io::Seek::rewind(&mut input).map_err(fail)?;
-        let child = duct::cmd!(&program, "--recheck", "--color", "never")
+        let command = duct::cmd!(&program, "--recheck", "--color", "never")
             .env_remove("REDFIX_LEDGER")
             .stdin_file(input)
             .stdout_null()
-            .stderr_capture()
-            .unchecked()
-            .start()
-            .map_err(fail)?;
-        let Some(output) = child.wait_timeout(self.deadline).map_err(fail)? else {
-            child.kill().map_err(fail)?;
+            .stderr_capture();
+        let Some(output) = program::run(&command, self.deadline).map_err(fail)? else {
             let cause = format!("no answer within {} s", self.deadline.as_secs());
             return Err(Error::again(DOING, cause)
                 .on(program.display())
@@ -54,15 +54,4 @@ impl Rederive for FlakeClassify {
             _ => Err(Error::cannot(DOING, format!("{}: {said}", output.status)).on(program.display())),
         }
     }
-}
-
-fn find() -> Result<PathBuf> {
-    which::which("flake-classify").or_else(|e| {
-        let beside = std::env::current_exe().ok().map(|exe| exe.with_file_name("flake-classify"));
-        beside.filter(|path| path.is_file()).ok_or_else(|| {
-            Error::cannot(DOING, e)
-                .on("flake-classify")
-                .hint("install it beside redfix-report or on PATH, or leave --recheck out")
-        })
-    })
 }

@@ -2,14 +2,14 @@
 
 use std::cmp::Ordering;
 use std::collections::hash_map::DefaultHasher;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{Hash, Hasher};
 
 use lib_common::case::CaseKey;
 use lib_common::record::Factors;
 use lib_common::record::case::Stage;
 use lib_common::record::log::LogSnapped;
-use lib_common::record::run::{Outcome, RunFinished, TestFinished, TestOutcome};
+use lib_common::record::run::{Outcome, RunFinished, TestOutcome};
 use lib_common::record::verdict::Tally;
 use lib_common::text::Text;
 
@@ -27,6 +27,8 @@ pub struct Runs {
     /// Failure texts, each once: a deterministic red says the same every time.
     messages: Messages,
     factors: Pool,
+    /// Log bundles of no attempt, by path.
+    strays: BTreeMap<String, Newest<LogSnapped>>,
 }
 
 #[derive(Debug, Default)]
@@ -44,6 +46,15 @@ struct Test {
     case: u32,
     outcome: TestOutcome,
     message: Option<u32>,
+}
+
+/// What is kept of a `test.finished`.
+#[derive(Debug)]
+pub struct TestResult<'a> {
+    pub attempt: &'a str,
+    pub case: &'a str,
+    pub outcome: TestOutcome,
+    pub message: Option<Text>,
 }
 
 /// Numbers for names.
@@ -99,9 +110,9 @@ impl Runs {
     }
 
     /// A case that one run reports twice gives one result, the worst: a retry that passed undoes no fail.
-    pub fn tested(&mut self, test: TestFinished) {
-        let number = self.attempt(&test.attempt_id);
-        let case = self.concerns(&test.case, number);
+    pub fn tested(&mut self, test: TestResult<'_>) {
+        let number = self.attempt(test.attempt);
+        let case = self.concerns(test.case, number);
         let message = test.message.map(|text| self.messages.number(text));
         let new = Test { case, outcome: test.outcome, message };
         let tests = &mut self.told[number as usize].tests;
@@ -118,9 +129,12 @@ impl Runs {
 
     /// A later bundle of the same attempt replaces an earlier one.
     pub fn snapped(&mut self, order: Order, snap: LogSnapped) {
-        if let Some(attempt) = &snap.attempt_id {
-            let number = self.attempt(attempt);
-            self.told[number as usize].snap.offer(order, snap);
+        match &snap.attempt_id {
+            Some(attempt) => {
+                let number = self.attempt(attempt);
+                self.told[number as usize].snap.offer(order, snap);
+            }
+            None => self.strays.entry(snap.path.clone()).or_default().offer(order, snap),
         }
     }
 
@@ -156,6 +170,29 @@ impl Runs {
     #[must_use]
     pub fn get(&self, attempt: &str) -> Option<&Run> {
         self.told(attempt)?.run.as_ref().map(|(.., run)| run)
+    }
+
+    /// Every run, in the order of attempts first read.
+    pub fn all(&self) -> impl Iterator<Item = &Run> {
+        self.told.iter().filter_map(|attempt| attempt.run.as_ref()).map(|(.., run)| run)
+    }
+
+    /// Every log bundle, the newest of each attempt, with the attempt; by attempt, so that reports are alike.
+    pub fn snaps(&self) -> impl Iterator<Item = (Option<&str>, &LogSnapped)> {
+        let of_attempts =
+            self.attempts.0.iter().filter_map(|(id, number)| {
+                Some((Some(id.as_ref()), self.told[*number as usize].snap.get()?))
+            });
+        let mut all: Vec<_> = of_attempts.collect();
+        all.sort_unstable_by_key(|(id, _)| *id);
+        all.into_iter().chain(self.strays.values().filter_map(|snap| Some((None, snap.get()?))))
+    }
+
+    /// Whether an attempt concerns `case`.
+    #[must_use]
+    pub fn is_of_case(&self, attempt: &str, case: &str) -> bool {
+        let attempts = self.cases.get(case).map(|case| &self.by_case[case as usize]);
+        self.attempts.get(attempt).is_some_and(|id| attempts.is_some_and(|all| all.contains(&id)))
     }
 
     #[must_use]
@@ -309,10 +346,13 @@ mod tests {
         Pool::default().run(serde_json::from_value(run).unwrap())
     }
 
-    fn test(case: &str, outcome: &str) -> TestFinished {
-        let test = serde_json::json!({"attempt_id": "a", "case": case, "recipe": "r", "test": "t",
-            "outcome": outcome, "duration_ms": 1});
-        serde_json::from_value(test).unwrap()
+    fn test<'a>(case: &'a str, outcome: &str) -> TestResult<'a> {
+        TestResult {
+            attempt: "a",
+            case,
+            outcome: serde_json::from_value(outcome.into()).unwrap(),
+            message: None,
+        }
     }
 
     #[test]

@@ -37,6 +37,11 @@ fn out(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
+/// What it says, however it is wrapped.
+fn words(output: &Output) -> String {
+    out(output).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 fn err(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
@@ -171,9 +176,9 @@ fn colour_only_where_it_is_wanted() {
     assert!(colored.starts_with("\x1b[32mGATE M1 PASS 2/2 proven\x1b[0m\n"));
 }
 
-/// A `flake-classify` that keeps what it read and ends as told.
-fn fake(dir: &Path, script: &str) -> String {
-    let path = dir.join("flake-classify");
+/// A program of that name which ends as told; the PATH on which it is.
+fn fake(dir: &Path, name: &str, script: &str) -> String {
+    let path = dir.join(name);
     fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     format!("{}:/usr/bin:/bin", dir.display())
@@ -185,7 +190,7 @@ fn a_rederivation_sees_every_line_and_its_no_fails_m1() {
     let bin = tempfile::tempdir().unwrap();
     let seen = bin.path().join("seen");
     let with = |script: &str, gate: &str| {
-        let path = fake(bin.path(), script);
+        let path = fake(bin.path(), "flake-classify", script);
         args(&["--recheck", "--recheck-timeout", "10s", "--gate", gate, &ledger(&dir)])
             .env("PATH", path)
             .output()
@@ -210,12 +215,99 @@ fn a_rederivation_has_a_deadline() {
     let dir = folder(&both());
     let bin = tempfile::tempdir().unwrap();
     let output = args(&["--recheck-timeout", "200ms", &ledger(&dir)])
-        .env("PATH", fake(bin.path(), "exec sleep 60"))
+        .env("PATH", fake(bin.path(), "flake-classify", "exec sleep 60"))
         .env("REDFIX_RECHECK", "1")
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(75));
     assert!(err(&output).contains("no answer within"));
+}
+
+/// A bundle for each `log.snapped` of [`both`], by their index alone.
+fn bundles(dir: &TempDir) {
+    for record in both().0.iter().filter(|record| record["type"] == "log.snapped") {
+        let folder = dir.path().join(record["path"].as_str().unwrap());
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("index.jsonl"), "{}\n{\"blake3\":\"0\",\"complete\":true}\n").unwrap();
+    }
+}
+
+#[test]
+fn verified_bundles_pass_m1_and_a_changed_one_fails_it() {
+    let dir = folder(&both());
+    bundles(&dir);
+    let bin = tempfile::tempdir().unwrap();
+    let with = |script: &str| {
+        let path = fake(bin.path(), "log-snap", script);
+        args(&["--verify-evidence", "--bundle-timeout", "10s", "--gate", "M1", &ledger(&dir)])
+            .env("PATH", path)
+            .output()
+            .unwrap()
+    };
+    let good = with("[ \"$1\" != verify ] || [ -e \"$3/index.jsonl\" ]");
+    assert_eq!(good.status.code(), Some(0), "{} {}", out(&good), err(&good));
+    let changed =
+        "case $1$3 in verify*/g2/*) echo 'log-snap: verifying: g2: blobs/x: changed' >&2; exit 1;; esac";
+    let bad = with(changed);
+    assert_eq!(bad.status.code(), Some(1));
+    assert!(out(&bad).starts_with("GATE M1 FAIL 1/2 proven\n"));
+    assert!(
+        words(&bad).contains("log bundle of attempt g2: verifying: g2: blobs/x: changed"),
+        "{}",
+        out(&bad)
+    );
+    fs::write(dir.path().join("evidence/l1/logs/index.jsonl"), "{\"blake3\":\"1\"}\n").unwrap();
+    let other = with("true");
+    assert!(words(&other).contains("is another bundle than the one recorded"), "{}", out(&other));
+    fs::remove_dir_all(dir.path().join("evidence/l1")).unwrap();
+    assert!(words(&with("true")).contains("folder evidence/l1/logs is not there"));
+    let slow = args(&["--verify-evidence", "--bundle-timeout", "100ms", &ledger(&dir)])
+        .env("PATH", fake(bin.path(), "log-snap", "exec sleep 60"))
+        .output()
+        .unwrap();
+    assert_eq!(slow.status.code(), Some(75), "{}", err(&slow));
+}
+
+#[test]
+fn without_log_snap_nothing_is_verified_and_the_report_says_so_in_a_word() {
+    let dir = folder(&both());
+    bundles(&dir);
+    // Beside the others, log-snap would be found there.
+    let alone = dir.path().join("redfix-report");
+    fs::copy(env!("CARGO_BIN_EXE_redfix-report"), &alone).unwrap();
+    let with = |list: &[&str]| {
+        let mut tool = Command::new(&alone);
+        tool.args(list).arg(ledger(&dir)).env_clear().env("PATH", "/nowhere").output().unwrap()
+    };
+    let report = with(&["--gate", "M1"]);
+    assert_eq!(report.status.code(), Some(0), "{}", err(&report));
+    assert!(words(&report).contains("not known: log-snap is not installed"), "{}", out(&report));
+    let asked = with(&["--verify-evidence"]);
+    assert_eq!(asked.status.code(), Some(2));
+    assert!(err(&asked).contains("verifying the log bundles: log-snap: not found"), "{}", err(&asked));
+}
+
+#[test]
+fn the_first_error_of_a_red_run_and_its_log_are_shown() {
+    let dir = folder(&both());
+    bundles(&dir);
+    let bin = tempfile::tempdir().unwrap();
+    let script = r#"case "$1" in
+first-error) echo '{"service":"app","signature":"0","why":"the first clear error","name":"app.1","at":"2026-11-23T09:00:01Z","text":"FATAL: \u001b[31mno <b>room</b>"}';;
+cat) printf '%s\n' "$*" "09:00:01 app.1 FATAL: no <b>room</b>";;
+esac"#;
+    let path = fake(bin.path(), "log-snap", script);
+    let page =
+        |format: &str| out(&args(&["--format", format, &ledger(&dir)]).env("PATH", &path).output().unwrap());
+    for format in ["text", "md", "csv", "junit", "json"] {
+        assert!(page(format).contains("FATAL: no"), "{format}");
+    }
+    let html = page("html");
+    assert!(html.contains("from its first error on") && html.contains("cat --service=app --since=2026"));
+    assert!(!html.contains("<b>room") && !html.contains('\u{1b}'));
+    let silent = fake(bin.path(), "log-snap", "exit 1");
+    let none = args(&[&ledger(&dir)]).env("PATH", silent).output().unwrap();
+    assert!(none.status.success() && words(&none).contains("not known: no line looks like an error"));
 }
 
 #[test]

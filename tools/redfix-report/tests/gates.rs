@@ -6,7 +6,10 @@ mod support;
 use redfix_report::gate::GateName::{self, M1, M2};
 use redfix_report::gate::Rederivation::{Agrees, Disagrees, NotAsked};
 use serde_json::json;
-use support::{Fake, GITEA, Ledger, MUMBLE, PATCH, checked, flake, genuine, rules, run, snap};
+use support::{
+    DISCOURSE, Fake, GITEA, Ledger, MUMBLE, PATCH, checked, flake, genuine, rules, run, skipped, snap,
+    stale_test,
+};
 
 type Damage = fn(&mut Ledger);
 
@@ -19,7 +22,7 @@ fn broken(gate: GateName, whole: &Ledger, damage: Damage) -> Vec<&'static str> {
 #[test]
 fn a_whole_ledger_passes_both_gates() {
     let both = Ledger([flake().0, genuine().0].concat());
-    for ledger in [flake(), genuine(), both] {
+    for ledger in [flake(), genuine(), stale_test(), enrolled(), both] {
         for gate in [M1, M2] {
             assert_eq!(rules(gate, &ledger, &Fake(Ok(())), NotAsked), [""; 0]);
         }
@@ -229,6 +232,110 @@ fn each_condition_of_m2_blocks_by_itself() {
     }
 }
 
+/// A recipe that is not in the canon at all: nothing promoted to begin with.
+fn enrolled() -> Ledger {
+    let mut ledger = genuine();
+    ledger.get("case.failed", 0)["stage"] = json!("enrol");
+    ledger
+}
+
+#[test]
+fn a_standing_exception_blocks_by_itself() {
+    // A recipe that was left out stays out, though its fix is proved.
+    assert_eq!(broken(M2, &enrolled(), |l| l.remove("canon.promoted", 0)), ["standing-exception"]);
+    // A failure that somebody accepted: a verdict, and nothing after it.
+    let accepted = broken(M2, &flake(), |l| {
+        l.0.retain(|r| !["pr.opened", "fix.verdict"].iter().any(|kind| r["type"] == *kind));
+    });
+    assert_eq!(accepted, ["no-pr"]);
+}
+
+#[test]
+fn a_comment_will_do_for_a_stale_test_alone() {
+    let table: &[(&str, Damage)] = &[
+        ("no-pr", |l| l.remove("pr.commented", 0)),
+        ("unsupported", |l| l.get("pr.commented", 0)["no_verdict"] = json!(true)),
+        ("route", |l| l.get("flake.verdict", 0)["routes"] = json!(["recipe-pr"])),
+        ("route", |l| {
+            l.get("flake.verdict", 0)["routes"] = json!(["harness-pr"]);
+            l.get("pr.commented", 0)["route"] = json!("harness-pr");
+        }),
+        ("unverified", |l| l.get("pr.commented", 0)["patch"] = json!("another")),
+        ("unverified", |l| l.remove("fix.verdict", 0)),
+        ("other-patch", |l| l.get("run.finished", 6)["factors"]["fix"] = json!("another")),
+        ("merged", |l| {
+            let mut merged = checked(DISCOURSE, "coop/discourse", 4, "none");
+            (merged["merged"], merged["open"]) = (json!(true), json!(false));
+            l.push("pr.checked", merged);
+        }),
+        ("closed", |l| {
+            let mut closed = checked(DISCOURSE, "coop/discourse", 4, "none");
+            closed["open"] = json!(false);
+            l.push("pr.checked", closed);
+        }),
+    ];
+    for (rule, damage) in table {
+        assert_eq!(broken(M2, &stale_test(), *damage), [*rule]);
+    }
+    // Or a patch of the test, which somebody allowed with --with-tests.
+    let patched = broken(M2, &stale_test(), |l| {
+        l.remove("pr.commented", 0);
+        l.push("pr.opened", support::opened(DISCOURSE, "coop/harness", 5, "test-comment"));
+    });
+    assert_eq!(patched, [""; 0]);
+}
+
+#[test]
+fn what_pr_open_found_closed_or_merged_is_no_fix_until_it_is_opened_again() {
+    for (state, number, rule) in [("closed", json!(7), "closed"), ("nothing-to-do", json!(null), "merged")] {
+        let mut ledger = flake();
+        ledger.push("pr.skipped", skipped(state, &number));
+        assert_eq!(rules(M2, &ledger, &Fake(Ok(())), NotAsked), [rule]);
+        ledger.push("pr.opened", support::opened(MUMBLE, "coop/harness", 7, "harness-pr"));
+        assert_eq!(rules(M2, &ledger, &Fake(Ok(())), NotAsked), [""; 0]);
+        let mut alone = flake();
+        alone.remove("pr.opened", 0);
+        alone.push("pr.skipped", skipped(state, &number));
+        assert_eq!(rules(M2, &alone, &Fake(Ok(())), NotAsked), ["no-pr"]);
+    }
+    let mut other = flake();
+    other.push("pr.skipped", skipped("closed", &json!(8)));
+    assert_eq!(rules(M2, &other, &Fake(Ok(())), NotAsked), [""; 0]);
+}
+
+/// What `--verify-evidence` finds when one attempt's folder, or one bundle, is not what was recorded.
+fn faults(ledger: &Ledger, folder: Option<&str>, bundle: Option<&str>) -> Vec<(String, Vec<&'static str>)> {
+    let fold = ledger.read().fold;
+    let evidence = redfix_report::evidence::verify_deciding(&fold, &Fake(Ok(())));
+    let disk = support::Disk { folder: folder.map(Into::into), bundle: bundle.map(Into::into) };
+    let faults = redfix_report::evidence::verify_all(&fold, &evidence, &disk, &disk).unwrap();
+    let proofs = redfix_report::gate::Proofs { evidence, faults, ..Default::default() };
+    let cases = fold.cases().map(|case| {
+        assert_eq!(redfix_report::gate::missing(M2, case, &fold, &proofs), []);
+        let missing = redfix_report::gate::missing(M1, case, &fold, &proofs);
+        (case.key.clone(), missing.iter().map(|one| one.rule).collect())
+    });
+    cases.collect()
+}
+
+#[test]
+fn verified_evidence_blocks_the_case_whose_attempt_was_changed_and_nobodys_blocks_all() {
+    let mut both = Ledger([flake().0, genuine().0].concat());
+    both.get("run.finished", 9)["evidence"]["path"] = json!("evidence/after");
+    let none = [(GITEA.to_owned(), vec![]), (MUMBLE.to_owned(), vec![])];
+    assert_eq!(faults(&both, None, None), none);
+    // An after-fix run, which no verdict of M1 counts.
+    let changed = faults(&both, Some("evidence/after"), None);
+    assert_eq!(changed, [(GITEA.into(), vec![]), (MUMBLE.into(), vec!["changed-evidence"])]);
+    let changed = faults(&both, None, Some("evidence/g2/logs"));
+    assert_eq!(changed, [(GITEA.into(), vec!["changed-bundle"]), (MUMBLE.into(), vec![])]);
+    let mut stray = snap("x");
+    stray.as_object_mut().unwrap().remove("attempt_id");
+    both.push("log.snapped", stray);
+    let changed = faults(&both, None, Some("evidence/x/logs"));
+    assert_eq!(changed, [(GITEA.into(), vec!["changed-bundle"]), (MUMBLE.into(), vec!["changed-bundle"])]);
+}
+
 #[test]
 fn after_fix_verdict_without_runs_is_no_proof() {
     let rules = broken(M2, &flake(), |l| {
@@ -250,6 +357,14 @@ fn one_good_pull_request_is_enough_and_a_reopened_one_is_open() {
     reopened.push("pr.checked", closed);
     reopened.push("pr.opened", support::opened(MUMBLE, "coop/harness", 7, "harness-pr"));
     assert_eq!(rules(M2, &reopened, &Fake(Ok(())), NotAsked), [""; 0]);
+}
+
+#[test]
+fn an_empty_ledger_fails_both_gates() {
+    for gate in [M1, M2] {
+        // No rule names a case where there is none; `rules` asserts that the report fails nevertheless.
+        assert_eq!(rules(gate, &Ledger::default(), &Fake(Ok(())), NotAsked), [""; 0]);
+    }
 }
 
 #[test]

@@ -67,3 +67,46 @@ proptest! {
         prop_assert!(seen(&lines) == seen(&shuffled));
     }
 }
+
+/// A line of the rich golden ledger with one byte changed, cut or doubled: near to records, and none.
+fn mutated() -> impl Strategy<Value = Vec<u8>> {
+    let lines: Vec<Vec<u8>> =
+        include_bytes!("data/ledger.jsonl").split_inclusive(|b| *b == b'\n').map(<[u8]>::to_vec).collect();
+    let change = (any::<prop::sample::Index>(), any::<u8>(), 0..4u8);
+    (prop::sample::select(lines), change).prop_map(|(mut line, (at, byte, how))| {
+        let at = at.index(line.len());
+        match how {
+            0 => line[at] = byte,
+            1 => drop(line.remove(at)),
+            2 => line.insert(at, line[at]),
+            _ => {}
+        }
+        line
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn no_bytes_bring_the_report_down(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        redfix_report::fuzz(&bytes);
+    }
+
+    #[test]
+    fn no_ledger_that_was_damaged_brings_it_down(lines in proptest::collection::vec(mutated(), 1..40)) {
+        redfix_report::fuzz(&lines.concat());
+    }
+}
+
+#[test]
+fn the_seeds_of_the_fuzz_target_go_through() {
+    let seeds = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/seeds/redfix_report_fold");
+    let seeds: Vec<Vec<u8>> =
+        std::fs::read_dir(seeds).unwrap().map(|seed| std::fs::read(seed.unwrap().path()).unwrap()).collect();
+    assert!(seeds.len() > 5);
+    for seed in &seeds {
+        redfix_report::fuzz(seed);
+    }
+    redfix_report::fuzz(&seeds.concat());
+}

@@ -44,6 +44,13 @@ pub fn recount(verdict: &FlakeVerdict, fold: &Fold, load: &str) -> Tally {
 /// Everything that M1 still wants of `case`; empty when it passes.
 #[must_use]
 pub fn judge(case: &Case, fold: &Fold, proofs: &Proofs) -> Vec<Missing> {
+    let mut all = verdict(case, fold, proofs);
+    let faults = proofs.faults.iter().filter(|fault| fault.concerns(&case.key));
+    all.extend(faults.map(|fault| Missing::new(fault.rule, &*fault.what, fault.shown_by.clone())));
+    all
+}
+
+fn verdict(case: &Case, fold: &Fold, proofs: &Proofs) -> Vec<Missing> {
     let more = |rule, what| {
         Missing::new(rule, what, more_runs(case, &proofs.ledger)).costing(cost::further(case, fold))
     };

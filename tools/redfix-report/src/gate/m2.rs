@@ -1,33 +1,29 @@
-//! Gate M2: the case has an open pull request whose very patch is proved to cure it. Pure.
+//! Gate M2: the case has an open pull request, or for a stale test a comment, whose very patch is proved to cure
+//! it. Pure.
 
 use std::collections::BTreeSet;
 
 use lib_common::record::Factors;
 use lib_common::record::case::Stage;
-use lib_common::record::pr::{CheckState, PrChecked, PrOpened};
-use lib_common::record::verdict::{FixOutcome, FixVerdict, FlakeVerdict, Route, Verdict};
+use lib_common::record::verdict::{FixOutcome, FixVerdict, FlakeVerdict, Verdict};
 
+use super::proposal::{self, Proposal};
 use super::{Missing, Proofs, classify, cost, m1, quote};
-use crate::fold::{Case, Fold, Pull};
+use crate::fold::{Case, Fold};
 use crate::lean::Run;
 use crate::runs::level;
 
-/// The pull request that comes nearest to passing (the newest of equals), and what it lacks.
+/// The proposal that comes nearest to passing (the newest of equals), and what it lacks.
 #[must_use]
 pub fn nearest<'a>(
-    case: &Case,
+    case: &'a Case,
     verdict: Option<&FlakeVerdict>,
     fold: &'a Fold,
     proofs: &Proofs,
-) -> Option<(&'a Pull, &'a PrOpened, Vec<Missing>)> {
-    let candidates = case.pulls.iter().filter_map(|id| {
-        let pull = fold.pulls.get(id)?;
-        let (ts, opened) = pull.opened.last()?;
-        Some((ts, pull, opened, candidate(case, verdict, pull, fold, proofs)))
-    });
-    candidates
-        .max_by_key(|(ts, _, _, lacks)| (std::cmp::Reverse(lacks.len()), *ts))
-        .map(|(_, pull, opened, lacks)| (pull, opened, lacks))
+) -> Option<(Proposal<'a>, Vec<Missing>)> {
+    let candidates =
+        proposal::of(case, fold).map(|proposed| (proposed, candidate(case, verdict, proposed, fold, proofs)));
+    candidates.max_by_key(|(proposed, lacks)| (std::cmp::Reverse(lacks.len()), proposed.since()))
 }
 
 /// Everything that M2 still wants of `case`; empty when it passes.
@@ -40,9 +36,12 @@ pub fn judge(case: &Case, fold: &Fold, proofs: &Proofs) -> Vec<Missing> {
         let cost = cost::further(case, fold);
         all.push(Missing::new("no-verdict", "no decided verdict to fix", supply).costing(cost));
     }
-    match nearest(case, verdict, fold, proofs) {
-        Some((_, _, lacks)) => all.extend(lacks),
-        None => all.push(Missing::new("no-pr", "no pull request", open(case, &proofs.ledger))),
+    if let Some((_, lacks)) = nearest(case, verdict, fold, proofs) {
+        all.extend(lacks);
+    } else {
+        let why = proposal::skipped(case, fold).map(|why| format!(": {why}")).unwrap_or_default();
+        let what = format!("no pull request{why}");
+        all.push(Missing::new("no-pr", what, open(case, &proofs.ledger)));
     }
     all
 }
@@ -53,64 +52,35 @@ pub fn fix_verdict<'a>(case: &'a Case, patch: &str) -> Option<&'a FixVerdict> {
     case.fixes.iter().filter(|fix| fix.fix == patch).max_by_key(|fix| fix.attempts.len())
 }
 
-/// What CI said last of the head that is open now.
-#[must_use]
-pub fn check<'a>(pull: &'a Pull, opened: &PrOpened) -> Option<&'a PrChecked> {
-    pull.checked.iter().rev().map(|(_, checked)| checked).find(|checked| checked.head == opened.head)
-}
-
-/// Whether the pull request is open as far as the ledger knows; `Err` says what it is instead.
-pub fn is_open(pull: &Pull) -> Result<(), &'static str> {
-    if pull.checked.iter().any(|(_, checked)| checked.merged) {
-        return Err("merged");
-    }
-    let opened = pull.opened.last().map(|(ts, _)| ts);
-    let closed = pull.checked.last().is_some_and(|(ts, checked)| !checked.open && Some(ts) >= opened);
-    if closed { Err("closed") } else { Ok(()) }
-}
-
-/// What one pull request lacks as the fix of `case`.
+/// What one proposal lacks as the fix of `case`.
 fn candidate(
     case: &Case,
     verdict: Option<&FlakeVerdict>,
-    pull: &Pull,
+    proposed: Proposal,
     fold: &Fold,
     proofs: &Proofs,
 ) -> Vec<Missing> {
-    let Some((_, opened)) = pull.opened.last() else { return Vec::new() };
-    let name = format!("{}#{}", opened.repo, opened.number);
-    let again = || open(case, &proofs.ledger);
+    let name = proposed.name();
     let mut all = Vec::new();
-    match is_open(pull) {
-        Err("merged") => {
-            all.push(Missing::new(
-                "merged",
-                format!("{name} is merged: the proof ends where it does"),
-                again(),
-            ));
-        }
-        Err(_) => all.push(Missing::new("closed", format!("{name} is closed"), again())),
+    let mut lacks = |rule, what: &str| {
+        all.push(Missing::new(rule, format!("{name}{what}"), open(case, &proofs.ledger)));
+    };
+    match proposed.is_open(fold) {
+        Err("merged") => lacks("merged", " is merged: the proof ends where it does"),
+        Err(_) => lacks("closed", " is closed"),
         Ok(()) => {}
     }
-    if opened.no_verdict {
-        all.push(Missing::new("unsupported", format!("{name} was opened without a verdict"), again()));
+    if proposed.is_unsupported() {
+        lacks("unsupported", " was made without a verdict");
     }
-    if verdict.is_some_and(|verdict| !verdict.routes.contains(&opened.route)) {
-        let what = format!("{name} does not go where the verdict says the fix belongs");
-        all.push(Missing::new("route", what, again()));
+    if verdict.is_some_and(|verdict| !proposed.goes(&verdict.routes)) {
+        lacks("route", " does not go where the verdict says the fix belongs");
     }
-    let state = check(pull, opened).map(|checked| checked.state);
-    let (rule, what) = match (opened.route, state) {
-        (Route::RecipePr, Some(CheckState::Green)) => ("", ""),
-        (_, Some(CheckState::Red)) => ("ci-red", "CI is red for its head"),
-        (Route::RecipePr, _) => ("ci-not-green", "CI has not said green of its head"),
-        (Route::HarnessPr | Route::TestComment, _) => ("", ""),
-    };
-    if !rule.is_empty() {
-        all.push(Missing::new(rule, format!("{name}: {what}"), again()));
+    if let Some((rule, what)) = proposed.ci_fault() {
+        lacks(rule, &format!(": {what}"));
     }
-    all.extend(proof(case, &opened.patch, fold, proofs));
-    all.extend(promotion(case, &opened.patch, fold));
+    all.extend(proof(case, proposed.patch(), fold, proofs));
+    all.extend(promotion(case, proposed.patch(), fold));
     all
 }
 
@@ -224,9 +194,14 @@ fn is_under(run: &Run, under: &Factors) -> bool {
     })
 }
 
-/// What failed to promote must have been promoted with this patch, as a trial.
+/// What failed to promote, or was left out of the canon, must have been promoted with this patch, as a trial.
 fn promotion(case: &Case, patch: &str, fold: &Fold) -> Option<Missing> {
-    let had_to = case.failed().is_some_and(|f| f.stage == Stage::Promote || f.test == "promote");
+    let failed = case.failed()?;
+    let (rule, why) = match failed.stage {
+        Stage::Enrol => ("standing-exception", "not enrolled, a standing exception: "),
+        _ if failed.stage == Stage::Promote || failed.test == "promote" => ("not-promoted", ""),
+        _ => return None,
+    };
     let recipe = case.recipe();
     let done = fold.promoted.iter().any(|p| {
         p.recipe == recipe
@@ -234,10 +209,10 @@ fn promotion(case: &Case, patch: &str, fold: &Fold) -> Option<Missing> {
             && p.trial
             && p.fix.as_deref() == Some(patch)
     });
-    (had_to && !done).then(|| {
-        let what = format!("no trial promotion with patch {}", short(patch));
+    (!done).then(|| {
+        let what = format!("{why}no trial promotion with patch {}", short(patch));
         let supply = vec!["scripts/promote".into(), "--trial".into(), quote(&recipe)];
-        Missing::new("not-promoted", what, supply)
+        Missing::new(rule, what, supply)
     })
 }
 

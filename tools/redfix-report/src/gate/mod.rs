@@ -3,15 +3,19 @@
 mod cost;
 pub mod m1;
 pub mod m2;
+pub mod proposal;
 
 use std::collections::BTreeMap;
 
 use clap::ValueEnum;
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::bundles::FirstError;
+use crate::evidence::Fault;
 use crate::fold::{Case, Fold};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, JsonSchema)]
 pub enum GateName {
     /// Every failing case has a proven verdict and an attributed cause
     #[value(name = "M1", alias = "m1")]
@@ -43,7 +47,7 @@ impl GateName {
 }
 
 /// Why a case blocks a gate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Missing {
     /// The condition that is not met; one word, for machines.
     pub rule: &'static str,
@@ -60,7 +64,7 @@ pub struct Missing {
 }
 
 /// One of several ways on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Choice {
     pub name: &'static str,
     pub supply: Vec<String>,
@@ -96,6 +100,10 @@ pub struct Proofs {
     pub evidence: BTreeMap<String, Result<(), String>>,
     /// The end of an attempt's log, where its evidence verifies.
     pub logs: BTreeMap<String, String>,
+    /// What `--verify-evidence` found.
+    pub faults: Vec<Fault>,
+    /// What went wrong first by the log bundle of an attempt, else a word why that is not known.
+    pub first_errors: BTreeMap<String, Result<FirstError, String>>,
     pub rederivation: Rederivation,
     /// What commands call the ledger.
     pub ledger: String,

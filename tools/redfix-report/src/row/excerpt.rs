@@ -1,10 +1,12 @@
-//! What the newest counted red run of a case said: its failure text, and the end of its log. Pure.
+//! What the newest counted red run of a case said: its failure text, its logs. Pure.
 
-use lib_common::record::verdict::FlakeVerdict;
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::bundles::FirstError;
 use crate::escape::{cut, plain};
-use crate::fold::Fold;
+use crate::evidence::newest_red;
+use crate::fold::{Case, Fold};
 use crate::gate::Proofs;
 
 /// Longest line, and most lines: the bundle has the whole.
@@ -12,18 +14,15 @@ const LONGEST: usize = 400;
 const LINES: usize = 24;
 
 /// Some lines of a log, each without what a terminal or a browser would obey.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Excerpt {
     pub source: String,
     pub text: String,
 }
 
-pub fn of(verdict: &FlakeVerdict, fold: &Fold, proofs: &Proofs) -> Vec<Excerpt> {
-    let red = |id: &&String| {
-        fold.runs.get(id).is_some_and(|run| fold.runs.sample(run, &verdict.case) == Some(false))
-    };
-    let Some(id) = verdict.attempts.iter().rev().find(red) else { return Vec::new() };
-    let message = fold.runs.message(id, &verdict.case).map(|text| Excerpt {
+pub fn of(case: &Case, fold: &Fold, proofs: &Proofs) -> Vec<Excerpt> {
+    let Some(id) = newest_red(case, fold, |_| true) else { return Vec::new() };
+    let message = fold.runs.message(id, &case.key).map(|text| Excerpt {
         source: plain(&format!("failure of run {id}")),
         text: block(&text.lossy(), false),
     });
@@ -31,7 +30,37 @@ pub fn of(verdict: &FlakeVerdict, fold: &Fold, proofs: &Proofs) -> Vec<Excerpt> 
         source: plain(&format!("end of the log of run {id}")),
         text: block(text, true),
     });
-    message.into_iter().chain(log).filter(|excerpt| !excerpt.text.is_empty()).collect()
+    let first = with_bundle(case, fold, proofs).and_then(|(id, first)| {
+        let first = first.as_ref().ok()?;
+        let (id, service) = (plain(id), plain(&first.service));
+        Some(Excerpt {
+            source: format!("log of {service} in run {id}, from its first error on"),
+            text: block(&first.log, false),
+        })
+    });
+    message.into_iter().chain(first).chain(log).filter(|excerpt| !excerpt.text.is_empty()).collect()
+}
+
+/// What went wrong first by the logs of the newest counted red run that has a bundle, in one line.
+pub fn first_error(case: &Case, fold: &Fold, proofs: &Proofs) -> String {
+    match with_bundle(case, fold, proofs) {
+        None => "no log bundle of a red run".into(),
+        Some((_, Err(why))) => plain(&format!("not known: {why}")),
+        Some((_, Ok(first))) => {
+            let (at, service, text) =
+                (plain(&first.at), plain(&first.service), cut(&plain(&first.text), LONGEST));
+            format!("{service} {at}: {text} ({})", plain(&first.why))
+        }
+    }
+}
+
+fn with_bundle<'a>(
+    case: &'a Case,
+    fold: &'a Fold,
+    proofs: &'a Proofs,
+) -> Option<(&'a str, &'a Result<FirstError, String>)> {
+    let id = newest_red(case, fold, |id| fold.runs.snap(id).is_some())?;
+    Some((id, proofs.first_errors.get(id)?))
 }
 
 /// The first lines, or the last.

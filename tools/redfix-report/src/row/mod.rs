@@ -7,14 +7,15 @@ mod trace;
 
 use std::collections::BTreeMap;
 
-use lib_common::record::pr::PrOpened;
 use lib_common::record::verdict::{FixOutcome, FixVerdict, FlakeVerdict, Route, Tally};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::bound;
 use crate::escape::{cut, plain};
-use crate::fold::{Case, Fold, Pull};
+use crate::fold::{Case, Fold};
+use crate::gate::proposal::{self, Proposal};
 use crate::gate::{self, Choice, GateName, Missing, Proofs, m1, m2};
 use crate::lean::Run;
 use crate::runs::{at_baseline, level};
@@ -28,8 +29,9 @@ const LONGEST: usize = 300;
 const NONE: &str = "none";
 
 /// What [`Row::facts`] tells, in the order of the flow.
-pub const LABELS: [&str; 14] = [
+pub const LABELS: [&str; 15] = [
     "failure",
+    "first error",
     "before",
     "isolation",
     "verdict",
@@ -46,11 +48,14 @@ pub const LABELS: [&str; 14] = [
 ];
 
 /// A case, ready to be printed.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Row {
     pub key: String,
     pub recipe: String,
     pub failure: String,
+    /// By the logs of its newest counted red run.
+    pub first_error: String,
     pub before: String,
     pub isolation: String,
     pub verdict: String,
@@ -83,6 +88,7 @@ impl Row {
     pub fn facts(&self) -> [(&'static str, &str); LABELS.len()] {
         let values = [
             self.failure.as_str(),
+            &self.first_error,
             &self.before,
             &self.isolation,
             &self.verdict,
@@ -111,10 +117,9 @@ impl Row {
 #[must_use]
 pub fn row(case: &Case, fold: &Fold, proofs: &Proofs) -> Row {
     let verdict = m1::chosen(case, fold);
-    let pull = m2::nearest(case, verdict.filter(|v| m1::is_decided(v)), fold, proofs);
-    let pull = pull.map(|(pull, opened, _)| (pull, opened));
-    let fix = match pull {
-        Some((_, opened)) => m2::fix_verdict(case, &opened.patch),
+    let proposed = m2::nearest(case, verdict.filter(|v| m1::is_decided(v)), fold, proofs).map(|(one, _)| one);
+    let fix = match proposed {
+        Some(proposed) => m2::fix_verdict(case, proposed.patch()),
         None => case.fixes.last(),
     };
     let lacks = |name| (name, readable(&gate::missing(name, case, fold, proofs)));
@@ -123,22 +128,23 @@ pub fn row(case: &Case, fold: &Fold, proofs: &Proofs) -> Row {
         key: plain(&case.key),
         recipe: plain(&case.recipe()),
         failure: failure(case),
+        first_error: excerpt::first_error(case, fold, proofs),
         before: before(case),
         isolation: isolation(case, verdict, fold),
         verdict: verdict.map_or(NONE, |verdict| verdict.verdict.word()).into(),
         cause: verdict.map_or_else(|| NONE.into(), cause),
         sentence: verdict.map_or_else(|| NONE.into(), |v| cut(&plain(&v.sentence), LONGEST)),
         routes: routes(verdict),
-        fix: fix_name(pull.map(|(_, opened)| opened), fix),
-        pull: pull.map_or_else(|| NONE.into(), |(pull, opened)| pull_words(pull, opened)),
-        url: pull.and_then(|(_, opened)| web_address(&opened.url)),
-        ci: pull.map_or_else(|| NONE.into(), |(pull, opened)| ci(pull, opened)),
+        fix: fix_name(proposed, fix),
+        pull: proposed.map_or_else(|| unproposed(case, fold), |proposed| pull_words(proposed, fold)),
+        url: proposed.and_then(|proposed| web_address(proposed.url())),
+        ci: proposed.map_or_else(|| NONE.into(), ci),
         after: fix.map_or_else(|| NONE.into(), after),
         promoted: promoted(case, fold),
         evidence: evidence(verdict, fold, proofs),
         repeat: verdict.and_then(|verdict| repeat::deciding(verdict, fold)).unwrap_or_default(),
         runs: fold.runs.of_case(&case.key).into_iter().map(|run| RunRow::new(run, case, fold)).collect(),
-        excerpts: verdict.map(|verdict| excerpt::of(verdict, fold, proofs)).unwrap_or_default(),
+        excerpts: excerpt::of(case, fold, proofs),
         trace: verdict.and_then(|verdict| Trace::new(verdict, fold)),
         missing,
     }
@@ -225,23 +231,28 @@ fn routes(verdict: Option<&FlakeVerdict>) -> String {
     if words.is_empty() { NONE.into() } else { words.join(", ") }
 }
 
-fn fix_name(opened: Option<&PrOpened>, fix: Option<&FixVerdict>) -> String {
-    match (opened, fix) {
-        (Some(opened), _) => plain(&format!("{}, patch {}", opened.fix_id, m2::short(&opened.patch))),
+fn fix_name(proposed: Option<Proposal>, fix: Option<&FixVerdict>) -> String {
+    match (proposed, fix) {
+        (Some(one), _) => plain(&format!("{}, patch {}", one.fix_id(), m2::short(one.patch()))),
         (None, Some(fix)) => plain(&format!("patch {}", m2::short(&fix.fix))),
         (None, None) => NONE.into(),
     }
 }
 
-fn pull_words(pull: &Pull, opened: &PrOpened) -> String {
-    let state = m2::is_open(pull).err().unwrap_or("open");
-    let route = route_word(opened.route);
-    plain(&format!("{}#{} {state} ({route}): {}", opened.repo, opened.number, cut(&opened.title, 100)))
+fn pull_words(proposed: Proposal, fold: &Fold) -> String {
+    let state = proposed.is_open(fold).err().unwrap_or("open");
+    let (name, route, title) = (proposed.name(), route_word(proposed.route()), cut(proposed.title(), 100));
+    plain(&format!("{name} {state} ({route}): {title}"))
 }
 
-fn ci(pull: &Pull, opened: &PrOpened) -> String {
+fn unproposed(case: &Case, fold: &Fold) -> String {
+    proposal::skipped(case, fold).map_or_else(|| NONE.into(), |why| format!("{NONE}: {why}"))
+}
+
+fn ci(proposed: Proposal) -> String {
+    let Proposal::Pull(_, _, opened) = proposed else { return "a comment has no CI".into() };
     let head = m2::short(&opened.head);
-    match m2::check(pull, opened) {
+    match proposed.check() {
         None => format!("not asked for head {}", plain(head)),
         Some(checked) => plain(&format!("{} for head {head}", checked.state.word())),
     }

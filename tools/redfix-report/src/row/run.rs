@@ -1,5 +1,6 @@
 //! One run of a case, as a line of a table and as a cell of a strip. Pure.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::escape::plain;
@@ -9,7 +10,8 @@ use crate::lean::Run;
 use crate::runs::level;
 
 /// A run, ready to be printed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct RunRow {
     pub attempt: String,
     /// `isolated` or `loaded`, further factor levels, and a doubt.

@@ -1,24 +1,29 @@
 //! How the evidence of a case grew, run by run, until the verdict: what a plot shows. Pure.
 
+use std::collections::BTreeMap;
+
 use lib_common::glr;
 use lib_common::record::verdict::{FlakeVerdict, Ratios, Tally, Thresholds};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::fold::Fold;
 use crate::runs::level;
 
 /// The likelihood ratios after each counted run, and the thresholds that they are held against.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Trace {
     pub points: Vec<Point>,
+    #[schemars(with = "BTreeMap<String, f64>")]
     pub thresholds: Thresholds,
 }
 
 /// The state after one run.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Point {
     pub load: String,
     pub red: bool,
+    #[schemars(with = "BTreeMap<String, f64>")]
     pub ratios: Ratios,
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use lib_common::record::Known;
+use lib_common::record::pr::SkipState;
 
 use crate::escape::{cut, markdown, plain};
 use crate::row::duration;
@@ -36,6 +37,14 @@ fn told(body: &Known) -> Option<String> {
         Known::PrOpened(opened) => {
             format!("{}#{} {}: {}", opened.repo, opened.number, opened.action.word(), opened.title)
         }
+        Known::PrCommented(comment) => {
+            let (repo, number, word) = (&comment.repo, comment.number, comment.action.word());
+            format!("comment on {repo}#{number} {word}: {}", comment.fix_id)
+        }
+        Known::PrSkipped(skip) => match skip.state {
+            SkipState::NothingToDo => format!("{} has {} already", skip.base, skip.fix_id),
+            SkipState::Closed => format!("{} {} was closed without a merge", skip.repo, skip.fix_id),
+        },
         Known::PrChecked(checked) => {
             format!("{}#{} is {}", checked.repo, checked.number, checked.state.word())
         }

@@ -1,7 +1,7 @@
 //! The house's state files, kept current: our own sections between markers, what people wrote around them stays.
 
 pub mod journal;
-mod pages;
+pub mod pages;
 mod section;
 
 use std::io::Write;

@@ -2,6 +2,8 @@
 #![allow(dead_code)] // each test binary uses its own part
 
 use lib_common::record::Head;
+use lib_common::record::log::LogSnapped;
+use redfix_report::bundles::{FirstError, Logs};
 use redfix_report::evidence::{Bundles, verify_deciding};
 use redfix_report::gate::{GateName, Proofs, Rederivation, missing};
 use redfix_report::input::{Gather, Input, Keep};
@@ -10,6 +12,7 @@ use serde_json::{Value, json};
 
 pub const MUMBLE: &str = "mumble@1.0.0+v1.6.870-0/custom/test_protocol_handshake.py::test_handshake_completes_with_channel_presence";
 pub const GITEA: &str = "gitea@3.6.0/promote";
+pub const DISCOURSE: &str = "discourse@0.8.1/upgrade";
 pub const PATCH: &str = "0123456789abcdef0123456789abcdef01234567";
 pub const HEAD: &str = "89abcdef0123456789abcdef0123456789abcdef";
 /// BLAKE3 root hash of `tests/data/evidence/run`.
@@ -194,6 +197,71 @@ pub fn genuine() -> Ledger {
         json!({"case": GITEA, "recipe": "gitea", "version": "3.6.0",
         "domain": "trial-gitea.ci.example", "trial": true, "fix": PATCH}),
     )
+}
+
+/// A stale test, explained in a comment on somebody else's pull request, with a patch that is proved.
+pub fn stale_test() -> Ledger {
+    let mut ledger = Ledger::default().with(
+        "case.failed",
+        json!({
+            "case": DISCOURSE, "recipe": "discourse", "version": "0.8.1", "test": "upgrade", "stage": "upgrade",
+            "source": "sweep.xml", "baseline": {"test": "stale"},
+        }),
+    );
+    let (alone, after) = (["c1", "c2", "c3", "c4", "c5"], ["e1", "e2", "e3", "e4", "e5"]);
+    for id in alone {
+        let mut red = run(id, DISCOURSE, "isolated", "none", "fail");
+        red["factors"]["test"] = json!("stale");
+        ledger.push("run.finished", red);
+        ledger.push("log.snapped", snap(id));
+    }
+    let mut decided = verdict(DISCOURSE, "genuine", "test", "test-comment", [5, 0], [0, 0], &alone);
+    decided["shown_by"] = json!({"factor": "test", "red": "stale", "green": "current", "ratio": 32.0});
+    ledger.push("flake.verdict", decided);
+    ledger.push("pr.commented", commented());
+    for id in after {
+        ledger.push("run.finished", run(id, DISCOURSE, "isolated", PATCH, "pass"));
+    }
+    ledger.with("fix.verdict", fix_verdict(DISCOURSE, "isolated", &after))
+}
+
+pub fn commented() -> Value {
+    json!({"cases": [DISCOURSE], "action": "created", "forge": "https://git.example", "repo": "coop/discourse",
+        "number": 4, "url": "https://git.example/coop/discourse/pulls/4#issuecomment-12", "fix_id": "stale-test",
+        "patch": PATCH, "route": "test-comment"})
+}
+
+/// What `pr-open` says of the pull request of [`flake`] when there is nothing to open.
+pub fn skipped(state: &str, number: &Value) -> Value {
+    let mut skip = json!({"cases": [MUMBLE], "state": state, "forge": "https://git.example", "repo": "coop/harness",
+        "branch": "redfix/readiness", "base": "main", "fix_id": "readiness", "route": "harness-pr"});
+    if !number.is_null() {
+        skip["number"] = number.clone();
+    }
+    skip
+}
+
+/// Evidence and bundles of which one was changed.
+#[derive(Default)]
+pub struct Disk {
+    pub folder: Option<String>,
+    pub bundle: Option<String>,
+}
+
+impl Bundles for Disk {
+    fn verify(&self, evidence: &lib_common::record::run::Evidence) -> Result<(), String> {
+        if self.folder.as_ref() == Some(&evidence.path) { Err("changed".into()) } else { Ok(()) }
+    }
+}
+
+impl Logs for Disk {
+    fn verify(&self, snap: &LogSnapped) -> lib_common::Result<Result<(), String>> {
+        Ok(if self.bundle.as_ref() == Some(&snap.path) { Err("changed".into()) } else { Ok(()) })
+    }
+
+    fn first_error(&self, _: &LogSnapped, _: std::time::Instant) -> Result<FirstError, String> {
+        Err("not looked for".into())
+    }
 }
 
 /// Evidence that always, or never, verifies.

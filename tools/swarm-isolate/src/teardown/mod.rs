@@ -120,8 +120,13 @@ impl Down<'_> {
         );
         let (now, mut tasks, members) = (now?, tasks?, members?);
         look::find_lost(&mut tasks, &members);
+        // What went around the guard has no label. No other run ever has the stack's name, and a run only starts
+        // where nothing is named like it: what is now, and was not before, came from this run.
+        let around = |object: &Object| {
+            !self.target.runs.is_empty() && self.target.suspects(object) && !self.fence.before.has(object)
+        };
         let (objects, rest): (Vec<Object>, Vec<Object>) =
-            now.objects.into_iter().partition(|object| self.target.owns(object));
+            now.objects.into_iter().partition(|object| self.target.owns(object) || around(object));
         let suspects = rest.iter().filter(|object| self.target.suspects(object));
         let suspects = suspects.map(|object| format!("{object} (by its name; it has no label of the run)"));
         outcome.left = objects.iter().map(ToString::to_string).chain(suspects).collect();

@@ -1,0 +1,282 @@
+//! Reading: every line of every ledger once, known records folded as they come. What is passed on goes line by
+//! line; the rest in blocks, which two threads parse.
+
+mod parse;
+mod team;
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+
+use lib_common::cli::Common;
+use lib_common::diag::Diag;
+use lib_common::record::{Head, Known};
+use lib_common::stream::{Line, Reader, Torn};
+use lib_common::{Error, Io, Result};
+
+use crate::fold::Fold;
+use crate::order::{Order, Ordered};
+use crate::runs;
+use crate::state::journal;
+use parse::{Block, Parsed};
+
+/// Everything that was read, in one order that does not depend on the order of reading.
+#[derive(Debug, Default)]
+pub struct Input {
+    pub fold: Fold,
+    /// Names the ledger's content; see `ledger_hash`.
+    pub hash: String,
+    /// Every line as it was read, where somebody else is to read it again.
+    pub raw: Vec<u8>,
+    /// A line of the journal for each thing that happened, oldest first, where it is kept.
+    pub journal: Vec<String>,
+    /// The investigation of the oldest record, which new records of ours join.
+    pub investigation: Option<String>,
+}
+
+/// What is kept besides the fold.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Keep {
+    /// The bytes, for `--recheck`.
+    pub raw: bool,
+    /// The journal, for `--state-dir`.
+    pub journal: bool,
+}
+
+/// What errors call standard input.
+const STANDARD: &str = "standard input";
+
+/// Why reading in blocks stopped.
+enum Stop {
+    Error(Error),
+    Read(std::io::Error),
+}
+
+impl From<std::io::Error> for Stop {
+    fn from(error: std::io::Error) -> Self {
+        Self::Read(error)
+    }
+}
+
+/// Takes lines in; [`Gather::finish`] names what they were.
+pub struct Gather {
+    fold: Fold,
+    hashes: Vec<[u8; 32]>,
+    investigation: Option<String>,
+    raw: Option<Vec<u8>>,
+    journal: Option<Ordered<String>>,
+}
+
+impl Gather {
+    #[must_use]
+    pub fn new(keep: Keep) -> Self {
+        Self {
+            fold: Fold::default(),
+            hashes: Vec::new(),
+            investigation: None,
+            raw: keep.raw.then(Vec::new),
+            journal: keep.journal.then(Ordered::default),
+        }
+    }
+
+    /// Reads one stream to its end; each line goes to `pass` before it is looked at.
+    pub fn read(
+        &mut self,
+        mut reader: Reader<impl BufRead>,
+        name: &str,
+        diag: &Diag,
+        mut pass: impl FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
+        while let Some(line) = reader.next_line(diag)? {
+            pass(&line.raw)?;
+            let known = reader.known(&line, diag)?;
+            self.add(&line, known, name)?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, line: &Line, known: Option<Known>, name: &str) -> Result<()> {
+        let content = line.content();
+        self.keep(line);
+        let hash = blake3::hash(content);
+        if let Some(body) = known {
+            let head: Head = serde_json::from_slice(content).map_err(|e| {
+                Error::cannot("reading the record stream", format!("not a whole head: {e}"))
+                    .on(format!("{name} line {}", line.number))
+            })?;
+            let order = Order::new(&head.ts, &hash);
+            self.record(*hash.as_bytes(), order, &head.ts, body);
+        } else {
+            self.hashes.push(*hash.as_bytes());
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, hash: [u8; 32], order: Order, ts: &str, body: Known) {
+        // A review names the ledger that it saw, so it must not change that ledger's name.
+        if !matches!(body, Known::ReviewRecorded(_)) {
+            self.hashes.push(hash);
+        }
+        if let Some(journal) = &mut self.journal
+            && let Some(told) = journal::line(ts, &body)
+        {
+            journal.insert(order, told);
+        }
+        self.fold.add(order, ts, body);
+    }
+
+    /// As [`Gather::read`], in blocks.
+    pub fn read_blocks(
+        &mut self,
+        input: impl BufRead,
+        name: &str,
+        common: &Common,
+        torn: Torn,
+        diag: &Diag,
+    ) -> Result<()> {
+        // Looks at single lines in the careful way.
+        let mut reader = Reader::new(std::io::empty(), name, common, torn);
+        let mut number = 0;
+        let outcome = team::each(input, common.max_line, |block| {
+            let lines = block.lines.len() as u64;
+            self.block(block, number, &mut reader, name, diag).map_err(Stop::Error)?;
+            number += lines;
+            Ok(())
+        });
+        outcome.map_err(|stop| match stop {
+            Stop::Error(error) => error,
+            Stop::Read(e) => {
+                Error::cannot("reading the record stream", e).on(format!("{name} after line {number}"))
+            }
+        })
+    }
+
+    fn block(
+        &mut self,
+        mut block: Block,
+        before: u64,
+        reader: &mut Reader<std::io::Empty>,
+        name: &str,
+        diag: &Diag,
+    ) -> Result<()> {
+        let lines = std::mem::take(&mut block.lines);
+        for (parsed, (number, raw)) in lines.into_iter().zip((before + 1..).zip(block.raw())) {
+            let doubtful = matches!(parsed, Parsed::Doubtful);
+            if !doubtful && (self.raw.is_some() || self.investigation.is_none()) {
+                self.keep(&Line { raw: raw.to_vec(), number, is_object: true });
+            }
+            match parsed {
+                Parsed::Other(hash) => self.hashes.push(hash),
+                Parsed::Known(hash, order, head, body) => self.record(hash, order, &head.ts, body),
+                Parsed::Test(hash, test) => {
+                    self.hashes.push(hash);
+                    let (attempt, case) = (block.text(&test.attempt), block.text(&test.case));
+                    let result =
+                        runs::TestResult { attempt, case, outcome: test.outcome, message: test.message };
+                    self.fold.tested(block.text(&test.ts), result);
+                }
+                Parsed::Doubtful => {
+                    if let Some(line) = reader.examine(raw.to_vec(), number, diag)? {
+                        let known = reader.known(&line, diag)?;
+                        self.add(&line, known, name)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, line: &Line) {
+        if let Some(raw) = &mut self.raw {
+            raw.extend_from_slice(line.content());
+            raw.push(b'\n');
+        }
+        if self.investigation.is_none() {
+            self.investigation = line.keys().investigation.map(Into::into);
+        }
+    }
+
+    #[must_use]
+    pub fn finish(self) -> Input {
+        Input {
+            fold: self.fold,
+            hash: ledger_hash(self.hashes),
+            raw: self.raw.unwrap_or_default(),
+            journal: self.journal.map(Ordered::into_values).unwrap_or_default(),
+            investigation: self.investigation,
+        }
+    }
+}
+
+/// Both ways of reading `text`, leniently: in blocks, and line by line.
+#[doc(hidden)]
+pub fn both_ways(text: &[u8], lenient: bool) -> [Result<Input>; 2] {
+    let common = Common { max_line: 1 << 20, lenient, ..Common::default() };
+    let diag = Diag::to_writer("redfix-report", Box::new(std::io::sink()));
+    let keep = Keep { raw: true, journal: true };
+    let (mut blocks, mut lines) = (Gather::new(keep), Gather::new(keep));
+    let reader = Reader::new(text, "test", &common, Torn::SetAside);
+    let read = lines.read(reader, "test", &diag, |_| Ok(()));
+    [
+        blocks.read_blocks(text, "test", &common, Torn::SetAside, &diag).map(|()| blocks.finish()),
+        read.map(|()| lines.finish()),
+    ]
+}
+
+/// BLAKE3 of the sorted, distinct BLAKE3s (hex, one a line) of all lines that are not reviews: the same for
+/// the same content, however often and in whatever order it was written down.
+fn ledger_hash(mut lines: Vec<[u8; 32]>) -> String {
+    lines.sort_unstable();
+    lines.dedup();
+    let mut hasher = blake3::Hasher::new();
+    for line in lines {
+        hasher.update(blake3::Hash::from_bytes(line).to_hex().as_bytes());
+        hasher.update(b"\n");
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+/// Reads the operands in order; none or `-` is standard input, which is copied through if `pass_through`.
+pub fn read(
+    files: &[PathBuf],
+    common: &Common,
+    io: &mut Io,
+    keep: Keep,
+    pass_through: bool,
+) -> Result<Input> {
+    let mut gather = Gather::new(keep);
+    let standard = [PathBuf::from("-")];
+    for file in if files.is_empty() { &standard } else { files } {
+        if file == Path::new("-") {
+            read_stdin(&mut gather, common, io, pass_through)?;
+        } else {
+            let open =
+                File::open(file).map_err(|e| Error::cannot("opening the ledger", e).on(file.display()))?;
+            let input = BufReader::with_capacity(256 * 1024, open);
+            let name = file.display().to_string();
+            gather.read_blocks(input, &name, common, Torn::SetAside, &io.diag)?;
+        }
+    }
+    Ok(gather.finish())
+}
+
+fn read_stdin(gather: &mut Gather, common: &Common, io: &mut Io, pass_through: bool) -> Result<()> {
+    if io.stdin_is_terminal {
+        return Err(Error::cannot("reading the record stream", "standard input is a terminal")
+            .hint("name a ledger, or pipe records in"));
+    }
+    let input = std::mem::replace(&mut io.stdin, Box::new(std::io::empty().take(0)));
+    let (stdout, diag) = (&mut io.stdout, &io.diag);
+    if !pass_through {
+        return gather.read_blocks(input, STANDARD, common, Torn::Error, diag);
+    }
+    gather.read(Reader::new(input, STANDARD, common, Torn::Error), STANDARD, diag, |raw| {
+        let feed: &[u8] = if raw.ends_with(b"\n") { b"" } else { b"\n" };
+        stdout
+            .write_all(&[raw, feed].concat())
+            .and_then(|()| stdout.flush())
+            .map_err(|e| Error::write("standard output", &e))
+    })
+}
