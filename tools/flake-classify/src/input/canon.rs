@@ -22,7 +22,7 @@ pub fn test(line: &str) -> Option<Test<'_>> {
     let line = line.strip_suffix('\n').unwrap_or(line);
     let line = line.strip_suffix('\r').unwrap_or(line);
     // JSON has no bare control characters. No early end, so that it runs over many bytes at once.
-    if line.bytes().fold(false, |found, byte| found | (byte < b' ')) {
+    if line.bytes().min().is_some_and(|least| least < b' ') {
         return None;
     }
     let mut rest = Rest(line.strip_prefix(START)?);
@@ -93,7 +93,8 @@ mod tests {
 
     #[test]
     fn our_own_lines_are_taken() {
-        let seen = test(&format!("{LINE}\r\n")).unwrap();
+        let line = format!("{LINE}\r\n");
+        let seen = test(&line).unwrap();
         assert_eq!((seen.attempt_id, seen.case, seen.outcome), ("a1", "m@1/t", TestOutcome::Fail));
         assert_eq!((seen.message, seen.signature), (Some("boom é"), Some("00ff")));
         let bare = LINE.replace(r#","message":"boom é","signature":"00ff""#, "");
