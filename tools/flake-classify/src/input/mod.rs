@@ -2,6 +2,7 @@
 //! folded and passed on in order by this one.
 
 mod block;
+mod canon;
 mod parse;
 mod team;
 mod wire;

@@ -3,7 +3,6 @@
 //! A result, which is most of a long ledger, is read in one pass and copied nowhere: its names are places in the
 //! block. Whatever is not plainly right is left to the careful reader.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -13,7 +12,7 @@ use lib_common::signature::normalise;
 use serde::de::IgnoredAny;
 
 use super::block::{Block, Piece};
-use super::wire::{self, Name};
+use super::{canon, wire};
 use crate::attempt::{Profile, Profiles, milliseconds};
 use crate::texts;
 
@@ -94,9 +93,8 @@ impl Parser {
     }
 
     fn look(&mut self, block: &[u8], line: &str) -> Look {
-        const RESULT: &str = r#"{"type":"test.finished","v":1,"#;
         const RUN: &str = r#"{"type":"run.finished","v":1,"#;
-        if line.starts_with(RESULT)
+        if line.starts_with(canon::START)
             && let Some(look) = self.result(block, line)
         {
             return look;
@@ -126,27 +124,26 @@ impl Parser {
         }
     }
 
-    /// A `test.finished` without escapes in its names.
+    /// A `test.finished`: as our own tools write it, else in any form that has no escapes in its names.
     fn result(&mut self, block: &[u8], line: &str) -> Option<Look> {
+        if let Some(canon::Test { attempt_id, case, outcome, message, signature }) = canon::test(line) {
+            let text = self.text(signature, message.map(str::as_bytes));
+            return Some(Look::Result(event(block, attempt_id, case, outcome, signature)?, text));
+        }
         let wire::Test { attempt_id, case, outcome, signature, message, .. } =
             serde_json::from_str(line).ok()?;
-        let place = |name: &Name| match &name.0 {
-            Cow::Borrowed(name) => Piece::of(block, name.as_bytes()),
-            Cow::Owned(_) => None,
-        };
-        let text = signature.as_ref().zip(message).and_then(|(signature, text)| {
-            let new = self.texts.len() < texts::KEPT && !self.texts.contains(&**signature);
-            new.then(|| {
-                self.texts.insert(signature.to_string());
-                (signature.to_string(), normalise(&text.0))
-            })
-        });
-        let signature = match &signature {
-            Some(name) => Some(place(name)?),
-            None => None,
-        };
-        let event = Event::Result { attempt: place(&attempt_id)?, case: place(&case)?, outcome, signature };
-        Some(Look::Result(event, text))
+        let text = self.text(signature.as_deref(), message.as_ref().map(|text| &text.0[..]));
+        Some(Look::Result(event(block, &attempt_id, &case, outcome, signature.as_deref())?, text))
+    }
+
+    /// The normalised text of a failure, if this thread has not seen its signature.
+    fn text(&mut self, signature: Option<&str>, message: Option<&[u8]>) -> Option<(String, Vec<u8>)> {
+        let (signature, message) = signature.zip(message)?;
+        let new = self.texts.len() < texts::KEPT && !self.texts.contains(signature);
+        new.then(|| {
+            self.texts.insert(signature.to_owned());
+            (signature.to_owned(), normalise(message))
+        })
     }
 
     fn run(&mut self, record: &wire::Run) -> Event {
@@ -159,6 +156,22 @@ impl Parser {
             cases: record.cases.iter().map(|case| (**case).to_owned()).collect(),
         }))
     }
+}
+
+/// `None` where a name is not in the block: it had escapes and was copied.
+fn event(
+    block: &[u8],
+    attempt_id: &str,
+    case: &str,
+    outcome: TestOutcome,
+    signature: Option<&str>,
+) -> Option<Event> {
+    let place = |name: &str| Piece::of(block, name.as_bytes());
+    let signature = match signature {
+        Some(name) => Some(place(name)?),
+        None => None,
+    };
+    Some(Event::Result { attempt: place(attempt_id)?, case: place(case)?, outcome, signature })
 }
 
 enum Look {
