@@ -67,6 +67,7 @@ impl Emitter {
     /// Appends a line that a child wrote for us (its records go through the parent).
     pub fn put(&mut self, io: &mut Io, line: &[u8]) -> Result<()> {
         if let Some(ledger) = &mut self.ledger {
+            self.passed.insert(key(line));
             ledger.append_new(line)?;
         }
         write_line(io, line)

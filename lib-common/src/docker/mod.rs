@@ -58,7 +58,8 @@ impl ApiError {
     /// The managers have no leader at the moment, or lost it on the way: the engine says so with status 500 or 503.
     #[must_use]
     pub fn is_leaderless(&self) -> bool {
-        let signs = ["does not have a leader", "DeadlineExceeded", "context deadline exceeded", "lost leadership"];
+        let signs =
+            ["does not have a leader", "DeadlineExceeded", "context deadline exceeded", "lost leadership"];
         let unavailable = ["code = Unavailable", "node is not the leader", "leader is unavailable"];
         self.status >= 500 && signs.iter().chain(&unavailable).any(|sign| self.message.contains(sign))
     }

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use lib_common::record::verdict::Tally;
 
-use lib_common::glr;
 use crate::needed::Cost;
 use crate::rule::{T, runs};
+use lib_common::glr;
 
 /// What the runs with the change say, compared with the red runs without it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

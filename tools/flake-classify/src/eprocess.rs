@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 
 use lib_common::record::verdict::{Tally, Verdict};
 
-use lib_common::glr;
 use crate::rule::{Counts, T};
+use lib_common::glr;
 
 /// The verdict of counts of any length, if the evidence is there. `Genuine` is the rule's own: its mixture
 /// is the single point "always fails", against the hardest "half the time".

@@ -7,12 +7,12 @@ use lib_common::record::verdict::{Tally, Verdict};
 
 use crate::cure::Cure;
 use crate::finding::Finding;
-use lib_common::glr;
 use crate::judge::{Settings, Why};
 use crate::needed::Needed;
 use crate::plan::{self, Next};
 use crate::rule::{Load, runs};
 use crate::words::{self, odds};
+use lib_common::glr;
 
 /// The paragraphs of one case; ends with a line feed.
 pub fn explain(finding: &Finding, settings: &Settings, needed: &mut Needed) -> String {

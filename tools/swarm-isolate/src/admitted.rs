@@ -29,6 +29,8 @@ pub async fn look(engine: &Engine) -> Result<Vec<Object>> {
         let list = list.map_err(|e| Error::cannot("listing what is on the swarm", e))?;
         all.extend(list.map_err(fail)?);
     }
+    // Whichever answer came first, what is told of them is the same.
+    all.sort();
     Ok(all)
 }
 

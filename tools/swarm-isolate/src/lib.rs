@@ -140,7 +140,12 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
     let stop = signals::listen()?;
     let (investigation, ledger, redactor) = (series.investigation(), series.ledger(), output::redactor());
     if let Some(ledger) = &ledger {
-        teardown::reap::records(ledger, io).await?;
+        // They go into the ledger, and from there into the stream.
+        let stdout = std::mem::replace(&mut io.stdout, Box::new(std::io::sink()));
+        let finished = teardown::reap::records(ledger, io).await;
+        io.stdout = stdout;
+        finished?;
+        series.catch_up(io)?;
     }
     let budget = reserve(args);
     let mut longest = Duration::ZERO;
@@ -188,6 +193,8 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
         if !records.run.cleanup.kept.is_empty() {
             subject.lease.iter().for_each(|lease| leases.leave(&lease.lease_id));
         }
+        // A dead predecessor's reaper had done its work before we could have its slot.
+        series.catch_up(io)?;
         series.write(io, &records, &finished.ran.companion, signal)?;
         tell::run(io, &records.run);
         reaper.end().await;

@@ -90,6 +90,12 @@ impl<'a> Series<'a> {
                 self.note(&mut reader, &line, io)?;
             }
         }
+        self.catch_up(io)
+    }
+
+    /// Passes on what the ledger holds and nobody has seen yet: also what a reaper wrote meanwhile.
+    pub fn catch_up(&mut self, io: &mut Io) -> Result<()> {
+        let common = &self.args.common;
         if let Some(path) = self.args.ledger.ledger.as_ref().filter(|path| path.exists()) {
             let file =
                 File::open(path).map_err(|e| Error::cannot("reading the ledger", e).on(path.display()))?;
