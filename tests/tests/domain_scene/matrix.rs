@@ -187,11 +187,13 @@ pub fn deploy(matrix: &mut Matrix) {
         options: &["--network", &tiny, "--replicas", "8", "--endpoint-mode", "dnsrr"],
         run: &[IMAGE, "sleep", "9999"],
     });
-    let waits = || {
-        e2e::docker(["service", "ps", "--format", "{{.CurrentState}}", &format!("a{id}-filler_x")])
-            .contains("New")
+    // Every task is new at first; once one runs, those that still are have found no address.
+    let is_full = || {
+        let filler = format!("a{id}-filler_x");
+        let states = e2e::docker(["service", "ps", "--format", "{{.CurrentState}}", &filler]);
+        states.contains("Running") && states.contains("New")
     };
-    e2e::wait_for("the small network to be full", 60, waits);
+    e2e::wait_for("the small network to be full", 60, is_full);
     matrix.site("full", "addresses-exhausted", &[], &["--network", &tiny]);
 
     matrix.site("fine", "", &[], &[]);

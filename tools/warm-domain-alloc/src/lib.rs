@@ -155,7 +155,7 @@ async fn alloc(args: &Args, alloc: &AllocArgs, io: &mut Io<'_>) -> Result<Exit> 
 }
 
 /// How many leases are stored before one look at all that could meet them.
-const BATCH: usize = 16;
+const BATCH: usize = 32;
 
 /// Prints what was granted; the first that cannot be printed, and all behind it, are undone.
 async fn print<S: Store>(
