@@ -35,7 +35,7 @@ const CLEAR: [&str; 12] = [
 /// Words that may speak of one, or of something that is tried again.
 const VAGUE: [&str; 6] = [
     r"\berrors?\b|\berr\b|\[e\]|\blevel=err",
-    r"\bfail(ed|ure|ing)?\b",
+    r"\b(fail|failed|failing|failures?)\b",
     r"\b(connection|request) (was )?(refused|reset|timed out|closed)\b|\btime(d)?[- ]?out\b",
     r"\bunable to\b|\bcould ?n[o']t\b|\bcannot\b|\bcan't\b",
     r"\b(unhealthy|unavailable|unreachable|refused|denied|rejected|deadline exceeded)\b",

@@ -65,7 +65,7 @@ pub fn limits(capture: &Capture) -> Limits {
 }
 
 /// What a process of ours takes besides the logs that it holds: itself, rules, frames that are being written.
-const BASE: u64 = 26 << 20;
+const BASE: u64 = 28 << 20;
 
 /// Bytes that held logs may take.
 #[must_use]

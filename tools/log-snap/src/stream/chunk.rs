@@ -92,7 +92,8 @@ impl Open {
         let (text_len, meta_len) = (data.len(), meta.len());
         data.extend_from_slice(&meta);
         // Compressing into memory cannot fail; an empty chunk would be noticed when it is unpacked.
-        let packed = zstd::bulk::compress(&data, 1).unwrap_or_default();
+        // It is made as large as the worst case; only what is needed of it is kept.
+        let packed = zstd::bulk::compress(&data, 1).unwrap_or_default().as_slice().to_vec();
         Some(Chunk {
             packed,
             text: text_len,

@@ -244,6 +244,16 @@ mod tests {
         assert_eq!(shelf.lock().used, 0);
     }
 
+    #[test]
+    fn what_compresses_well_costs_little() {
+        let shelf = Shelf::new(1 << 20);
+        let mut held = Held::new(&shelf, 1 << 30);
+        (0..100_000).for_each(|n| push(&mut held, n, &[b'x'; 100]));
+        held.close();
+        assert!(shelf.lock().used < 700_000, "{}", shelf.lock().used);
+        assert_eq!(held.take().elided.lines, 0);
+    }
+
     trait ReadToVec {
         fn read_to_vec(self, len: usize) -> Vec<u8>;
     }

@@ -140,7 +140,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_quick_way_is_the_librarys(at in 0i64..7_000_000_000_000_000_000, digits in 0usize..10) {
+        fn the_quick_way_says_what_the_library_says(at in 0i64..7_000_000_000_000_000_000, digits in 0usize..10) {
             let shown = show(at);
             let mut out = Vec::new();
             Show::default().push(at, &mut out);
