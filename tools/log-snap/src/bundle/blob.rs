@@ -19,7 +19,7 @@ pub struct Builder<W> {
 }
 
 enum State<W> {
-    Here(Packer<W>),
+    Here(Box<Packer<W>>),
     Beside(SyncSender<Vec<u8>>, JoinHandle<io::Result<Packer<W>>>),
     /// Between the two.
     Moving,
@@ -57,7 +57,7 @@ impl<W: Write + Send + 'static> Builder<W> {
             bytes: 0,
             file_bytes: 0,
         };
-        Self { open: Vec::new(), state: State::Here(packer) }
+        Self { open: Vec::new(), state: State::Here(Box::new(packer)) }
     }
 
     pub fn push(&mut self, mut content: &[u8]) -> io::Result<()> {
@@ -77,7 +77,7 @@ impl<W: Write + Send + 'static> Builder<W> {
         if matches!(self.state, State::Here(_))
             && let State::Here(packer) = std::mem::replace(&mut self.state, State::Moving)
         {
-            self.state = beside(packer);
+            self.state = beside(*packer);
         }
         let State::Beside(frames, _) = &self.state else { return Err(gone()) };
         if frames.send(content).is_err() {
@@ -90,7 +90,7 @@ impl<W: Write + Send + 'static> Builder<W> {
     /// Waits for the thread, if there is one.
     fn packer(&mut self) -> io::Result<Packer<W>> {
         match std::mem::replace(&mut self.state, State::Moving) {
-            State::Here(packer) => Ok(packer),
+            State::Here(packer) => Ok(*packer),
             State::Beside(frames, thread) => {
                 drop(frames);
                 thread.join().map_err(|_| gone())?
