@@ -19,8 +19,8 @@ pub struct Builder<W> {
 }
 
 enum State<W> {
-    Here(Packer<W>),
-    Beside(SyncSender<Vec<u8>>, JoinHandle<io::Result<Packer<W>>>),
+    Here(Box<Packer<W>>),
+    Beside(SyncSender<Vec<u8>>, JoinHandle<io::Result<Box<Packer<W>>>>),
     /// Between the two.
     Moving,
 }
@@ -57,7 +57,7 @@ impl<W: Write + Send + 'static> Builder<W> {
             bytes: 0,
             file_bytes: 0,
         };
-        Self { open: Vec::new(), state: State::Here(packer) }
+        Self { open: Vec::new(), state: State::Here(Box::new(packer)) }
     }
 
     pub fn push(&mut self, mut content: &[u8]) -> io::Result<()> {
@@ -88,7 +88,7 @@ impl<W: Write + Send + 'static> Builder<W> {
     }
 
     /// Waits for the thread, if there is one.
-    fn packer(&mut self) -> io::Result<Packer<W>> {
+    fn packer(&mut self) -> io::Result<Box<Packer<W>>> {
         match std::mem::replace(&mut self.state, State::Moving) {
             State::Here(packer) => Ok(packer),
             State::Beside(frames, thread) => {
@@ -117,7 +117,7 @@ impl<W: Write + Send + 'static> Builder<W> {
 }
 
 /// Moves the work to a thread; one frame may wait for it.
-fn beside<W: Write + Send + 'static>(mut packer: Packer<W>) -> State<W> {
+fn beside<W: Write + Send + 'static>(mut packer: Box<Packer<W>>) -> State<W> {
     let (frames, work) = sync_channel::<Vec<u8>>(1);
     let thread = std::thread::spawn(move || {
         for content in work {
