@@ -116,7 +116,7 @@ fn each_node_is_read_where_it_is_and_a_lost_one_is_a_gap() {
     // Attached to all of them, one goes.
     let mut attach = Command::new(e2e::tool("log-snap"));
     attach
-        .args(["attach", "-v", "--stack", "s", "--no-files", "--deadline", "8s", "--idle", "2s", "--out"])
+        .args(["attach", "-v", "--stack", "s", "--deadline", "8s", "--idle", "2s", "--out"])
         .arg(out("gone"));
     trio.with(&mut attach).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut attach = attach.spawn().unwrap();
@@ -128,6 +128,13 @@ fn each_node_is_read_where_it_is_and_a_lost_one_is_a_gap() {
         said.push(byte[0]);
     }
     std::thread::spawn(move || std::io::copy(&mut errors, &mut std::io::sink()));
+    // It has the log of n3 open.
+    let open = || fs::read_dir(format!("/proc/{}/fd", attach.id())).unwrap().flatten();
+    wait_for("the log of n3 to be read", 30, || {
+        open().any(|fd| {
+            fs::read_link(fd.path()).is_ok_and(|path| path.to_string_lossy().contains("/n3/data/containers/"))
+        })
+    });
     let pid = fs::read_to_string(format!("/run/redfix-engine/{}/n3/pid", trio.name)).unwrap();
     assert!(Command::new("kill").args(["-KILL", pid.trim()]).status().unwrap().success());
     wait_for("the swarm to miss it", 60, || {
@@ -140,6 +147,6 @@ fn each_node_is_read_where_it_is_and_a_lost_one_is_a_gap() {
     let gaps: Vec<&str> = record["gaps"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
     assert!(gaps.iter().any(|gap| gap.starts_with("engine events of n3: ")), "{gaps:?}");
     assert!(!gaps.iter().any(|gap| gap.contains("web.n1") || gap.contains("web.n2")), "{gaps:?}");
-    // What n3 had said before is there.
+    // What n3 had said is there: its file outlives its engine.
     assert_eq!((record["streams"].as_u64(), record["lines"].as_u64()), (Some(3), Some(3)), "{record}");
 }

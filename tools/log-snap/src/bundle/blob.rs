@@ -20,7 +20,7 @@ pub struct Builder<W> {
 
 enum State<W> {
     Here(Box<Packer<W>>),
-    Beside(SyncSender<Vec<u8>>, JoinHandle<io::Result<Packer<W>>>),
+    Beside(SyncSender<Vec<u8>>, JoinHandle<io::Result<Box<Packer<W>>>>),
     /// Between the two.
     Moving,
 }
@@ -77,7 +77,7 @@ impl<W: Write + Send + 'static> Builder<W> {
         if matches!(self.state, State::Here(_))
             && let State::Here(packer) = std::mem::replace(&mut self.state, State::Moving)
         {
-            self.state = beside(*packer);
+            self.state = beside(packer);
         }
         let State::Beside(frames, _) = &self.state else { return Err(gone()) };
         if frames.send(content).is_err() {
@@ -88,9 +88,9 @@ impl<W: Write + Send + 'static> Builder<W> {
     }
 
     /// Waits for the thread, if there is one.
-    fn packer(&mut self) -> io::Result<Packer<W>> {
+    fn packer(&mut self) -> io::Result<Box<Packer<W>>> {
         match std::mem::replace(&mut self.state, State::Moving) {
-            State::Here(packer) => Ok(*packer),
+            State::Here(packer) => Ok(packer),
             State::Beside(frames, thread) => {
                 drop(frames);
                 thread.join().map_err(|_| gone())?
@@ -117,7 +117,7 @@ impl<W: Write + Send + 'static> Builder<W> {
 }
 
 /// Moves the work to a thread; one frame may wait for it.
-fn beside<W: Write + Send + 'static>(mut packer: Packer<W>) -> State<W> {
+fn beside<W: Write + Send + 'static>(mut packer: Box<Packer<W>>) -> State<W> {
     let (frames, work) = sync_channel::<Vec<u8>>(1);
     let thread = std::thread::spawn(move || {
         for content in work {
