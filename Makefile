@@ -5,7 +5,7 @@ export REDFIX_DIR ?= $(CURDIR)/target/redfix
 
 TOOLS := warm-domain-alloc swarm-isolate log-snap flake-classify pr-open redfix-report
 
-.PHONY: help build demo mumble test lint unit bench faults engine-up engine-down clean
+.PHONY: help build demo mumble test test-long lint unit bench faults engine-up engine-down clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ mumble: build ## the whole flow of the mumble row on DOCKER_HOST's swarm, or on 
 
 test: ## everything that CI runs
 	@exec scripts/check/all.sh
+
+test-long: ## every end-to-end test, also the long ones, and those on three nodes
+	@exec scripts/check/all.sh long
 
 lint: ## formats, clippy, shell scripts, manual pages, spelling, licences
 	@exec scripts/check/lint.sh

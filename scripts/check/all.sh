@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# all.sh: everything that CI runs: lint, unit and pipe tests, the engine script, and the whole flow on a real
-# Swarm. Prints totals at the end.
+# all.sh [long]: everything that CI runs: lint, unit and pipe tests, the engine script, and the whole flow on a real
+# Swarm; with `long` every end-to-end test, on three nodes too. Prints totals at the end.
 . "$(dirname "$(readlink -f "$0")")/../lib.sh"
 
 cd "$root"
+long=$([[ ${1-} == long ]] && echo 1 || echo 0)
 log=$(mktemp)
 undo "rm -f '$log'"
 "$scripts/check/packages.sh" test
@@ -37,16 +38,23 @@ eval "$(engine env --name test)"
 export DOCKER_HOST REDFIX_NODE_ADDR REDFIX_NODES
 step 'images' scripts/images/build busybox murmurd traefik caddy
 export REDFIX_BIN=$root/target/debug
-step 'tests on a real swarm' e2e isolate slots converge command loaded cut guard_raw guard_clients guard_run teardown \
-  faults domain domain_storm domain_probe snap snap_faults snap_secrets
-step 'the whole flow' e2e flow
-engine down --name test
-undo "engine down --name trio"
-step 'an engine of three nodes' engine up --name trio --nodes 3
-eval "$(engine env --name trio)"
-export DOCKER_HOST REDFIX_NODE_ADDR REDFIX_NODE_ADDRS REDFIX_NODES
-step 'images for three nodes' scripts/images/build busybox
-step 'tests on three nodes' e2e nodes domain_nodes
+step 'tests on a real swarm' e2e isolate converge command loaded cut guard_run domain snap
+if ((long)); then
+  step 'longer tests on a real swarm' e2e slots guard_raw guard_clients teardown faults domain_storm domain_probe \
+    snap_faults snap_secrets
+  step 'the whole flow, and interrupted' e2e flow
+  engine down --name test
+  undo "engine down --name trio"
+  step 'an engine of three nodes' engine up --name trio --nodes 3
+  eval "$(engine env --name trio)"
+  export DOCKER_HOST REDFIX_NODE_ADDR REDFIX_NODE_ADDRS REDFIX_NODES
+  step 'images for three nodes' scripts/images/build busybox
+  step 'tests on three nodes' e2e nodes domain_nodes
+else
+  step 'the whole flow' cargo test --locked -p e2e --test flow -- --test-threads=1 --skip five_interruptions
+  printf '\nnot run here, run by make test-long: slots, guard_raw, guard_clients, teardown, faults, domain_storm,\n'
+  printf 'domain_probe, snap_faults, snap_secrets, nodes, domain_nodes, the five interruptions of flow\n'
+fi
 
 # Totals over every runner's closing lines.
 read -r passed failed < <(sed 's/\x1b\[[0-9;]*m//g' "$log" | awk '
