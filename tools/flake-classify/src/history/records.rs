@@ -96,7 +96,10 @@ fn case_failed(
         sweep.contrast.iter().filter_map(|(name, levels)| Some((name.clone(), levels.first()?.clone())));
     let mut baseline: Factors = firsts.collect();
     baseline.extend(run.factors.clone());
-    baseline.remove("fix");
+    // What failed was there without a fix of ours.
+    if let Some(fix) = baseline.get_mut("fix") {
+        "none".clone_into(fix);
+    }
     if sweep.emit.is_some() {
         // A sweep is a loaded run.
         baseline.insert("load".into(), "loaded".into());
