@@ -22,6 +22,7 @@ use super::super::remover::Remover;
 use super::super::standing::{self, Why};
 use super::super::{Outcome, calls::Calls};
 use super::processes;
+use crate::command::cgroup;
 use crate::proc;
 use crate::slot::{Board, Seen, Slot, Slots};
 
@@ -36,6 +37,8 @@ pub async fn finish(begun: &Begun, io: &mut Io<'_>) -> Result<()> {
     let Some(_hold) = take_over(begun).await else { return Ok(()) };
     if begun.run.boot_id == proc::boot_id() {
         processes::end(begun.attempt(), begun.grace()).await;
+        // Its control groups go with whatever is still in them.
+        cgroup::sweep(Some(begun.attempt()));
     }
     let torn = tear_down(begun, io).await;
     let outcome = torn.as_ref().map_or_else(
