@@ -76,7 +76,8 @@ fn the_reaper_finishes_what_a_killed_tool_began() {
     bench.wait_until_finished(60);
     bench.assert_over();
     let run = bench.runs().remove(0);
-    assert_eq!((&run["outcome"], &run["reason"]), (&"aborted".into(), &"swarm-isolate was killed".into()));
+    assert_eq!(run["outcome"], "aborted");
+    assert!(run["reason"].as_str().unwrap().starts_with("swarm-isolate was killed"), "{run:#}");
     assert!(run["cleanup"]["created"].to_string().contains("volume/"), "{run:#}");
     assert_eq!(run["cleanup"]["left"], serde_json::json!([]));
     let folder = bench.dir.path().join("out").join(run["evidence"]["path"].as_str().unwrap());

@@ -81,9 +81,15 @@ fn remove_tree(path: &Path) {
     let _ = fs::remove_dir(path);
 }
 
-/// Kills and removes the groups whose tool is dead, beside ours; of one attempt only, where one is given.
+/// Kills and removes the groups whose tool is dead, below our own group; of one attempt only, where one is given, and
+/// then also further up: a reaper has a group of its own.
 pub fn sweep(attempt: Option<&str>) {
-    let Some(parent) = own_parent() else { return };
+    let Some(own) = own_parent() else { return };
+    let levels = if attempt.is_some() { 3 } else { 1 };
+    own.ancestors().take(levels).for_each(|parent| sweep_in(parent, attempt));
+}
+
+fn sweep_in(parent: &Path, attempt: Option<&str>) {
     let prefix = format!("{PREFIX}{}", attempt.unwrap_or_default());
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
