@@ -28,6 +28,50 @@ pub fn hit(rule: &str, domain: &str) -> Hit {
     }
 }
 
+/// The hosts that `rule` names, in lower case; none of what cannot be parsed.
+#[must_use]
+pub fn hosts(rule: &str) -> Vec<String> {
+    let mut parser = Parser { rest: rule.trim() };
+    let mut found = Vec::new();
+    if let Some(parsed) = parser.either(0).filter(|_| parser.rest.is_empty()) {
+        parsed.each(&mut |name, args| {
+            if matches!(name.to_ascii_lowercase().as_str(), "host" | "hostheader" | "hostsni") {
+                found.extend(args.iter().map(|arg| arg.trim().trim_end_matches('.').to_ascii_lowercase()));
+            }
+        });
+    }
+    found.retain(|host| !host.is_empty() && !host.starts_with('*'));
+    found.dedup();
+    found
+}
+
+/// What Traefik 3 would refuse about a rule, if anything.
+#[must_use]
+pub fn problem(rule: &str) -> Option<String> {
+    let mut parser = Parser { rest: rule.trim() };
+    let parsed = parser.either(0).filter(|_| parser.rest.is_empty());
+    let Some(parsed) = parsed else {
+        return Some(format!("it cannot be parsed from '{}' on", parser.rest));
+    };
+    let mut problem = None;
+    parsed.each(&mut |name, args| {
+        let most = match name.to_ascii_lowercase().as_str() {
+            "host" | "hostregexp" | "hostsni" | "hostsniregexp" | "path" | "pathprefix" | "pathregexp"
+            | "method" | "clientip" | "alpn" => 1,
+            "header" | "headerregexp" | "query" | "queryregexp" => 2,
+            _ => return problem = Some(format!("there is no matcher {name}")),
+        };
+        if args.is_empty() || args.iter().any(String::is_empty) {
+            problem = Some(format!("{name} has an empty argument"));
+        } else if args.len() > most {
+            problem = Some(format!("{name} has {} arguments, Traefik 3 takes {most}", args.len()));
+        } else if name.to_ascii_lowercase().contains("host") && args.iter().any(|arg| !arg.is_ascii()) {
+            problem = Some(format!("{name} has an argument that is not ASCII"));
+        }
+    });
+    problem
+}
+
 #[derive(Debug, PartialEq)]
 enum Rule {
     Any(Vec<Rule>),
@@ -45,6 +89,14 @@ struct Judgement {
 }
 
 impl Rule {
+    fn each(&self, visit: &mut dyn FnMut(&str, &[String])) {
+        match self {
+            Self::Any(rules) | Self::All(rules) => rules.iter().for_each(|rule| rule.each(visit)),
+            Self::Not(rule) => rule.each(visit),
+            Self::Matcher(name, args) => visit(name, args),
+        }
+    }
+
     fn judge(&self, domain: &str) -> Judgement {
         match self {
             Self::Any(rules) => {
@@ -273,10 +325,24 @@ mod tests {
         check(&deep, &["a.b"], &[], &["c.d"]);
     }
 
+    #[test]
+    fn named_hosts_and_refused_rules() {
+        assert_eq!(hosts("Host(`A.b`) || (Host(`c.d.`) && !Path(`/x`))"), ["a.b", "c.d"]);
+        assert_eq!(hosts("HostSNI(`*`)"), Vec::<String>::new());
+        for fine in ["Host(`a.b`)", "PathPrefix(`/`)", "HeaderRegexp(`a`, `b`)", "HostSNI(`*`)"] {
+            assert_eq!(problem(fine), None, "{fine}");
+        }
+        for bad in
+            ["Host(``)", "", "Host(a.b)", "Hots(`a.b`)", "Host(`a`) &&", "Host(`a`, `b`)", "Host(`ü.b`)"]
+        {
+            assert!(problem(bad).is_some(), "{bad}");
+        }
+    }
+
     proptest! {
         #[test]
         fn never_panics(rule in "[Host(RegxpSNI)!&|`\"'{}:.*a\\\\ü ,]{0,60}") {
-            let _ = hit(&rule, "a.b");
+            let _ = (hit(&rule, "a.b"), hosts(&rule), problem(&rule));
         }
 
         #[test]

@@ -22,7 +22,6 @@ mod nodes;
 mod probe;
 mod route;
 mod router;
-mod rule;
 mod store;
 mod watch;
 mod world;
@@ -251,12 +250,12 @@ async fn manager(arg: &EngineArg) -> Result<Engine> {
 pub mod fuzz {
     use std::collections::BTreeMap;
 
-    pub use crate::rule::{hosts, problem};
     pub use crate::watch::events;
+    pub use lib_common::rule::{hosts, problem};
 
     #[must_use]
     pub fn takes(rule: &str, domain: &str) -> bool {
-        crate::rule::hit(rule, domain) != crate::rule::Hit::No
+        lib_common::rule::hit(rule, domain) != lib_common::rule::Hit::No
     }
 
     pub fn labels(labels: &BTreeMap<String, String>) {

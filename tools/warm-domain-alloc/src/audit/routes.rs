@@ -6,7 +6,7 @@ use super::Finding;
 use crate::route::labels::{self, Declared};
 use crate::route::swarm::{Service, Swarm};
 use crate::router::{self, Protocol, Router};
-use crate::rule::{self, Hit};
+use lib_common::rule::{self, Hit};
 
 pub fn findings(swarm: &Swarm) -> Vec<Finding> {
     let all: Vec<(&Service, Declared)> = swarm

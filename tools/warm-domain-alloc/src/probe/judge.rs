@@ -11,7 +11,7 @@ use crate::route::labels::{self, Declared};
 use crate::route::proxy::Proxy;
 use crate::route::swarm::{Service, Swarm};
 use crate::router::{self, Protocol, Router};
-use crate::rule::{self, Hit};
+use lib_common::rule::{self, Hit};
 
 /// One reason, with what shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
