@@ -115,12 +115,10 @@ engine_up() {
   export DOCKER_HOST REDFIX_NODE_ADDR=${REDFIX_NODE_ADDR:-127.0.0.1}
 }
 
-# harness_forge: the built-in review queue for those who have no forge: the harness as a bare repository.
-harness_forge() {
-  export REDFIX_FORGE=${REDFIX_FORGE:-dir:$REDFIX_DIR/forge}
-  export REDFIX_REPO=${REDFIX_REPO:-recipe-maintainers/harness}
-  [[ $REDFIX_FORGE == dir:* ]] || return 0
-  local bare=${REDFIX_FORGE#dir:}/$REDFIX_REPO.git copy
+# publish REPO FOLDER MESSAGE [TAG]: a commit with exactly what FOLDER holds, on the branch main of REPO in the built-in
+# review queue; none where main has that already.
+publish() {
+  local bare=${REDFIX_FORGE#dir:}/$1.git copy tree parent=() commit
   copy=$(mktemp -d)
   undo "rm -rf '$copy'"
   if [[ ! -d $bare ]]; then
@@ -128,18 +126,46 @@ harness_forge() {
     git init -q --bare --initial-branch=main "$bare.part.$$"
     mv -T "$bare.part.$$" "$bare" 2>/dev/null || rm -rf "$bare.part.$$"
   fi
-  cp -a "$scripts/recipes/." "$copy"
+  cp -a "$2/." "$copy"
   local git=(git -C "$copy" --git-dir="$bare" --work-tree="$copy" -c user.name=redfix -c user.email=redfix@localhost)
   "${git[@]}" read-tree --empty
   "${git[@]}" add -A .
-  local tree parent=() commit
   tree=$("${git[@]}" write-tree)
   if commit=$("${git[@]}" rev-parse -q --verify main); then
     [[ $(git --git-dir="$bare" rev-parse "main^{tree}") != "$tree" ]] || return 0
     parent=(-p "$commit")
   fi
-  commit=$("${git[@]}" commit-tree "$tree" ${parent[@]+"${parent[@]}"} -m 'the harness as it is')
+  commit=$("${git[@]}" commit-tree "$tree" ${parent[@]+"${parent[@]}"} -m "$3")
   "${git[@]}" update-ref refs/heads/main "$commit"
+  [[ -z ${4-} ]] || "${git[@]}" update-ref "refs/tags/$4" "$commit"
+}
+
+# forge RECIPE: the built-in review queue for those who have no forge: the harness, and the recipe with a tag for each
+# release, as bare repositories.
+forge() {
+  export REDFIX_FORGE=${REDFIX_FORGE:-dir:$REDFIX_DIR/forge}
+  export REDFIX_OWNER=${REDFIX_OWNER:-recipe-maintainers}
+  [[ $REDFIX_FORGE == dir:* ]] || return 0
+  local version
+  publish "$REDFIX_OWNER/harness" "$scripts/recipes" 'the harness as it is'
+  [[ ! -d ${REDFIX_FORGE#dir:}/$REDFIX_OWNER/$1.git ]] || return 0
+  for version in $(cd "$scripts/recipes/$1/releases" && printf '%s\n' * | sort -V); do
+    publish "$REDFIX_OWNER/$1" "$scripts/recipes/$1/releases/$version/" "release $version" "$version"
+  done
+}
+
+# lease RECIPE: a domain and a stack for its runs, with room for the longest name in its release under test.
+lease() {
+  local about=$scripts/recipes/$1
+  warm-domain-alloc --class run --compose "$about/releases/$(jq -er .version "$about/recipe.json")/compose.yml"
+}
+
+# propose RECIPE FIX [OPTION...]: the pull request of that fix, in the repository that it is for, tested by the CI there.
+propose() {
+  local folder=$scripts/recipes/$1/fixes/$2 repo
+  repo=$(<"$folder/repo")
+  [[ $repo != recipe ]] || repo=$1
+  pr-open -v --fix "$folder" --repo "$REDFIX_OWNER/$repo" --testme --wait "${@:3}"
 }
 
 # review_ci: the CI behind the built-in queue, beside us until the end.
@@ -187,7 +213,7 @@ investigate() {
   engine_up redfix
   interruptible "$scripts/images/build" "$@" || leave $?
   open_investigation "$recipe"
-  harness_forge
+  forge "$recipe"
   review_ci
   interruptible pipeline || status=$?
   if [[ -z $caught ]]; then

@@ -4,11 +4,11 @@
 
 pipeline() {
   failed mumble |
-    warm-domain-alloc --class run --compose "$scripts/recipes/mumble/compose.yml" |
+    lease mumble |
     swarm-isolate -v --until 'flake-classify --next' --companion 'log-snap attach' \
       --load-with 'load cpu 10' -- lifecycle mumble |
     flake-classify |
-    pr-open -v --fix "$scripts/recipes/mumble/fixes/readiness" --testme --wait |
+    propose mumble readiness |
     redfix-report --recheck >"$folder/report.txt"
 }
 

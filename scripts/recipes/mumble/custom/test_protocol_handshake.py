@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "lib"))
 import junit
 
 TIMEOUT = 4.0
@@ -114,9 +114,9 @@ class Client:
         return taken
 
 
-def test_handshake_completes_with_channel_presence(host: str, port: int) -> None:
+def test_handshake_completes_with_channel_presence(host: str, port: str) -> None:
     """The server says its version, shows its channels and synchronises the session."""
-    client = Client(host, port)
+    client = Client(host, int(port))
     client.send(VERSION, number(1, CLIENT_VERSION) + text(2, "redfix"))
     client.send(AUTHENTICATE, text(1, f"ci-{time.time_ns() % 10**9}") + number(5, 1))
     seen: set[int] = set()

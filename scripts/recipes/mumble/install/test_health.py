@@ -7,15 +7,15 @@ import sys
 from http.client import HTTPConnection
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "lib"))
 import junit
 
 HTTP_TIMEOUT = 10.0
 
 
-def test_http_health(host: str, port: int) -> None:
+def test_http_health(host: str, port: str) -> None:
     """GET / answers 200 with the address to join."""
-    connection = HTTPConnection(host, port, timeout=HTTP_TIMEOUT)
+    connection = HTTPConnection(host, int(port), timeout=HTTP_TIMEOUT)
     connection.request("GET", "/")
     response = connection.getresponse()
     assert response.status == 200, f"GET / answered {response.status}"

@@ -1,0 +1,162 @@
+# shellcheck shell=bash
+# harness.sh: what every recipe's `lifecycle` is made of: stages, their JUnit files, the run's report in run.json, a
+# deploy like abra's. A life cycle sources it, calls `begin`, then its stages. Exit 0: green, 1: a test is red, 2: could
+# not run. It never tears down: whoever started it does.
+set -euo pipefail
+
+here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
+harness_dir=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
+name=$(basename "$here")
+export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$harness_dir/lib${PYTHONPATH:+:$PYTHONPATH}
+
+# cannot DOING CAUSE: end without a verdict.
+cannot() {
+  printf '%s/lifecycle: %s: %s\n' "$name" "$1" "$2" >&2
+  exit 2
+}
+
+say() {
+  printf '%(%H:%M:%S)T %s: %s\n' -1 "$name" "$1" >&2
+}
+
+# about KEY: a word of recipe.json.
+about() {
+  python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$here/recipe.json" "$1"
+}
+
+# content_hash FOLDER FILE...: forty hex digits of names and contents.
+content_hash() {
+  (cd "$1" && sha256sum -- "${@:2}" | sha256sum | cut -c1-40)
+}
+
+# files_of FOLDER...: the files below them, but for what no run depends on.
+files_of() {
+  find "$@" -type f ! -path '*/fixes/*' ! -path '*/releases/*' ! -name '*.md' ! -name expect.jsonl ! -name sweep.xml \
+    ! -name '*.pyc' | LC_ALL=C sort
+}
+
+# release_dir VERSION: what the recipe's repository holds at that release; the tree under test instead of the release
+# that is under test, when REDFIX_RECIPE_DIR names one.
+release_dir() {
+  if [[ $1 == "$release" && -n ${REDFIX_RECIPE_DIR-} ]]; then
+    printf '%s\n' "$REDFIX_RECIPE_DIR"
+  else
+    printf '%s\n' "$here/releases/$1"
+  fi
+}
+
+# need PROGRAM...: end unless they are there.
+need() {
+  local program
+  for program; do
+    command -v "$program" >/dev/null || cannot 'looking for programs' "$program is missing"
+  done
+}
+
+# begin: read the environment; set release (the version under test), harness, tests, ref, junit.
+begin() {
+  local variable files
+  for variable in REDFIX_STACK REDFIX_DOMAIN REDFIX_EVIDENCE REDFIX_NODE_ADDR DOCKER_HOST; do
+    [[ -n ${!variable-} ]] || cannot 'reading the environment' "$variable is not set"
+  done
+  need docker python3 timeout
+  child=''
+  trap 'stopped 143' TERM
+  trap 'stopped 130' INT
+  release=${REDFIX_FACTOR_VERSION:-${VERSION:-$(about version)}}
+  mapfile -t files < <(cd "$harness_dir" && files_of lib "$name")
+  harness=$(content_hash "$harness_dir" "${files[@]}")
+  mapfile -t files < <(cd "$harness_dir" && files_of "$name" | sed -n '/\/test_[^/]*$/p')
+  tests=$(content_hash "$harness_dir" "${files[@]}")
+  ref=${REF-} ref_kind=tag
+  if [[ ! $ref =~ ^[0-9a-f]{40}$ || ${REDFIX_FACTOR_FIX:-none} != none ]]; then
+    local tree
+    tree=$(release_dir "$release")
+    [[ -d $tree ]] || cannot 'reading the release' "$tree is not there"
+    mapfile -t files < <(cd "$tree" && find . -type f ! -path './.git/*' | LC_ALL=C sort)
+    ref=$(content_hash "$tree" "${files[@]}") ref_kind=tree
+  fi
+  junit=$REDFIX_EVIDENCE/junit run_json=$REDFIX_EVIDENCE/run.json
+  mkdir -p "$junit" || cannot 'making the evidence folder' "$junit"
+  export STACK_NAME=$REDFIX_STACK DOMAIN=$REDFIX_DOMAIN
+}
+
+# reach STAGE: say in run.json how far this run has come.
+reach() {
+  stage=$1 started=$SECONDS
+  say "$stage"
+  printf '{"ref":{"commit":"%s","kind":"%s"},"harness":"%s","tests":"%s","stage":"%s"}\n' \
+    "$ref" "$ref_kind" "$harness" "$tests" "$stage" >"$run_json.part"
+  mv "$run_json.part" "$run_json"
+}
+
+# result TEST [FAILURE]: the JUnit file of a stage that has no test file of its own.
+result() {
+  local message=${2-} failure=""
+  [[ -z $message ]] || failure="<failure message=\"$message\"/>"
+  printf '<?xml version="1.0" encoding="UTF-8"?>\n%s%s%s\n' \
+    "<testsuites><testsuite name=\"$stage\" tests=\"1\" failures=\"$((${#message} > 0))\">" \
+    "<testcase classname=\"$stage/test_$stage.py\" name=\"$1\" time=\"$((SECONDS - started))\">$failure</testcase>" \
+    '</testsuite></testsuites>' >"$junit/$stage.xml.part"
+  mv "$junit/$stage.xml.part" "$junit/$stage.xml"
+}
+
+# run COMMAND...: in the foreground, but a signal reaches it at once.
+run() {
+  local status=0
+  "$@" &
+  child=$!
+  wait "$child" || status=$?
+  child=''
+  return "$status"
+}
+
+stopped() {
+  [[ -z $child ]] || kill -TERM "$child" 2>/dev/null || true
+  exit "$1"
+}
+
+# check FILE WORD...: one test file of this stage; its JUnit is named after the stage and the file.
+check() {
+  local file=$1
+  run "$here/$file" "${@:2}" --junit "$junit/$stage-$(basename "$file" .py).xml"
+}
+
+# deploy_release VERSION [COMPOSE...]: what `abra app deploy` does with the release's compose files (compose.yml).
+deploy_release() {
+  local tree file
+  local -a files=()
+  tree=$(release_dir "$1")
+  for file in "${@:2}"; do files+=(--compose-file "$tree/$file"); done
+  ((${#files[@]})) || files=(--compose-file "$tree/compose.yml")
+  export RECIPE_VERSION=$1
+  run docker stack deploy --resolve-image never "${files[@]}" "$REDFIX_STACK" >&2 ||
+    cannot "deploying $1" "docker stack deploy failed"
+}
+
+# page PORT [PATH]: what the node answers there over HTTP.
+page() {
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/$1" && printf "GET %s HTTP/1.0\r\n\r\n" "$2" >&3 && cat <&3' \
+    "$REDFIX_NODE_ADDR" "$1" "${2:-/}" 2>/dev/null
+}
+
+# task SERVICE: the task of the stack's service that runs, if one does.
+task() {
+  docker service ps --filter desired-state=running --format '{{.ID}} {{.CurrentState}}' "${REDFIX_STACK}_$1" |
+    sed -n 's/ Running.*//p'
+}
+
+# container SERVICE: the container of the stack's service that runs on this node, if one does.
+container() {
+  docker ps --quiet --filter "label=com.docker.swarm.service.name=${REDFIX_STACK}_$1" --filter status=running | head -n 1
+}
+
+# until_ready SECONDS COMMAND...: ask every 0.2 s; 1 when the time is over.
+until_ready() {
+  local deadline=$((SECONDS + $1))
+  until "${@:2}"; do
+    ((SECONDS <= deadline)) || return 1
+    sleep 0.2
+  done
+}
