@@ -115,6 +115,20 @@ engine_up() {
   export DOCKER_HOST REDFIX_NODE_ADDR=${REDFIX_NODE_ADDR:-127.0.0.1}
 }
 
+# neighbours_lock: the file that those who use the live services on this swarm hold a lock of.
+neighbours_lock() {
+  printf '/run/lock/redfix-neighbours-%s\n' "$(docker info --format '{{.Swarm.Cluster.ID}}')"
+}
+
+# among_neighbours: the live services around the recipes are there until the last of us has ended, and nobody may touch them.
+among_neighbours() {
+  undo 'exec 8>&-; neighbours down'
+  interruptible neighbours up || leave $?
+  exec 8>"$(neighbours_lock)"
+  flock -s 8
+  export REDFIX_PROTECT="${REDFIX_PROTECT-} warm-keycloak_* warm-lasuite-docs_*"
+}
+
 # publish REPO FOLDER MESSAGE [TAG]: a commit with exactly what FOLDER holds, on the branch main of REPO in the built-in
 # review queue; none where main has that already.
 publish() {
