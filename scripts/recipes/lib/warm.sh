@@ -16,12 +16,12 @@ canonical() {
 is_warm() { [[ ${REDFIX_FACTOR_PATH:-cold} == warm ]]; }
 
 # live_at DOMAIN: from here on the app has this domain, and the stack that abra makes of it. Whoever captures evidence
-# reads the stack's name in the evidence folder.
+# reads both in the evidence folder.
 live_at() {
   local stack=${1//./_}
   stack=${stack,,}
   export REDFIX_DOMAIN=$1 DOMAIN=$1 REDFIX_STACK=${stack:0:45} STACK_NAME=${stack:0:45}
-  printf '%s\n' "$REDFIX_STACK" >"$REDFIX_EVIDENCE/stack"
+  printf '%s %s\n' "$REDFIX_DOMAIN" "$REDFIX_STACK" >"$REDFIX_EVIDENCE/canonical"
 }
 
 # settled: wait until the stack stands as it was deployed; 1 when it never will.

@@ -70,6 +70,28 @@ fn each_condition_of_m1_blocks_by_itself() {
 }
 
 #[test]
+fn a_run_that_was_refused_before_it_created_anything_has_no_logs_to_show() {
+    let table: [(Damage, &[&str]); 4] = [
+        (|l| l.get("run.finished", 0)["refusals"] = json!(["not of this run: POST /x"]), &[]),
+        (|l| l.get("run.finished", 0)["reason"] = json!("namespace: stack warm-x is taken"), &[]),
+        (|l| l.get("run.finished", 0)["reason"] = json!("the command was idle"), &["no-snap"]),
+        (
+            |l| {
+                l.get("run.finished", 0)["refusals"] = json!(["not of this run: POST /x"]);
+                l.get("run.finished", 0)["cleanup"]["created"] = json!(["service/1 a"]);
+            },
+            &["no-snap"],
+        ),
+    ];
+    for (damage, expected) in table {
+        let mut ledger = flake();
+        ledger.remove("log.snapped", 0);
+        damage(&mut ledger);
+        assert_eq!(rules(M1, &ledger, &Fake(Ok(())), NotAsked), expected);
+    }
+}
+
+#[test]
 fn a_verdict_must_be_borne_by_its_own_counts() {
     let table = [
         ("load-flake", [1, 0], [4, 0]),
