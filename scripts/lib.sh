@@ -31,6 +31,13 @@ new_id() {
   printf '%s\n' "$id"
 }
 
+# stack_of DOMAIN: the stack that abra makes of it.
+stack_of() {
+  local stack=${1//./_}
+  stack=${stack,,}
+  printf '%s\n' "${stack:0:45}"
+}
+
 # The operator's settings; every one of them is the twin of a tool's flag.
 settings=${REDFIX_ENV:-/etc/redfix/env}
 if [[ -r $settings ]]; then
@@ -226,6 +233,8 @@ investigate() {
   need git jq flock python3
   engine_up redfix
   interruptible "$scripts/images/build" "$@" || leave $?
+  # A row that is about what is live around it sees to that first.
+  [[ $(type -t around) != function ]] || around
   open_investigation "$recipe"
   forge "$recipe"
   review_ci
