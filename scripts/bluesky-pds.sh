@@ -3,18 +3,20 @@
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
 warm=warm-bluesky-pds.$REDFIX_BASE_DOMAIN
-around() { among_neighbours; }
 
-pipeline() {
+experiments() {
   failed bluesky-pds |
     lease bluesky-pds |
-    swarm-isolate -v --until 'flake-classify --next' --companion witness --namespace "$warm" --allow-domain "$warm" \
-      --load-with 'load cpu 10' -- lifecycle bluesky-pds |
-    flake-classify |
+    swarm-isolate -v --until "$next" --companion witness --namespace "$warm" --allow-domain "$warm" \
+      --load-with 'load cpu 10' -- lifecycle bluesky-pds
+}
+
+conclusions() {
+  flake-classify |
     propose bluesky-pds unique-alias |
     propose bluesky-pds leased-domain |
     promote bluesky-pds --trial unique-alias --trial leased-domain |
-    redfix-report --recheck >"$folder/report.txt"
+    redfix-report --recheck
 }
 
 investigate bluesky-pds busybox caddy python traefik
