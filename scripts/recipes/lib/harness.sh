@@ -31,15 +31,17 @@ content_hash() {
 
 # files_of FOLDER...: the files below them, but for what no run depends on.
 files_of() {
-  find "$@" -type f ! -path '*/fixes/*' ! -path '*/releases/*' ! -name '*.md' ! -name expect.jsonl ! -name sweep.xml \
+  find "$@" -type f ! -path '*/fixes/*' ! -path '*/releases/*' ! -path '*/pulls/*' ! -name '*.md' ! -name expect.jsonl ! -name sweep.xml \
     ! -name '*.pyc' | LC_ALL=C sort
 }
 
-# release_dir VERSION: what the recipe's repository holds at that release; the tree under test instead of the release
-# that is under test, when REDFIX_RECIPE_DIR names one.
+# release_dir VERSION: what the recipe's repository holds at that release, or at the head of its pull request N (pull-N);
+# the tree under test instead of the release that is under test, when REDFIX_RECIPE_DIR names one.
 release_dir() {
   if [[ $1 == "$release" && -n ${REDFIX_RECIPE_DIR-} ]]; then
     printf '%s\n' "$REDFIX_RECIPE_DIR"
+  elif [[ $1 == pull-* ]]; then
+    printf '%s\n' "$here/pulls/${1#pull-}"
   else
     printf '%s\n' "$here/releases/$1"
   fi
@@ -75,6 +77,7 @@ begin() {
     [[ -d $tree ]] || cannot 'reading the release' "$tree is not there"
     mapfile -t files < <(cd "$tree" && find . -type f ! -path './.git/*' | LC_ALL=C sort)
     ref=$(content_hash "$tree" "${files[@]}") ref_kind=tree
+    [[ $release != pull-* ]] || ref_kind=pull-request
   fi
   junit=$REDFIX_EVIDENCE/junit run_json=$REDFIX_EVIDENCE/run.json
   mkdir -p "$junit" || cannot 'making the evidence folder' "$junit"
