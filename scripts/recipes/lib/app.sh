@@ -5,13 +5,8 @@
 # new_app RELEASE: `abra app new`: the release's .env.sample becomes the app's environment, and stays it whatever release
 # is deployed later; its secrets are generated.
 new_app() {
-  local sample
-  sample=$(release_dir "$1")/.env.sample
-  set -a
-  # shellcheck source=/dev/null
-  . "$sample"
-  set +a
-  export DOMAIN=$REDFIX_DOMAIN
+  app_env=$REDFIX_EVIDENCE/app.env
+  sed "s/^DOMAIN=.*/DOMAIN=$REDFIX_DOMAIN/" "$(release_dir "$1")/.env.sample" >"$app_env"
   generate_secrets "$1"
 }
 

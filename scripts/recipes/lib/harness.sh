@@ -31,8 +31,8 @@ content_hash() {
 
 # files_of FOLDER...: the files below them, but for what no run depends on.
 files_of() {
-  find "$@" -type f ! -path '*/fixes/*' ! -path '*/releases/*' ! -path '*/pulls/*' ! -name '*.md' ! -name expect.jsonl ! -name sweep.xml \
-    ! -name '*.pyc' | LC_ALL=C sort
+  find "$@" -type f ! -path '*/fixes/*' ! -path '*/releases/*' ! -path '*/pulls/*' ! -name '*.md' ! -name expect.jsonl \
+    ! -name sweep.xml ! -name '*.pyc' | LC_ALL=C sort
 }
 
 # release_dir VERSION: what the recipe's repository holds at that release, or at the head of its pull request N (pull-N);
@@ -125,6 +125,18 @@ check() {
   run "$here/$file" "${@:2}" --junit "$junit/$stage-$(basename "$file" .py).xml"
 }
 
+# merge_env TREE: what its compose files are rendered with: the versions of configs that the release exports in abra.sh,
+# then the app's own environment, which wins.
+merge_env() {
+  local file
+  set -a
+  for file in "$1/abra.sh" "${app_env-}"; do
+    # shellcheck source=/dev/null
+    [[ ! -f $file ]] || . "$file"
+  done
+  set +a
+}
+
 # deploy_release VERSION [COMPOSE...]: what `abra app deploy` does with the release's compose files (compose.yml).
 deploy_release() {
   local tree file
@@ -132,6 +144,7 @@ deploy_release() {
   tree=$(release_dir "$1")
   for file in "${@:2}"; do files+=(--compose-file "$tree/$file"); done
   ((${#files[@]})) || files=(--compose-file "$tree/compose.yml")
+  merge_env "$tree"
   export RECIPE_VERSION=$1
   run docker stack deploy --resolve-image never "${files[@]}" "$REDFIX_STACK" >&2 ||
     cannot "deploying $1" "docker stack deploy failed"
