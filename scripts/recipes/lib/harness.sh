@@ -110,6 +110,9 @@ reach() {
 # result TEST [FAILURE]: the JUnit file of a stage that has no test file of its own.
 result() {
   local message=${2-} failure=""
+  message=${message//&/"&amp;"}
+  message=${message//</"&lt;"}
+  message=${message//\"/"&quot;"}
   [[ -z $message ]] || failure="<failure message=\"$message\"/>"
   printf '<?xml version="1.0" encoding="UTF-8"?>\n%s%s%s\n' \
     "<testsuites><testsuite name=\"$stage\" tests=\"1\" failures=\"$((${#message} > 0))\">" \

@@ -14,6 +14,8 @@ use lib_common::docker::Endpoint;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
+use super::gather::Gather;
+
 pub type Body = BoxBody<Bytes, hyper::Error>;
 
 pub fn whole(bytes: impl Into<Bytes>) -> Body {
@@ -137,7 +139,7 @@ pub fn answer(response: Response<Incoming>, client: Option<hyper::upgrade::OnUpg
     for hop in ["connection", "keep-alive", "transfer-encoding", "upgrade", "proxy-connection"] {
         parts.headers.remove(hop);
     }
-    Response::from_parts(parts, body.boxed())
+    Response::from_parts(parts, Gather::new(body).boxed())
 }
 
 /// Copies both ways until both have ended; the end of one side is passed on at once.

@@ -24,6 +24,7 @@ use super::route::{self, Incoming, Route};
 use super::rule::labels::STACK;
 use super::secrets::Values;
 use super::verdict::{Forward, Kind, Outgoing, Refusal, Stop};
+use crate::teardown::calls::Calls;
 
 /// Larger bodies of JSON are nobody's.
 const MAX_BODY: usize = 16 * 1024 * 1024;
@@ -37,6 +38,7 @@ pub struct Shared {
     pub engine: Engine,
     pub policy: Policy,
     pub values: Values,
+    calls: Calls,
     state: Mutex<State>,
     pool: Pool,
     /// Held for reading while something is being created.
@@ -52,10 +54,18 @@ pub struct State {
 }
 
 impl Shared {
-    pub fn new(engine: Engine, policy: Policy, values: Values) -> Arc<Self> {
+    pub fn new(engine: Engine, policy: Policy, values: Values, calls: Calls) -> Arc<Self> {
         let known = Known::of_run(&policy.run);
         let state = Mutex::new(State { known, ..State::default() });
-        Arc::new(Self { engine, policy, values, state, pool: Pool::default(), creating: RwLock::default() })
+        Arc::new(Self {
+            engine,
+            policy,
+            values,
+            calls,
+            state,
+            pool: Pool::default(),
+            creating: RwLock::default(),
+        })
     }
 
     /// What is known so far. Held for a moment only, never across an await.
@@ -241,6 +251,10 @@ async fn carry_out(
     }
     if let Some((name, value)) = &forward.secret {
         shared.values.add(name, value);
+    }
+    if forward.head.changes() {
+        // Resolved by now: what stands behind the kind is a full id, where it names an object.
+        forward.head.segments.get(1).into_iter().for_each(|id| shared.calls.note(id));
     }
     let (name, stack) = match &forward.body {
         Outgoing::Json(body) => (text(body, "Name").to_owned(), text(&body["Labels"], STACK).to_owned()),
