@@ -40,8 +40,8 @@ stands() {
     until_ready 60 "$@"
 }
 
-# why_not: what swarm-isolate said last, in a few words fit for an attribute.
+# why_not: what swarm-isolate said last.
 why_not() {
   tail -n 1 "$REDFIX_EVIDENCE/settled.jsonl" 2>/dev/null |
-    python3 -c 'import html, json, sys; print(html.escape(json.loads(sys.stdin.readline() or "{}").get("message", "no answer")))'
+    python3 -c 'import json, sys; print(json.loads(sys.stdin.readline() or "{}").get("message", "no answer"))'
 }

@@ -107,16 +107,17 @@ reach() {
   mv "$run_json.part" "$run_json"
 }
 
-# result TEST [FAILURE]: the JUnit file of a stage that has no test file of its own.
+# result TEST [FAILURE]: the JUnit file of a stage that has no test file of its own; the stage itself may be the test.
 result() {
-  local message=${2-} failure=""
+  local message=${2-} failure="" class="$stage/test_$stage.py"
+  [[ $1 != "$stage" ]] || class=''
   message=${message//&/"&amp;"}
   message=${message//</"&lt;"}
   message=${message//\"/"&quot;"}
   [[ -z $message ]] || failure="<failure message=\"$message\"/>"
   printf '<?xml version="1.0" encoding="UTF-8"?>\n%s%s%s\n' \
     "<testsuites><testsuite name=\"$stage\" tests=\"1\" failures=\"$((${#message} > 0))\">" \
-    "<testcase classname=\"$stage/test_$stage.py\" name=\"$1\" time=\"$((SECONDS - started))\">$failure</testcase>" \
+    "<testcase classname=\"$class\" name=\"$1\" time=\"$((SECONDS - started))\">$failure</testcase>" \
     '</testsuite></testsuites>' >"$junit/$stage.xml.part"
   mv "$junit/$stage.xml.part" "$junit/$stage.xml"
 }
