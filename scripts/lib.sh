@@ -140,10 +140,10 @@ surround() {
     [[ $(jq -r .neighbours "$recipes/$recipe/recipe.json") != true ]] || wanted=1
   done
   [[ -n $wanted ]] || return 0
-  undo 'exec 8>&-; neighbours down'
+  undo 'exec {among}>&-; neighbours down'
+  exec {among}>"$(neighbours_lock)"
+  flock -s "$among"
   interruptible neighbours up || leave $?
-  exec 8>"$(neighbours_lock)"
-  flock -s 8
   export REDFIX_PROTECT="${REDFIX_PROTECT-} warm-keycloak_* warm-lasuite-docs_*"
 }
 
