@@ -6,119 +6,23 @@
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::process::{Command, Stdio};
 
-use e2e::{docker, first, objects_named, pipe, records, require_engine, tool, wait_for};
+use e2e::run::{DEPLOY, Run, kill};
+use e2e::{first, pipe, records, wait_for};
 use serde_json::Value;
 
-/// One run at a time: an isolated run is disturbed by the next test's deploy.
-fn alone() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::new(());
-    require_engine();
-    ONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-const COMPOSE: &str = r#"version: "3.8"
-services:
-  app:
-    image: redfix/busybox:latest
-    command: ["sleep", "3600"]
-    stop_grace_period: 1s
-    networks: [internal]
-    volumes: ["data:/data"]
-    configs: [{source: c, target: /c}]
-    deploy: {endpoint_mode: dnsrr}
-networks: {internal: {driver: overlay}}
-volumes: {data: {}}
-configs: {c: {file: ./c}}
-"#;
-
-/// A scratch folder with a compose file, a ledger to be, and the tool.
-struct Bench {
-    dir: tempfile::TempDir,
-    name: String,
-    _alone: MutexGuard<'static, ()>,
-}
-
-impl Bench {
-    fn new(name: &str) -> Self {
-        let guard = alone();
-        let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("compose.yml"), COMPOSE).unwrap();
-        fs::write(dir.path().join("c"), "x").unwrap();
-        Self { dir, name: format!("iso-{name}-{:06x}", std::process::id()), _alone: guard }
-    }
-
-    fn ledger(&self) -> std::path::PathBuf {
-        self.dir.path().join("out/ledger.jsonl")
-    }
-
-    /// The tool, ready to run `script` with the deployed stack's names in its environment. The node of a test
-    /// is not calm, so the thresholds are wide.
-    fn command(&self, options: &[&str], script: &str) -> Command {
-        let deploy = "docker stack deploy --resolve-image never -c compose.yml $REDFIX_STACK >/dev/null 2>&1 || exit 9";
-        let mut command = Command::new(tool("swarm-isolate"));
-        command
-            .args([
-                "--domain",
-                &format!("{}.ci.example", self.name),
-                "--recipe",
-                "t",
-                "--max-foreign-cpu",
-                "2",
-            ])
-            .arg("--ledger")
-            .arg(self.ledger())
-            .args(options)
-            .args(["--", "sh", "-c", &format!("{deploy}; {script}")])
-            .current_dir(self.dir.path())
-            .stdin(Stdio::null());
-        command
-    }
-
-    fn start(&self, options: &[&str], script: &str) -> Child {
-        self.command(options, script).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
-    }
-
-    fn wait_until_deployed(&self) {
-        wait_for("the stack's container", 30, || {
-            objects_named(&self.name).iter().any(|o| o.starts_with("container"))
-        });
-    }
-
-    fn last_run(&self) -> Value {
-        let text = fs::read(self.ledger()).unwrap();
-        records(&text)
-            .into_iter()
-            .rfind(|r| r["type"] == "run.finished")
-            .expect("a run.finished in the ledger")
-    }
-
-    #[track_caller]
-    fn assert_nothing_left(&self) {
-        assert_eq!(objects_named(&self.name), Vec::<String>::new());
-        let state = docker([
-            "config",
-            "inspect",
-            "redfix-slot-0",
-            "--format",
-            "{{index .Spec.Labels \"redfix.slot.state\"}}",
-        ]);
-        assert_eq!(state.trim(), "free");
-    }
-}
-
-fn kill(child: &Child, signal: &str) {
-    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+/// The tool, ready to run `script` with the stack deployed.
+fn deploying(bench: &Run, options: &[&str], script: &str) -> Command {
+    bench.script(options, &format!("{DEPLOY}{script}"))
 }
 
 #[test]
 fn success_leaves_nothing_and_proves_it() {
-    let bench = Bench::new("ok");
+    let bench = Run::new("ok");
     let input = b"{\"type\":\"x.y\",\"n\":1.10,\"big\":12345678901234567890123}\n";
     let running = "until [ -n \"$(docker ps -q --filter label=com.docker.stack.namespace=$REDFIX_STACK)\" ]; do sleep 0.2; done";
-    let mut command = bench.command(&[], &format!("env >seen; {running}"));
+    let mut command = deploying(&bench, &[], &format!("env >seen; {running}"));
     let output = pipe(&mut command, input);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(output.stdout.starts_with(input), "pass-through is byte for byte");
@@ -130,7 +34,7 @@ fn success_leaves_nothing_and_proves_it() {
     for kind in ["service/", "container/", "network/", "config/", "volume/"] {
         assert!(created.contains(kind), "{kind} in {created}");
     }
-    let seen = fs::read_to_string(bench.dir.path().join("seen")).unwrap();
+    let seen = fs::read_to_string(bench.path("seen")).unwrap();
     let stack = run["stack"].as_str().unwrap();
     for line in
         [format!("REDFIX_STACK={stack}"), "REDFIX_CONDITION=isolated".into(), "REDFIX_FACTOR_FIX=none".into()]
@@ -138,7 +42,7 @@ fn success_leaves_nothing_and_proves_it() {
         assert!(seen.lines().any(|l| l == line), "{line} in the environment");
     }
     assert!(!seen.contains("REDFIX_LEDGER="), "children do not write the ledger");
-    let folder = bench.dir.path().join("out").join(run["evidence"]["path"].as_str().unwrap());
+    let folder = bench.path("out").join(run["evidence"]["path"].as_str().unwrap());
     let hash = lib_common::evidence::root_hash(&folder).unwrap();
     assert_eq!(run["evidence"]["blake3"], hash.as_str());
     bench.assert_nothing_left();
@@ -146,16 +50,15 @@ fn success_leaves_nothing_and_proves_it() {
 
 #[test]
 fn a_failing_command_keeps_its_code_and_its_tests_become_records() {
-    let bench = Bench::new("red");
+    let bench = Run::new("red");
     let junit = r#"mkdir -p $REDFIX_EVIDENCE/junit; echo '<testsuite name="s"><testcase classname="a" name="b"><failure message="boom"/></testcase></testsuite>' >$REDFIX_EVIDENCE/junit/x.xml; echo PASSWORD=hunter22; exit 3"#;
-    let output = bench.command(&[], junit).output().unwrap();
+    let output = deploying(&bench, &[], junit).output().unwrap();
     assert_eq!(output.status.code(), Some(3));
     let all = records(&output.stdout);
     assert_eq!(first(&all, "run.finished")["outcome"], "fail");
     let test = first(&all, "test.finished");
     assert_eq!((&test["outcome"], &test["test"]), (&"fail".into(), &"a::b".into()));
-    let folder =
-        bench.dir.path().join("out").join(first(&all, "run.finished")["attempt_id"].as_str().unwrap());
+    let folder = bench.path("out").join(first(&all, "run.finished")["attempt_id"].as_str().unwrap());
     let log = fs::read_to_string(folder.join("command.log")).unwrap();
     assert!(log.contains("[REDACTED:") && !log.contains("hunter22"), "{log}");
     bench.assert_nothing_left();
@@ -163,9 +66,9 @@ fn a_failing_command_keeps_its_code_and_its_tests_become_records() {
 
 #[test]
 fn a_timeout_is_told_apart() {
-    let bench = Bench::new("late");
+    let bench = Run::new("late");
     let output =
-        bench.command(&["--timeout", "3s", "--grace", "1s"], "trap '' TERM; sleep 60").output().unwrap();
+        deploying(&bench, &["--timeout", "3s", "--grace", "1s"], "trap '' TERM; sleep 60").output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(bench.last_run()["outcome"], "timeout");
     bench.assert_nothing_left();
@@ -174,8 +77,8 @@ fn a_timeout_is_told_apart() {
 #[test]
 fn ctrl_c_and_sigterm_tear_down_and_are_recorded() {
     for (signal, number) in [("-INT", 2), ("-TERM", 15)] {
-        let bench = Bench::new("stop");
-        let mut child = bench.start(&[], "sleep 60");
+        let bench = Run::new("stop");
+        let mut child = bench.start(&[], &format!("{DEPLOY}sleep 60"));
         bench.wait_until_deployed();
         kill(&child, signal);
         let status = child.wait().unwrap();
@@ -188,12 +91,12 @@ fn ctrl_c_and_sigterm_tear_down_and_are_recorded() {
 
 #[test]
 fn what_double_forks_and_leaves_the_group_is_ended() {
-    let bench = Bench::new("fork");
+    let bench = Run::new("fork");
     let marker = format!("7{}", std::process::id());
-    let output = bench
-        .command(&[], &format!("setsid sh -c 'setsid sleep {marker} & sleep {marker} &'; sleep 1"))
-        .output()
-        .unwrap();
+    let output =
+        deploying(&bench, &[], &format!("setsid sh -c 'setsid sleep {marker} & sleep {marker} &'; sleep 1"))
+            .output()
+            .unwrap();
     assert!(output.status.success());
     let alive = Command::new("pgrep").args(["-f", &format!("sleep {marker}")]).output().unwrap();
     assert!(alive.stdout.is_empty(), "{}", String::from_utf8_lossy(&alive.stdout));
@@ -202,10 +105,10 @@ fn what_double_forks_and_leaves_the_group_is_ended() {
 
 #[test]
 fn a_second_run_waits_for_the_slot() {
-    let bench = Bench::new("slot");
-    let mut child = bench.start(&[], "sleep 8");
+    let bench = Run::new("slot");
+    let mut child = bench.start(&[], &format!("{DEPLOY}sleep 8"));
     bench.wait_until_deployed();
-    let output = bench.command(&["--wait", "1s"], "true").output().unwrap();
+    let output = deploying(&bench, &["--wait", "1s"], "true").output().unwrap();
     assert_eq!(output.status.code(), Some(75));
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(told.contains(&format!("held by {}@", child.id())) && told.contains("hint:"), "{told}");
@@ -215,15 +118,16 @@ fn a_second_run_waits_for_the_slot() {
 
 #[test]
 fn load_is_measured_and_a_load_that_is_none_is_refused() {
-    let bench = Bench::new("load");
+    let bench = Run::new("load");
     let none =
         ["--condition", "loaded", "--load-with", "sleep 60", "--min-foreign-cpu", "1.5", "--wait", "1s"];
-    let output = bench.command(&none, "touch ran").output().unwrap();
+    let output = deploying(&bench, &none, "touch ran").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(!bench.dir.path().join("ran").exists());
+    assert!(!bench.path("ran").exists());
     let load = e2e::root().join("scripts/load").display().to_string();
     let load = format!("{load} cpu 8");
-    let output = bench.command(&["--condition", "loaded", "--load-with", &load], "sleep 2").output().unwrap();
+    let output =
+        deploying(&bench, &["--condition", "loaded", "--load-with", &load], "sleep 2").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let run = bench.last_run();
     assert_eq!(run["factors"]["load"], "loaded");
@@ -243,14 +147,14 @@ fn count_runs(ledger: &Path) -> usize {
 
 #[test]
 fn until_is_asked_after_each_run_and_what_the_ledger_holds_is_not_repeated() {
-    let bench = Bench::new("until");
-    let mut child = bench.start(&["--until", THREE_RUNS], "sleep 1");
+    let bench = Run::new("until");
+    let mut child = bench.start(&["--until", THREE_RUNS], &format!("{DEPLOY}sleep 1"));
     wait_for("the first record", 60, || count_runs(&bench.ledger()) == 1);
     kill(&child, "-TERM");
     child.wait().unwrap();
     let before = count_runs(&bench.ledger());
     assert!((1..3).contains(&before), "{before} runs before the second start");
-    let output = bench.command(&["--until", THREE_RUNS], "sleep 1").output().unwrap();
+    let output = deploying(&bench, &["--until", THREE_RUNS], "sleep 1").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(count_runs(&bench.ledger()), 3);
     let runs = records(&output.stdout).iter().filter(|r| r["type"] == "run.finished").count();
@@ -260,9 +164,9 @@ fn until_is_asked_after_each_run_and_what_the_ledger_holds_is_not_repeated() {
 
 #[test]
 fn what_a_companion_prints_joins_the_stream_if_it_is_a_record() {
-    let bench = Bench::new("mate");
+    let bench = Run::new("mate");
     let mate = r#"echo '{"type":"x.seen","v":1}'; echo 'no record'; sleep 60"#;
-    let output = bench.command(&["--companion", mate], "sleep 1").output().unwrap();
+    let output = deploying(&bench, &["--companion", mate], "sleep 1").output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success() && told.contains("1 lines of the companion are no records"), "{told}");
     assert_eq!(first(&records(&output.stdout), "x.seen")["v"], 1);
@@ -271,9 +175,9 @@ fn what_a_companion_prints_joins_the_stream_if_it_is_a_record() {
 
 #[test]
 fn a_dead_reader_costs_no_record() {
-    let bench = Bench::new("pipe");
+    let bench = Run::new("pipe");
     let mut child =
-        bench.command(&[], "exit 0").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        deploying(&bench, &[], "exit 0").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(2), "a tool that changed something says that it cannot say so");
@@ -309,9 +213,9 @@ fn engine_over_tcp() -> String {
 
 #[test]
 fn an_engine_elsewhere_works_and_its_node_is_not_claimed_to_be_measured() {
-    let bench = Bench::new("tcp");
+    let bench = Run::new("tcp");
     let host = engine_over_tcp();
-    let output = bench.command(&["--host", &host], "exit 0").output().unwrap();
+    let output = deploying(&bench, &["--host", &host], "exit 0").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let run = bench.last_run();
     assert_eq!((&run["outcome"], &run["isolation"]["proved"]), (&"pass".into(), &false.into()), "{run:#}");

@@ -9,7 +9,6 @@ use lib_common::diag::Diag;
 use lib_common::docker::Engine;
 use lib_common::ledger::make_private_dir;
 use lib_common::record::Factors;
-use lib_common::redact::Redactor;
 use lib_common::{Error, Result};
 use serde_json::Value;
 
@@ -19,6 +18,7 @@ use crate::cli::RunArgs;
 use crate::command::cgroup::{self, Cgroup};
 use crate::command::check::Checked;
 use crate::command::env::Facts;
+use crate::command::vocabulary::Vocabulary;
 use crate::command::{run as beside, strays};
 use crate::guard;
 use crate::load::cli::Condition;
@@ -53,7 +53,7 @@ pub struct Context<'c> {
     pub ledger: Option<&'c Path>,
     pub remover: &'c Remover,
     pub reaper: &'c Reaper,
-    pub redactor: &'c Redactor,
+    pub vocabulary: &'c Vocabulary,
     pub stop: Stop,
     pub budget: Budget,
     pub diag: &'c Diag,
@@ -184,7 +184,8 @@ pub async fn run(context: &Context<'_>, factors: &Factors) -> Result<Option<Fini
     let mut watch = Watch::start();
     let want = match attempt.condition {
         Condition::Isolated => Want::All,
-        Condition::Loaded => Want::One,
+        // Neighbours deploy, too.
+        Condition::Loaded => Want::Some(1 + context.args.load.neighbours),
     };
     let gate =
         Gate { args: &context.args.slot, diag: context.diag, clock: context.clock, stop: &context.stop };

@@ -41,7 +41,8 @@ use std::time::Duration;
 
 use attempt::{Context, End};
 use cli::Action;
-use command::{output, strays};
+use command::strays;
+use command::vocabulary::Vocabulary;
 use converge::ConvergeArgs;
 use lib_common::docker::Engine;
 use lib_common::emit::Emitter;
@@ -138,7 +139,8 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
     let reaper = Reaper::start().await?;
     strays::adopt();
     let stop = signals::listen()?;
-    let (investigation, ledger, redactor) = (series.investigation(), series.ledger(), output::redactor());
+    let (investigation, ledger) = (series.investigation(), series.ledger());
+    let vocabulary = Vocabulary::of_environment();
     if let Some(ledger) = &ledger {
         // They go into the ledger, and from there into the stream.
         let stdout = std::mem::replace(&mut io.stdout, Box::new(std::io::sink()));
@@ -150,7 +152,8 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
     let budget = reserve(args);
     let mut longest = Duration::ZERO;
     let mut leases = Leases::new(engine.endpoint().to_string(), investigation.clone());
-    let nodes = node_names();
+    let nodes: Vec<String> =
+        args.run.down.nodes.iter().map(|node| node.name.clone()).filter(|n| !n.is_empty()).collect();
     let mut turns = Turns::new(args, subjects, &series.seen);
 
     while let Some((subject, factors)) = series.next(&mut turns).await? {
@@ -179,7 +182,7 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
             ledger: ledger.as_deref(),
             remover: &remover,
             reaper: &reaper,
-            redactor: &redactor,
+            vocabulary: &vocabulary,
             stop: stop.clone(),
             budget,
             diag: &io.diag,
@@ -240,10 +243,4 @@ async fn apart(
         () = budget.spent() => Err(Error::again("waiting between runs", "the budget is spent")),
         _ = stop.wait_for(Option::is_some) => Ok(false),
     }
-}
-
-/// The nodes that runs take in turn.
-fn node_names() -> Vec<String> {
-    let nodes = std::env::var("REDFIX_NODES").unwrap_or_default();
-    nodes.split_whitespace().filter_map(|node| Some(node.split_once('=')?.0.to_owned())).collect()
 }

@@ -6,7 +6,6 @@ use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use lib_common::redact::Redactor;
 use lib_common::{Error, Result};
 use rustix::process::{Pid, Signal, WaitOptions};
 use tokio::process::{Child, Command};
@@ -15,6 +14,7 @@ use tokio::task::JoinHandle;
 
 use super::cgroup::Cgroup;
 use super::output::{self, Activity, Besides};
+use super::vocabulary::Vocabulary;
 use super::{launch, pty, strays};
 use crate::guard::Guard;
 
@@ -39,7 +39,7 @@ pub struct Start<'s> {
     pub show: bool,
     pub pty: bool,
     pub cgroup: Option<Cgroup>,
-    pub redactor: &'s Redactor,
+    pub vocabulary: &'s Vocabulary,
     /// Where our records go, if that is an open descriptor: it is not inherited.
     pub records: Option<u32>,
     /// What it sees in the engine's place.
@@ -140,7 +140,7 @@ impl Group {
             Stdout::Through => Besides::Through(Box::new(tokio::io::stderr())),
             _ => Besides::Nothing,
         };
-        let copy = |besides| (write.clone(), besides, start.redactor.fork(), activity.clone());
+        let copy = |besides| (write.clone(), besides, start.vocabulary.stream(), activity.clone());
         let mut copies = Vec::new();
         if let Some(terminal) = terminal {
             let (write, besides, redactor, activity) = copy(besides);

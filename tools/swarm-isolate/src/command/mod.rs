@@ -12,3 +12,4 @@ pub mod pattern;
 pub mod pty;
 pub mod run;
 pub mod strays;
+pub mod vocabulary;

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use lib_common::redact::Redactor;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
+
+use super::vocabulary::Stream;
 
 /// A longer line is cut, at white space where it has any, so that memory stays bounded.
 const LONGEST_LINE: usize = 64 << 10;
@@ -51,7 +52,7 @@ pub async fn copy(
     mut from: impl AsyncRead + Unpin,
     log: mpsc::Sender<Vec<u8>>,
     mut besides: Besides,
-    mut redactor: Redactor,
+    mut redactor: Stream,
     activity: Activity,
 ) {
     let longest = if matches!(besides, Besides::Parent(_)) { LONGEST_RECORD } else { LONGEST_LINE };
@@ -70,7 +71,7 @@ pub async fn copy(
         for line in whole {
             match &besides {
                 Besides::Parent(keep) => drop(keep.send(line)),
-                _ => drop(log.send(redactor.line(&line).into_owned()).await),
+                _ => drop(log.send(redactor.line(&line)).await),
             }
         }
         if chunk.is_empty() {
@@ -127,21 +128,6 @@ impl Lines {
     fn rest(&mut self) -> Option<Vec<u8>> {
         Some(std::mem::take(&mut self.begun)).filter(|rest| !rest.is_empty())
     }
-}
-
-/// A redactor that knows the secrets in our own environment, which the command inherits.
-pub fn redactor() -> Redactor {
-    let secret = |name: &str| {
-        let name = name.to_ascii_uppercase();
-        ["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "API_KEY", "PRIVATE_KEY"]
-            .iter()
-            .any(|word| name.ends_with(word))
-    };
-    let values: Vec<String> = std::env::vars()
-        .filter(|(name, value)| secret(name) && value.len() >= 8)
-        .map(|(_, value)| value)
-        .collect();
-    Redactor::new(&values)
 }
 
 #[cfg(test)]

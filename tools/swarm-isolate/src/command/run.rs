@@ -14,7 +14,7 @@ use crate::attempt::{Attempt, Context, End, Ran};
 use crate::command::check::{self, Checked};
 use crate::command::group::{Ended, Group, Start, Stdout, shell};
 use crate::command::{idle, strays};
-use crate::guard::{self, Guard, Policy};
+use crate::guard::{self, Guard, Policy, Tells};
 use crate::load::makers;
 use crate::load::sampler::{self, Load, Own};
 use crate::slot::Slot;
@@ -38,7 +38,9 @@ pub async fn run(
     let values = args.companion.is_some().then_some(values);
     let policy =
         Policy::new(&args.guard, &args.command.namespace, &attempt.id, &attempt.names, scratch.path());
-    let guard = Guard::start(context.engine, policy, values).await?;
+    let (vocabulary, calls) = (context.vocabulary.clone(), context.remover.calls.clone());
+    let tells = Tells { secrets: values, vocabulary, calls };
+    let guard = Guard::start(context.engine, policy, tells).await?;
     let companion = start_companion(context, attempt, &secrets, &mut notes)?;
     let mut command = match start_command(context, attempt, &guard, scratch.path(), &mut notes) {
         Ok(command) => command,
@@ -95,7 +97,7 @@ fn start_companion(
         show: context.diag.verbosity() > 0,
         pty: false,
         cgroup: noted(attempt.cgroup("companion"), notes),
-        redactor: context.redactor,
+        vocabulary: context.vocabulary,
         records: context.args.command.records_descriptor(),
         guard: None,
     };
@@ -121,7 +123,7 @@ fn start_command(
         show: context.diag.verbosity() > 0,
         pty: args.pty,
         cgroup: noted(attempt.cgroup("command"), notes),
-        redactor: context.redactor,
+        vocabulary: context.vocabulary,
         records: context.args.command.records_descriptor(),
         guard: Some(guard),
     })
@@ -179,7 +181,7 @@ async fn check(context: &Context<'_>, attempt: &Attempt, line: &str, scratch: &P
         show: context.diag.verbosity() > 0,
         pty: false,
         cgroup: attempt.cgroup("check").ok(),
-        redactor: context.redactor,
+        vocabulary: context.vocabulary,
         records: context.args.command.records_descriptor(),
         guard: None,
     });

@@ -8,6 +8,7 @@
 //! went around the guard ([`watch`], [`bypass`]).
 
 mod ask;
+mod bulk;
 mod bypass;
 pub mod cli;
 mod facts;
@@ -15,6 +16,7 @@ mod forward;
 pub mod fuzz;
 mod json;
 pub mod mount;
+mod pause;
 mod policy;
 mod report;
 mod request;
@@ -47,6 +49,9 @@ pub use report::Report;
 use secrets::{Values, Writer};
 use serve::Shared;
 
+use crate::command::vocabulary::Vocabulary;
+use crate::teardown::calls::Calls;
+
 /// A guard that listens. It has a thread of its own: nothing that the tool does meanwhile holds it up.
 pub struct Guard {
     socket: PathBuf,
@@ -59,9 +64,19 @@ pub struct Guard {
     _folder: tempfile::TempDir,
 }
 
+/// Who hears of what passes by.
+pub struct Tells {
+    /// The companion, of secrets' values.
+    pub secrets: Option<Writer>,
+    /// Our own redaction, of the same.
+    pub vocabulary: Vocabulary,
+    /// The comparison of what is not the run's, of calls that change something.
+    pub calls: Calls,
+}
+
 impl Guard {
     /// Listens from now on; returns when the engine's events are being watched.
-    pub async fn start(engine: &Engine, policy: Policy, secrets: Option<Writer>) -> Result<Self> {
+    pub async fn start(engine: &Engine, policy: Policy, tells: Tells) -> Result<Self> {
         let doing = "starting the guard";
         let cannot = |e: std::io::Error| Error::cannot(doing, e);
         let folder = tempfile::Builder::new().prefix("redfix-guard-").tempdir().map_err(cannot)?;
@@ -78,7 +93,7 @@ impl Guard {
         let real = engine.clone();
         let work = move || {
             // Whoever waits for the report sees the channel close if this fails.
-            if let Ok(report) = runtime.block_on(run(real, policy, secrets, listener, ready, stopped)) {
+            if let Ok(report) = runtime.block_on(run(real, policy, tells, listener, ready, stopped)) {
                 let _ = tell.send(report);
             }
         };
@@ -119,14 +134,14 @@ impl Guard {
 async fn run(
     engine: Engine,
     policy: Policy,
-    secrets: Option<Writer>,
+    tells: Tells,
     listener: UnixListener,
     ready: oneshot::Sender<()>,
     stopped: oneshot::Receiver<()>,
 ) -> Result<Report> {
     let cannot = |e: std::io::Error| Error::cannot("starting the guard", e);
     let listener = tokio::net::UnixListener::from_std(listener).map_err(cannot)?;
-    let shared = Shared::new(engine, policy, Values::new(secrets)?);
+    let shared = Shared::new(engine, policy, Values::new(tells.secrets, tells.vocabulary)?, tells.calls);
     let started = epoch();
     tokio::spawn(watch::follow(Arc::clone(&shared), ready));
     tokio::select! {

@@ -46,6 +46,11 @@ impl Head {
         Ok(Self { method: method.to_owned(), version, segments, query: pairs })
     }
 
+    /// Whether the engine may change something because of it.
+    pub fn changes(&self) -> bool {
+        self.method != "GET" && self.method != "HEAD"
+    }
+
     /// The first value of a query key, as the engine takes it.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.query.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())

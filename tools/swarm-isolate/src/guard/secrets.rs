@@ -1,16 +1,22 @@
 //! Hands the values of secrets to the evidence capture, which can hide only what it knows.
 //!
+//! What we write ourselves hides them from then on.
+//!
 //! One line for each: `{"name":"...","value_base64":"..."}`, into a pipe that the companion inherits as the
 //! descriptor that `REDFIX_SECRETS_FD` names. The engine itself never tells a secret's value.
 
 use std::os::fd::{AsRawFd as _, OwnedFd};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use lib_common::{Error, Result};
 use rustix::io::FdFlags;
 use rustix::pipe::PipeFlags;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::unix::pipe::Sender;
 use tokio::sync::mpsc;
+
+use crate::command::vocabulary::Vocabulary;
 
 /// The companion's end.
 pub struct Reader(OwnedFd);
@@ -43,11 +49,14 @@ impl Reader {
 
 /// Values on their way into the pipe: nobody waits for a companion that does not read.
 #[derive(Clone)]
-pub struct Values(mpsc::UnboundedSender<Vec<u8>>);
+pub struct Values {
+    companion: mpsc::UnboundedSender<Vec<u8>>,
+    vocabulary: Vocabulary,
+}
 
 impl Values {
     /// Within a runtime.
-    pub fn new(writer: Option<Writer>) -> Result<Self> {
+    pub fn new(writer: Option<Writer>, vocabulary: Vocabulary) -> Result<Self> {
         let (send, mut lines) = mpsc::unbounded_channel::<Vec<u8>>();
         if let Some(writer) = writer {
             let pipe = Sender::from_owned_fd(writer.0);
@@ -60,12 +69,15 @@ impl Values {
                 }
             });
         }
-        Ok(Self(send))
+        Ok(Self { companion: send, vocabulary })
     }
 
     pub fn add(&self, name: &str, value_base64: &str) {
         let line = serde_json::json!({"name": name, "value_base64": value_base64});
+        if let Ok(value) = BASE64.decode(value_base64) {
+            self.vocabulary.learn(&value);
+        }
         // Without a companion there is nobody to tell.
-        let _ = self.0.send(format!("{line}\n").into_bytes());
+        let _ = self.companion.send(format!("{line}\n").into_bytes());
     }
 }

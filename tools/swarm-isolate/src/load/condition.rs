@@ -52,6 +52,10 @@ pub async fn wait(context: &Context<'_>, attempt: &Attempt, watch: &mut Watch) -
         }
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}
+            () = context.budget.spent() => {
+                return Err(Error::again("waiting for the node", format!("{obstacle}, and the budget is spent"))
+                    .hint("what is done is on record"));
+            }
             _ = stop.wait_for(Option::is_some) => return Ok(None),
         }
     }

@@ -15,9 +15,6 @@ use crate::attempt::{Attempt, Context};
 use crate::command::group::{Group, Start, Stdout, shell};
 use crate::plan::Namespace;
 
-/// Deploys that one run may have in flight: itself and its neighbours.
-const DEPLOYS: u32 = 3;
-
 /// One that is to run, with names that no other has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Maker {
@@ -33,11 +30,6 @@ pub fn plan(context: &Context<'_>, condition: Condition) -> Result<Vec<Maker>> {
     let args = &context.args.load;
     if condition == Condition::Isolated {
         return Ok(Vec::new());
-    }
-    if args.neighbours >= DEPLOYS {
-        let cause =
-            format!("{} neighbours and the run are more than {DEPLOYS} deploys at once", args.neighbours);
-        return Err(Error::cannot("planning a run", cause).hint("load the node with --load-with CMD besides"));
     }
     let maker = |log: String, command: Vec<String>| {
         let attempt = lib_common::new_id();
@@ -86,7 +78,7 @@ impl Running {
                 show: false,
                 pty: context.args.command.pty && maker.log != "load",
                 cgroup: attempt.cgroup(&maker.log).ok(),
-                redactor: context.redactor,
+                vocabulary: context.vocabulary,
                 records: context.args.command.records_descriptor(),
                 guard: None,
             })?);

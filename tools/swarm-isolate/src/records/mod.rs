@@ -93,7 +93,7 @@ pub fn of(context: &Context, finished: &Finished, keep: bool) -> Records {
 }
 
 fn refusals(context: &Context, ran: &Ran) -> Vec<Text> {
-    let mut redactor = context.redactor.fork();
+    let mut redactor = context.vocabulary.redactor();
     ran.guard.refusals.iter().map(|refusal| Text(redactor.text(refusal.as_bytes()))).collect()
 }
 
@@ -124,14 +124,18 @@ fn judged(context: &Context, finished: &Finished) -> (Outcome, Option<String>) {
 fn test_finished(context: &Context, attempt: &str, test: junit::Test) -> TestFinished {
     let Subject { recipe, version, .. } = context.subject;
     let case = CaseKey { recipe: recipe.clone(), version: version.clone(), test: test.id.clone() };
-    let message = test.message.map(|text| Text(context.redactor.fork().text(text.as_bytes())));
-    let failed = matches!(test.outcome, TestOutcome::Fail | TestOutcome::Error);
+    // A test that its runner repeated is red if it ever was: a run is one sample.
+    let red = test.retries.first().filter(|_| test.outcome == TestOutcome::Pass);
+    let outcome = red.map_or(test.outcome, |retry| retry.outcome);
+    let message = red.and_then(|retry| retry.message.clone()).or(test.message);
+    let message = message.map(|text| Text(context.vocabulary.redactor().text(text.as_bytes())));
+    let failed = matches!(outcome, TestOutcome::Fail | TestOutcome::Error);
     TestFinished {
         attempt_id: attempt.to_owned(),
         case: case.to_string(),
         recipe: case.recipe,
         test: test.id,
-        outcome: test.outcome,
+        outcome,
         duration_ms: test.duration_ms,
         signature: message.as_ref().filter(|_| failed).map(|text| signature(&text.0)),
         message,

@@ -1,8 +1,8 @@
-//! What to do next on the way to one slot or to all of them, from what the slots say. No I/O.
+//! What to do next on the way to one slot, to several or to all of them, from what the slots say. No I/O.
 //!
-//! Whoever wants all slots first takes the marker; while it is held, newcomers take nothing, so the slots
-//! come free one by one and nobody slips in: an exclusive waiter never starves. A marker whose holder is
-//! dead is cleared by whoever meets it.
+//! Whoever wants more than one slot first takes the marker; while it is held, newcomers take nothing, so the slots
+//! come free one by one and nobody slips in: an exclusive waiter never starves, and two that want several never
+//! wait for each other's. A marker whose holder is dead is cleared by whoever meets it.
 
 use std::collections::BTreeSet;
 
@@ -11,8 +11,18 @@ use super::labels::{Place, Seen};
 /// How much of the semaphore is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Want {
-    One,
+    /// So many; the others stay for others.
+    Some(u32),
     All,
+}
+
+impl Want {
+    pub const ONE: Self = Self::Some(1);
+
+    /// Whether so many slots are what was wanted.
+    pub fn is_met_by(self, owned: u32) -> bool {
+        matches!(self, Self::Some(wanted) if owned >= wanted)
+    }
 }
 
 /// The slots and the marker, as they were read.
@@ -65,34 +75,36 @@ pub enum Step<'b> {
 pub fn step<'b>(board: &'b Board, want: Want, mine: &str, dead: &BTreeSet<Place>) -> Step<'b> {
     let Some(marker) = board.marker.as_ref().filter(|_| board.is_whole()) else { return Step::Repair };
     let owned = board.slots.iter().filter(|seen| seen.is_held_by(mine)).count();
+    if want.is_met_by(u32::try_from(owned).unwrap_or(u32::MAX)) {
+        return Step::Done;
+    }
     let is_dead = |seen: &Seen| seen.holding.is_some() && dead.contains(&seen.place);
     match want {
-        Want::One if owned > 0 => return Step::Done,
-        Want::One => {
+        Want::ONE => {
             if is_dead(marker) {
                 return Step::Clear(marker);
             }
             if let Some(waiter) = &marker.holding {
-                return Step::Wait(format!("{} for {}, who takes all slots", waiter.holder, waiter.attempt));
+                return Step::Wait(format!("{} for {}, whose turn it is", waiter.holder, waiter.attempt));
             }
         }
-        Want::All if !marker.is_held_by(mine) => {
+        _ if !marker.is_held_by(mine) => {
             return match &marker.holding {
                 Some(other) if !is_dead(marker) => {
-                    Step::Wait(format!("{} for {}, who takes all slots first", other.holder, other.attempt))
+                    Step::Wait(format!("{} for {}, whose turn it is", other.holder, other.attempt))
                 }
                 _ => Step::Take(vec![marker]),
             };
         }
         Want::All if owned == board.slots.len() => return Step::Done,
-        Want::All => {}
+        _ => {}
     }
     let open = board.slots.iter().filter(|seen| seen.holding.is_none() || is_dead(seen));
     let mut open: Vec<&Seen> = open.collect();
     if open.is_empty() {
         return Step::Wait(holders(board, mine));
     }
-    if want == Want::One {
+    if want != Want::All {
         // What a dead holder left running is torn down by whoever takes its slot: the sooner the better.
         let left = |seen: &&Seen| seen.holding.as_ref().is_some_and(|held| !held.stacks.is_empty());
         open.sort_by_key(|seen| (!left(seen), seen.place));
@@ -162,7 +174,7 @@ mod tests {
             ("0= 1= e=", &[], "repair"),
             ("0= 1= 2=", &[], "repair"),
         ] {
-            assert_eq!(told(slots, Want::One, dead), expected, "{slots}");
+            assert_eq!(told(slots, Want::ONE, dead), expected, "{slots}");
         }
     }
 
@@ -181,6 +193,23 @@ mod tests {
             ("0=me 1= 2= e=", &[], "take exclusive"),
         ] {
             assert_eq!(told(slots, Want::All, dead), expected, "{slots}");
+        }
+    }
+
+    #[test]
+    fn several_slots() {
+        use Place::Slot;
+        for (slots, dead, expected) in [
+            ("0= 1= 2= e=", &[][..], "take exclusive"),
+            ("0= 1= 2= e=x", &[], "wait"),
+            ("0= 1=x 2= e=me", &[], "take 0 2"),
+            ("0=me 1=x 2=y e=me", &[], "wait"),
+            ("0=me 1=x! 2= e=me", &[Slot(1)], "take 1 2"),
+            // The marker may go once they are had.
+            ("0=me 1=me 2=x e=me", &[], "done"),
+            ("0=me 1=me 2= e=y", &[], "done"),
+        ] {
+            assert_eq!(told(slots, Want::Some(2), dead), expected, "{slots}");
         }
     }
 

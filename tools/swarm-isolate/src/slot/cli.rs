@@ -49,7 +49,7 @@ pub enum HowMany {
 impl From<HowMany> for Want {
     fn from(many: HowMany) -> Self {
         match many {
-            HowMany::One => Self::One,
+            HowMany::One => Self::ONE,
             HowMany::All => Self::All,
         }
     }

@@ -1,4 +1,4 @@
-//! What is held: one slot, or all of them and the marker, kept alive by a heartbeat until released.
+//! What is held: one slot or several, or all of them and the marker, kept alive by a heartbeat until released.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::store::Store;
 /// How often a lost compare-and-swap is tried again while the slot is still ours.
 const TRIES: usize = 5;
 
-/// One slot, or all of them. Give it back with [`Slot::release`]; one that is dropped is taken over after the
+/// One slot or several, or all of them. Give it back with [`Slot::release`]; one that is dropped is taken over after the
 /// TTL, or at once on this host.
 pub struct Slot<S: Store = Engine> {
     inner: Arc<Mutex<Inner<S>>>,
@@ -69,6 +69,20 @@ impl<S: Store> Slot<S> {
     /// Turns true when somebody else took a slot of ours, or the engine was away for too long.
     pub fn lost(&self) -> watch::Receiver<bool> {
         self.lost.clone()
+    }
+
+    /// Gives the marker back: what was wanted is had, and others may take what is left. Where that fails it goes
+    /// unrenewed, and its time runs out.
+    pub(super) async fn let_others_in(&self) {
+        let mut inner = self.inner.lock().await;
+        if inner.held.remove(&Place::Exclusive).is_none() {
+            return;
+        }
+        let Ok(seen) = inner.store.list().await else { return };
+        let marker = |seen: &&Seen| seen.place == Place::Exclusive && seen.is_held_by(&inner.me.nonce);
+        if let Some(marker) = seen.iter().find(marker) {
+            let _ = inner.store.swap(marker, &labels(marker.place, None, None)).await;
+        }
     }
 
     /// How many slots are held, and how many the swarm has.

@@ -1,4 +1,4 @@
-//! The swarm's slots: a semaphore of N over all processes and nodes, taken one at a time or all at once.
+//! The swarm's slots: a semaphore of N over all processes and nodes, taken one, several or all at once.
 //!
 //! A slot is a config object in the swarm's own Raft store (`labels`, `store`); it is permanent, and its
 //! labels change only by compare-and-swap. `choose` decides what to do next, `take` does it, `hold` keeps it
@@ -38,7 +38,7 @@ pub fn look_at(configs: &serde_json::Value) -> usize {
     let seen: Vec<Seen> = configs.as_array().into_iter().flatten().filter_map(Seen::parse).collect();
     let count = seen.len();
     if let Some(board) = Board::new(seen) {
-        for want in [Want::One, Want::All] {
+        for want in [Want::ONE, Want::All] {
             let _ = choose::step(&board, want, "n", &std::collections::BTreeSet::from([Place::Slot(0)]));
         }
     }

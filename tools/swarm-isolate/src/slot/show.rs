@@ -10,6 +10,7 @@ use super::cli::ShowArgs;
 use super::{Ask, Board, Seen, Slots, Want};
 use crate::cli::RunArgs;
 use crate::signals::Stop;
+use crate::teardown::objects::RUN;
 
 pub async fn slots(
     show: &ShowArgs,
@@ -65,7 +66,7 @@ fn records(board: &Board, clock: &dyn Clock, dead: impl Fn(&Seen) -> bool) -> Ve
             holder: Some(held.holder),
             boot_id: Some(held.boot_id),
             what_for: Some(held.attempt),
-            stacks: held.stacks,
+            stacks: held.stacks.into_iter().filter(|entry| !entry.starts_with(RUN)).collect(),
             since: Some(held.since),
             awaited_by: waiter.filter(|_| !whole).map(|waiter| waiter.holder.clone()),
         }
@@ -103,7 +104,7 @@ mod tests {
             holder: holder.into(),
             nonce: holder.into(),
             attempt: "A".into(),
-            stacks: vec!["s".into()],
+            stacks: vec![format!("{RUN}A"), "s".into()],
             since: "1970-01-01T00:00:00.000Z".into(),
             ..Holding::default()
         };

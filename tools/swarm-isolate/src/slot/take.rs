@@ -1,4 +1,4 @@
-//! The way to one slot or to all of them: look, take what is free or dead, wait, look again.
+//! The way to one slot, to several or to all of them: look, take what is free or dead, wait, look again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -44,6 +44,8 @@ enum Round {
     /// Something changed by our doing: look again at once.
     Again,
     Wait(String),
+    /// More are wanted than there are.
+    Never(u32, u32),
 }
 
 impl Slots {
@@ -178,9 +180,18 @@ impl<S: Store> Slots<S> {
                 slot = Slot::new(self.store.clone(), self.somebody(&ask.attempt, ask.ttl));
             }
             let obstacle = match self.round(ask, &slot, &mut watch).await {
-                Ok(Round::Done) => return Ok(Some(slot)),
+                Ok(Round::Done) => {
+                    if ask.want != Want::All {
+                        slot.let_others_in().await;
+                    }
+                    return Ok(Some(slot));
+                }
                 Ok(Round::Again) => continue,
                 Ok(Round::Wait(holders)) => format!("held by {holders}"),
+                Ok(Round::Never(wanted, total)) => {
+                    let cause = format!("{wanted} deploys at once, and the swarm has {total} slots");
+                    return Err(Error::cannot(DOING, cause).hint("fewer --neighbours, or slots --resize"));
+                }
                 // No answer, no leader: that passes, and the wait has an end.
                 Err(e) if e.status == 0 || e.status >= 500 => e.message,
                 Err(e) => {
@@ -230,6 +241,11 @@ impl<S: Store> Slots<S> {
             self.make(super::DEFAULT).await?;
             return Ok(Round::Again);
         };
+        if let Want::Some(wanted) = ask.want
+            && wanted > board.total
+        {
+            return Ok(Round::Never(wanted, board.total));
+        }
         let nonce = slot.nonce().await;
         let now = Instant::now();
         let mut locks: BTreeMap<Place, Lock> = BTreeMap::new();
@@ -268,7 +284,7 @@ impl<S: Store> Slots<S> {
                     tried = true;
                     // Whoever loses this race looks again: it can only be lost to progress of somebody else.
                     let taken = slot.take(seen, lock.ok()).await?;
-                    if taken && ask.want == Want::One {
+                    if taken && ask.want.is_met_by(slot.count().await.0) {
                         break;
                     }
                 }

@@ -76,11 +76,12 @@ fn never_more_than_the_number_and_an_exclusive_waiter_is_served_among_many() {
             let (exclusives, shared) = (Arc::clone(&exclusives), Arc::clone(&shared));
             tasks.push(tokio::spawn(async move {
                 let all = number == 0;
+                let many = number == 1;
                 let slots = if number % 2 == 0 { world.here() } else { world.elsewhere() };
-                let want = if all { Want::All } else { Want::One };
+                let want = if all { Want::All } else { Want::Some(1 + u32::from(many)) };
                 for round in 0..20 {
                     let slot = slots.take(&ask(want, TTL * 60), &world.stop, |_| {}).await.unwrap().unwrap();
-                    let weight = if all { 3 } else { 1 };
+                    let weight = if all { 3 } else { 1 + u32::from(many) };
                     let now = inside.fetch_add(weight, Ordering::SeqCst) + weight;
                     most.fetch_max(now, Ordering::SeqCst);
                     assert_eq!(slot.count().await, (weight, 3));
@@ -108,11 +109,11 @@ fn never_more_than_the_number_and_an_exclusive_waiter_is_served_among_many() {
 fn a_dead_holder_of_another_host_expires_and_leaves_its_stacks() {
     simulate(async {
         let world = World::new(1).await;
-        let dead = world.elsewhere().take(&ask(Want::One, TTL), &world.stop, |_| {}).await.unwrap().unwrap();
+        let dead = world.elsewhere().take(&ask(Want::ONE, TTL), &world.stop, |_| {}).await.unwrap().unwrap();
         dead.intend(&["left".into()]).await.unwrap();
         drop(dead);
         let start = Instant::now();
-        let heir = world.here().take(&ask(Want::One, TTL * 2), &world.stop, |_| {}).await.unwrap().unwrap();
+        let heir = world.here().take(&ask(Want::ONE, TTL * 2), &world.stop, |_| {}).await.unwrap().unwrap();
         assert!(start.elapsed() >= TTL, "not before its time: {:?}", start.elapsed());
         let remains = heir.inherited().await;
         assert_eq!(remains.len(), 2);
@@ -128,7 +129,7 @@ fn a_dead_holder_of_another_host_expires_and_leaves_its_stacks() {
 fn a_dead_holder_of_this_host_is_found_at_once() {
     simulate(async {
         let world = World::new(1).await;
-        let dead = world.here().take(&ask(Want::One, TTL), &world.stop, |_| {}).await.unwrap().unwrap();
+        let dead = world.here().take(&ask(Want::ONE, TTL), &world.stop, |_| {}).await.unwrap().unwrap();
         let seen = world.store.now().remove(0);
         assert!(!world.here().is_dead_here(&seen), "alive");
         drop(dead);
@@ -136,7 +137,7 @@ fn a_dead_holder_of_this_host_is_found_at_once() {
         assert!(world.here().is_dead_here(&seen));
         assert!(!world.elsewhere().is_dead_here(&seen), "another host cannot know");
         let start = Instant::now();
-        let heir = world.here().take(&ask(Want::One, TTL), &world.stop, |_| {}).await.unwrap().unwrap();
+        let heir = world.here().take(&ask(Want::ONE, TTL), &world.stop, |_| {}).await.unwrap().unwrap();
         assert!(start.elapsed() < TTL / 6);
         assert!(world.here().take_over(&seen, "reap", TTL).await.unwrap().is_none(), "it changed hands");
         heir.release().await.unwrap();
@@ -149,7 +150,7 @@ fn the_dead_are_told_from_the_living() {
         let world = World::new(3).await;
         let mut taken = Vec::new();
         for slots in [world.here(), world.elsewhere(), world.elsewhere()] {
-            taken.push(slots.take(&ask(Want::One, TTL), &world.stop, |_| {}).await.unwrap().unwrap());
+            taken.push(slots.take(&ask(Want::ONE, TTL), &world.stop, |_| {}).await.unwrap().unwrap());
         }
         let living = taken.pop().unwrap();
         assert_eq!(world.here().dead(TTL, &world.stop).await.unwrap(), [], "all three beat");
@@ -165,8 +166,8 @@ fn the_holders_promise_counts_not_the_waiters_impatience() {
     simulate(async {
         let world = World::new(1).await;
         let holder =
-            world.elsewhere().take(&ask(Want::One, TTL), &world.stop, |_| {}).await.unwrap().unwrap();
-        let hasty = Ask { ttl: Duration::from_secs(1), ..ask(Want::One, TTL * 10) };
+            world.elsewhere().take(&ask(Want::ONE, TTL), &world.stop, |_| {}).await.unwrap().unwrap();
+        let hasty = Ask { ttl: Duration::from_secs(1), ..ask(Want::ONE, TTL * 10) };
         let error = world.here().take(&hasty, &world.stop, |_| {}).await.err().unwrap();
         assert_eq!(error.exit(), lib_common::Exit::Again);
         assert!(error.cause().starts_with("held by "), "{error}");
@@ -180,16 +181,16 @@ fn a_lock_that_somebody_keeps_costs_time_only() {
     simulate(async {
         let world = World::new(1).await;
         // A holder that sleeps keeps its lock; its heartbeat is what counts.
-        let short = Ask { ttl: Duration::from_secs(6), ..ask(Want::One, TTL) };
+        let short = Ask { ttl: Duration::from_secs(6), ..ask(Want::ONE, TTL) };
         let sleeper = world.here().take(&short, &world.stop, |_| {}).await.unwrap().unwrap();
         sleeper.sleep_for_ever();
         let start = Instant::now();
-        let heir = world.here().take(&ask(Want::One, TTL), &world.stop, |_| {}).await.unwrap().unwrap();
+        let heir = world.here().take(&ask(Want::ONE, TTL), &world.stop, |_| {}).await.unwrap().unwrap();
         assert!(start.elapsed() >= short.ttl && start.elapsed() < short.ttl * 2, "{:?}", start.elapsed());
         heir.release().await.unwrap();
         // Free again, but for the lock.
         let start = Instant::now();
-        let heir = world.here().take(&ask(Want::One, TTL), &world.stop, |_| {}).await.unwrap().unwrap();
+        let heir = world.here().take(&ask(Want::ONE, TTL), &world.stop, |_| {}).await.unwrap().unwrap();
         assert!(start.elapsed() < MOMENT * 2, "{:?}", start.elapsed());
         heir.release().await.unwrap();
     });
@@ -199,7 +200,7 @@ fn a_lock_that_somebody_keeps_costs_time_only() {
 fn a_dead_exclusive_waiter_blocks_newcomers_no_longer_than_its_ttl() {
     simulate(async {
         let world = World::new(2).await;
-        let one = world.elsewhere().take(&ask(Want::One, TTL), &world.stop, |_| {}).await.unwrap().unwrap();
+        let one = world.elsewhere().take(&ask(Want::ONE, TTL), &world.stop, |_| {}).await.unwrap().unwrap();
         {
             let slots = world.elsewhere();
             let ask = ask(Want::All, TTL * 9);
@@ -209,7 +210,7 @@ fn a_dead_exclusive_waiter_blocks_newcomers_no_longer_than_its_ttl() {
         }
         assert_eq!(world.held(), [Place::Slot(0), Place::Slot(1), Place::Exclusive]);
         let start = Instant::now();
-        let two = world.here().take(&ask(Want::One, TTL * 3), &world.stop, |_| {}).await.unwrap().unwrap();
+        let two = world.here().take(&ask(Want::ONE, TTL * 3), &world.stop, |_| {}).await.unwrap().unwrap();
         assert!(start.elapsed() >= TTL && start.elapsed() < TTL * 2, "{:?}", start.elapsed());
         one.release().await.unwrap();
         two.release().await.unwrap();
@@ -225,7 +226,7 @@ fn a_slot_that_names_stacks_is_never_freed() {
         slot.intend(&["left".into()]).await.unwrap();
         slot.release().await.unwrap();
         assert_eq!(world.held(), [Place::Slot(0)], "all that names nothing is free");
-        let heir = world.here().take(&ask(Want::One, TTL), &world.stop, |_| {}).await.unwrap().unwrap();
+        let heir = world.here().take(&ask(Want::ONE, TTL), &world.stop, |_| {}).await.unwrap().unwrap();
         assert_eq!(heir.inherited().await.last().unwrap(), "left", "the dead one's slot is taken first");
     });
 }
@@ -234,7 +235,7 @@ fn a_slot_that_names_stacks_is_never_freed() {
 fn who_stops_waiting_or_waits_in_vain_gives_everything_back() {
     simulate(async {
         let world = World::new(2).await;
-        let other = world.elsewhere().take(&ask(Want::One, TTL), &world.stop, |_| {}).await.unwrap().unwrap();
+        let other = world.elsewhere().take(&ask(Want::ONE, TTL), &world.stop, |_| {}).await.unwrap().unwrap();
         let mut told = String::new();
         let vain = world.here().take(&ask(Want::All, TTL / 10), &world.stop, |why| told = why.into()).await;
         assert_eq!(vain.err().unwrap().exit(), lib_common::Exit::Again);
@@ -264,7 +265,7 @@ fn an_engine_that_is_away_while_waiting_is_waited_for() {
             sleep(TTL * 4).await;
             *away.lock().unwrap() = false;
         });
-        let slot = world.here().take(&ask(Want::One, TTL * 9), &world.stop, |_| {}).await.unwrap().unwrap();
+        let slot = world.here().take(&ask(Want::ONE, TTL * 9), &world.stop, |_| {}).await.unwrap().unwrap();
         slot.release().await.unwrap();
     });
 }
@@ -273,7 +274,7 @@ fn an_engine_that_is_away_while_waiting_is_waited_for() {
 fn a_holder_whose_heartbeat_fails_knows_before_anybody_takes_over() {
     simulate(async {
         let world = World::new(1).await;
-        let slot = world.here().take(&ask(Want::One, TTL), &world.stop, |_| {}).await.unwrap().unwrap();
+        let slot = world.here().take(&ask(Want::ONE, TTL), &world.stop, |_| {}).await.unwrap().unwrap();
         let mut lost = slot.lost();
         sleep(TTL * 5).await;
         assert!(!*lost.borrow(), "it beats");
@@ -288,7 +289,7 @@ fn a_holder_whose_heartbeat_fails_knows_before_anybody_takes_over() {
 fn a_holder_whose_slot_was_taken_over_is_told() {
     simulate(async {
         let world = World::new(1).await;
-        let slot = world.here().take(&ask(Want::One, TTL), &world.stop, |_| {}).await.unwrap().unwrap();
+        let slot = world.here().take(&ask(Want::ONE, TTL), &world.stop, |_| {}).await.unwrap().unwrap();
         let seen = world.store.now().remove(0);
         let thief = world.elsewhere().take_over(&seen, "reap", TTL).await.unwrap().unwrap();
         slot.lost().wait_for(|lost| *lost).await.unwrap();
@@ -307,7 +308,7 @@ fn the_number_can_be_changed_while_nothing_runs() {
         world.here().resize(5, &ask(Want::All, TTL), &world.stop, |_| {}).await.unwrap();
         assert_eq!(world.here().board().await.unwrap().unwrap().slots.len(), 5);
         assert_eq!(world.held(), []);
-        let busy = world.here().take(&ask(Want::One, TTL), &world.stop, |_| {}).await.unwrap().unwrap();
+        let busy = world.here().take(&ask(Want::ONE, TTL), &world.stop, |_| {}).await.unwrap().unwrap();
         let error = world.here().resize(1, &ask(Want::All, TTL), &world.stop, |_| {}).await.unwrap_err();
         assert_eq!(error.exit(), lib_common::Exit::Again, "not under a run");
         busy.release().await.unwrap();
