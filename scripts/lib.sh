@@ -214,6 +214,10 @@ failed() {
 # shellcheck disable=SC2034 # the recipes' scripts use it
 if [[ -n ${REDFIX_STEP-} ]]; then next="next-run $REDFIX_STEP ${REDFIX_PLAN-}"; else next='flake-classify --next'; fi
 
+# Who captures a run's evidence: another CI's runner calls its stack as it likes.
+# shellcheck disable=SC2034 # the recipes' scripts use it
+if [[ -n ${HARNESS-} ]]; then companion=attach; else companion='log-snap attach'; fi
+
 # pipeline: the recipe's script says it as two halves: what runs on the swarm, and what follows from the runs.
 pipeline() {
   if [[ -n ${REDFIX_STEP-} ]]; then
