@@ -53,6 +53,20 @@ need() {
   done
 }
 
+# revision FILE: that test file, or the one in its place in the revision of the tests that REDFIX_FACTOR_TEST names.
+revision() {
+  local other=$here/revisions/${REDFIX_FACTOR_TEST:-none}/$1
+  if [[ -f $other ]]; then printf '%s\n' "$other"; else printf '%s\n' "$here/$1"; fi
+}
+
+# test_files: what `tests` in run.json is the hash of: the recipe's test files, and the revision that is run.
+test_files() {
+  local revision=$name/revisions/${REDFIX_FACTOR_TEST:-none}
+  cd "$harness_dir"
+  files_of "$name" | sed -n '/\/revisions\//d; /\/test_[^/]*$/p'
+  [[ ! -d $revision ]] || files_of "$revision"
+}
+
 # begin: read the environment; set release (the version under test), harness, tests, ref, junit.
 begin() {
   local variable files
@@ -66,7 +80,7 @@ begin() {
   release=${REDFIX_FACTOR_VERSION:-${VERSION:-$(about version)}}
   mapfile -t files < <(cd "$harness_dir" && files_of lib "$name")
   harness=$(content_hash "$harness_dir" "${files[@]}")
-  mapfile -t files < <(cd "$harness_dir" && files_of "$name" | sed -n '/\/test_[^/]*$/p')
+  mapfile -t files < <(test_files)
   tests=$(content_hash "$harness_dir" "${files[@]}")
   ref=${REF-} ref_kind=tag
   if [[ ! $ref =~ ^[0-9a-f]{40}$ || ${REDFIX_FACTOR_FIX:-none} != none ]]; then
@@ -119,7 +133,15 @@ stopped() {
 # check FILE WORD...: one test file of this stage; its JUnit is named after the stage and the file.
 check() {
   local file=$1
-  run "$here/$file" "${@:2}" --junit "$junit/$stage-$(basename "$file" .py).xml"
+  run "$(revision "$file")" "${@:2}" --junit "$junit/$stage-$(basename "$file" .py).xml"
+}
+
+# lint VERSION: what is wrong with the release's compose files, into lint.txt. It decides nothing: that is for the CI of
+# the recipe's own repository.
+lint() {
+  local status=0
+  "$harness_dir/lib/validate" "$(release_dir "$1")" >"$REDFIX_EVIDENCE/lint.txt" 2>&1 || status=$?
+  ((status == 0)) || say "lint: $(tail -n 1 "$REDFIX_EVIDENCE/lint.txt")"
 }
 
 # deploy_release VERSION [COMPOSE...]: what `abra app deploy` does with the release's compose files (compose.yml).
