@@ -37,6 +37,8 @@ pub enum Found {
 pub struct Known {
     /// Names by kind and full id.
     created: HashMap<(Kind, String), String>,
+    /// Ids by kind and name, where the swarm has a name once: of the last one that was created under it.
+    latest: HashMap<(Kind, String), String>,
     /// Volumes that the engine makes by itself for mounts that the guard has stamped.
     pub expected_volumes: BTreeSet<String>,
     /// Whether the engine has made containers for the steps of a build.
@@ -54,35 +56,31 @@ impl Known {
 
     pub fn add(&mut self, kind: Kind, id: &str, name: &str) {
         self.created.insert((kind.plain(), id.to_owned()), name.to_owned());
+        if is_named_once(kind) {
+            self.latest.insert((kind, name.to_owned()), id.to_owned());
+        }
     }
 
     pub fn has(&self, kind: Kind, id: &str) -> bool {
         self.created.contains_key(&(kind.plain(), id.to_owned()))
     }
 
-    /// What needs no look-up: an object that the swarm keeps, by full id, or by a name that only it has had. If
-    /// it is gone by now, the engine will say so.
+    /// What needs no look-up: an object that the swarm keeps, by full id or by name. If it is gone by now, the
+    /// engine will say so.
     pub fn recall(&self, kind: Kind, reference: &str) -> Option<Object> {
-        let steady = matches!(kind, Kind::Config | Kind::Secret | Kind::SwarmNetwork | Kind::Service);
-        let key = (kind.plain(), reference.to_owned());
-        let named = |id: &str, name: &str| Object {
-            id: id.to_owned(),
-            name: name.to_owned(),
-            run: Some(self.run.clone()),
-            ..Object::default()
+        let id = match self.created.contains_key(&(kind.plain(), reference.to_owned())) {
+            _ if !is_named_once(kind) => return None,
+            true => reference,
+            false => self.latest.get(&(kind, reference.to_owned()))?,
         };
-        if !steady {
-            return None;
-        }
-        if let Some(name) = self.created.get(&key) {
-            return Some(named(reference, name));
-        }
-        let mut same = self.created.iter().filter(|((k, _), name)| *k == key.0 && *name == reference);
-        match (same.next(), same.next()) {
-            (Some(((_, id), name)), None) => Some(named(id, name)),
-            _ => None,
-        }
+        let name = self.created.get(&(kind.plain(), id.to_owned()))?.clone();
+        Some(Object { id: id.to_owned(), name, run: Some(self.run.clone()), ..Object::default() })
     }
+}
+
+/// Whether the swarm keeps one object of a name at a time.
+fn is_named_once(kind: Kind) -> bool {
+    matches!(kind, Kind::Config | Kind::Secret | Kind::SwarmNetwork | Kind::Service)
 }
 
 /// The answers to one request's look-ups.
@@ -118,15 +116,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_guard_saw_needs_no_look_up_unless_a_name_came_twice() {
+    fn what_the_guard_saw_needs_no_look_up() {
         let mut known = Known::of_run("r");
-        known.add(Kind::Network, "n1", "x_net");
+        known.add(Kind::SwarmNetwork, "n1", "x_net");
         known.add(Kind::Secret, "s1", "x_pw");
         assert_eq!(known.recall(Kind::SwarmNetwork, "x_net").unwrap().id, "n1");
         assert_eq!(known.recall(Kind::Secret, "s1").unwrap().name, "x_pw");
         assert_eq!(known.recall(Kind::Secret, "s"), None, "prefixes are the engine's to resolve");
         assert_eq!(known.recall(Kind::Network, "x_net"), None, "local networks may share a name");
         known.add(Kind::Network, "n2", "x_net");
-        assert_eq!(known.recall(Kind::SwarmNetwork, "x_net"), None);
+        assert_eq!(known.recall(Kind::SwarmNetwork, "x_net").unwrap().id, "n1", "a local one is another");
+        known.add(Kind::SwarmNetwork, "n3", "x_net");
+        assert_eq!(known.recall(Kind::SwarmNetwork, "x_net").unwrap().id, "n3", "the first must be gone");
+        assert!(known.has(Kind::Network, "n1"));
     }
 }

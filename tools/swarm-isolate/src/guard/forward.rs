@@ -14,9 +14,13 @@ use lib_common::docker::Endpoint;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
-use super::gather::Gather;
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub type Body = BoxBody<Bytes, BoxError>;
 
-pub type Body = BoxBody<Bytes, hyper::Error>;
+/// What comes from a peer, as it comes.
+pub fn stream(body: Incoming) -> Body {
+    body.map_err(Into::into).boxed()
+}
 
 pub fn whole(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed()
@@ -139,7 +143,7 @@ pub fn answer(response: Response<Incoming>, client: Option<hyper::upgrade::OnUpg
     for hop in ["connection", "keep-alive", "transfer-encoding", "upgrade", "proxy-connection"] {
         parts.headers.remove(hop);
     }
-    Response::from_parts(parts, Gather::new(body).boxed())
+    Response::from_parts(parts, stream(body))
 }
 
 /// Copies both ways until both have ended; the end of one side is passed on at once.

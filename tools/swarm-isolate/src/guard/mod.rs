@@ -8,12 +8,12 @@
 //! went around the guard ([`watch`], [`bypass`]).
 
 mod ask;
+mod bulk;
 mod bypass;
 pub mod cli;
 mod facts;
 mod forward;
 pub mod fuzz;
-mod gather;
 mod json;
 pub mod mount;
 mod policy;

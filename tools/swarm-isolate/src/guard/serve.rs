@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::RwLock;
 
 use super::ask::{Ask, text};
+use super::bulk;
 use super::bypass::Sightings;
 use super::facts::{Facts, Found, Known};
 use super::forward::{self, Body, Pool};
@@ -23,7 +24,7 @@ use super::resolve;
 use super::route::{self, Incoming, Route};
 use super::rule::labels::STACK;
 use super::secrets::Values;
-use super::verdict::{Forward, Kind, Outgoing, Refusal, Stop};
+use super::verdict::{Answer, Forward, Kind, Outgoing, Refusal, Stop};
 use crate::teardown::calls::Calls;
 
 /// Larger bodies of JSON are nobody's.
@@ -256,39 +257,59 @@ async fn carry_out(
         // Resolved by now: what stands behind the kind is a full id, where it names an object.
         forward.head.segments.get(1).into_iter().for_each(|id| shared.calls.note(id));
     }
-    let (name, stack) = match &forward.body {
-        Outgoing::Json(body) => (text(body, "Name").to_owned(), text(&body["Labels"], STACK).to_owned()),
-        _ => <(String, String)>::default(),
-    };
+    let creates = forward.creates.map(|kind| Created::of(kind, &forward.body));
     let (kind, body) = match forward.body {
         Outgoing::Nothing => (None, forward::nothing()),
         Outgoing::Json(body) => (Some("application/json"), forward::whole(body.to_string())),
         Outgoing::Archive => {
-            (Some("application/x-tar"), stream.map_or_else(forward::nothing, http_body_util::BodyExt::boxed))
+            (Some("application/x-tar"), stream.map_or_else(forward::nothing, forward::stream))
         }
     };
+    let hijack = forward.answer == Answer::Hijack;
+    let headers = forward::request_headers(&parts.headers, kind, hijack);
+    if forward.answer == Answer::Bulk && parts.method == hyper::Method::GET {
+        let answer = bulk::get(shared.engine.endpoint(), &forward.head.target(), &headers).await;
+        return answer.map_err(Failure::Engine);
+    }
     let mut request = Request::new(body);
     *request.method_mut() = parts.method.clone();
     *request.uri_mut() = forward.head.target().parse().map_err(|e| Failure::Engine(format!("{e}")))?;
-    *request.headers_mut() = forward::request_headers(&parts.headers, kind, forward.hijack);
+    *request.headers_mut() = headers;
     let engine = &shared.engine;
-    let sent = shared.pool.send(engine.endpoint(), engine.timeout(), request, forward.hijack).await;
+    let sent = shared.pool.send(engine.endpoint(), engine.timeout(), request, hijack).await;
     let response = sent.map_err(Failure::Engine)?;
-    if let Some(kind) = forward.creates {
-        return created(shared, kind, name, stack, response).await;
+    if let Some(creates) = creates {
+        return created(shared, creates, response).await;
     }
-    if forward.scrub {
+    if forward.answer == Answer::Scrubbed {
         return scrubbed(response).await;
     }
-    Ok(forward::answer(response, client.filter(|_| forward.hijack)))
+    Ok(forward::answer(response, client.filter(|_| hijack)))
+}
+
+/// What the engine was asked to make.
+struct Created {
+    kind: Kind,
+    name: String,
+    stack: String,
+}
+
+impl Created {
+    fn of(kind: Kind, body: &Outgoing) -> Self {
+        let Outgoing::Json(body) = body else {
+            return Self { kind, name: String::new(), stack: String::new() };
+        };
+        // Only the swarm's networks are found by their name alone.
+        let swarm = text(body, "Driver") == "overlay" || text(body, "Scope") == "swarm";
+        let kind = if kind == Kind::Network && swarm { Kind::SwarmNetwork } else { kind };
+        Self { kind, name: text(body, "Name").to_owned(), stack: text(&body["Labels"], STACK).to_owned() }
+    }
 }
 
 /// Remembers what the engine has made.
 async fn created(
     shared: &Shared,
-    kind: Kind,
-    name: String,
-    stack: String,
+    made: Created,
     response: Response<Stream>,
 ) -> Result<Response<Body>, Failure> {
     let success = response.status().is_success();
@@ -297,8 +318,8 @@ async fn created(
     let id = ["Id", "ID", "Name"].iter().find_map(|key| value[key].as_str());
     if let Some(id) = id.filter(|_| success) {
         let mut state = shared.state();
-        state.known.add(kind, id, &name);
-        state.known.stacks.insert(stack);
+        state.known.add(made.kind, id, &made.name);
+        state.known.stacks.insert(made.stack);
     }
     Ok(Response::from_parts(parts, forward::whole(bytes)))
 }

@@ -98,13 +98,23 @@ pub enum Outgoing {
     Archive,
 }
 
+/// What becomes of the engine's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    AsItComes,
+    /// The connection may turn into a stream of both sides' bytes.
+    Hijack,
+    /// Long, or without an end.
+    Bulk,
+    /// Without the swarm's join tokens.
+    Scrubbed,
+}
+
 /// A request that may pass.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Forward {
     pub head: Head,
     pub body: Outgoing,
-    /// The connection may turn into a stream of both sides' bytes.
-    pub hijack: bool,
     /// The answer names a new object of the run.
     pub creates: Option<Kind>,
     /// Volumes that have to be made first, since the engine would make them without a label.
@@ -115,8 +125,7 @@ pub struct Forward {
     pub secret: Option<(String, String)>,
     /// The engine makes containers by itself, from steps of a build.
     pub builds: bool,
-    /// Join tokens are taken out of the answer.
-    pub scrub: bool,
+    pub answer: Answer,
 }
 
 impl Forward {
@@ -124,13 +133,12 @@ impl Forward {
         Self {
             head,
             body: Outgoing::Nothing,
-            hijack: false,
             creates: None,
             make_volumes: Vec::new(),
             expect_volumes: Vec::new(),
             secret: None,
             builds: false,
-            scrub: false,
+            answer: Answer::AsItComes,
         }
     }
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::{labels, mounts};
 use crate::guard::ask::{Ask, text};
 use crate::guard::shape::container;
-use crate::guard::verdict::{Decision, Forward, Kind, Outgoing, Refusal, Stop};
+use crate::guard::verdict::{Answer, Decision, Forward, Kind, Outgoing, Refusal, Stop};
 
 const ALONE: &str = "run it without: a test must not reach beyond its own containers";
 
@@ -132,7 +132,7 @@ pub fn act(ask: &Ask) -> Decision {
 }
 
 pub fn attach(ask: &Ask) -> Decision {
-    Ok(Forward { hijack: true, ..ask.for_own(Kind::Container)? })
+    Ok(Forward { answer: Answer::Hijack, ..ask.for_own(Kind::Container)? })
 }
 
 /// Files into a container.

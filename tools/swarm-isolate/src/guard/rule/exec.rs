@@ -2,7 +2,7 @@
 
 use crate::guard::ask::Ask;
 use crate::guard::shape::container;
-use crate::guard::verdict::{Decision, Forward, Kind, Stop};
+use crate::guard::verdict::{Answer, Decision, Forward, Kind, Stop};
 
 pub fn create(ask: &Ask) -> Decision {
     let target = ask.exec_target(&ask.params[0])?.id.clone();
@@ -15,7 +15,7 @@ pub fn create(ask: &Ask) -> Decision {
 
 pub fn start(ask: &Ask) -> Decision {
     let body = ask.body(&container::EXEC_START)?;
-    Ok(Forward { hijack: true, ..known(ask)?.json(body) })
+    Ok(Forward { answer: Answer::Hijack, ..known(ask)?.json(body) })
 }
 
 pub fn resize(ask: &Ask) -> Decision {

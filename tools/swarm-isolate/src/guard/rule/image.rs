@@ -6,7 +6,7 @@ use super::labels;
 use crate::guard::ask::Ask;
 use crate::guard::policy::LABEL;
 use crate::guard::shape::container::COMMIT;
-use crate::guard::verdict::{Decision, Forward, Kind, Outgoing, Refusal, Stop};
+use crate::guard::verdict::{Answer, Decision, Forward, Kind, Outgoing, Refusal, Stop};
 
 const PLAIN: &str = "build it without";
 
@@ -66,7 +66,7 @@ fn parsed(labels: &str) -> Result<Value, Stop> {
 /// `POST /session`: what a build asks its client for. It gives the client no power over the engine.
 #[allow(clippy::unnecessary_wraps)] // rules have one signature
 pub fn session(ask: &Ask) -> Decision {
-    Ok(Forward { hijack: true, ..ask.forward() })
+    Ok(Forward { answer: Answer::Hijack, ..ask.forward() })
 }
 
 /// `POST /images/create`: a pull is what each deploy does; an import makes an image of the run's own.

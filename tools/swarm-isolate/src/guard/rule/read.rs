@@ -3,7 +3,7 @@
 #![allow(clippy::unnecessary_wraps)] // rules have one signature
 
 use crate::guard::ask::Ask;
-use crate::guard::verdict::{Decision, Forward, Kind};
+use crate::guard::verdict::{Answer, Decision, Forward, Kind};
 
 /// Lists and descriptions.
 pub fn free(ask: &Ask) -> Decision {
@@ -12,17 +12,17 @@ pub fn free(ask: &Ask) -> Decision {
 
 /// The swarm without its join tokens.
 pub fn swarm(ask: &Ask) -> Decision {
-    Ok(Forward { scrub: true, ..ask.forward() })
+    Ok(Forward { answer: Answer::Scrubbed, ..ask.forward() })
 }
 
 pub fn own_container(ask: &Ask) -> Decision {
-    ask.for_own(Kind::Container)
+    Ok(Forward { answer: Answer::Bulk, ..ask.for_own(Kind::Container)? })
 }
 
 pub fn own_service(ask: &Ask) -> Decision {
-    ask.for_own(Kind::Service)
+    Ok(Forward { answer: Answer::Bulk, ..ask.for_own(Kind::Service)? })
 }
 
 pub fn own_task(ask: &Ask) -> Decision {
-    ask.for_own(Kind::Task)
+    Ok(Forward { answer: Answer::Bulk, ..ask.for_own(Kind::Task)? })
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::verdict::Outgoing;
+use super::super::verdict::{Answer, Outgoing};
 use super::{RUN, decide_raw, refused, sent};
 
 const CREATE: &str = "/v1.41/containers/create";
@@ -236,7 +236,7 @@ fn exec_into_own_and_allowed_containers() {
     let start = json!({"Detach": false, "Tty": true});
     for exec in ["own-c-exec", "backup-c-exec"] {
         let forward = super::decide("POST", &format!("/exec/{exec}/start"), &start).unwrap();
-        assert!(forward.hijack);
+        assert_eq!(forward.answer, Answer::Hijack);
     }
     refused("POST", "/exec/live-c-exec/start", &start, "not of this run");
     refused("POST", "/exec/live-c-exec/resize?h=1&w=1", &Value::Null, "not of this run");

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::super::verdict::Answer;
 use super::{RUN, decide, refused, sent};
 
 const NAME: &str = "iso-x_ci_example_app";
@@ -228,5 +229,5 @@ fn builds_are_labelled_and_leave_no_container() {
 
 #[test]
 fn the_swarm_is_described_without_its_tokens() {
-    assert!(decide("GET", "/swarm", &Value::Null).unwrap().scrub);
+    assert!(decide("GET", "/swarm", &Value::Null).unwrap().answer == Answer::Scrubbed);
 }
