@@ -16,12 +16,12 @@ canonical() {
 is_warm() { [[ ${REDFIX_FACTOR_PATH:-cold} == warm ]]; }
 
 # live_at DOMAIN: from here on the app has this domain, and the stack that abra makes of it. Whoever captures evidence
-# reads the stack's name in the evidence folder.
+# reads both in the evidence folder.
 live_at() {
   local stack=${1//./_}
   stack=${stack,,}
   export REDFIX_DOMAIN=$1 DOMAIN=$1 REDFIX_STACK=${stack:0:45} STACK_NAME=${stack:0:45}
-  printf '%s\n' "$REDFIX_STACK" >"$REDFIX_EVIDENCE/stack"
+  printf '%s %s\n' "$REDFIX_DOMAIN" "$REDFIX_STACK" >"$REDFIX_EVIDENCE/canonical"
 }
 
 # settled: wait until the stack stands as it was deployed; 1 when it never will.
@@ -37,19 +37,21 @@ advance() {
   settled
 }
 
-# stand VERSION: deploy it and wait. That it does, or the last thing that was said instead, is this stage's test_deploys.
+# stand VERSION: deploy it and wait. That it stands, or the last thing that was said instead, is this stage's own test,
+# $standing.
+standing=test_deploys
 stand() {
   local said=$REDFIX_EVIDENCE/deploy.log
   if ! (deploy_release "$1") 2>"$said"; then
     cat "$said" >&2
-    result test_deploys "$(grep -v '/lifecycle: ' "$said" | tail -n 1)"
+    result "$standing" "$(grep -v '/lifecycle: ' "$said" | tail -n 1)"
     exit 1
   fi
   if ! settled; then
-    result test_deploys "release $1 does not settle"
+    result "$standing" "release $1 does not settle"
     exit 1
   fi
-  result test_deploys
+  result "$standing"
 }
 
 # stand_warm VERSION: the canonical stands at this release: advanced to it in place from the state that REDFIX_SEED keeps,
