@@ -33,6 +33,13 @@ new_id() {
   printf '%s\n' "$id"
 }
 
+# stack_of DOMAIN: the stack that abra makes of it.
+stack_of() {
+  local stack=${1//./_}
+  stack=${stack,,}
+  printf '%s\n' "${stack:0:45}"
+}
+
 # The operator's settings; every one of them is the twin of a tool's flag.
 settings=${REDFIX_ENV:-/etc/redfix/env}
 if [[ -r $settings ]]; then
@@ -118,6 +125,26 @@ engine_up() {
   fi
   export DOCKER_HOST REDFIX_NODE_ADDR=${REDFIX_NODE_ADDR:-127.0.0.1}
   [[ -z ${REDFIX_NODES-} ]] || export REDFIX_NODES
+}
+
+# neighbours_lock: the file that those who use the live services on this swarm hold a lock of.
+neighbours_lock() {
+  printf '/run/lock/redfix-neighbours-%s\n' "$(docker info --format '{{.Swarm.Cluster.ID}}')"
+}
+
+# surround RECIPE...: where the recipe.json of one of them says `"neighbours": true`, the live services that stand around
+# it are there until the last of us has ended, and nobody may touch them.
+surround() {
+  local recipe wanted=''
+  for recipe; do
+    [[ $(jq -r .neighbours "$recipes/$recipe/recipe.json") != true ]] || wanted=1
+  done
+  [[ -n $wanted ]] || return 0
+  undo 'exec {among}>&-; neighbours down'
+  exec {among}>"$(neighbours_lock)"
+  flock -s "$among"
+  interruptible neighbours up || leave $?
+  export REDFIX_PROTECT="${REDFIX_PROTECT-} warm-keycloak_* warm-lasuite-docs_*"
 }
 
 # publish REPO FOLDER MESSAGE [TAG]: a commit with exactly what FOLDER holds, on the branch main of REPO in the built-in
@@ -235,6 +262,7 @@ investigate() {
   need git jq flock python3
   engine_up redfix
   if (($# && ${REDFIX_STEP:-0} == 0)); then interruptible "$scripts/images/build" "$@" || leave $?; fi
+  surround "$recipe"
   open_investigation "$recipe"
   if [[ -n ${REDFIX_STEP-} ]]; then
     interruptible pipeline || status=$?

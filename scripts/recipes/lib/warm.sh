@@ -8,18 +8,20 @@ canonical_domain() {
   printf 'warm-%s.%s\n' "$1" "${REDFIX_DOMAIN#*.}"
 }
 
-# canonical: from here on the app is the recipe's canonical; REDFIX_FACTOR_DOMAIN=leased leaves it where it was leased.
+# canonical: from here on the app is the recipe's canonical, where the run says `domain=warm`; else it stays where it is.
 canonical() {
-  [[ ${REDFIX_FACTOR_DOMAIN:-warm} == leased ]] || live_at "$(canonical_domain "$name")"
+  [[ ${REDFIX_FACTOR_DOMAIN-} != warm ]] || live_at "$(canonical_domain "$name")"
 }
 
+is_warm() { [[ ${REDFIX_FACTOR_PATH:-cold} == warm ]]; }
+
 # live_at DOMAIN: from here on the app has this domain, and the stack that abra makes of it. Whoever captures evidence
-# reads the stack's name in the evidence folder.
+# reads both in the evidence folder.
 live_at() {
   local stack=${1//./_}
   stack=${stack,,}
   export REDFIX_DOMAIN=$1 DOMAIN=$1 REDFIX_STACK=${stack:0:45} STACK_NAME=${stack:0:45}
-  printf '%s\n' "$REDFIX_STACK" >"$REDFIX_EVIDENCE/stack"
+  printf '%s %s\n' "$REDFIX_DOMAIN" "$REDFIX_STACK" >"$REDFIX_EVIDENCE/canonical"
 }
 
 # settled: wait until the stack stands as it was deployed; 1 when it never will.
@@ -33,6 +35,42 @@ advance() {
   say "advancing $1 to $2"
   deploy_release "$2"
   settled
+}
+
+# stand VERSION: deploy it and wait. That it stands, or the last thing that was said instead, is this stage's own test,
+# $standing.
+standing=test_deploys
+stand() {
+  local said=$REDFIX_EVIDENCE/deploy.log
+  if ! (deploy_release "$1") 2>"$said"; then
+    cat "$said" >&2
+    result "$standing" "$(grep -v '/lifecycle: ' "$said" | tail -n 1)"
+    exit 1
+  fi
+  if ! settled; then
+    result "$standing" "release $1 does not settle"
+    exit 1
+  fi
+  result "$standing"
+}
+
+# stand_warm VERSION: the canonical stands at this release: advanced to it in place from the state that REDFIX_SEED keeps,
+# or deployed afresh where there is none.
+stand_warm() {
+  local old
+  if [[ -n ${REDFIX_SEED-} ]]; then
+    restore "$REDFIX_SEED"
+    old=$(kept version "$REDFIX_SEED")
+    [[ $old == "$1" ]] || stand "$old"
+  fi
+  stand "$1"
+}
+
+# rest VERSION: what makes a canonical warm: it is undeployed, its volumes are kept (in REDFIX_SNAPSHOT), and it stands again.
+rest() {
+  undeploy
+  snapshot "${REDFIX_SNAPSHOT:-$REDFIX_SCRATCH/snapshot}" "$1"
+  stand "$1"
 }
 
 # objects KIND: ids of the stack's objects.
@@ -98,6 +136,11 @@ snapshot() {
   ln -sfn "$(basename "$new")" "$new.link"
   mv -T "$new.link" "$1"
   [[ ! -d $old || $old == "$new" ]] || rm -rf "$old"
+}
+
+# kept KEY SNAPSHOT: what its meta.json says.
+kept() {
+  sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" "$2/meta.json"
 }
 
 # restore FOLDER: the stack's volumes are what the snapshot says, and nothing else; also under another stack's name.
