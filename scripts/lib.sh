@@ -236,10 +236,14 @@ failed() {
   fi
 }
 
-# What is run next: all that a case still needs, or with REDFIX_STEP only one run of it (scripts/redfix interleaves
-# the recipes that way).
-next='flake-classify --next'
-[[ -z ${REDFIX_STEP-} ]] || next="next-run $REDFIX_STEP"
+# What is run next: all that a case still needs; or with REDFIX_STEP, how many runs are on record, one more only (that is
+# how scripts/redfix has the recipes take turns), with REDFIX_PLAN the very one in that file.
+# shellcheck disable=SC2034 # the recipes' scripts use it
+if [[ -n ${REDFIX_STEP-} ]]; then next="next-run $REDFIX_STEP ${REDFIX_PLAN-}"; else next='flake-classify --next'; fi
+
+# Who captures a run's evidence: another CI's runner calls its stack as it likes.
+# shellcheck disable=SC2034 # the recipes' scripts use it
+if [[ -n ${HARNESS-} ]]; then companion=attach; else companion='log-snap attach'; fi
 
 # pipeline: the recipe's script says it as two halves: what runs on the swarm, and what follows from the runs.
 pipeline() {

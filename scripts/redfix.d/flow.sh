@@ -37,6 +37,12 @@ red_recipes() {
   printf '%s\n' "${names[@]-${known[@]}}"
 }
 
+# script_of RECIPE [FOLDER]: what investigates it, from our scripts or those in FOLDER.
+script_of() {
+  local from=${2:-$scripts}
+  if [[ -z ${REDFIX_RECIPES-} && -x $from/$1.sh ]]; then echo "$from/$1.sh"; else echo "$from/investigate"; fi
+}
+
 # records RECIPE: what is known of it so far: its ledger, else what the sweep says.
 records() {
   local ledger=$home/$1.open/ledger.jsonl
@@ -77,5 +83,29 @@ not_before() {
     | if length >= 4 then (sort | first | sub("\\.[0-9]+"; "") | fromdateiso8601 + $spacing) else 0 end'
 }
 
-# spaced: how far apart the first and the last red run must be: flake-classify's own setting.
+# ledgers: the files of this flow: each recipe's (what the sweep says, where it has none: no case is forgotten), and what
+# was said at a second look.
+ledgers() {
+  local recipe
+  while read -r recipe; do
+    readlink -e "$home/$recipe.last/ledger.jsonl" && continue
+    records "$recipe" >"$home/$recipe.jsonl"
+    printf '%s\n' "$home/$recipe.jsonl"
+  done <"$home/recipes"
+  readlink -e "$home/reviews.jsonl" || true
+}
+
+# report: on all of them together.
+report() {
+  local status=0 extra=() ledgers
+  mapfile -t ledgers < <(ledgers)
+  [[ -z $state_dir ]] || extra=(--state-dir "$state_dir")
+  redfix-report --recheck --verify-evidence --format text,md,html,json --out "$home/report" ${extra[@]+"${extra[@]}"} \
+    "${ledgers[@]}" >"$home/gates.txt" || status=$?
+  cat "$home/gates.txt"
+  say "report: $home/report/report.md (and .html)${state_dir:+; state files: $state_dir}"
+  return "$status"
+}
+
+# spacing: how far apart the first and the last red run must be: flake-classify's own setting.
 spacing=$(seconds_in "${REDFIX_SPACING:-10m}") || cannot "reading the settings: REDFIX_SPACING=$REDFIX_SPACING: no time"

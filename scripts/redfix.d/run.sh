@@ -6,16 +6,12 @@
 # How often a recipe may come back without a new run before it is left as it is.
 patience=3
 
-script_of() {
-  if [[ -z ${REDFIX_RECIPES-} && -x $scripts/$1.sh ]]; then echo "$scripts/$1.sh"; else echo "$scripts/investigate"; fi
-}
-
 # start RECIPE [VAR=VALUE...]: its script, which ends and tears down when we are killed.
 start() {
   local recipe=$1 script
   script=$(script_of "$1")
   interruptible env REDFIX_DIR="$home" SWEEP="$failing/$1" "${@:2}" setpriv --pdeathsig TERM -- \
-    "$script" "$recipe" >>"$home/$recipe.log" 2>&1 8>&-
+    "$script" "$recipe" >>"$home/$recipe.log" 2>&1 7>&-
 }
 
 runs_of() { records "$1" | grep -c '"type":"run.finished"' || true; }
@@ -82,7 +78,7 @@ conclude() {
     status=0
     start "$1" || status=$?
     [[ -z $caught ]] || leave 1
-    unanswered "$1" || return 0
+    unanswered "$1" || { : >"$home/$1.done" && return; }
     ln -sfn "$(readlink -f "$home/$1.last")" "$home/$1.open"
     say "$1: CI has not answered$([[ $try == 2 ]] || echo ', asking again')"
   done
@@ -118,20 +114,8 @@ open_recipes() {
   local recipe
   open=()
   for recipe in "${wanted[@]}"; do
-    [[ -e $home/$recipe.last && ! -e $home/$recipe.open ]] || open+=("$recipe")
+    [[ -e $home/$recipe.done ]] || open+=("$recipe")
   done
-}
-
-# report: on all ledgers together, with the failing set, so that no case is forgotten.
-report() {
-  local recipe status=0 ledgers=() extra=()
-  for recipe in "${wanted[@]}"; do ledgers+=("$home/$recipe.last/ledger.jsonl"); done
-  [[ -z $state_dir ]] || extra=(--state-dir "$state_dir")
-  redfix-report --recheck --verify-evidence --format text,md,html,json --out "$home/report" ${extra[@]+"${extra[@]}"} \
-    "${ledgers[@]}" >"$home/gates.txt" || status=$?
-  cat "$home/gates.txt"
-  say "report: $home/report/report.md (and .html)${state_dir:+; state files: $state_dir}"
-  return "$status"
 }
 
 # go_on: everything that is still to be done in this flow, and its end.
@@ -148,7 +132,7 @@ go_on() {
   export REDFIX_FORGE=${REDFIX_FORGE:-dir:$REDFIX_DIR/forge}
   mapfile -t wanted <"$home/recipes"
   show_plan "${wanted[@]}"
-  engine_up redfix 8>&-
+  engine_up redfix 7>&-
   turns
   report || status=$?
   ln -sfn "$home" "$REDFIX_DIR/redfix.last"
@@ -159,8 +143,8 @@ go_on() {
 # one_at_a_time: one flow for each REDFIX_DIR.
 one_at_a_time() {
   mkdir -p "$REDFIX_DIR"
-  exec 8>"$REDFIX_DIR/redfix.lock"
-  flock -n 8 || cannot "opening the flow: $REDFIX_DIR: another redfix is at it" "wait for it, or set REDFIX_DIR"
+  exec 7>"$REDFIX_DIR/redfix.lock"
+  flock -n 7 || cannot "opening the flow: $REDFIX_DIR: another redfix is at it" "wait for it, or set REDFIX_DIR"
 }
 
 redfix_run() {
@@ -186,12 +170,12 @@ redfix_resume() {
   one_at_a_time
   home=$(readlink -e "$REDFIX_DIR/redfix.open") || cannot "opening the flow: $REDFIX_DIR: none was interrupted" "redfix run"
   failing=$home/sweep
-  engine_up redfix 8>&-
+  engine_up redfix 7>&-
   for link in "$home"/*.open; do
     [[ -e $link ]] || continue
     # What was started by a redfix that was killed tears down, and holds this lock until it has.
     flock -w 300 "${link%.open}.lock" true || cannot "going on: ${link%.open}: its last run does not end"
-    swarm-isolate reap --ledger "$link/ledger.jsonl" >/dev/null || (($? == 1)) || say "$(basename "$link" .open): not all could be reaped"
+    swarm-isolate --ledger "$link/ledger.jsonl" reap >/dev/null || (($? == 1)) || say "$(basename "$link" .open): not all could be reaped"
   done
   go_on
 }

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 # The forum: topics and posts in PostgreSQL, how often a topic was looked at in Redis.
+$stdout.sync = true
 require "rails"
 require "active_record/railtie"
 require "action_controller/railtie"
@@ -13,7 +14,7 @@ module Forum
   VERSION = ENV.fetch("DISCOURSE_VERSION", "unknown")
 
   def self.redis
-    @redis ||= Redis.new
+    @redis ||= Redis.new(host: ENV.fetch("DISCOURSE_REDIS_HOST"))
   end
 
   class Application < Rails::Application

@@ -5,7 +5,7 @@ class ForumController < ApplicationController
   LATEST = <<~ERB
     <!doctype html>
     <meta name="generator" content="Discourse <%= Forum::VERSION %>">
-    <%= stylesheet_link_tag "forum" %>
+    <%= stylesheet_link_tag "application" %>
     <title>Latest topics</title>
     <ul>
       <% topics.each do |topic| %><li><a href="/t/<%= topic.id %>"><%= topic.title %></a></li><% end %>

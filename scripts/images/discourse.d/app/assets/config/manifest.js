@@ -1,1 +1,0 @@
-//= link_tree ../stylesheets .css
