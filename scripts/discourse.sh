@@ -2,16 +2,18 @@
 # discourse.sh: from a sweep's "time-out" to what it is: a load flake, a stale test, and a defect that no run shows.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
-pipeline() {
+experiments() {
   failed discourse |
     lease discourse |
-    swarm-isolate -v --until 'flake-classify --next' --companion 'log-snap attach' \
-      --load-with 'load cpu 10' -- lifecycle discourse |
-    flake-classify |
+    swarm-isolate -v --until "$next" --companion "$companion" --load-with 'load cpu 10' -- lifecycle discourse
+}
+
+conclusions() {
+  flake-classify |
     propose discourse progress |
     propose discourse overlay --with-tests |
     propose discourse sidekiq --no-verdict |
-    redfix-report --recheck >"$folder/report.txt"
+    redfix-report --recheck
 }
 
 need docker-compose

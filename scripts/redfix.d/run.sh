@@ -133,6 +133,8 @@ go_on() {
   mapfile -t wanted <"$home/recipes"
   show_plan "${wanted[@]}"
   engine_up redfix 7>&-
+  images_of "${wanted[@]}"
+  surround "${wanted[@]}"
   turns
   report || status=$?
   ln -sfn "$home" "$REDFIX_DIR/redfix.last"
