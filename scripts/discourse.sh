@@ -5,7 +5,8 @@
 experiments() {
   failed discourse |
     lease discourse |
-    swarm-isolate -v --until "$next" --companion "$companion" --load-with 'load cpu 10' -- lifecycle discourse
+    swarm-isolate -v --until "case-failed --fill --recipe discourse | $next" --companion "$companion" \
+      --load-with 'load cpu 10' -- lifecycle discourse
 }
 
 conclusions() {
