@@ -45,8 +45,9 @@ fn an_image_is_replaced() {
     let mine = "registry.example/busybox:mine";
     docker(["tag", "redfix/busybox:latest", mine]);
     // One run tells which image the engine was given.
-    let output =
-        example("own-image/hello.sh", dir.path()).envs([("IMAGE_BUSYBOX", mine), ("REDFIX_STEP", "0")]).output();
+    let output = example("own-image/hello.sh", dir.path())
+        .envs([("IMAGE_BUSYBOX", mine), ("REDFIX_STEP", "0")])
+        .output();
     docker(["rmi", mine]);
     assert!(output.unwrap().status.success());
     let runs = fs::canonicalize(dir.path().join("hello.open")).unwrap();

@@ -25,8 +25,12 @@ struct Home {
 impl Home {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let copied =
-            Command::new("cp").arg("-a").arg(root().join("examples/recipes")).arg(dir.path()).status().unwrap();
+        let copied = Command::new("cp")
+            .arg("-a")
+            .arg(root().join("examples/recipes"))
+            .arg(dir.path())
+            .status()
+            .unwrap();
         assert!(copied.success());
         Self { dir }
     }
@@ -130,7 +134,8 @@ fn the_doctor_knows_every_setting_of_every_page() {
     let known: Vec<&str> = known.lines().filter_map(|line| line.split(' ').next()).collect();
     for page in fs::read_dir(root().join("man")).unwrap().flatten() {
         let text = fs::read_to_string(page.path()).unwrap_or_default();
-        let names = text.split(|c: char| !(c.is_ascii_uppercase() || c == '_')).filter(|w| w.starts_with("REDFIX_"));
+        let names =
+            text.split(|c: char| !(c.is_ascii_uppercase() || c == '_')).filter(|w| w.starts_with("REDFIX_"));
         for name in names.filter(|name| !name.starts_with("REDFIX_FACTOR_")) {
             assert!(known.contains(&name), "{} names {name}", page.path().display());
         }
@@ -161,10 +166,26 @@ fn the_doctor_says_what_is_missing_and_what_is_wrong() {
     assert!(!out.contains("secret"), "{out}");
 
     let live = format!("live-{:x}", std::process::id());
-    docker(["service", "create", "--detach", "--quiet", "--name", &live, "--replicas", "0", "redfix/busybox:latest", "true"]);
+    docker([
+        "service",
+        "create",
+        "--detach",
+        "--quiet",
+        "--name",
+        &live,
+        "--replicas",
+        "0",
+        "redfix/busybox:latest",
+        "true",
+    ]);
     let mut right = home.script("redfix", &["doctor"]);
-    right.env("REDFIX_BASE_DOMAIN", "ci.test.example").env("REDFIX_PROTECT", &live).env("REDFIX_OWNER", "mirrors");
-    right.env("REDFIX_FORGE", format!("dir:{}", home.dir.path().display())).env("REDFIX_AUTHOR", "A <a@b.example>");
+    right
+        .env("REDFIX_BASE_DOMAIN", "ci.test.example")
+        .env("REDFIX_PROTECT", &live)
+        .env("REDFIX_OWNER", "mirrors");
+    right
+        .env("REDFIX_FORGE", format!("dir:{}", home.dir.path().display()))
+        .env("REDFIX_AUTHOR", "A <a@b.example>");
     let (code, out, said) = text(&right.output().unwrap());
     docker(["service", "rm", &live]);
     assert_eq!(code, 0, "{out}{said}");
@@ -200,7 +221,8 @@ fn two_recipes_survive_a_kill_and_swapped_fixes_do_not_pass() {
     let (code, out, said) = home.run("recheck", &["--reviewer", "ada", "--state-dir", "/dev/null/x"]);
     assert_eq!(code, 2, "{out}{said}");
     let status = home.dir.path().join("docs");
-    let (code, out, said) = home.run("recheck", &["--reviewer", "ada", "--state-dir", status.to_str().unwrap()]);
+    let (code, out, said) =
+        home.run("recheck", &["--reviewer", "ada", "--state-dir", status.to_str().unwrap()]);
     assert_eq!(code, 0, "{out}{said}");
     assert!(fs::read_to_string(status.join("STATUS-redfix.md")).unwrap().contains("## DONE"), "{out}{said}");
     tamper(&fs::canonicalize(home.state().join("redfix.last/hello.last/ledger.jsonl")).unwrap());
