@@ -32,7 +32,7 @@ content_hash() {
 # files_of FOLDER...: the files below them, but for what no run depends on.
 files_of() {
   find "$@" -type f ! -path '*/fixes/*' ! -path '*/releases/*' ! -path '*/pulls/*' ! -name '*.md' ! -name expect.jsonl \
-    ! -name sweep.xml ! -name '*.pyc' | LC_ALL=C sort
+    ! -name last-green.jsonl ! -name sweep.xml ! -name '*.pyc' | LC_ALL=C sort
 }
 
 # release_dir VERSION: what the recipe's repository holds at that release, or at the head of its pull request N (pull-N);
