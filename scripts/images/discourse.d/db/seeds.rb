@@ -4,7 +4,7 @@
 return if Topic.exists?
 
 TOPICS = 40
-POSTS = 50
+POSTS = 30
 passages = File.read("#{__dir__}/archive.md").split(/^----\n/)
 now = Time.current
 TOPICS.times do |number|

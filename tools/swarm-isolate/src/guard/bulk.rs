@@ -4,6 +4,7 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as HttpBody, Bytes, Frame};
@@ -14,9 +15,14 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, Re
 use tokio::net::{TcpStream, UnixStream};
 
 use super::forward::{Body, BoxError};
+use super::pause::Pause;
 
 /// What is read at once.
 const PIECE: usize = 64 * 1024;
+/// After a small piece the next one is not asked for sooner than this: what comes line by line, and fast, is passed on
+/// in some thousand pieces a second, not in a hundred thousand. The first one never waits, and the engine's socket holds
+/// more than it writes meanwhile.
+const PAUSE: Duration = Duration::from_micros(300);
 /// The engine's headers are a few hundred bytes.
 const MAX_HEADERS: usize = 64;
 /// A chunk's size is some hexadecimal digits.
@@ -52,7 +58,10 @@ async fn ask(endpoint: &Endpoint, target: &str, headers: &HeaderMap) -> io::Resu
             for hop in ["connection", "keep-alive", "transfer-encoding"] {
                 parts.headers.remove(hop);
             }
-            return Ok(Response::from_parts(parts, Answer { stream, buffer, framing }.boxed()));
+            return Ok(Response::from_parts(
+                parts,
+                Answer { stream, buffer, framing, pause: Pause::new()? }.boxed(),
+            ));
         }
     }
 }
@@ -202,6 +211,7 @@ struct Answer {
     stream: Box<dyn Stream>,
     buffer: Buffer,
     framing: Framing,
+    pause: Pause,
 }
 
 impl HttpBody for Answer {
@@ -212,15 +222,19 @@ impl HttpBody for Answer {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let Self { stream, buffer, framing } = self.get_mut();
+        let Self { stream, buffer, framing, pause } = self.get_mut();
         loop {
             let data = framing.decode(buffer)?;
             if !data.is_empty() {
+                if data.len() < PIECE / 2 {
+                    pause.arm(PAUSE)?;
+                }
                 return Poll::Ready(Some(Ok(Frame::data(data.into()))));
             }
             if *framing == Framing::Ended {
                 return Poll::Ready(None);
             }
+            ready!(pause.poll(context))?;
             let mut room = ReadBuf::new(buffer.room());
             ready!(Pin::new(&mut *stream).poll_read(context, &mut room))?;
             let read = room.filled().len();

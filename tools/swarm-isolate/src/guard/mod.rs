@@ -16,6 +16,7 @@ mod forward;
 pub mod fuzz;
 mod json;
 pub mod mount;
+mod pause;
 mod policy;
 mod report;
 mod request;
