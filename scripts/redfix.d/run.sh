@@ -19,7 +19,7 @@ runs_of() { records "$1" | grep -c '"type":"run.finished"' || true; }
 # unanswered RECIPE: a pull request of it waits for CI.
 unanswered() {
   records "$1" | jq -en '[inputs | select(.type == "pr.checked")] | group_by([.repo, .number]) |
-    any(last.state == "pending" or last.state == "none")' >/dev/null
+    any(last.state == "pending")' >/dev/null
 }
 
 # within SECONDS: so much more fits the budget; else that is the end for now.

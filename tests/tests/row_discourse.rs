@@ -47,7 +47,8 @@ fn one_time_out_is_three_things() {
     for fix in ["progress", "overlay", "sidekiq"] {
         let head = proposed(fix)["head"].clone();
         let checks = row.all("pr.checked");
-        let last = checks.iter().rfind(|check| check["head"] == head).unwrap_or_else(|| panic!("{fix}: no CI"));
+        let last =
+            checks.iter().rfind(|check| check["head"] == head).unwrap_or_else(|| panic!("{fix}: no CI"));
         assert_eq!((&last["state"], &last["merged"]), (&"green".into(), &false.into()), "{fix}");
     }
 }
