@@ -117,7 +117,7 @@ snapshot() {
   local volume new old
   is_undeployed || cannot 'taking a snapshot' "$REDFIX_STACK is deployed"
   mkdir -p "$(dirname "$1")"
-  old=$(readlink -f "$1")
+  old=$(readlink -e "$1" || true)
   new=$(mktemp -d "$1.XXXXXX")
   mkdir "$new/volumes"
   for volume in $(objects volume); do
@@ -130,7 +130,7 @@ snapshot() {
   sync -f "$new"
   ln -sfn "$(basename "$new")" "$new.link"
   mv -T "$new.link" "$1"
-  [[ ! -d $old || $old == "$new" ]] || rm -rf "$old"
+  [[ -z $old ]] || rm -rf "$old"
 }
 
 # kept KEY SNAPSHOT: what its meta.json says.
