@@ -5,6 +5,8 @@ set -euo pipefail
 
 scripts=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 root=$(dirname "$scripts")
+# The folder of recipes: ours, or somebody else's in the same shape (without lib/: then ours is used).
+recipes=${REDFIX_RECIPES:-$scripts/recipes}
 self=$(basename "$0")
 
 say() { printf '%s: %s\n' "$self" "$*" >&2; }
@@ -31,6 +33,13 @@ new_id() {
   printf '%s\n' "$id"
 }
 
+# stack_of DOMAIN: the stack that abra makes of it.
+stack_of() {
+  local stack=${1//./_}
+  stack=${stack,,}
+  printf '%s\n' "${stack:0:45}"
+}
+
 # The operator's settings; every one of them is the twin of a tool's flag.
 settings=${REDFIX_ENV:-/etc/redfix/env}
 if [[ -r $settings ]]; then
@@ -39,6 +48,8 @@ if [[ -r $settings ]]; then
   . "$settings"
   set +a
 fi
+# Who is started from here has them, and what was set since counts.
+export REDFIX_ENV=/dev/null
 export REDFIX_DIR=${REDFIX_DIR:-${XDG_STATE_HOME:-$HOME/.local/state}/redfix}
 export REDFIX_BASE_DOMAIN=${REDFIX_BASE_DOMAIN:-ci.example}
 export PATH=${REDFIX_BIN:-$root/target/release}:$scripts:$PATH
@@ -113,6 +124,27 @@ engine_up() {
     eval "$(engine env --name "$1")"
   fi
   export DOCKER_HOST REDFIX_NODE_ADDR=${REDFIX_NODE_ADDR:-127.0.0.1}
+  [[ -z ${REDFIX_NODES-} ]] || export REDFIX_NODES
+}
+
+# neighbours_lock: the file that those who use the live services on this swarm hold a lock of.
+neighbours_lock() {
+  printf '/run/lock/redfix-neighbours-%s\n' "$(docker info --format '{{.Swarm.Cluster.ID}}')"
+}
+
+# surround RECIPE...: where the recipe.json of one of them says `"neighbours": true`, the live services that stand around
+# it are there until the last of us has ended, and nobody may touch them.
+surround() {
+  local recipe wanted=''
+  for recipe; do
+    [[ $(jq -r .neighbours "$recipes/$recipe/recipe.json") != true ]] || wanted=1
+  done
+  [[ -n $wanted ]] || return 0
+  undo 'exec {among}>&-; neighbours down'
+  exec {among}>"$(neighbours_lock)"
+  flock -s "$among"
+  interruptible neighbours up || leave $?
+  export REDFIX_PROTECT="${REDFIX_PROTECT-} warm-keycloak_* warm-lasuite-docs_*"
 }
 
 # publish REPO FOLDER MESSAGE [TAG]: a commit with exactly what FOLDER holds, on the branch main of REPO in the built-in
@@ -147,22 +179,22 @@ forge() {
   export REDFIX_OWNER=${REDFIX_OWNER:-recipe-maintainers}
   [[ $REDFIX_FORGE == dir:* ]] || return 0
   local version
-  publish "$REDFIX_OWNER/harness" "$scripts/recipes" 'the harness as it is'
+  publish "$REDFIX_OWNER/harness" "$recipes" 'the harness as it is'
   [[ ! -d ${REDFIX_FORGE#dir:}/$REDFIX_OWNER/$1.git ]] || return 0
-  for version in $(cd "$scripts/recipes/$1/releases" && printf '%s\n' * | sort -V); do
-    publish "$REDFIX_OWNER/$1" "$scripts/recipes/$1/releases/$version/" "release $version" "$version"
+  for version in $(cd "$recipes/$1/releases" && printf '%s\n' * | sort -V); do
+    publish "$REDFIX_OWNER/$1" "$recipes/$1/releases/$version/" "release $version" "$version"
   done
 }
 
 # lease RECIPE: a domain and a stack for its runs, with room for the longest name in its release under test.
 lease() {
-  local about=$scripts/recipes/$1
+  local about=$recipes/$1
   warm-domain-alloc --class run --compose "$about/releases/$(jq -er .version "$about/recipe.json")/compose.yml"
 }
 
 # propose RECIPE FIX [OPTION...]: the pull request of that fix, in the repository that it is for, tested by the CI there.
 propose() {
-  local folder=$scripts/recipes/$1/fixes/$2 repo
+  local folder=$recipes/$1/fixes/$2 repo
   repo=$(<"$folder/repo")
   [[ $repo != recipe ]] || repo=$1
   pr-open -v --fix "$folder" --repo "$REDFIX_OWNER/$repo" --testme --wait "${@:3}"
@@ -185,7 +217,7 @@ open_investigation() {
   flock -n 9 || cannot "investigating $1: another investigation of it is running here" "wait for it, or set REDFIX_DIR"
   if [[ -L $open && -s $open/ledger.jsonl ]]; then
     folder=$(readlink -f "$open")
-    say "resuming ${folder##*/}: $(wc -l <"$folder/ledger.jsonl") records, $(grep -c '"type":"run.finished"' "$folder/ledger.jsonl" || true) runs"
+    ((${REDFIX_STEP:-0})) || say "resuming ${folder##*/}: $(wc -l <"$folder/ledger.jsonl") records, $(grep -c '"type":"run.finished"' "$folder/ledger.jsonl" || true) runs"
   else
     folder=$REDFIX_DIR/$(new_id)
     (umask 077 && mkdir "$folder")
@@ -200,19 +232,42 @@ failed() {
   if [[ -s $REDFIX_LEDGER ]]; then
     cat "$REDFIX_LEDGER"
   else
-    case-failed "${SWEEP:-$scripts/recipes/$1/sweep.xml}" --recipe "$1"
+    case-failed "${SWEEP:-$recipes/$1/sweep.xml}" --recipe "$1"
   fi
 }
 
-# investigate RECIPE IMAGE...: run the function `pipeline` as this recipe's investigation, from red to report,
-# on an engine that has these images.
+# What is run next: all that a case still needs; or with REDFIX_STEP, how many runs are on record, one more only (that is
+# how scripts/redfix has the recipes take turns), with REDFIX_PLAN the very one in that file.
+# shellcheck disable=SC2034 # the recipes' scripts use it
+if [[ -n ${REDFIX_STEP-} ]]; then next="next-run $REDFIX_STEP ${REDFIX_PLAN-}"; else next='flake-classify --next'; fi
+
+# Who captures a run's evidence: another CI's runner calls its stack as it likes.
+# shellcheck disable=SC2034 # the recipes' scripts use it
+if [[ -n ${HARNESS-} ]]; then companion=attach; else companion='log-snap attach'; fi
+
+# pipeline: the recipe's script says it as two halves: what runs on the swarm, and what follows from the runs.
+pipeline() {
+  if [[ -n ${REDFIX_STEP-} ]]; then
+    experiments >/dev/null
+  else
+    experiments | conclusions >"$folder/report.txt"
+  fi
+}
+
+# investigate RECIPE IMAGE...: run `pipeline` as this recipe's investigation, from red to report, on an engine that has
+# these images.
 investigate() {
   local recipe=$1 status=0
   shift
   need git jq flock python3
   engine_up redfix
-  interruptible "$scripts/images/build" "$@" || leave $?
+  if (($# && ${REDFIX_STEP:-0} == 0)); then interruptible "$scripts/images/build" "$@" || leave $?; fi
+  surround "$recipe"
   open_investigation "$recipe"
+  if [[ -n ${REDFIX_STEP-} ]]; then
+    interruptible pipeline || status=$?
+    leave "$status"
+  fi
   forge "$recipe"
   review_ci
   interruptible pipeline || status=$?

@@ -2,14 +2,16 @@
 # mumble.sh: from the sweep's red handshake test to a proven verdict, a pull request and its verification.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
-pipeline() {
+experiments() {
   failed mumble |
     lease mumble |
-    swarm-isolate -v --until 'flake-classify --next' --companion 'log-snap attach' \
-      --load-with 'load cpu 10' -- lifecycle mumble |
-    flake-classify |
+    swarm-isolate -v --until "$next" --companion "$companion" --load-with 'load cpu 10' -- lifecycle mumble
+}
+
+conclusions() {
+  flake-classify |
     propose mumble readiness |
-    redfix-report --recheck >"$folder/report.txt"
+    redfix-report --recheck
 }
 
 investigate mumble busybox murmurd

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod guard;
+pub mod row;
 pub mod run;
 pub mod snap;
 pub mod stack;

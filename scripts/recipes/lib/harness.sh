@@ -31,15 +31,17 @@ content_hash() {
 
 # files_of FOLDER...: the files below them, but for what no run depends on.
 files_of() {
-  find "$@" -type f ! -path '*/fixes/*' ! -path '*/releases/*' ! -name '*.md' ! -name expect.jsonl ! -name sweep.xml \
-    ! -name '*.pyc' | LC_ALL=C sort
+  find "$@" -type f ! -path '*/fixes/*' ! -path '*/releases/*' ! -path '*/pulls/*' ! -name '*.md' ! -name expect.jsonl \
+    ! -name sweep.xml ! -name '*.pyc' | LC_ALL=C sort
 }
 
-# release_dir VERSION: what the recipe's repository holds at that release; the tree under test instead of the release
-# that is under test, when REDFIX_RECIPE_DIR names one.
+# release_dir VERSION: what the recipe's repository holds at that release, or at the head of its pull request N (pull-N);
+# the tree under test instead of the release that is under test, when REDFIX_RECIPE_DIR names one.
 release_dir() {
   if [[ $1 == "$release" && -n ${REDFIX_RECIPE_DIR-} ]]; then
     printf '%s\n' "$REDFIX_RECIPE_DIR"
+  elif [[ $1 == pull-* ]]; then
+    printf '%s\n' "$here/pulls/${1#pull-}"
   else
     printf '%s\n' "$here/releases/$1"
   fi
@@ -51,6 +53,20 @@ need() {
   for program; do
     command -v "$program" >/dev/null || cannot 'looking for programs' "$program is missing"
   done
+}
+
+# revision FILE: that test file, or the one in its place in the revision of the tests that REDFIX_FACTOR_TEST names.
+revision() {
+  local other=$here/revisions/${REDFIX_FACTOR_TEST:-none}/$1
+  if [[ -f $other ]]; then printf '%s\n' "$other"; else printf '%s\n' "$here/$1"; fi
+}
+
+# test_files: what `tests` in run.json is the hash of: the recipe's test files, and the revision that is run.
+test_files() {
+  local revision=$name/revisions/${REDFIX_FACTOR_TEST:-none}
+  cd "$harness_dir"
+  files_of "$name" | sed -n '/\/revisions\//d; /\/test_[^/]*$/p'
+  [[ ! -d $revision ]] || files_of "$revision"
 }
 
 # begin: read the environment; set release (the version under test), harness, tests, ref, junit.
@@ -66,7 +82,7 @@ begin() {
   release=${REDFIX_FACTOR_VERSION:-${VERSION:-$(about version)}}
   mapfile -t files < <(cd "$harness_dir" && files_of lib "$name")
   harness=$(content_hash "$harness_dir" "${files[@]}")
-  mapfile -t files < <(cd "$harness_dir" && files_of "$name" | sed -n '/\/test_[^/]*$/p')
+  mapfile -t files < <(test_files)
   tests=$(content_hash "$harness_dir" "${files[@]}")
   ref=${REF-} ref_kind=tag
   if [[ ! $ref =~ ^[0-9a-f]{40}$ || ${REDFIX_FACTOR_FIX:-none} != none ]]; then
@@ -75,6 +91,7 @@ begin() {
     [[ -d $tree ]] || cannot 'reading the release' "$tree is not there"
     mapfile -t files < <(cd "$tree" && find . -type f ! -path './.git/*' | LC_ALL=C sort)
     ref=$(content_hash "$tree" "${files[@]}") ref_kind=tree
+    [[ $release != pull-* ]] || ref_kind=pull-request
   fi
   junit=$REDFIX_EVIDENCE/junit run_json=$REDFIX_EVIDENCE/run.json
   mkdir -p "$junit" || cannot 'making the evidence folder' "$junit"
@@ -90,13 +107,17 @@ reach() {
   mv "$run_json.part" "$run_json"
 }
 
-# result TEST [FAILURE]: the JUnit file of a stage that has no test file of its own.
+# result TEST [FAILURE]: the JUnit file of a stage that has no test file of its own; the stage itself may be the test.
 result() {
-  local message=${2-} failure=""
+  local message=${2-} failure="" class="$stage/test_$stage.py"
+  [[ $1 != "$stage" ]] || class=''
+  message=${message//&/"&amp;"}
+  message=${message//</"&lt;"}
+  message=${message//\"/"&quot;"}
   [[ -z $message ]] || failure="<failure message=\"$message\"/>"
   printf '<?xml version="1.0" encoding="UTF-8"?>\n%s%s%s\n' \
     "<testsuites><testsuite name=\"$stage\" tests=\"1\" failures=\"$((${#message} > 0))\">" \
-    "<testcase classname=\"$stage/test_$stage.py\" name=\"$1\" time=\"$((SECONDS - started))\">$failure</testcase>" \
+    "<testcase classname=\"$class\" name=\"$1\" time=\"$((SECONDS - started))\">$failure</testcase>" \
     '</testsuite></testsuites>' >"$junit/$stage.xml.part"
   mv "$junit/$stage.xml.part" "$junit/$stage.xml"
 }
@@ -119,7 +140,27 @@ stopped() {
 # check FILE WORD...: one test file of this stage; its JUnit is named after the stage and the file.
 check() {
   local file=$1
-  run "$here/$file" "${@:2}" --junit "$junit/$stage-$(basename "$file" .py).xml"
+  run "$(revision "$file")" "${@:2}" --junit "$junit/$stage-$(basename "$file" .py).xml"
+}
+
+# lint VERSION: what is wrong with the release's compose files, into lint.txt. It decides nothing: that is for the CI of
+# the recipe's own repository.
+lint() {
+  local status=0
+  "$harness_dir/lib/validate" "$(release_dir "$1")" >"$REDFIX_EVIDENCE/lint.txt" 2>&1 || status=$?
+  ((status == 0)) || say "lint: $(tail -n 1 "$REDFIX_EVIDENCE/lint.txt")"
+}
+
+# merge_env TREE: what its compose files are rendered with: the versions of configs that the release exports in abra.sh,
+# then the app's own environment, which wins.
+merge_env() {
+  local file
+  set -a
+  for file in "$1/abra.sh" "${app_env-}"; do
+    # shellcheck source=/dev/null
+    [[ ! -f $file ]] || . "$file"
+  done
+  set +a
 }
 
 # deploy_release VERSION [COMPOSE...]: what `abra app deploy` does with the release's compose files (compose.yml).
@@ -129,6 +170,7 @@ deploy_release() {
   tree=$(release_dir "$1")
   for file in "${@:2}"; do files+=(--compose-file "$tree/$file"); done
   ((${#files[@]})) || files=(--compose-file "$tree/compose.yml")
+  merge_env "$tree"
   export RECIPE_VERSION=$1
   run docker stack deploy --resolve-image never "${files[@]}" "$REDFIX_STACK" >&2 ||
     cannot "deploying $1" "docker stack deploy failed"

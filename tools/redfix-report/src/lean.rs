@@ -24,6 +24,9 @@ impl Pool {
 
     pub fn run(&mut self, mut record: Box<RunFinished>) -> Run {
         let factors = self.share(std::mem::take(&mut record.factors));
+        let refused = !record.refusals.is_empty()
+            || record.reason.as_deref().is_some_and(|reason| reason.starts_with("namespace:"));
+        let came_to_nothing = refused && record.cleanup.created.is_empty();
         record.cases = Vec::new();
         record.cleanup.created = Vec::new();
         record.cleanup.others_changed = Vec::new();
@@ -31,7 +34,7 @@ impl Pool {
         for unseen in [&mut record.engine, &mut record.node, &mut record.boot_id, &mut record.stack] {
             *unseen = String::new();
         }
-        Run { record, factors }
+        Run { record, factors, came_to_nothing }
     }
 
     pub fn failed(&mut self, mut record: Box<CaseFailed>) -> Failed {
@@ -48,6 +51,8 @@ impl Pool {
 pub struct Run {
     record: Box<RunFinished>,
     pub factors: Arc<Factors>,
+    /// It was refused before it had created anything, so there is no log that could have been taken.
+    pub came_to_nothing: bool,
 }
 
 impl Deref for Run {

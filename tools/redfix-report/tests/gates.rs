@@ -5,7 +5,7 @@ mod support;
 
 use redfix_report::gate::GateName::{self, M1, M2};
 use redfix_report::gate::Rederivation::{Agrees, Disagrees, NotAsked};
-use serde_json::json;
+use serde_json::{Value, json};
 use support::{
     DISCOURSE, Fake, GITEA, Ledger, MUMBLE, PATCH, checked, flake, genuine, rules, run, skipped, snap,
     stale_test,
@@ -67,6 +67,22 @@ fn each_condition_of_m1_blocks_by_itself() {
         assert_eq!(broken(M1, &flake(), *damage), [*rule]);
     }
     assert_eq!(rules(M1, &flake(), &Fake(Err("changed".into())), NotAsked), ["bad-evidence"]);
+}
+
+#[test]
+fn a_run_that_was_refused_before_it_created_anything_has_no_logs_to_show() {
+    let told = |key: &str, said: Value, created: Value| {
+        let mut ledger = flake();
+        ledger.remove("log.snapped", 0);
+        ledger.get("run.finished", 0)[key] = said;
+        ledger.get("run.finished", 0)["cleanup"]["created"] = created;
+        rules(M1, &ledger, &Fake(Ok(())), NotAsked)
+    };
+    let refused = json!(["not of this run: POST /x"]);
+    assert_eq!(told("refusals", refused.clone(), json!([])), [""; 0]);
+    assert_eq!(told("reason", json!("namespace: stack warm-x is taken"), json!([])), [""; 0]);
+    assert_eq!(told("reason", json!("the command was idle"), json!([])), ["no-snap"]);
+    assert_eq!(told("refusals", refused, json!(["service/1 a"])), ["no-snap"]);
 }
 
 #[test]

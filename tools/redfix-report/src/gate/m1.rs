@@ -182,7 +182,7 @@ fn attempt(case: &Case, id: &str, fold: &Fold, proofs: &Proofs) -> Vec<Missing> 
         let supply = vec!["redfix-report".into(), "--evidence DIR".into(), super::quote(&proofs.ledger)];
         all.push(Missing::new("bad-evidence", format!("attempt {id}: {why}"), supply));
     }
-    if fold.runs.snap(id).is_none() {
+    if fold.runs.snap(id).is_none() && !run.came_to_nothing {
         let what = format!("attempt {id} has no log.snapped record");
         all.push(Missing::new("no-snap", what, again()));
     }

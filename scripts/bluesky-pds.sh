@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# bluesky-pds.sh: from the red warm domain to a proven verdict, two pull requests, their verification and trial promotions.
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+
+warm=warm-bluesky-pds.$REDFIX_BASE_DOMAIN
+
+experiments() {
+  failed bluesky-pds |
+    lease bluesky-pds |
+    swarm-isolate -v --until "$next" --companion witness --namespace "$warm" --allow-domain "$warm" \
+      --load-with 'load cpu 10' -- lifecycle bluesky-pds
+}
+
+conclusions() {
+  flake-classify |
+    propose bluesky-pds unique-alias |
+    propose bluesky-pds leased-domain |
+    promote bluesky-pds --trial unique-alias --trial leased-domain |
+    redfix-report --recheck
+}
+
+investigate bluesky-pds busybox caddy python traefik

@@ -1,0 +1,181 @@
+//! A row of the proving ground, run as an operator runs it, in the shortened form: runs back to back on one machine.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::{docker, objects_named, records, require_engine, root, tool};
+
+/// A script of ours, with its state in `dir` and the tools under test.
+///
+/// # Panics
+/// When the tools are not built.
+#[must_use]
+pub fn script(name: &str, dir: &Path) -> Command {
+    let mut command = Command::new(root().join("scripts").join(name));
+    command
+        .env("REDFIX_DIR", dir)
+        .env("REDFIX_BIN", tool("swarm-isolate").parent().expect("a folder"))
+        .env("REDFIX_ACCEPT_CORRELATED", "true")
+        .stdin(Stdio::null());
+    command
+}
+
+/// One investigation that is over.
+pub struct Row {
+    recipe: &'static str,
+    pub dir: tempfile::TempDir,
+    pub report: String,
+}
+
+impl Row {
+    /// Runs `scripts/<recipe>.sh` to its end.
+    ///
+    /// # Panics
+    /// Without an engine.
+    #[must_use]
+    pub fn run(recipe: &'static str) -> Self {
+        require_engine();
+        let dir = tempfile::tempdir().expect("a folder");
+        let output = script(&format!("{recipe}.sh"), dir.path())
+            .stderr(Stdio::inherit())
+            .output()
+            .expect("the script starts");
+        Self { recipe, dir, report: String::from_utf8_lossy(&output.stdout).into_owned() }
+    }
+
+    /// The investigation's folder.
+    ///
+    /// # Panics
+    /// When the script did not come to its end.
+    #[must_use]
+    pub fn folder(&self) -> PathBuf {
+        let last = self.dir.path().join(format!("{}.last", self.recipe));
+        fs::canonicalize(last).expect("the investigation was closed")
+    }
+
+    /// # Panics
+    /// When there is no ledger.
+    #[must_use]
+    pub fn ledger(&self) -> Vec<Value> {
+        records(&fs::read(self.folder().join("ledger.jsonl")).expect("a ledger"))
+    }
+
+    /// The records of a type.
+    #[must_use]
+    pub fn all(&self, kind: &str) -> Vec<Value> {
+        self.ledger().into_iter().filter(|record| record["type"] == kind).collect()
+    }
+
+    /// The last verdict on each case is what the row's `expect.jsonl` says, and there are no other cases.
+    ///
+    /// # Panics
+    /// Where they differ.
+    #[track_caller]
+    pub fn assert_as_expected(&self) {
+        let path = root().join("scripts/recipes").join(self.recipe).join("expect.jsonl");
+        let expected = records(&fs::read(path).expect("expect.jsonl"));
+        let verdicts = self.all("flake.verdict");
+        for expected in &expected {
+            let verdict = verdicts.iter().rfind(|verdict| verdict["case"] == expected["case"]);
+            let verdict = verdict.unwrap_or_else(|| panic!("no verdict on {}", expected["case"]));
+            for (key, of_verdict) in [("verdict", "verdict"), ("cause", "cause"), ("route", "routes")] {
+                assert_eq!(verdict[of_verdict], expected[key], "{key}: {verdict:#}");
+            }
+        }
+        let known = |verdict: &&Value| expected.iter().any(|expected| expected["case"] == verdict["case"]);
+        let others: Vec<&Value> = verdicts.iter().filter(|verdict| !known(verdict)).collect();
+        assert!(others.is_empty(), "{others:#?}");
+    }
+
+    /// Both gates pass for all cases.
+    ///
+    /// # Panics
+    /// Where one does not.
+    #[track_caller]
+    pub fn assert_gates(&self) {
+        for gate in ["GATE M1 PASS", "GATE M2 PASS"] {
+            assert!(self.report.contains(gate), "{gate}:\n{}", self.report);
+        }
+    }
+
+    /// Every run cleaned up, and nothing of runs, leases, trials or CI is on the engine.
+    ///
+    /// # Panics
+    /// Naming what is left.
+    #[track_caller]
+    pub fn assert_nothing_left(&self) {
+        for run in self.all("run.finished") {
+            assert_eq!(run["cleanup"]["left"], Value::Array(Vec::new()), "{run:#}");
+            assert_eq!(run["harm"], Value::Null, "{run:#}");
+        }
+        for part in ["iso-", "cold-", "redfix-lease", "redfix-kept", "redfix-owed"] {
+            assert_eq!(objects_named(part), Vec::<String>::new());
+        }
+    }
+}
+
+/// The live services around the recipes, for as long as this lives.
+pub struct Neighbours {
+    dir: tempfile::TempDir,
+    lock: Option<fs::File>,
+}
+
+impl Neighbours {
+    /// # Panics
+    /// When they do not come up.
+    #[must_use]
+    pub fn up() -> Self {
+        require_engine();
+        let cluster = docker(["info", "--format", "{{.Swarm.Cluster.ID}}"]);
+        let path = format!("/run/lock/redfix-neighbours-{}", cluster.trim());
+        let lock = fs::File::create(path).expect("the lock of those who use them");
+        lock.lock_shared().expect("the lock");
+        let images = ["busybox", "python", "traefik", "caddy"];
+        let dir = tempfile::tempdir().expect("a folder");
+        let built = script("images/build", dir.path()).args(images).status().expect("images/build");
+        assert!(built.success());
+        let up = Self { dir, lock: Some(lock) };
+        assert!(up.call("up").is_some(), "the neighbours do not come up");
+        up
+    }
+
+    fn call(&self, what: &str) -> Option<String> {
+        let output =
+            script("neighbours", self.dir.path()).arg(what).stderr(Stdio::inherit()).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// What the client of the live provider counts: `logins`, `failed`, `last_failure`.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    #[must_use]
+    pub fn logins(&self) -> Value {
+        serde_json::from_str(&self.call("logins").expect("the client answers")).expect("a count")
+    }
+
+    /// The tasks that run in the stack, with their containers.
+    #[must_use]
+    pub fn tasks_of(stack: &str) -> Vec<String> {
+        let label = format!("label=com.docker.stack.namespace={stack}");
+        let mut all: Vec<String> =
+            docker(["ps", "--no-trunc", "--format", "{{.ID}} {{.Names}}", "--filter", &label])
+                .lines()
+                .map(ToOwned::to_owned)
+                .collect();
+        all.sort();
+        all
+    }
+}
+
+impl Drop for Neighbours {
+    fn drop(&mut self) {
+        drop(self.lock.take());
+        let gone = self.call("down").is_some();
+        // A second panic would abort and hide the first.
+        assert!(gone || std::thread::panicking(), "the neighbours are still there");
+    }
+}
