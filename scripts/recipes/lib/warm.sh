@@ -43,7 +43,7 @@ stand() {
     exit 1
   fi
   if ! settled; then
-    result "$standing" "release $1 does not settle"
+    result "$standing" "release $1 does not come up: $(why_not)"
     exit 1
   fi
   result "$standing"
