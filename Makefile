@@ -5,7 +5,9 @@ export REDFIX_DIR ?= $(CURDIR)/target/redfix
 
 TOOLS := warm-domain-alloc swarm-isolate log-snap flake-classify pr-open redfix-report
 
-.PHONY: help build demo mumble test test-long lint unit bench faults engine-up engine-down clean
+ROWS := discourse mattermost-lts mumble bluesky-pds gitea keycloak
+
+.PHONY: help build demo $(ROWS) rows sweep plan redfix recheck doctor test test-long lint unit bench faults engine-up engine-down clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,8 +18,26 @@ build: ## the six tools, optimised, in target/release
 demo: ## from a fresh machine to a report: build, private engine, mumble from red to green, all torn down
 	@exec scripts/demo
 
-mumble: build ## the whole flow of the mumble row on DOCKER_HOST's swarm, or on a private engine
-	@exec scripts/mumble.sh
+rows: ## each row alone: make discourse, mattermost-lts, mumble, bluesky-pds, gitea, keycloak: from red to report
+	@echo $(ROWS)
+
+$(ROWS): build
+	@exec scripts/$@.sh
+
+sweep: build ## all enrolled recipes as a loaded CI runs them, on DOCKER_HOST's swarm or a private engine; ends with 1 when red
+	@exec scripts/sweep
+
+plan: build ## runs and hours for what the last sweep left red
+	@exec scripts/redfix plan
+
+redfix: build ## sweep, investigation, fixes, pull requests, verification, report (SHORT=1: what CI runs; FORGE, STATE_DIR)
+	@exec scripts/all-rows $(if $(SHORT),--short) $(if $(STATE_DIR),--state-dir $(STATE_DIR)) $(if $(BUDGET),--budget $(BUDGET))
+
+recheck: build ## the second look, from a fresh clone: verdicts derived again, one run per recipe made again
+	@exec scripts/recheck $(if $(STATE_DIR),--state-dir $(STATE_DIR))
+
+doctor: build ## check every setting, say what is missing
+	@exec scripts/redfix doctor
 
 test: ## everything that CI runs
 	@exec scripts/check/all.sh

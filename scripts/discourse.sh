@@ -5,7 +5,7 @@
 experiments() {
   failed discourse |
     lease discourse |
-    swarm-isolate -v --until "case-failed --fill --recipe discourse | $next" --companion 'log-snap attach' \
+    swarm-isolate -v --until "case-failed --fill --recipe discourse | $next" --companion "$companion" \
       --load-with 'load cpu 10' -- lifecycle discourse
 }
 

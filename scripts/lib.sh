@@ -132,10 +132,18 @@ neighbours_lock() {
   printf '/run/lock/redfix-neighbours-%s\n' "$(docker info --format '{{.Swarm.Cluster.ID}}')"
 }
 
+# images_of RECIPE...: build and load what their recipe.json names.
+images_of() {
+  local recipe images
+  mapfile -t images < <(for recipe; do jq -r '.images[]?' "$recipes/$recipe/recipe.json"; done | sort -u)
+  ((${#images[@]} == 0)) || interruptible "$scripts/images/build" "${images[@]}" || leave $?
+}
+
 # surround RECIPE...: where the recipe.json of one of them says `"neighbours": true`, the live services that stand around
-# it are there until the last of us has ended, and nobody may touch them.
+# it are there until the last of us has ended, and nobody may touch them. Who is started from here is surrounded, too.
 surround() {
   local recipe wanted=''
+  [[ -z ${REDFIX_SURROUNDED-} ]] || return 0
   for recipe; do
     [[ $(jq -r .neighbours "$recipes/$recipe/recipe.json") != true ]] || wanted=1
   done
@@ -144,7 +152,7 @@ surround() {
   exec {among}>"$(neighbours_lock)"
   flock -s "$among"
   interruptible neighbours up || leave $?
-  export REDFIX_PROTECT="${REDFIX_PROTECT-} warm-keycloak_* warm-lasuite-docs_*"
+  export REDFIX_SURROUNDED=1 REDFIX_PROTECT="${REDFIX_PROTECT-} warm-keycloak_* warm-lasuite-docs_*"
 }
 
 # publish REPO FOLDER MESSAGE [TAG]: a commit with exactly what FOLDER holds, on the branch main of REPO in the built-in

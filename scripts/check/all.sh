@@ -43,6 +43,7 @@ if ((long)); then
   step 'longer tests on a real swarm' e2e slots guard_raw guard_clients teardown faults domain_storm domain_probe \
     snap_faults snap_secrets
   step 'the whole flow, and interrupted' e2e flow
+  step 'the flow of several recipes, the examples' e2e redfix examples
   engine down --name test
   undo "engine down --name trio"
   step 'an engine of three nodes' engine up --name trio --nodes 3
@@ -52,8 +53,10 @@ if ((long)); then
   step 'tests on three nodes' e2e nodes domain_nodes
 else
   step 'the whole flow' cargo test --locked -p e2e --test flow -- --test-threads=1 --skip five_interruptions
+  step 'sweep, plan, doctor' cargo test --locked -p e2e --test redfix -- --test-threads=1 --skip two_recipes
   printf '\nnot run here, run by make test-long: slots, guard_raw, guard_clients, teardown, faults, domain_storm,\n'
-  printf 'domain_probe, snap_faults, snap_secrets, nodes, domain_nodes, the five interruptions of flow\n'
+  printf 'domain_probe, snap_faults, snap_secrets, nodes, domain_nodes, the five interruptions of flow,\n'
+  printf 'two recipes and swapped fixes of redfix, examples\n'
 fi
 
 # Totals over every runner's closing lines.

@@ -70,7 +70,7 @@ run_seconds() {
 # planned RECIPE: its run.planned records; 1 when there are any, 0 when it is settled, 2 when it is stuck.
 planned() {
   local status=0
-  records "$1" | flake-classify --next 2>/dev/null || status=$?
+  records "$1" | case-failed --fill --recipe "$1" | flake-classify --next 2>/dev/null || status=$?
   return "$status"
 }
 

@@ -19,12 +19,14 @@ runs_of() { records "$1" | grep -c '"type":"run.finished"' || true; }
 # unanswered RECIPE: a pull request of it waits for CI.
 unanswered() {
   records "$1" | jq -en '[inputs | select(.type == "pr.checked")] | group_by([.repo, .number]) |
-    any(last.state == "pending" or last.state == "none")' >/dev/null
+    any(last.state == "pending")' >/dev/null
 }
 
-# within RECIPE: its next run ends within the budget.
+# within SECONDS: so much more fits the budget; else that is the end for now.
 within() {
-  [[ -z $budget ]] || ((SECONDS + $(run_seconds "$1") <= budget_seconds))
+  [[ -n $budget ]] && ((SECONDS + $1 > budget_seconds)) || return 0
+  say "the budget of $budget is spent; redfix resume --budget TIME goes on"
+  leave 75
 }
 
 # look: the state of each recipe that is not done: `due RUNS SECONDS RECIPE PLAN`, `wait UNTIL RECIPE`, `settled RECIPE`.
@@ -95,13 +97,11 @@ turns() {
       conclude "$recipe"
     elif IFS=$'\t' read -r kind rest rest recipe plan < <(grep '^due' <<<"$state" | sort -t $'\t' -k 2,2n -k 3,3n) &&
       [[ $kind == due ]]; then
-      if ! within "$recipe"; then
-        say "the budget of $budget is spent; redfix resume --budget TIME goes on"
-        leave 75
-      fi
+      within "$(run_seconds "$recipe")"
       experiment "$recipe" "$plan"
     else
       until=$(grep '^wait' <<<"$state" | cut -f2 | sort -n | head -n 1)
+      within $((until - EPOCHSECONDS))
       say "the next red run tells more in $((until - EPOCHSECONDS)) s, $spacing s after the first"
       interruptible sleep $((until - EPOCHSECONDS)) || true
       [[ -z $caught ]] || leave 1
@@ -133,6 +133,8 @@ go_on() {
   mapfile -t wanted <"$home/recipes"
   show_plan "${wanted[@]}"
   engine_up redfix 7>&-
+  images_of "${wanted[@]}"
+  surround "${wanted[@]}"
   turns
   report || status=$?
   ln -sfn "$home" "$REDFIX_DIR/redfix.last"

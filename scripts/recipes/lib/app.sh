@@ -22,26 +22,3 @@ generate_secrets() {
       cannot 'generating a secret' "$secret"
   done <"$(release_dir "$1")/.env.sample"
 }
-
-# converge RELEASE COMMAND...: wait until the stack stands as it was deployed and COMMAND says so, too, and write the result
-# of this stage; the life cycle ends red where it never will.
-converge() {
-  local release=$1
-  if ! stands "${@:2}"; then
-    result test_converges "release $release does not come up: $(why_not)"
-    exit 1
-  fi
-  result test_converges
-}
-
-# stands COMMAND...: the same, as an answer: 0, or 1 when it will not.
-stands() {
-  run swarm-isolate wait "$REDFIX_STACK" --deadline 3m --stuck-after 30s >>"$REDFIX_EVIDENCE/settled.jsonl" &&
-    until_ready 60 "$@"
-}
-
-# why_not: what swarm-isolate said last.
-why_not() {
-  tail -n 1 "$REDFIX_EVIDENCE/settled.jsonl" 2>/dev/null |
-    python3 -c 'import json, sys; print(json.loads(sys.stdin.readline() or "{}").get("message", "no answer"))'
-}

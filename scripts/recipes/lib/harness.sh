@@ -32,7 +32,7 @@ content_hash() {
 # files_of FOLDER...: the files below them, but for what no run depends on.
 files_of() {
   find "$@" -type f ! -path '*/fixes/*' ! -path '*/releases/*' ! -path '*/pulls/*' ! -name '*.md' ! -name expect.jsonl \
-    ! -name sweep.xml ! -name '*.pyc' | LC_ALL=C sort
+    ! -name last-green.jsonl ! -name sweep.xml ! -name '*.pyc' | LC_ALL=C sort
 }
 
 # release_dir VERSION: what the recipe's repository holds at that release, or at the head of its pull request N (pull-N);
@@ -201,4 +201,28 @@ until_ready() {
     ((SECONDS <= deadline)) || return 1
     sleep 0.2
   done
+}
+
+# settled: wait until the stack stands as it was deployed; 1 when it never will.
+settled() {
+  run swarm-isolate wait "$REDFIX_STACK" --deadline 2m --stuck-after 30s >>"$REDFIX_EVIDENCE/settled.jsonl"
+}
+
+# why_not: what that wait said last.
+why_not() {
+  tail -n 1 "$REDFIX_EVIDENCE/settled.jsonl" |
+    python3 -c 'import json, sys; print(json.loads(sys.stdin.readline() or "{}").get("message", "no answer"))'
+}
+
+# settle RELEASE COMMAND...: wait until the stack stands and COMMAND says so, too, and write that as this stage's result; the
+# life cycle ends red where it never will.
+settle() {
+  local cause=''
+  if ! settled; then
+    cause=$(why_not)
+  elif ! until_ready 60 "${@:2}"; then
+    cause='it runs, and does not serve'
+  fi
+  result test_converges "${cause:+release $1 does not come up: $cause}"
+  [[ -z $cause ]] || exit 1
 }

@@ -24,11 +24,6 @@ live_at() {
   printf '%s %s\n' "$REDFIX_DOMAIN" "$REDFIX_STACK" >"$REDFIX_EVIDENCE/canonical"
 }
 
-# settled: wait until the stack stands as it was deployed; 1 when it never will.
-settled() {
-  run swarm-isolate wait "$REDFIX_STACK" --deadline 2m --stuck-after 30s >>"$REDFIX_EVIDENCE/settled.jsonl"
-}
-
 # advance OLD NEW: the release OLD, deployed and used, becomes NEW in place: volumes, secrets and the versions of configs
 # that the app's environment names stay. 1 when it does not settle.
 advance() {
@@ -48,7 +43,7 @@ stand() {
     exit 1
   fi
   if ! settled; then
-    result "$standing" "release $1 does not settle"
+    result "$standing" "release $1 does not come up: $(why_not)"
     exit 1
   fi
   result "$standing"

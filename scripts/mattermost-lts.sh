@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# mattermost-lts.sh: from the sweep's red restore to a proven verdict, a pull request for the recipe and its verification.
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+
+experiments() {
+  failed mattermost-lts |
+    lease mattermost-lts |
+    swarm-isolate -v --until "$next" --companion 'log-snap attach' --load-with 'load cpu 10' -- lifecycle mattermost-lts
+}
+
+conclusions() {
+  flake-classify |
+    propose mattermost-lts pg-backup |
+    redfix-report --recheck
+}
+
+investigate mattermost-lts mattermost postgres

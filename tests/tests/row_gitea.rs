@@ -1,0 +1,43 @@
+//! The gitea row on a real swarm: cold it is green, in place it loops on a file that nobody can write; both fixes cure it and
+//! promote, with the data.
+
+use e2e::row::{Neighbours, Row};
+use serde_json::Value;
+
+const RELEASE: &str = "3.6.0+1.25.0-rootless";
+
+#[test]
+fn the_warm_path_keeps_a_configuration_that_the_release_cannot_complete() {
+    let _neighbours = Neighbours::up();
+    let row = Row::run("gitea");
+    row.assert_as_expected();
+    row.assert_gates();
+    row.assert_nothing_left();
+
+    let verdicts = row.all("flake.verdict");
+    let shown = &verdicts[verdicts.len() - 1]["shown_by"];
+    assert_eq!((&shown["factor"], &shown["green"]), (&"path".into(), &"cold".into()), "{verdicts:#?}");
+
+    // Every red run has the true message; what was in the database is there after each green one.
+    let tests = row.all("test.finished");
+    let of = |name: &str| -> Vec<&Value> { tests.iter().filter(|test| test["test"] == name).collect() };
+    for red in of("promote").iter().filter(|test| test["outcome"] == "fail") {
+        let said = red["message"].to_string();
+        assert!(said.contains("app.ini") && said.contains("read-only file system"), "{said}");
+    }
+    let kept = of("promote/test_data.py::test_repositories_are_there");
+    assert!(!kept.is_empty() && kept.iter().all(|test| test["outcome"] == "pass"), "{kept:#?}");
+
+    // Each fix is verified on the warm path, and is what was promoted on trial.
+    let (fixes, promoted) = (row.all("fix.verdict"), row.all("canon.promoted"));
+    let opened = row.all("pr.opened");
+    let repos: Vec<&Value> = opened.iter().map(|opened| &opened["repo"]).collect();
+    assert_eq!(repos, ["recipe-maintainers/gitea", "recipe-maintainers/harness"]);
+    for patch in opened.iter().map(|opened| &opened["patch"]) {
+        let fixed = fixes.iter().rfind(|fix| fix["fix"] == *patch);
+        let fixed = fixed.unwrap_or_else(|| panic!("no verdict on {patch}"));
+        assert_eq!((&fixed["verdict"], &fixed["under"]["path"]), (&"fixed".into(), &"warm".into()));
+        let is = |one: &&Value| one["fix"] == *patch && one["trial"] == true && one["version"] == RELEASE;
+        assert!(promoted.iter().any(|one| is(&one)), "{promoted:#?}");
+    }
+}
