@@ -5,7 +5,7 @@
 experiments() {
   failed gitea |
     lease gitea |
-    swarm-isolate -v --until "$next" --companion 'log-snap attach' --load-with 'load cpu 10' -- lifecycle gitea
+    swarm-isolate -v --until "$next" --companion "$companion" --load-with 'load cpu 10' -- lifecycle gitea
 }
 
 conclusions() {

@@ -5,7 +5,7 @@
 experiments() {
   failed mattermost-lts |
     lease mattermost-lts |
-    swarm-isolate -v --until "$next" --companion 'log-snap attach' --load-with 'load cpu 10' -- lifecycle mattermost-lts
+    swarm-isolate -v --until "$next" --companion "$companion" --load-with 'load cpu 10' -- lifecycle mattermost-lts
 }
 
 conclusions() {

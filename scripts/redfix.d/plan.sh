@@ -19,15 +19,21 @@ plan_of() {
        ((.minimum + 2 * .levels) * $seconds / 60), ((.expected + 3 * .levels) * $seconds / 60)] | @tsv'
 }
 
-# show_plan RECIPE...: the table, cheapest first, and its totals.
+# show_plan RECIPE...: the table, cheapest first, and its totals: one run serves all cases of a recipe.
 show_plan() {
   local recipe
   for recipe; do plan_of "$recipe"; done | sort -t $'\t' -k 7,7n | awk -F '\t' '
     BEGIN { printf "%-16s %-40s %-24s %s\n", "recipe", "case", "next run", "runs for the verdict, levels and fixes after it, minutes" }
-    { printf "%-16s %-40.40s %-24s %d to %.1f, %d, %.0f to %.0f\n", $1, $2, $3, $4, $5, $6, $7, $8
-      runs += $4 + 2 * $6; likely += $5 + 3 * $6; least += $7; most += $8; cases++ }
-    END { if (cases) printf "%d cases: %d to %.0f runs, %.1f to %.1f hours\n", cases, runs, likely, least / 60, most / 60
-      else print "nothing to run" }'
+    function more(of, value) { if (value > of[$1]) of[$1] = value }
+    function sum(of, recipe, all) { for (recipe in of) all += of[recipe]; return all }
+    {
+      printf "%-16s %-40.40s %-24s %d to %.1f, %d, %.0f to %.0f\n", $1, $2, $3, $4, $5, $6, $7, $8
+      more(runs, $4 + 2 * $6); more(likely, $5 + 3 * $6); more(least, $7); more(most, $8)
+    }
+    END {
+      if (NR) printf "%d cases: %d to %.0f runs, %.1f to %.1f hours\n", NR, sum(runs), sum(likely), sum(least) / 60, sum(most) / 60
+      else print "nothing to run"
+    }'
 }
 
 redfix_plan() {

@@ -29,12 +29,12 @@ fn the_warm_path_keeps_a_configuration_that_the_release_cannot_complete() {
     assert!(!kept.is_empty() && kept.iter().all(|test| test["outcome"] == "pass"), "{kept:#?}");
 
     // Each fix is verified on the warm path, and is what was promoted on trial.
-    let (fixes, promoted) = (row.all("fix.verdict"), row.all("canon.promoted"));
+    let (verdicts, promoted) = (row.all("fix.verdict"), row.all("canon.promoted"));
     let opened = row.all("pr.opened");
     let repos: Vec<&Value> = opened.iter().map(|opened| &opened["repo"]).collect();
     assert_eq!(repos, ["recipe-maintainers/gitea", "recipe-maintainers/harness"]);
     for patch in opened.iter().map(|opened| &opened["patch"]) {
-        let fixed = fixes.iter().rfind(|fix| fix["fix"] == *patch);
+        let fixed = verdicts.iter().rfind(|fix| fix["fix"] == *patch);
         let fixed = fixed.unwrap_or_else(|| panic!("no verdict on {patch}"));
         assert_eq!((&fixed["verdict"], &fixed["under"]["path"]), (&"fixed".into(), &"warm".into()));
         let is = |one: &&Value| one["fix"] == *patch && one["trial"] == true && one["version"] == RELEASE;

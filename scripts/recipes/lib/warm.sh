@@ -90,10 +90,10 @@ is_undeployed() {
 # undeploy: take the stack down as abra does, in the order that gives every address back; volumes stay.
 undeploy() {
   local kind
-  objects service | xargs -r docker service rm >&2
+  objects service | xargs -r docker service rm >/dev/null
   until_ready 60 is_undeployed || cannot "undeploying $REDFIX_STACK" 'its containers are still there after 60 s'
   for kind in network config secret; do
-    objects "$kind" | xargs -r docker "$kind" rm >&2
+    objects "$kind" | xargs -r docker "$kind" rm >/dev/null
     until_ready 30 none "$kind" || cannot "undeploying $REDFIX_STACK" "its ${kind}s are still there after 30 s"
   done
 }
@@ -117,7 +117,7 @@ snapshot() {
   local volume new old
   is_undeployed || cannot 'taking a snapshot' "$REDFIX_STACK is deployed"
   mkdir -p "$(dirname "$1")"
-  old=$(readlink -f "$1")
+  old=$(readlink -e "$1" || true)
   new=$(mktemp -d "$1.XXXXXX")
   mkdir "$new/volumes"
   for volume in $(objects volume); do
@@ -130,7 +130,7 @@ snapshot() {
   sync -f "$new"
   ln -sfn "$(basename "$new")" "$new.link"
   mv -T "$new.link" "$1"
-  [[ ! -d $old || $old == "$new" ]] || rm -rf "$old"
+  [[ -z $old ]] || rm -rf "$old"
 }
 
 # kept KEY SNAPSHOT: what its meta.json says.
@@ -143,7 +143,7 @@ restore() {
   local tar volume
   is_undeployed || cannot 'restoring a snapshot' "$REDFIX_STACK is deployed"
   (cd "$1" && sha256sum --check --strict --quiet sha256 >&2) || cannot 'restoring a snapshot' "$1 is damaged"
-  objects volume | xargs -r docker volume rm >&2
+  objects volume | xargs -r docker volume rm >/dev/null
   for tar in "$1"/volumes/*.tar; do
     [[ -f $tar ]] || continue
     volume=${REDFIX_STACK}_$(basename "$tar" .tar)

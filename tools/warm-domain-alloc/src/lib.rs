@@ -32,13 +32,12 @@ use cli::{Action, AllocArgs, GcArgs, SelectArgs};
 use grant::{Grant, Granter, Terms};
 use intake::Seen;
 use interrupt::Interrupt;
-use lib_common::cli::{EngineArg, LedgerArg};
-use lib_common::docker::Engine;
+use lib_common::cli::LedgerArg;
 use lib_common::emit::Emitter;
 use lib_common::ledger::Ledger;
 use lib_common::{Error, Exit, Io, Result};
 use manage::Selection;
-use nodes::Nodes;
+use nodes::{Manager, Nodes};
 use store::Store;
 use watch::Watch;
 use world::Kind;
@@ -53,30 +52,38 @@ pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
             Some(Action::Renew(select)) => {
                 let mut emitter = emitter(args, &select.ledger, io)?;
                 let (selection, _) = meant(args, select, io, &mut emitter)?;
-                manage::renew(&manager(&select.engine).await?, &selection, select.dry_run, io).await
+                manage::renew(&Manager::connect(&select.engine).await?.engine, &selection, select.dry_run, io)
+                    .await
             }
             Some(Action::Release(select)) => {
                 let mut emitter = emitter(args, &select.ledger, io)?;
                 let (selection, seen) = meant(args, select, io, &mut emitter)?;
-                let engine = manager(&select.engine).await?;
+                let engine = Manager::connect(&select.engine).await?.engine;
                 manage::release(&engine, &selection, select.dry_run, &seen, io, &mut emitter).await
             }
             Some(Action::List(select)) => {
                 let mut emitter = emitter(args, &select.ledger, io)?;
-                manage::list(&manager(&select.engine).await?, &Selection::new(select), io, &mut emitter).await
+                manage::list(
+                    &Manager::connect(&select.engine).await?.engine,
+                    &Selection::new(select),
+                    io,
+                    &mut emitter,
+                )
+                .await
             }
             Some(Action::Gc(GcArgs { select, nodes })) => {
                 let mut emitter = emitter(args, &select.ledger, io)?;
-                let engine = manager(&select.engine).await?;
-                let nodes = Nodes::connect(nodes, &select.engine, &io.diag).await;
-                manage::gc(&engine, &nodes, &Selection::new(select), select.dry_run, io, &mut emitter).await
+                let manager = Manager::connect(&select.engine).await?;
+                let nodes = Nodes::connect(nodes, &select.engine, &manager, &io.diag).await;
+                manage::gc(&manager.engine, &nodes, &Selection::new(select), select.dry_run, io, &mut emitter)
+                    .await
             }
             Some(Action::Audit(audit)) => {
                 let mut emitter = emitter(args, &audit.ledger, io)?;
-                let engine = manager(&audit.engine).await?;
-                let nodes = Nodes::connect(&audit.nodes, &audit.engine, &io.diag).await;
+                let manager = Manager::connect(&audit.engine).await?;
+                let nodes = Nodes::connect(&audit.nodes, &audit.engine, &manager, &io.diag).await;
                 let base = audit.base.as_ref().map(ToString::to_string);
-                audit::run(&engine, &nodes, base.as_deref(), io, &mut emitter).await
+                audit::run(&manager.engine, &nodes, base.as_deref(), io, &mut emitter).await
             }
             Some(Action::Probe(probe)) => {
                 let mut emitter = emitter(args, &probe.ledger, io)?;
@@ -114,8 +121,9 @@ async fn alloc(args: &Args, alloc: &AllocArgs, io: &mut Io<'_>) -> Result<Exit> 
         return Ok(Exit::Done);
     }
     let terms = terms(alloc, base, objects, emitter.investigation());
-    let engine = manager(&alloc.engine).await?;
-    let nodes = Nodes::connect(&alloc.nodes, &alloc.engine, &io.diag).await;
+    let manager = Manager::connect(&alloc.engine).await?;
+    let nodes = Nodes::connect(&alloc.nodes, &alloc.engine, &manager, &io.diag).await;
+    let engine = manager.engine;
     // The swarm is read once; in a batch, events keep it current.
     let mut watch = if recipes.len() > 1 { Some(Watch::start(&engine, &nodes).await?) } else { None };
     let mut world = store::world(&engine, &nodes).await?;
@@ -237,12 +245,6 @@ fn meant(args: &Args, select: &SelectArgs, io: &mut Io, emitter: &mut Emitter) -
 fn emitter(args: &Args, ledger: &LedgerArg, io: &Io) -> Result<Emitter> {
     let ledger = ledger.ledger.as_deref().map(|path| Ledger::open(path, &io.diag)).transpose()?;
     Ok(Emitter::new(args.common.investigation.clone(), ledger))
-}
-
-async fn manager(arg: &EngineArg) -> Result<Engine> {
-    let engine = Engine::connect(arg).await?;
-    engine.require_manager().await?;
-    Ok(engine)
 }
 
 /// Readers of foreign bytes, for the fuzz targets.

@@ -2,20 +2,43 @@
 
 use lib_common::cli::EngineArg;
 use lib_common::diag::Diag;
-use lib_common::docker::{ApiResult, Engine};
+use lib_common::docker::{ApiResult, Endpoint, Engine};
 use serde_json::Value;
 
 use crate::cli::NodesArg;
 
+/// The manager that is asked, and the id of its node.
+pub struct Manager {
+    pub engine: Engine,
+    id: String,
+}
+
+impl Manager {
+    pub async fn connect(arg: &EngineArg) -> lib_common::Result<Self> {
+        let engine = Engine::connect(arg).await?;
+        let info = engine.require_manager().await?;
+        Ok(Self { engine, id: node_id(&info) })
+    }
+}
+
+fn node_id(info: &Value) -> String {
+    info["Swarm"]["NodeID"].as_str().unwrap_or_default().to_owned()
+}
+
 /// The nodes that answered.
 #[derive(Default)]
-pub struct Nodes(Vec<(Engine, String)>);
+pub struct Nodes {
+    manager: String,
+    others: Vec<(Engine, String)>,
+}
 
 impl Nodes {
-    /// Connects to every node that was named; one that is away is only named.
-    pub async fn connect(arg: &NodesArg, engine: &EngineArg, diag: &Diag) -> Self {
-        let mut nodes = Vec::new();
-        for url in &arg.nodes {
+    /// Connects to every node that was named; one that is away is only named. The manager is asked anyway.
+    pub async fn connect(arg: &NodesArg, engine: &EngineArg, manager: &Manager, diag: &Diag) -> Self {
+        let mut others = Vec::new();
+        let named =
+            |url: &&String| Endpoint::resolve(Some(url)).ok().as_ref() != Some(manager.engine.endpoint());
+        for url in arg.nodes.iter().filter(named) {
             let one = EngineArg { host: Some(url.clone()), ..engine.clone() };
             let info = async {
                 let engine = Engine::connect(&one).await?;
@@ -23,25 +46,24 @@ impl Nodes {
                 Ok::<_, lib_common::Error>((engine, info))
             };
             match info.await {
-                Ok((engine, info)) => {
-                    nodes.push((engine, info["Swarm"]["NodeID"].as_str().unwrap_or_default().to_owned()));
-                }
+                Ok((engine, info)) => others.push((engine, node_id(&info))),
                 Err(error) => diag.warn(format_args!("{error}: its volumes are not seen")),
             }
         }
-        Self(nodes)
+        Self { manager: manager.id.clone(), others }
     }
 
     /// Whether every node of the swarm is among them; `list` is the answer to `/nodes`.
     pub fn are_all(&self, list: &Value) -> bool {
-        let known = |node: &Value| self.0.iter().any(|(_, id)| node["ID"] == id.as_str());
+        let ids = || self.others.iter().map(|(_, id)| id).chain([&self.manager]);
+        let known = |node: &Value| ids().any(|id| node["ID"] == id.as_str());
         list.as_array().is_some_and(|list| list.len() == 1 || list.iter().all(known))
     }
 
-    /// The answers of all nodes to one call.
+    /// The answers of all other nodes to one call.
     pub async fn get(&self, path: &str) -> ApiResult<Vec<Value>> {
         let mut all = Vec::new();
-        for (engine, _) in &self.0 {
+        for (engine, _) in &self.others {
             all.push(engine.get(path).await?);
         }
         Ok(all)

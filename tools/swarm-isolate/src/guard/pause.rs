@@ -1,16 +1,16 @@
 //! A pause shorter than a millisecond, which is the runtime's own finest: a timer of the kernel's.
 
 use std::io;
-use std::os::fd::OwnedFd;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec};
-use tokio::io::unix::AsyncFd;
+use tokio::net::unix::pipe::Receiver;
 
 /// Not armed at first: then nobody waits.
 pub struct Pause {
-    timer: AsyncFd<OwnedFd>,
+    /// Read like a pipe in which eight bytes lie once it is over.
+    timer: Receiver,
     is_armed: bool,
 }
 
@@ -19,7 +19,7 @@ impl Pause {
     pub fn new() -> io::Result<Self> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
         let timer = rustix::time::timerfd_create(TimerfdClockId::Monotonic, flags)?;
-        Ok(Self { timer: AsyncFd::register(timer)?, is_armed: false })
+        Ok(Self { timer: Receiver::from_owned_fd_unchecked(timer)?, is_armed: false })
     }
 
     /// From now on; below a second.
@@ -34,11 +34,11 @@ impl Pause {
 
     pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.is_armed {
-            let mut ready = ready!(self.timer.poll_read_ready(context))?;
-            match rustix::io::read(&self.timer, &mut [0; 8]) {
+            ready!(self.timer.poll_read_ready(context))?;
+            match self.timer.try_read(&mut [0; 8]) {
                 Ok(_) => self.is_armed = false,
-                Err(rustix::io::Errno::AGAIN) => ready.clear_ready(),
-                Err(e) => return Poll::Ready(Err(e.into())),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                Err(e) => return Poll::Ready(Err(e)),
             }
         }
         Poll::Ready(Ok(()))
