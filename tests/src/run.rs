@@ -162,14 +162,18 @@ impl Run {
     }
 }
 
-/// Control groups whose name starts so.
+/// Control groups whose name starts so and whose maker is gone: its process id ends the name.
 fn cgroups(prefix: &str) -> Vec<PathBuf> {
     let root =
         ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"].into_iter().map(Path::new).find(|root| root.is_dir());
     let entries =
         std::fs::read_dir(root.unwrap_or(Path::new("/nonexistent"))).into_iter().flatten().flatten();
     entries
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix))
+        .filter(|entry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let maker = name.rsplit('-').next().unwrap_or_default().to_owned();
+            name.starts_with(prefix) && !Path::new("/proc").join(maker).exists()
+        })
         .map(|entry| entry.path())
         .collect()
 }

@@ -92,7 +92,7 @@ fn the_reaper_finishes_what_a_killed_tool_began() {
 #[test]
 fn reap_finishes_what_tool_and_reaper_left_and_records_it() {
     let bench = Bench::new("both");
-    let mut child = bench.start(&[], "sleep 5");
+    let mut child = bench.start(&[], "sleep 60");
     bench.wait_until_deployed();
     // The reaper first: it would act at once.
     reapers().into_iter().chain([child.id()]).for_each(|pid| kill(pid, "-KILL"));
@@ -115,7 +115,7 @@ fn reap_finishes_what_tool_and_reaper_left_and_records_it() {
 #[test]
 fn the_next_run_finishes_what_tool_and_reaper_left() {
     let bench = Bench::new("next");
-    let mut child = bench.start(&[], "sleep 5");
+    let mut child = bench.start(&[], "sleep 60");
     bench.wait_until_deployed();
     reapers().into_iter().chain([child.id()]).for_each(|pid| kill(pid, "-KILL"));
     child.wait().unwrap();

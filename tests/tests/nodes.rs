@@ -68,6 +68,44 @@ fn wait_for_all(nodes: &BTreeMap<String, String>) -> String {
     each.collect::<Vec<_>>().join("; ")
 }
 
+/// Holds a slot for a moment, again and again, by the engine at `host`; `counts` gets how many did at that time.
+fn hold_slots(host: &str, how: &str, rounds: u32, folder: &std::path::Path) -> std::process::Child {
+    let count = |step: &str| {
+        format!("flock lock sh -c 'n=$(($(cat inside) {step})); echo $n >inside; echo $n >>counts'")
+    };
+    let once =
+        format!("{} --host {host} {how} --wait 3m -- sh -c \"$HOLD\"", e2e::tool("swarm-isolate").display());
+    Command::new("sh")
+        .args(["-ec", &format!("for round in $(seq {rounds}); do {once}; done")])
+        .env("HOLD", format!("{}; sleep 0.4; {}", count("+ 1"), count("- 1")))
+        .current_dir(folder)
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+fn slots_are_the_swarms_whichever_manager_is_asked() {
+    let nodes = nodes();
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("inside"), "0").unwrap();
+    let two_each = nodes.values().chain(nodes.values());
+    let mut holders: Vec<_> =
+        two_each.map(|host| hold_slots(host, "--slot-only", 4, folder.path())).collect();
+    let mut all = hold_slots(nodes.values().next_back().unwrap(), "--slot-only=all", 2, folder.path());
+    assert!(all.wait().unwrap().success(), "who wants all of them is served among many");
+    for holder in &mut holders {
+        assert!(holder.wait().unwrap().success());
+    }
+    let counts = fs::read_to_string(folder.path().join("counts")).unwrap();
+    let counts: Vec<u32> = counts.lines().map(|line| line.parse().unwrap()).collect();
+    assert_eq!(
+        (counts.len(), counts.iter().max(), counts.last()),
+        (2 * (4 * 6 + 2), Some(&3), Some(&0)),
+        "{counts:?}"
+    );
+    assert_eq!(held_slots(), Vec::<String>::new());
+}
+
 #[test]
 fn what_is_on_other_nodes_is_torn_down_and_proved() {
     let nodes = nodes();
