@@ -166,8 +166,11 @@ proptest! {
         let mut places = Vec::new();
         leaves(&value, "", &mut places);
         for (place, text, whole, real) in &changes {
-            let leaf = value.pointer_mut(&places[place.index(places.len())]).unwrap();
+            let place = &places[place.index(places.len())];
+            let leaf = value.pointer_mut(place).unwrap();
             *leaf = match leaf {
+                // HTTP's have three digits.
+                Value::Number(_) if place.ends_with("/status") => (whole % 1000).into(),
                 Value::Number(number) if number.is_f64() => (*real).into(),
                 Value::Number(number) if number.as_u64().is_some_and(|n| n < 1 << 31) => (whole >> 1).into(),
                 Value::Number(_) => (*whole).into(),

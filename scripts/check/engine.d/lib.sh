@@ -45,7 +45,7 @@ within_ms() {
   "${@:2}" || return
   local took=$(((${EPOCHREALTIME/./} - ${start/./}) / 1000))
   read -r load _ </proc/loadavg
-  limit=$(awk -v ms="$1" -v load="$load" -v cpus="$(nproc)" 'BEGIN { print int(load > cpus ? ms * load / cpus : ms) }')
+  limit=$(awk -v ms="$1" -v busy="$load" -v cpus="$(nproc)" 'BEGIN { print int(busy > cpus ? ms * busy / cpus : ms) }')
   ((took <= limit)) || { echo "took $took ms, more than $limit (load $load)" && return 1; }
 }
 
