@@ -39,11 +39,11 @@ export DOCKER_HOST REDFIX_NODE_ADDR REDFIX_NODES
 step 'images' scripts/images/build busybox murmurd traefik caddy python postgres mattermost
 export REDFIX_BIN=$root/target/debug
 step 'tests on a real swarm' e2e isolate converge command loaded cut guard_run guard_raw guard_clients slots domain domain_probe \
-  snap snap_faults snap_secrets report_bundle
+  snap snap_faults snap_secrets
 step 'sweep, plan, doctor' cargo test --locked --no-fail-fast -p e2e --test redfix -- --test-threads=1 --skip two_recipes
 step 'the rows' e2e row_keycloak row_mattermost_lts
 if ((long)); then
-  step 'longer tests on a real swarm' e2e teardown faults domain_storm
+  step 'longer tests on a real swarm' e2e teardown faults domain_storm report_bundle
   step 'the whole flow, and interrupted' e2e flow
   step 'more images' scripts/images/build
   step 'more rows, and promoting' e2e promote row_bluesky_pds row_gitea row_discourse
@@ -57,9 +57,9 @@ if ((long)); then
   step 'tests on three nodes' e2e nodes domain_nodes snap_nodes
 else
   step 'the whole flow' cargo test --locked -p e2e --test flow -- --test-threads=1 --skip five_interruptions
-  printf '\nnot run here, run by make test-long: teardown, faults, domain_storm, nodes, domain_nodes, snap_nodes, promote,\n'
+  printf '\nnot run here, run by make test-long: teardown, faults, domain_storm, report_bundle, nodes, domain_nodes,\n'
   printf 'row_bluesky_pds, row_gitea, row_discourse, the five interruptions of flow, two recipes and swapped fixes of\n'
-  printf 'redfix, examples\n'
+  printf 'swapped fixes of redfix, examples\n'
 fi
 
 # Totals over every runner's closing lines.

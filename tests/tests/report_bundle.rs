@@ -33,6 +33,8 @@ fn the_first_error_of_a_real_bundle_is_on_the_page_and_harmless() {
         exit 1";
     let output = run.output(&["--companion", &companion], script);
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    let last = run.last_run();
+    assert_eq!((&last["outcome"], &last["isolation"]["proved"]), (&"fail".into(), &true.into()), "{last:#}");
     let classify = Command::new(tool("flake-classify")).stdin(fs::File::open(run.ledger()).unwrap()).output();
     let ledger = run.path("out/whole.jsonl");
     fs::write(&ledger, classify.unwrap().stdout).unwrap();
