@@ -58,8 +58,8 @@ if ((long)); then
 else
   step 'the whole flow' cargo test --locked -p e2e --test flow -- --test-threads=1 --skip five_interruptions
   printf '\nnot run here, run by make test-long: teardown, faults, domain_storm, report_bundle, nodes, domain_nodes,\n'
-  printf 'row_bluesky_pds, row_gitea, row_discourse, the five interruptions of flow, two recipes and swapped fixes of\n'
-  printf 'swapped fixes of redfix, examples\n'
+  printf 'snap_nodes, promote, row_bluesky_pds, row_gitea, row_discourse, examples, the five interruptions of flow,\n'
+  printf 'two recipes and swapped fixes of redfix\n'
 fi
 
 # Totals over every runner's closing lines.
