@@ -45,7 +45,7 @@ pub async fn run(args: &ReapArgs, tool: &Args, io: &mut Io<'_>) -> Result<Exit> 
 /// with their reapers.
 pub async fn records(ledger: &Path, io: &mut Io<'_>) -> Result<()> {
     for begun in without_record(ledger, io)? {
-        io.diag.phase(format_args!("finishing attempt {}", begun.attempt()));
+        io.diag.warn(format_args!("a dead predecessor left attempt {}: finishing it", begun.attempt()));
         Box::pin(reaper::finish(&begun, io)).await?;
     }
     Ok(())
