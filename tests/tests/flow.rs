@@ -122,7 +122,11 @@ fn interrupt(child: &Child, signal: &str) {
 #[test]
 fn from_red_to_report() {
     let flow = Flow::new();
-    let images = || docker(["images", "--no-trunc", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}"]);
+    let images = || {
+        // Images of the same second come in any order.
+        let listed = docker(["images", "--no-trunc", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}"]);
+        listed.lines().map(str::to_owned).collect::<std::collections::BTreeSet<_>>()
+    };
     let before = images();
     let output = flow.script().output().unwrap();
     let report = String::from_utf8_lossy(&output.stdout).into_owned();
