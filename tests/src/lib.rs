@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod guard;
+pub mod relay;
 pub mod row;
 pub mod run;
 pub mod snap;

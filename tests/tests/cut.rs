@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
 use std::fs;
-use std::net::Shutdown;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
@@ -13,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use e2e::run::{DEPLOY, Run, kill, said};
-use e2e::{tool, wait_for};
+use e2e::{relay, tool, wait_for};
 
 /// Processes that sleep this long: a number nobody else uses.
 fn alive(marker: &str) -> String {
@@ -202,16 +201,7 @@ impl Mute {
                     continue;
                 }
                 let Ok(engine) = UnixStream::connect(&engine) else { continue };
-                let (mut up, mut down) = (client.try_clone().unwrap(), client);
-                let (mut to, mut from) = (engine.try_clone().unwrap(), engine);
-                std::thread::spawn(move || {
-                    let _ = std::io::copy(&mut up, &mut to);
-                    let _ = to.shutdown(Shutdown::Write);
-                });
-                std::thread::spawn(move || {
-                    let _ = std::io::copy(&mut from, &mut down);
-                    let _ = down.shutdown(Shutdown::Both);
-                });
+                relay::join(client, engine);
             }
         });
         Self { host: format!("unix://{}", path.display()), mute }

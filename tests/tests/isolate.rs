@@ -187,7 +187,7 @@ fn a_dead_reader_costs_no_record() {
 
 /// Forwards one TCP port of the loopback to the engine's socket until the test ends.
 fn engine_over_tcp() -> String {
-    use std::net::{Shutdown, TcpListener};
+    use std::net::TcpListener;
     use std::os::unix::net::UnixStream;
     let socket = std::env::var("DOCKER_HOST").unwrap();
     let socket = socket.strip_prefix("unix://").expect("the private engine listens on a socket").to_owned();
@@ -196,16 +196,7 @@ fn engine_over_tcp() -> String {
     std::thread::spawn(move || {
         for client in listener.incoming().flatten() {
             let Ok(engine) = UnixStream::connect(&socket) else { continue };
-            let (mut up, mut down) = (client.try_clone().unwrap(), client);
-            let (mut to, mut from) = (engine.try_clone().unwrap(), engine);
-            std::thread::spawn(move || {
-                let _ = std::io::copy(&mut up, &mut to);
-                let _ = to.shutdown(Shutdown::Write);
-            });
-            std::thread::spawn(move || {
-                let _ = std::io::copy(&mut from, &mut down);
-                let _ = down.shutdown(Shutdown::Both);
-            });
+            e2e::relay::join(client, engine);
         }
     });
     format!("tcp://{address}")

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests, which clippy does not take for tests
 
+mod support;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -48,31 +50,14 @@ fn bundle(dir: &Path, name: &str, ended: &str, rows: &[Row], failed: &[&str]) ->
             meaning: None,
         };
         writer.entry(&Entry::Task(task)).unwrap();
-        let (mut text, mut times) = (writer.builder().unwrap(), writer.builder().unwrap());
         let mine: Vec<&Row> = rows.iter().filter(|row| row.0 == service).collect();
-        for (_, second, line) in &mine {
-            text.push(format!("{line}\n").as_bytes()).unwrap();
-            times.push(format!("2026-01-02T03:04:{second:02}.000000000Z out\n").as_bytes()).unwrap();
-        }
         let time = |row: Option<&&Row>| row.map(|row| format!("2026-01-02T03:04:{:02}.000000000Z", row.1));
         let entry = Stream {
-            container: format!("{service}0123456789abcdef"),
             task: Some(format!("task{service}")),
-            service: format!("s_{service}"),
-            name: format!("{service}.1"),
             source: "file".into(),
-            bytes: 10,
-            lines: mine.len() as u64,
             first: time(mine.first()),
             last: time(mine.last()),
-            ended: "eof".into(),
-            error: None,
-            notes: Vec::new(),
-            elided_lines: 0,
-            elided_bytes: 0,
-            cut_lines: 0,
-            text: writer.blob(text).unwrap(),
-            times: writer.blob(times).unwrap(),
+            ..support::log(&mut writer, service, mine.iter().map(|row| (row.1, row.2)))
         };
         writer.entry(&Entry::Stream(entry)).unwrap();
     }

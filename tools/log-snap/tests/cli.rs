@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests, which clippy does not take for tests
 
+mod support;
+
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use log_snap::bundle::entry::{End, Entry, Stream};
+use log_snap::bundle::entry::{End, Entry};
 use log_snap::bundle::write::Writer;
 
 const ODD: &str = "{\"type\":\"x.y\",\"n\":1.10,\"big\":12345678901234567890123}\n";
@@ -49,35 +51,12 @@ fn run_finished() -> String {
 fn bundle(dir: &Path) -> PathBuf {
     let out = dir.join("snap");
     let mut writer = Writer::create(&out).unwrap();
-    let mut stream = |service: &str, seconds: [u32; 2]| {
-        let (mut text, mut times) = (writer.builder().unwrap(), writer.builder().unwrap());
-        for second in seconds {
-            text.push(format!("{service} {second}\n").as_bytes()).unwrap();
-            times.push(format!("2026-01-02T03:04:{second:02}.000000000Z out\n").as_bytes()).unwrap();
-        }
-        let entry = Stream {
-            container: format!("{service}0123456789abcdef"),
-            task: None,
-            service: format!("s_{service}"),
-            name: format!("{service}.1"),
-            source: "container".into(),
-            bytes: 10,
-            lines: 2,
-            first: None,
-            last: None,
-            ended: "eof".into(),
-            error: None,
-            notes: Vec::new(),
-            elided_lines: 0,
-            elided_bytes: 0,
-            cut_lines: 0,
-            text: writer.blob(text).unwrap(),
-            times: writer.blob(times).unwrap(),
-        };
+    for (service, seconds) in [("app", [1, 3]), ("db", [2, 4])] {
+        let lines = seconds.map(|second| (second, format!("{service} {second}")));
+        let lines = lines.iter().map(|(second, line)| (*second, line.as_str()));
+        let entry = support::log(&mut writer, service, lines);
         writer.entry(&Entry::Stream(entry)).unwrap();
-    };
-    stream("app", [1, 3]);
-    stream("db", [2, 4]);
+    }
     writer.finish(End { complete: true, ..End::default() }).unwrap();
     out
 }

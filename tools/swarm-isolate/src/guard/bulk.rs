@@ -11,10 +11,9 @@ use hyper::body::{Body as HttpBody, Bytes, Frame};
 use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use hyper::{Response, StatusCode};
 use lib_common::docker::Endpoint;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
 
-use super::forward::{Body, BoxError};
+use super::forward::{self, Body, BoxError, Stream};
 use super::pause::Pause;
 
 /// What is read at once.
@@ -28,19 +27,13 @@ const MAX_HEADERS: usize = 64;
 /// A chunk's size is some hexadecimal digits.
 const MAX_CHUNK_HEAD: usize = 1024;
 
-trait Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
-impl<S: AsyncRead + AsyncWrite + Send + Sync + Unpin> Stream for S {}
-
 /// Asks the engine, over a connection that is for this answer alone.
 pub async fn get(endpoint: &Endpoint, target: &str, headers: &HeaderMap) -> Result<Response<Body>, String> {
     ask(endpoint, target, headers).await.map_err(|e| e.to_string())
 }
 
 async fn ask(endpoint: &Endpoint, target: &str, headers: &HeaderMap) -> io::Result<Response<Body>> {
-    let mut stream: Box<dyn Stream> = match endpoint {
-        Endpoint::Unix(path) => Box::new(UnixStream::connect(path).await?),
-        Endpoint::Tcp(address) => Box::new(TcpStream::connect(address).await?),
-    };
+    let mut stream = forward::open(endpoint).await?;
     let mut request = format!("GET {target} HTTP/1.1\r\nconnection: close\r\n").into_bytes();
     for (name, value) in headers {
         request.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
@@ -55,9 +48,7 @@ async fn ask(endpoint: &Endpoint, target: &str, headers: &HeaderMap) -> io::Resu
         if let Some(response) = head(&mut buffer)? {
             let framing = Framing::of(response.headers())?;
             let (mut parts, ()) = response.into_parts();
-            for hop in ["connection", "keep-alive", "transfer-encoding"] {
-                parts.headers.remove(hop);
-            }
+            forward::end_to_end(&mut parts.headers);
             return Ok(Response::from_parts(
                 parts,
                 Answer { stream, buffer, framing, pause: Pause::new()? }.boxed(),

@@ -112,22 +112,30 @@ impl Pool {
     }
 }
 
-async fn connect(endpoint: &Endpoint) -> Result<SendRequest<Body>, String> {
-    let text = |e: std::io::Error| e.to_string();
-    match endpoint {
-        Endpoint::Unix(path) => shake_hands(UnixStream::connect(path).await.map_err(text)?).await,
-        Endpoint::Tcp(address) => shake_hands(TcpStream::connect(address).await.map_err(text)?).await,
-    }
+pub trait Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Sync + Unpin> Stream for S {}
+
+/// A connection to the engine, before anything is said.
+pub async fn open(endpoint: &Endpoint) -> std::io::Result<Box<dyn Stream>> {
+    Ok(match endpoint {
+        Endpoint::Unix(path) => Box::new(UnixStream::connect(path).await?),
+        Endpoint::Tcp(address) => Box::new(TcpStream::connect(address).await?),
+    })
 }
 
-async fn shake_hands<S>(stream: S) -> Result<SendRequest<Body>, String>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+async fn connect(endpoint: &Endpoint) -> Result<SendRequest<Body>, String> {
+    let stream = open(endpoint).await.map_err(|e| e.to_string())?;
     let (sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| e.to_string())?;
     tokio::spawn(connection.with_upgrades());
     Ok(sender)
+}
+
+/// Leaves out what is between two neighbours on the way only.
+pub fn end_to_end(headers: &mut HeaderMap) {
+    for hop in ["connection", "keep-alive", "transfer-encoding", "upgrade", "proxy-connection"] {
+        headers.remove(hop);
+    }
 }
 
 /// The answer as the client gets it; if both sides agreed to leave HTTP, their bytes are joined.
@@ -140,9 +148,7 @@ pub fn answer(response: Response<Incoming>, client: Option<hyper::upgrade::OnUpg
         }
         return Response::from_parts(parts, nothing());
     }
-    for hop in ["connection", "keep-alive", "transfer-encoding", "upgrade", "proxy-connection"] {
-        parts.headers.remove(hop);
-    }
+    end_to_end(&mut parts.headers);
     Response::from_parts(parts, stream(body))
 }
 

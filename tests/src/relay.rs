@@ -1,0 +1,52 @@
+//! Stands between a tool and the engine's socket: a connection's bytes both ways, and the end of each side passed on.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::os::unix::net::UnixStream;
+
+/// A connection that two threads can share.
+pub trait Connection: Read + Write + Send + Sized + 'static {
+    /// # Errors
+    /// When there is no descriptor left.
+    fn twin(&self) -> io::Result<Self>;
+    /// # Errors
+    /// When the other end is gone already.
+    fn close(&self, how: Shutdown) -> io::Result<()>;
+}
+
+impl Connection for TcpStream {
+    fn twin(&self) -> io::Result<Self> {
+        self.try_clone()
+    }
+
+    fn close(&self, how: Shutdown) -> io::Result<()> {
+        self.shutdown(how)
+    }
+}
+
+impl Connection for UnixStream {
+    fn twin(&self) -> io::Result<Self> {
+        self.try_clone()
+    }
+
+    fn close(&self, how: Shutdown) -> io::Result<()> {
+        self.shutdown(how)
+    }
+}
+
+/// Joins the two until both have ended, in threads of its own.
+///
+/// # Panics
+/// Without descriptors.
+pub fn join(client: impl Connection, engine: UnixStream) {
+    let (mut up, mut down) = (client.twin().expect("a descriptor"), client);
+    let (mut to, mut from) = (engine.twin().expect("a descriptor"), engine);
+    std::thread::spawn(move || {
+        let _ = io::copy(&mut up, &mut to);
+        let _ = to.close(Shutdown::Write);
+    });
+    std::thread::spawn(move || {
+        let _ = io::copy(&mut from, &mut down);
+        let _ = down.close(Shutdown::Both);
+    });
+}
