@@ -96,6 +96,17 @@ fn a_name_that_is_in_use_is_not_granted() {
     let other = records(&ok(scene.alloc(&["--recipe", "routed"]), ""), "domain.leased");
     assert!(other[0]["domain"].as_str().unwrap().starts_with("iso-routed-"));
 
+    // A random name goes on behind its beginning: that may be somebody's config, in any case, or another's lease.
+    let mut create = Command::new("docker");
+    create.args(["config", "create", "--label", &scene.label(), "ISO-Begun", "-"]).stdout(Stdio::null());
+    ok(create, "x");
+    ok(scene.alloc(&["--recipe", "held", "--pattern", "{class}-{recipe}", "--holder", "another"]), "");
+    for (recipe, what) in [("begun", "config iso-begun"), ("held", "lease iso-held")] {
+        let output = finish(scene.alloc(&["--recipe", recipe]), "");
+        assert_eq!(output.status.code(), Some(1), "{recipe}: {}", stderr(&output));
+        assert!(stderr(&output).contains(what), "{recipe}: {}", stderr(&output));
+    }
+
     // The network is shared: a stack that sorts behind it would be answered by strangers, so its class gets a prefix;
     // a pattern that leaves no room for one is refused.
     let zzz = |pattern: &str| {

@@ -168,7 +168,17 @@ fn containers(client: &Client, dir: &Path) {
     let output = build.env("DOCKER_BUILDKIT", "0").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(client.run(&["run", "--rm", &web]), "built\n");
+    let saved = dir.join("web.tar");
+    let saved = saved.to_str().unwrap();
+    client.run(&["save", "-o", saved, &web]);
     client.run(&["rmi", &web]);
+    client.run(&["load", "-i", saved]);
+    assert_eq!(client.run(&["run", "--rm", &web]), "built\n");
+    client.run(&["tag", IMAGE, &format!("{stack}/renamed:1")]);
+    client.run(&["save", "-o", saved, IMAGE]);
+    let output = client.command(&["load", "-i", saved]).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && told.contains("redfix guard: refused: image"), "{told}");
     let (network, volume) = (format!("{stack}_n"), format!("{stack}_v"));
     client.run(&["network", "create", &network]);
     client.run(&[
@@ -222,9 +232,15 @@ fn each_docker_client_works_as_without_a_guard() {
         stack(&client, dir.path());
         containers(&client, dir.path());
     }
+    let stack = guarded.stack.clone();
     let run = guarded.finish();
     assert_eq!(run["outcome"], "pass", "{run:#}");
-    assert_eq!(run["guard"]["refused"], clients().len(), "{run:#}");
+    assert_eq!(run["guard"]["refused"], 2 * clients().len(), "{run:#}");
+    // What was built, loaded and named stays for the teardown.
+    let images = docker(["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]);
+    assert!(images.contains(IMAGE) && !images.contains(&stack), "{images}");
+    let made = run["cleanup"]["created"].to_string();
+    assert!(made.contains(&format!("image/{stack}/web:1")) && made.contains("/renamed:1"), "{made}");
 }
 
 const COMPOSE: &str = r#"version: "3.8"

@@ -71,11 +71,16 @@ impl ApiError {
             Error::again(doing, self.message).on(object).hint("are most of the swarm's managers up?")
         } else if self.status == 0 {
             Error::again(doing, self.message).on(object).hint("is the engine up? see DOCKER_HOST, --host")
+        } else if self.message.contains("not a swarm manager") {
+            Error::cannot(doing, NO_MANAGER).on(object).hint(MANAGER_HINT)
         } else {
             Error::cannot(doing, format!("{} (status {})", self.message, self.status)).on(object)
         }
     }
 }
+
+const NO_MANAGER: &str = "this engine is not a manager of a swarm";
+const MANAGER_HINT: &str = "scripts/engine up makes a private one; or point DOCKER_HOST at a manager";
 
 impl From<bollard::errors::Error> for ApiError {
     fn from(error: bollard::errors::Error) -> Self {
@@ -178,9 +183,7 @@ impl Engine {
         let object = self.endpoint().to_string();
         let info = self.get("/info").await.map_err(|e| e.into_error(doing, &object))?;
         if info["Swarm"]["ControlAvailable"].as_bool() != Some(true) {
-            return Err(Error::cannot(doing, "this engine is not a manager of a swarm")
-                .on(object)
-                .hint("scripts/engine up makes a private one; or point DOCKER_HOST at a manager"));
+            return Err(Error::cannot(doing, NO_MANAGER).on(object).hint(MANAGER_HINT));
         }
         Ok(info)
     }

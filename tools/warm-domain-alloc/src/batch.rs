@@ -61,7 +61,7 @@ impl<S: Store> Granter<'_, S> {
                     }
                 }
             }
-            if let Err(error) = self.settle(&mut jobs).await {
+            if let Err(error) = self.settle(&mut jobs, world).await {
                 stopped.get_or_insert(error);
             }
             if stopped.is_some() || jobs.iter().all(|job| job.outcome.is_some()) {
@@ -146,7 +146,7 @@ impl<S: Store> Granter<'_, S> {
 
     /// Of two leases that meet, or are for the same, the earlier one stands. Whoever stored one before ours were stored
     /// is found now; whoever does so later finds ours. Only what can matter is asked for, however many there are.
-    async fn settle(&self, jobs: &mut [Job]) -> Result<()> {
+    async fn settle(&self, jobs: &mut [Job], world: &mut World) -> Result<()> {
         let stored: Vec<&Lease> =
             jobs.iter().filter_map(|job| job.stored.as_ref()).map(|grant| &grant.lease).collect();
         let Some(first) = stored.first().map(ToString::to_string) else { return Ok(()) };
@@ -170,11 +170,14 @@ impl<S: Store> Granter<'_, S> {
                 concerns && other.lease.id != lease.id && mine.is_some_and(|mine| other.is_before(mine))
             };
             let is_used = used.iter().any(|config| clash::continues(config, &lease.stack));
-            let stands =
-                mine.is_some() && !is_used && !meeting.iter().chain(&same).any(|other| goes_before(&other));
-            if stands {
+            let earlier = meeting.iter().chain(&same).find(goes_before);
+            if mine.is_some() && !is_used && earlier.is_none() {
                 job.outcome = Some(Ok(grant));
                 continue;
+            }
+            // The next name keeps clear of it.
+            if let Some(earlier) = earlier {
+                world.add_lease(&earlier.lease);
             }
             if let Some(mine) = mine {
                 store::end_it(self.store, mine).await.map_err(fail(DOING, &lease.to_string()))?;

@@ -12,6 +12,7 @@ use crate::interrupt::Interrupt;
 use crate::lease::Lease;
 use crate::limits;
 use crate::name::{Base, Candidate, Class, Pattern, certificate_covers, cut, short, slug};
+use crate::store::Look;
 use crate::world::World;
 
 pub const DOING: &str = "leasing a domain";
@@ -33,6 +34,34 @@ pub struct Terms {
     /// Names that the certificate covers; empty: not known.
     pub certificate: Vec<String>,
     pub dry_run: bool,
+}
+
+impl Terms {
+    /// How far a look must go for the names of `recipes` to come: near them, where each try gives another one.
+    pub fn look(&self, recipes: &[String]) -> Look {
+        let mut beginnings = BTreeSet::new();
+        if self.dry_run || !self.pattern.varies() {
+            return Look::Everything;
+        }
+        for whole in recipes.iter().map(|recipe| slug(recipe)) {
+            for (prefix, part) in self
+                .class
+                .prefixes()
+                .iter()
+                .flat_map(|prefix| [(prefix, whole.clone()), (prefix, cut(&whole))])
+            {
+                let beginning = |short: &str| {
+                    let label = self.pattern.fill(prefix, &part, short);
+                    label.split('-').next().unwrap_or_default().to_owned()
+                };
+                if beginning("0") != beginning("1") {
+                    return Look::Everything;
+                }
+                beginnings.insert(beginning("0"));
+            }
+        }
+        Look::Near { beginnings, holder: self.holder.clone() }
+    }
 }
 
 /// A lease that is ours now.

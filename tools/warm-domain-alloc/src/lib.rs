@@ -33,11 +33,12 @@ use grant::{Grant, Granter, Terms};
 use intake::Seen;
 use interrupt::Interrupt;
 use lib_common::cli::LedgerArg;
+use lib_common::docker::Engine;
 use lib_common::emit::Emitter;
 use lib_common::ledger::Ledger;
 use lib_common::{Error, Exit, Io, Result};
 use manage::Selection;
-use nodes::{Manager, Nodes};
+use nodes::Nodes;
 use store::Store;
 use watch::Watch;
 use world::Kind;
@@ -52,38 +53,32 @@ pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
             Some(Action::Renew(select)) => {
                 let mut emitter = emitter(args, &select.ledger, io)?;
                 let (selection, _) = meant(args, select, io, &mut emitter)?;
-                manage::renew(&Manager::connect(&select.engine).await?.engine, &selection, select.dry_run, io)
-                    .await
+                let engine = Engine::connect(&select.engine).await?;
+                manage::renew(&engine, &selection, select.dry_run, io).await
             }
             Some(Action::Release(select)) => {
                 let mut emitter = emitter(args, &select.ledger, io)?;
                 let (selection, seen) = meant(args, select, io, &mut emitter)?;
-                let engine = Manager::connect(&select.engine).await?.engine;
+                let engine = Engine::connect(&select.engine).await?;
                 manage::release(&engine, &selection, select.dry_run, &seen, io, &mut emitter).await
             }
             Some(Action::List(select)) => {
                 let mut emitter = emitter(args, &select.ledger, io)?;
-                manage::list(
-                    &Manager::connect(&select.engine).await?.engine,
-                    &Selection::new(select),
-                    io,
-                    &mut emitter,
-                )
-                .await
+                let engine = Engine::connect(&select.engine).await?;
+                manage::list(&engine, &Selection::new(select), io, &mut emitter).await
             }
             Some(Action::Gc(GcArgs { select, nodes })) => {
                 let mut emitter = emitter(args, &select.ledger, io)?;
-                let manager = Manager::connect(&select.engine).await?;
-                let nodes = Nodes::connect(nodes, &select.engine, &manager, &io.diag).await;
-                manage::gc(&manager.engine, &nodes, &Selection::new(select), select.dry_run, io, &mut emitter)
-                    .await
+                let engine = Engine::connect(&select.engine).await?;
+                let nodes = Nodes::connect(nodes, &select.engine, &engine, &io.diag).await;
+                manage::gc(&engine, &nodes, &Selection::new(select), select.dry_run, io, &mut emitter).await
             }
             Some(Action::Audit(audit)) => {
                 let mut emitter = emitter(args, &audit.ledger, io)?;
-                let manager = Manager::connect(&audit.engine).await?;
-                let nodes = Nodes::connect(&audit.nodes, &audit.engine, &manager, &io.diag).await;
+                let engine = Engine::connect(&audit.engine).await?;
+                let nodes = Nodes::connect(&audit.nodes, &audit.engine, &engine, &io.diag).await;
                 let base = audit.base.as_ref().map(ToString::to_string);
-                audit::run(&manager.engine, &nodes, base.as_deref(), io, &mut emitter).await
+                audit::run(&engine, &nodes, base.as_deref(), io, &mut emitter).await
             }
             Some(Action::Probe(probe)) => {
                 let mut emitter = emitter(args, &probe.ledger, io)?;
@@ -121,12 +116,12 @@ async fn alloc(args: &Args, alloc: &AllocArgs, io: &mut Io<'_>) -> Result<Exit> 
         return Ok(Exit::Done);
     }
     let terms = terms(alloc, base, objects, emitter.investigation());
-    let manager = Manager::connect(&alloc.engine).await?;
-    let nodes = Nodes::connect(&alloc.nodes, &alloc.engine, &manager, &io.diag).await;
-    let engine = manager.engine;
+    let engine = Engine::connect(&alloc.engine).await?;
+    let nodes = Nodes::connect(&alloc.nodes, &alloc.engine, &engine, &io.diag).await;
+    let look = terms.look(&recipes);
     // The swarm is read once; in a batch, events keep it current.
-    let mut watch = if recipes.len() > 1 { Some(Watch::start(&engine, &nodes).await?) } else { None };
-    let mut world = store::world(&engine, &nodes).await?;
+    let mut watch = if recipes.len() > 1 { Some(Watch::start(&engine, &nodes, &look).await?) } else { None };
+    let mut world = store::world(&engine, &nodes, &look).await?;
     if let Some(dir) = &alloc.abra_dir {
         world.add_extra(abra::stacks(dir)?.into_iter().map(|stack| (stack, Kind::App)).collect());
     }

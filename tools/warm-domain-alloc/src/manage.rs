@@ -10,7 +10,7 @@ use crate::cli::SelectArgs;
 use crate::intake::Seen;
 use crate::lease::{Lease, Stored};
 use crate::nodes::Nodes;
-use crate::store::{self, Store, fail};
+use crate::store::{self, Look, Store, fail};
 use crate::world::{Kind, World};
 
 /// Which leases are meant; everything that is given must agree.
@@ -125,9 +125,9 @@ pub async fn gc(
     // Leases first: whoever renews or deploys after this look is caught by the compare-and-swap or by the
     // look at the world.
     let leases = selected(engine, selection).await?;
-    let world = store::world(engine, nodes).await?;
+    let world = store::world(engine, nodes, &Look::Everything).await?;
     let list = engine.get("/nodes").await.map_err(fail("collecting leases", "/nodes"))?;
-    let sees_all = nodes.are_all(&list);
+    let sees_all = nodes.are_all(&list, &engine.require_manager().await?);
     for stored in &leases {
         let lease = &stored.lease;
         if let Some(reason) = keep(lease, &world, sees_all, io.clock.now()) {

@@ -7,20 +7,6 @@ use serde_json::Value;
 
 use crate::cli::NodesArg;
 
-/// The manager that is asked, and the id of its node.
-pub struct Manager {
-    pub engine: Engine,
-    id: String,
-}
-
-impl Manager {
-    pub async fn connect(arg: &EngineArg) -> lib_common::Result<Self> {
-        let engine = Engine::connect(arg).await?;
-        let info = engine.require_manager().await?;
-        Ok(Self { engine, id: node_id(&info) })
-    }
-}
-
 fn node_id(info: &Value) -> String {
     info["Swarm"]["NodeID"].as_str().unwrap_or_default().to_owned()
 }
@@ -28,16 +14,14 @@ fn node_id(info: &Value) -> String {
 /// The nodes that answered.
 #[derive(Default)]
 pub struct Nodes {
-    manager: String,
     others: Vec<(Engine, String)>,
 }
 
 impl Nodes {
     /// Connects to every node that was named; one that is away is only named. The manager is asked anyway.
-    pub async fn connect(arg: &NodesArg, engine: &EngineArg, manager: &Manager, diag: &Diag) -> Self {
+    pub async fn connect(arg: &NodesArg, engine: &EngineArg, manager: &Engine, diag: &Diag) -> Self {
         let mut others = Vec::new();
-        let named =
-            |url: &&String| Endpoint::resolve(Some(url)).ok().as_ref() != Some(manager.engine.endpoint());
+        let named = |url: &&String| Endpoint::resolve(Some(url)).ok().as_ref() != Some(manager.endpoint());
         for url in arg.nodes.iter().filter(named) {
             let one = EngineArg { host: Some(url.clone()), ..engine.clone() };
             let info = async {
@@ -50,12 +34,13 @@ impl Nodes {
                 Err(error) => diag.warn(format_args!("{error}: its volumes are not seen")),
             }
         }
-        Self { manager: manager.id.clone(), others }
+        Self { others }
     }
 
-    /// Whether every node of the swarm is among them; `list` is the answer to `/nodes`.
-    pub fn are_all(&self, list: &Value) -> bool {
-        let ids = || self.others.iter().map(|(_, id)| id).chain([&self.manager]);
+    /// Whether every node of the swarm is among them; `list` is the manager's answer to `/nodes`, `info` that to `/info`.
+    pub fn are_all(&self, list: &Value, info: &Value) -> bool {
+        let manager = node_id(info);
+        let ids = || self.others.iter().map(|(_, id)| id).chain([&manager]);
         let known = |node: &Value| ids().any(|id| node["ID"] == id.as_str());
         list.as_array().is_some_and(|list| list.len() == 1 || list.iter().all(known))
     }

@@ -79,25 +79,60 @@ impl Store for Engine {
     }
 }
 
-/// Everything on the swarm that a name can collide with, leases aside.
-pub async fn world(engine: &Engine, nodes: &Nodes) -> Result<World> {
+/// How much of the swarm's configs is looked at before a name is taken.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Look {
+    Everything,
+    /// Random names are to come: who has leases, there may be thousands, meets them only by chance, and is found when
+    /// they are stored. What other configs they can meet has one of these beginnings.
+    Near {
+        beginnings: BTreeSet<String>,
+        holder: String,
+    },
+}
+
+impl Look {
+    /// The path that lists them. The engine compares beginnings with case, but keeps names apart without.
+    fn configs(&self) -> String {
+        let Self::Near { beginnings, .. } = self else { return "/configs".into() };
+        let names: BTreeSet<String> = beginnings.iter().flat_map(|beginning| cases(beginning)).collect();
+        format!("/configs?filters={}", percent_encode(json!({"name": names}).to_string()))
+    }
+}
+
+/// The first characters in every mixture of cases: few enough to be listed.
+fn cases(beginning: &str) -> Vec<String> {
+    beginning.chars().take(3).fold(vec![String::new()], |all, c| {
+        let both = BTreeSet::from([c.to_ascii_lowercase(), c.to_ascii_uppercase()]);
+        all.iter().flat_map(|start| both.iter().map(move |c| format!("{start}{c}"))).collect()
+    })
+}
+
+/// What is on the swarm that a name can collide with.
+pub async fn world(engine: &Engine, nodes: &Nodes, look: &Look) -> Result<World> {
     let get = async |path: &str| -> Result<Value> {
         Box::pin(engine.get(path)).await.map_err(|e| e.into_error("listing what is on the swarm", path))
     };
-    let (services, tasks, networks, volumes, secrets, configs, containers) = tokio::try_join!(
+    let path = look.configs();
+    let leases = async {
+        let Look::Near { holder, .. } = look else { return Ok(Vec::new()) };
+        engine.find(&Query::Holder(holder.clone())).await.map_err(fail("listing leases", holder))
+    };
+    let (services, tasks, networks, volumes, secrets, configs, containers, leases) = tokio::try_join!(
         get("/services"),
         get("/tasks"),
         get("/networks"),
         get("/volumes"),
         get("/secrets"),
-        get("/configs"),
+        get(&path),
         get("/containers/json?all=1"),
+        leases,
     )?;
     let doing = "listing what is on the swarm's nodes";
     let more_volumes = nodes.get("/volumes").await.map_err(|e| e.into_error(doing, "/volumes"))?;
     let more_containers =
         nodes.get("/containers/json?all=1").await.map_err(|e| e.into_error(doing, "/containers/json"))?;
-    Ok(World::new(&Lists {
+    let mut world = World::new(&Lists {
         services,
         tasks,
         networks,
@@ -107,7 +142,11 @@ pub async fn world(engine: &Engine, nodes: &Nodes) -> Result<World> {
         containers,
         more_volumes,
         more_containers,
-    }))
+    });
+    for stored in leases.iter().filter(|stored| stored.is_held()) {
+        world.add_lease(&stored.lease);
+    }
+    Ok(world)
 }
 
 /// Services, tasks, networks, nodes and configs, as routing needs them.
@@ -300,6 +339,19 @@ mod tests {
     use super::fake::Fake;
     use super::*;
     use crate::lease::tests::lease;
+
+    #[test]
+    fn a_look_at_what_is_near_leaves_out_no_case() {
+        let near = |beginning: &str| Look::Near { beginnings: [beginning.into()].into(), holder: "h".into() };
+        assert_eq!(cases("a0"), ["A0", "a0"]);
+        assert_eq!(cases("canon").len(), 8);
+        let listed = near("is").configs();
+        assert!(
+            ["IS", "Is", "iS", "is"].iter().all(|case| listed.contains(&format!("%22{case}%22"))),
+            "{listed}"
+        );
+        assert_eq!(Look::Everything.configs(), "/configs");
+    }
 
     #[tokio::test]
     async fn renewing_and_ending() {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender, error::TryRecvError};
 
 use crate::nodes::Nodes;
-use crate::store;
+use crate::store::{self, Look};
 use crate::world::{Kind, World};
 
 /// Configs are asked for by name when a lease is stored: the leases of everybody else would be events too.
@@ -32,17 +32,18 @@ pub struct Watch<'a> {
     told: UnboundedReceiver<Value>,
     engine: &'a Engine,
     nodes: &'a Nodes,
+    look: &'a Look,
 }
 
 impl<'a> Watch<'a> {
     /// Starts to listen: before the snapshot is read, so that nothing falls between.
-    pub async fn start(engine: &'a Engine, nodes: &'a Nodes) -> Result<Self> {
+    pub async fn start(engine: &'a Engine, nodes: &'a Nodes, look: &'a Look) -> Result<Self> {
         let filters = json!({"type": KINDS, "event": ["create", "update"]}).to_string();
         let path = format!("/events?filters={}", percent_encode(filters));
         let stream = engine.stream(&path).await.map_err(store::fail("listening to events", "the engine"))?;
         let (tell, told) = mpsc::unbounded_channel();
         tokio::spawn(listen(stream, tell));
-        Ok(Self { told, engine, nodes })
+        Ok(Self { told, engine, nodes, look })
     }
 }
 
@@ -54,10 +55,10 @@ impl Refresh for Watch<'_> {
                 Ok(event) => apply(world, &event, self.engine).await?,
                 Err(TryRecvError::Empty) => return Ok(()),
                 Err(TryRecvError::Disconnected) => {
-                    *self = Self::start(self.engine, self.nodes).await?;
+                    *self = Self::start(self.engine, self.nodes, self.look).await?;
                     let extra = std::mem::take(&mut world.extra);
                     let mut leases = std::mem::take(&mut world.leases);
-                    *world = store::world(self.engine, self.nodes).await?;
+                    *world = store::world(self.engine, self.nodes, self.look).await?;
                     world.add_extra(extra);
                     // What was granted since is not in doubt.
                     leases.retain(|lease| !world.leases.contains(lease));

@@ -6,8 +6,18 @@ use super::ask::Ask;
 use super::facts::{Facts, Found, Known};
 use super::policy::Policy;
 use super::request::Head;
-use super::verdict::{Outgoing, Stop};
-use super::{json, route};
+use super::verdict::{Outgoing, Refusal, Stop};
+use super::{json, load, route};
+
+/// The archive of images that would be sent to the engine; `None` where it is refused.
+#[must_use]
+pub fn images(archive: &[u8]) -> Option<Vec<u8>> {
+    let own = |name: &str| {
+        if name.starts_with("own/") { Ok(()) } else { Err(Refusal::new("image", name)) }
+    };
+    let mut sent = Vec::new();
+    load::archive::copy(archive, &mut sent, own).is_ok().then_some(sent)
+}
 
 /// The body that would be sent to the engine; `None` where the request is refused.
 #[must_use]
@@ -43,7 +53,7 @@ pub fn decide(method: &str, target: &str, body: &[u8]) -> Option<String> {
             Ok(forward) => {
                 return Some(match forward.body {
                     Outgoing::Json(body) => body.to_string(),
-                    Outgoing::Nothing | Outgoing::Archive => String::new(),
+                    Outgoing::Nothing | Outgoing::Archive | Outgoing::Images => String::new(),
                 });
             }
         }

@@ -3,7 +3,7 @@
 //! The story of a request: its head is brought into one normal form ([`request`]), found in the allow-list
 //! ([`route`]), its body parsed so that it can be read in one way only ([`json`], [`shape`]); the [`rule`] of its
 //! kind decides, asking for what it does not know ([`facts`], [`resolve`]); then it is stamped with the run's
-//! label and carried to the engine ([`serve`], [`forward`]). Deciding is pure; what is not allowed is refused,
+//! label and carried to the engine ([`serve`], [`forward`]; an archive of images is read and written anew by [`load`]). Deciding is pure; what is not allowed is refused,
 //! with the rule's name and a way out, and recorded ([`report`]). Beside it, the engine's own events show what
 //! went around the guard ([`watch`], [`bypass`]).
 
@@ -15,6 +15,7 @@ mod facts;
 mod forward;
 pub mod fuzz;
 mod json;
+mod load;
 pub mod mount;
 mod pause;
 mod policy;

@@ -17,6 +17,7 @@ use super::bulk;
 use super::bypass::Sightings;
 use super::facts::{Facts, Found, Known};
 use super::forward::{self, Body, Pool};
+use super::load;
 use super::policy::{LABEL, Policy};
 use super::report::Refusals;
 use super::request::Head;
@@ -263,6 +264,13 @@ async fn carry_out(
         Outgoing::Json(body) => (Some("application/json"), forward::whole(body.to_string())),
         Outgoing::Archive => {
             (Some("application/x-tar"), stream.map_or_else(forward::nothing, forward::stream))
+        }
+        Outgoing::Images => {
+            let checked = match stream {
+                Some(stream) => load::checked(shared, stream).await?,
+                None => forward::nothing(),
+            };
+            (Some("application/x-tar"), checked)
         }
     };
     let hijack = forward.answer == Answer::Hijack;

@@ -96,6 +96,8 @@ pub enum Outgoing {
     Json(Value),
     /// The client's bytes as they come: an archive.
     Archive,
+    /// An archive of images, whose names are looked at before it is sent.
+    Images,
 }
 
 /// What becomes of the engine's answer.

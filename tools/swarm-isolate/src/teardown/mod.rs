@@ -9,6 +9,7 @@ pub mod begun;
 pub mod calls;
 pub mod cli;
 mod events;
+mod images;
 mod involved;
 pub mod kept;
 mod look;
@@ -98,7 +99,9 @@ impl Down<'_> {
                     doubts = Some(Box::pin(self.probe(&outcome)).await);
                     continue;
                 }
-                Ok(Pass::Done) => break,
+                Ok(Pass::Done) if Box::pin(self.images(&mut outcome)).await => break,
+                Ok(Pass::Done) => RETRY,
+                Ok(Pass::Crossed) => break,
                 Err(e) => {
                     outcome.left = vec![format!("unknown: {}", e.message)];
                     RETRY
@@ -140,7 +143,7 @@ impl Down<'_> {
         if !crossed.is_empty() {
             let crossed = crossed.iter().map(|object| format!("{object} is protected: nothing was removed"));
             outcome.unproved.extend(crossed);
-            return Ok(Pass::Done);
+            return Ok(Pass::Crossed);
         }
         match order::next(&objects, &tasks, force) {
             Step::Wait(Waiting::Containers) => Ok(Pass::Pause(SAFETY_NET)),
@@ -170,6 +173,23 @@ impl Down<'_> {
             }
         }
         true
+    }
+
+    /// What the run built, loaded or named, which no look shows. False: some of it is still there.
+    async fn images(&self, outcome: &mut Outcome) -> bool {
+        match images::remove(self.nodes, self.target, self.calls).await {
+            Ok((made, left)) => {
+                let fresh = made.iter().map(ToString::to_string);
+                let fresh: Vec<String> = fresh.filter(|image| !outcome.created.contains(image)).collect();
+                outcome.created.extend(fresh);
+                outcome.left.extend(left.iter().map(ToString::to_string));
+                left.is_empty()
+            }
+            Err(e) => {
+                outcome.left.push(format!("images: unknown: {}", e.message));
+                false
+            }
+        }
     }
 
     async fn probe(&self, outcome: &Outcome) -> Vec<String> {
@@ -212,6 +232,8 @@ enum Pass {
     Again,
     Pause(Duration),
     Done,
+    /// Something protected is in the way.
+    Crossed,
 }
 
 /// What the record of a run means for the tool's own end.

@@ -1,0 +1,102 @@
+//! Images that a run has made: those with its label, and the names below its stacks' that it gave to others. They are in
+//! nobody's way, so they are looked for once, when all else is gone.
+
+use std::fmt;
+
+use lib_common::docker::{ApiResult, Engine};
+use serde_json::Value;
+
+use super::calls::Calls;
+use super::nodes::Nodes;
+use super::objects::{RUN_LABEL, Target};
+
+/// An image, or one of the names of an image, on one node.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Image {
+    /// What the engine removes it by: a name, else the id.
+    reference: String,
+    node: Option<String>,
+}
+
+impl fmt::Display for Image {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "image/{}", self.reference)?;
+        self.node.as_ref().map_or(Ok(()), |node| write!(f, " on {node}"))
+    }
+}
+
+/// Removes them; what was there, and what still is. Nodes that do not answer are told elsewhere.
+pub async fn remove(nodes: &Nodes, target: &Target, calls: &Calls) -> ApiResult<(Vec<Image>, Vec<Image>)> {
+    let mut engines = vec![(None, nodes.manager.clone())];
+    let others = nodes.others().await.into_iter();
+    engines.extend(others.filter_map(|(name, engine)| Some((Some(name), engine.ok()?))));
+    let (mut made, mut left) = (Vec::new(), Vec::new());
+    for (node, engine) in engines {
+        let Some(list) = list(&engine, node.is_none()).await? else { continue };
+        for reference in references(target, &list) {
+            calls.note(&reference);
+            let gone = engine.delete(&format!("/images/{reference}")).await.is_ok();
+            let image = Image { reference, node: node.clone() };
+            made.push(image.clone());
+            left.extend((!gone).then_some(image));
+        }
+    }
+    Ok((made, left))
+}
+
+/// The manager must answer; another node's silence is known by then.
+async fn list(engine: &Engine, is_manager: bool) -> ApiResult<Option<Value>> {
+    match engine.get("/images/json").await {
+        Ok(list) => Ok(Some(list)),
+        Err(e) if is_manager => Err(e),
+        Err(_) => Ok(None),
+    }
+}
+
+/// What is to be removed of one node's images. No label can be put on an image that is loaded or only named anew: its
+/// name is what the guard lets no other run give.
+fn references(target: &Target, list: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    for image in list.as_array().into_iter().flatten() {
+        let run = image["Labels"][RUN_LABEL].as_str();
+        let is_made = run.is_some_and(|run| target.runs.iter().any(|own| own == run));
+        let names = image["RepoTags"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let names: Vec<&str> = names.filter(|name| !name.starts_with("<none>")).collect();
+        if is_made && names.is_empty() {
+            found.extend(image["Id"].as_str().map(ToOwned::to_owned));
+        }
+        let own =
+            names.iter().filter(|name| is_made || target.stacks.iter().any(|stack| is_below(name, stack)));
+        found.extend(own.map(|name| (*name).to_owned()));
+    }
+    found
+}
+
+fn is_below(name: &str, stack: &str) -> bool {
+    name.strip_prefix(stack).is_some_and(|rest| rest.starts_with(['/', ':', '_', '-', '.']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn images_of_the_run_by_label_and_by_name() {
+        let list = json!([
+            {"Id": "sha256:1", "RepoTags": ["iso-x/web:1", "kept/by-label:2"], "Labels": {"redfix.run": "01A"}},
+            {"Id": "sha256:2", "RepoTags": null, "Labels": {"redfix.run": "01A"}},
+            {"Id": "sha256:3", "RepoTags": ["<none>:<none>"], "Labels": {"redfix.run": "01A"}},
+            {"Id": "sha256:4", "RepoTags": ["busybox:latest", "iso-x:1", "iso-x_side:1"], "Labels": null},
+            {"Id": "sha256:5", "RepoTags": ["iso-xy:1", "other/iso-x:1"], "Labels": {"redfix.run": "01B"}},
+            {"Id": "sha256:6", "RepoTags": null, "Labels": null},
+            7,
+        ]);
+        let found = references(&Target::of_run("01A", &["iso-x".into()]), &list);
+        assert_eq!(
+            found,
+            ["iso-x/web:1", "kept/by-label:2", "sha256:2", "sha256:3", "iso-x:1", "iso-x_side:1"]
+        );
+        assert_eq!(references(&Target::default(), &list), Vec::<String>::new());
+    }
+}
