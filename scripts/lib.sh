@@ -33,6 +33,11 @@ new_id() {
   printf '%s\n' "$id"
 }
 
+# order_of RECIPE: its place, a number, in the order that REDFIX_ORDER (any word) draws; where that is not set, they have none.
+order_of() {
+  [[ -z ${REDFIX_ORDER-} ]] || printf '%d\n' "0x$(printf '%s %s' "$REDFIX_ORDER" "$1" | sha256sum | cut -c1-8)"
+}
+
 # stack_of DOMAIN: the stack that abra makes of it.
 stack_of() {
   local stack=${1//./_}
@@ -186,6 +191,8 @@ forge() {
   export REDFIX_FORGE=${REDFIX_FORGE:-dir:$REDFIX_DIR/forge}
   export REDFIX_OWNER=${REDFIX_OWNER:-recipe-maintainers}
   [[ $REDFIX_FORGE == dir:* ]] || return 0
+  # A queue on disk may be asked often.
+  export REDFIX_CI_POLL=${REDFIX_CI_POLL:-500ms}
   local version
   publish "$REDFIX_OWNER/harness" "$recipes" 'the harness as it is'
   [[ ! -d ${REDFIX_FORGE#dir:}/$REDFIX_OWNER/$1.git ]] || return 0

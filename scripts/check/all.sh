@@ -36,18 +36,19 @@ undo "engine down --name test"
 step 'engine for the tests' engine up --name test
 eval "$(engine env --name test)"
 export DOCKER_HOST REDFIX_NODE_ADDR REDFIX_NODES
-step 'images' scripts/images/build busybox murmurd traefik caddy python postgres mattermost
+step 'images' scripts/images/build
 export REDFIX_BIN=$root/target/debug
 step 'tests on a real swarm' e2e isolate converge command loaded cut guard_run guard_raw guard_clients slots domain domain_probe \
   snap snap_faults snap_secrets
 step 'sweep, plan, doctor' cargo test --locked --no-fail-fast -p e2e --test redfix -- --test-threads=1 --skip two_recipes
 step 'the rows' e2e row_keycloak row_mattermost_lts
+step 'the other rows, shortened' e2e rows_short
 if ((long)); then
   step 'longer tests on a real swarm' e2e teardown faults domain_storm report_bundle
   step 'the whole flow, and interrupted' e2e flow
-  step 'more images' scripts/images/build
   step 'more rows, and promoting' e2e promote row_bluesky_pds row_gitea row_discourse
-  step 'the flow of several recipes, the examples' e2e redfix examples
+  step 'the flow of several recipes, the examples, unseen stacks' e2e redfix examples unseen
+  step 'all rows in another order' e2e whole
   engine down --name test
   undo "engine down --name trio"
   step 'an engine of three nodes' engine up --name trio --nodes 3
@@ -57,9 +58,15 @@ if ((long)); then
   step 'tests on three nodes' e2e nodes domain_nodes snap_nodes
 else
   step 'the whole flow' cargo test --locked -p e2e --test flow -- --test-threads=1 --skip five_interruptions
-  printf '\nnot run here, run by make test-long: teardown, faults, domain_storm, report_bundle, nodes, domain_nodes,\n'
-  printf 'snap_nodes, promote, row_bluesky_pds, row_gitea, row_discourse, examples, the five interruptions of flow,\n'
-  printf 'two recipes and swapped fixes of redfix\n'
+  cat <<'END'
+
+shortened here: bluesky-pds, gitea and discourse to their decisive runs, one for each condition (rows_short). Left out are their
+verdicts, pull requests and trial promotions, bluesky-pds's fix leased-domain, gitea's fix clean-redeploy and its contrast
+version, discourse's fix progress under load.
+not run here, run by make test-long: row_bluesky_pds, row_gitea, row_discourse, whole (all rows), unseen, promote, examples,
+teardown, faults, domain_storm, report_bundle, nodes, domain_nodes, snap_nodes, the five interruptions of flow, two recipes
+and swapped fixes of redfix
+END
 fi
 
 # Totals over every runner's closing lines.

@@ -74,6 +74,10 @@ planned() {
   return "$status"
 }
 
+# last_stage PLAN: where a run that tries a fix may end: after the stage that its case was red in. The pull request's CI
+# runs the whole life cycle with it.
+last_stage() { jq -r 'select(.factors.fix != "none").case | sub("^[^/]*/"; "") | sub("/.*"; "")' <<<"$1"; }
+
 # not_before RECIPE PLANNED: the time, in seconds since 1970, before which another red run would say nothing new: four
 # reds with these very levels are on record, and the first of them was less than the spacing ago.
 not_before() {

@@ -29,9 +29,9 @@ within() {
   leave 75
 }
 
-# look: the state of each recipe that is not done: `due RUNS SECONDS RECIPE PLAN`, `wait UNTIL RECIPE`, `settled RECIPE`.
+# look: the state of each recipe that is not done: `due RUNS PLACE RECIPE PLAN` (its place among those with as many runs), `wait UNTIL RECIPE`, `settled RECIPE`.
 look() {
-  local recipe plans plan status until
+  local recipe plans plan status until place
   for recipe in "${open[@]}"; do
     status=0
     plans=$(planned "$recipe") || status=$?
@@ -45,7 +45,8 @@ look() {
     if ((until > EPOCHSECONDS)); then
       printf 'wait\t%s\t%s\n' "$until" "$recipe"
     else
-      printf 'due\t%s\t%s\t%s\t%s\n' "$(runs_of "$recipe")" "$(run_seconds "$recipe")" "$recipe" "$plan"
+      place=$(order_of "$recipe")
+      printf 'due\t%s\t%s\t%s\t%s\n' "$(runs_of "$recipe")" "${place:-$(run_seconds "$recipe")}" "$recipe" "$plan"
     fi
   done
 }
@@ -56,7 +57,7 @@ experiment() {
   before=$(runs_of "$1")
   said=$(jq -r '[.factors | to_entries[] | select(.value != "none") | "\(.key)=\(.value[:12])"] | join(" ")' <<<"$2")
   say "$((done_runs + 1)): $1, $said (about $(run_seconds "$1") s)"
-  start "$1" REDFIX_STEP="$before" || status=$?
+  start "$1" REDFIX_STEP="$before" REDFIX_LAST_STAGE="$(last_stage "$2")" || status=$?
   [[ -z $caught ]] || leave 1
   after=$(runs_of "$1")
   done_runs=$((done_runs + after - before))
@@ -88,7 +89,7 @@ conclude() {
   leave 75
 }
 
-# turns: until every recipe is concluded. Fewest runs first, then the cheapest.
+# turns: until every recipe is concluded. Fewest runs first, then the cheapest, or the order drawn.
 turns() {
   local state kind until recipe plan rest
   while open_recipes && ((${#open[@]})); do
@@ -128,6 +129,8 @@ go_on() {
     short=1
     export REDFIX_ACCEPT_CORRELATED=true
     echo "SHORTENED: red runs count as genuine however close in time they are (REDFIX_ACCEPT_CORRELATED); spacing 0 s"
+  else
+    say "the first and the last red run of a case are at least $spacing s apart (REDFIX_SPACING)"
   fi
   export REDFIX_FORGE=${REDFIX_FORGE:-dir:$REDFIX_DIR/forge}
   mapfile -t wanted <"$home/recipes"

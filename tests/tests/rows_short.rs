@@ -1,0 +1,191 @@
+//! The mechanism of each longer row, by its decisive experiments alone: one run that is red for the true reason, one for each
+//! level or fix that cures it. The whole rows are row_*.rs; from so few runs nothing may be concluded.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use e2e::row::{Neighbours, script};
+use e2e::{docker, pipe, records, require_engine, root, tool};
+use serde_json::{Value, json};
+
+/// An investigation of one recipe, one planned run at a time.
+struct Row {
+    recipe: &'static str,
+    dir: tempfile::TempDir,
+}
+
+/// What one run left on the ledger.
+struct Run {
+    finished: Value,
+    tests: BTreeMap<String, Value>,
+}
+
+impl Row {
+    fn new(recipe: &'static str) -> Self {
+        require_engine();
+        Self { recipe, dir: tempfile::tempdir().expect("a folder") }
+    }
+
+    fn ledger(&self) -> Vec<u8> {
+        let open = self.dir.path().join(format!("{}.open/ledger.jsonl", self.recipe));
+        fs::read(open).unwrap_or_default()
+    }
+
+    fn all(&self, kind: &str) -> Vec<Value> {
+        records(&self.ledger()).into_iter().filter(|record| record["type"] == kind).collect()
+    }
+
+    /// The id of a patch, as the factor `fix` has it.
+    fn fix(&self, id: &str) -> String {
+        let patch = recipe(self.recipe).join("fixes").join(id).join("patch");
+        let said = pipe(
+            Command::new("git").args(["patch-id", "--stable"]),
+            &fs::read(patch).expect("the patch"),
+        );
+        String::from_utf8_lossy(&said.stdout).split(' ').next().unwrap_or_default().to_owned()
+    }
+
+    /// Makes the run with these levels of factors.
+    #[track_caller]
+    fn run(&self, levels: &[(&str, &str)]) -> Run {
+        let before = self.all("run.finished").len();
+        let failed = script("case-failed", self.dir.path())
+            .arg(recipe(self.recipe).join("sweep.xml"))
+            .args(["--recipe", self.recipe])
+            .output()
+            .expect("case-failed starts");
+        let case = records(&failed.stdout)[0]["case"].clone();
+        let mut factors = BTreeMap::from([("load", "isolated"), ("fix", "none")]);
+        factors.extend(levels.iter().copied());
+        let plan = json!({"type": "run.planned", "v": 1, "ts": "2026-01-01T00:00:00Z", "investigation": "short",
+            "tool": "rows-short/1", "case": case, "factors": factors, "why": "decisive", "minimum_runs": 1,
+            "expected_runs": 1, "if_pass": "the mechanism", "if_fail": "the mechanism"});
+        let file = self.dir.path().join("plan");
+        fs::write(&file, plan.to_string()).expect("the plan");
+        let status = script(&format!("{}.sh", self.recipe), self.dir.path())
+            .envs([("REDFIX_STEP", before.to_string()), ("REDFIX_PLAN", file.display().to_string())])
+            .stdout(Stdio::null())
+            .stderr(Stdio::inherit())
+            .status()
+            .expect("the script starts");
+        assert!(status.success(), "{levels:?}: {status}");
+        let runs = self.all("run.finished");
+        assert_eq!(runs.len(), before + 1, "{levels:?}");
+        let finished = runs[before].clone();
+        assert_eq!(finished["cleanup"]["left"], json!([]), "{finished:#}");
+        let of_run = |test: &Value| test["attempt_id"] == finished["attempt_id"];
+        let tests = self.all("test.finished").into_iter().filter(of_run);
+        let tests = tests.map(|test| (test["test"].as_str().unwrap_or_default().to_owned(), test)).collect();
+        Run { finished, tests }
+    }
+
+    /// From so few runs nothing follows.
+    #[track_caller]
+    fn assert_undecided(&self) {
+        let said = pipe(Command::new(tool("flake-classify")).arg("--accept-correlated"), &self.ledger());
+        let verdicts = records(&said.stdout).into_iter().filter(|record| record["type"] == "flake.verdict");
+        let verdicts: Vec<Value> = verdicts.map(|verdict| verdict["verdict"].clone()).collect();
+        assert!(!verdicts.is_empty() && verdicts.iter().all(|one| one == "inconclusive"), "{verdicts:?}");
+    }
+}
+
+impl Run {
+    /// It was green, with a result of each of these tests.
+    #[track_caller]
+    fn is_green(&self, tests: &[&str]) -> &Self {
+        assert_eq!(self.finished["outcome"], "pass", "{:#}", self.finished);
+        for test in tests {
+            assert_eq!(self.tests[*test]["outcome"], "pass", "{test}");
+        }
+        self
+    }
+
+    /// It was red, in this test alone, which says all of these words.
+    #[track_caller]
+    fn is_red(&self, test: &str, words: &[&str]) -> &Self {
+        assert_eq!(self.finished["outcome"], "fail", "{:#}", self.finished);
+        let red: Vec<&String> =
+            self.tests.iter().filter(|(_, one)| one["outcome"] == "fail").map(|(name, _)| name).collect();
+        assert_eq!(red, [test]);
+        let message = self.tests[test]["message"].to_string();
+        for word in words {
+            assert!(message.contains(word), "{word}: {message}");
+        }
+        self
+    }
+}
+
+fn recipe(name: &str) -> PathBuf {
+    root().join("scripts/recipes").join(name)
+}
+
+/// What validation says of a release of discourse, as it is or with the fix.
+fn validate(tree: &Path) -> (bool, String) {
+    let output = Command::new(root().join("scripts/recipes/lib/validate")).arg(tree).output().expect("validate");
+    (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+fn bluesky_pds_its_name_decides_who_answers() {
+    let neighbours = Neighbours::up();
+    let row = Row::new("bluesky-pds");
+    let test = "promote/test_promote.py::test_the_domain_serves_its_own_pages";
+    let warm = [("path", "warm"), ("domain", "warm")];
+    row.run(&warm).is_red(test, &["https://warm-bluesky-pds.ci.example"]);
+    row.run(&[("path", "warm"), ("domain", "leased")]).is_green(&[test]);
+    let patch = row.fix("unique-alias");
+    row.run(&[warm[0], warm[1], ("fix", &patch)]).is_green(&[test]);
+
+    let probed = row.all("domain.probed");
+    assert!(probed.iter().any(|one| one["kind"] == "alias-collision"), "{probed:#?}");
+    row.assert_undecided();
+    assert_eq!(neighbours.logins()["failed"], 0);
+}
+
+#[test]
+fn gitea_advanced_in_place_cannot_save_its_secret() {
+    let _neighbours = Neighbours::up();
+    let row = Row::new("gitea");
+    let data = "promote/test_data.py::test_repositories_are_there";
+    row.run(&[("path", "warm")]).is_red("promote", &["app.ini", "read-only file system"]);
+    row.run(&[("path", "cold")]).is_green(&["promote", data]);
+    let patch = row.fix("writable-ini");
+    row.run(&[("path", "warm"), ("fix", &patch)]).is_green(&["promote", data]);
+    row.assert_undecided();
+}
+
+#[test]
+fn discourse_one_time_out_is_three_things() {
+    let row = Row::new("discourse");
+    let deploy = "deploy/test_deploy.py::test_converges";
+    let upgrade = "upgrade/test_upgrade.py::test_upgrade_runs_the_head";
+    // Under load it is given up before it is up, and nothing is said of the upgrade.
+    let loaded = row.run(&[("load", "loaded"), ("test", "stale")]);
+    loaded.is_red(deploy, &["is not healthy after 40 s"]);
+    assert_eq!(loaded.tests.len(), 1);
+    // Alone it is up in time, and the upgrade is red with the one test, green with the other.
+    let stale = row.run(&[("test", "stale")]);
+    stale.is_red(upgrade, &["official"]);
+    assert_eq!(stale.tests[deploy]["outcome"], "pass");
+    let current = row.run(&[("test", "current")]);
+    current.is_green(&[deploy, upgrade]);
+    assert_eq!(stale.finished["ref"], current.finished["ref"]);
+    assert_ne!(stale.finished["tests"], current.finished["tests"]);
+    row.assert_undecided();
+
+    // The third needs no run.
+    let tree = recipe("discourse").join("releases/0.8.1+3.5.0");
+    let (valid, said) = validate(&tree);
+    assert!(!valid && said.contains("compose.smtpauth.yml") && said.contains("sidekiq"), "{said}");
+    let fixed = row.dir.path().join("fixed");
+    assert!(Command::new("cp").arg("-a").arg(&tree).arg(&fixed).status().expect("cp").success());
+    let patch = recipe("discourse").join("fixes/sidekiq/patch");
+    let mut apply = Command::new("git");
+    apply.arg("apply").arg(patch).current_dir(&fixed).env("GIT_CEILING_DIRECTORIES", row.dir.path());
+    assert!(apply.status().expect("git").success());
+    let (valid, said) = validate(&fixed);
+    assert!(valid, "{said}");
+    assert_eq!(docker(["ps", "--quiet"]), "", "nothing of it is left");
+}
