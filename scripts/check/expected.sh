@@ -43,8 +43,8 @@ esac
 (($#)) || cannot "reading arguments: LEDGER: missing" "expected.sh --help"
 need jq
 for ledger; do
-  recipe=$(jq -rn 'first(inputs | select(.type == "case.failed").recipe)' "$ledger") && [[ -n $recipe ]] ||
-    cannot "reading the ledger: $ledger: no case in it"
+  recipe=$(jq -rn 'first(inputs | select(.type == "case.failed").recipe)' "$ledger") || recipe=''
+  [[ -n $recipe ]] || cannot "reading the ledger: $ledger: no case in it"
   [[ -r $recipes/$recipe/expect.jsonl ]] || cannot "reading what is expected: $recipes/$recipe/expect.jsonl: not there"
   seen+="$recipe "
   said=$(differs "$recipe" "$ledger")

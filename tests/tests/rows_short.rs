@@ -40,10 +40,8 @@ impl Row {
     /// The id of a patch, as the factor `fix` has it.
     fn fix(&self, id: &str) -> String {
         let patch = recipe(self.recipe).join("fixes").join(id).join("patch");
-        let said = pipe(
-            Command::new("git").args(["patch-id", "--stable"]),
-            &fs::read(patch).expect("the patch"),
-        );
+        let said =
+            pipe(Command::new("git").args(["patch-id", "--stable"]), &fs::read(patch).expect("the patch"));
         String::from_utf8_lossy(&said.stdout).split(' ').next().unwrap_or_default().to_owned()
     }
 
@@ -123,7 +121,8 @@ fn recipe(name: &str) -> PathBuf {
 
 /// What validation says of a release of discourse, as it is or with the fix.
 fn validate(tree: &Path) -> (bool, String) {
-    let output = Command::new(root().join("scripts/recipes/lib/validate")).arg(tree).output().expect("validate");
+    let output =
+        Command::new(root().join("scripts/recipes/lib/validate")).arg(tree).output().expect("validate");
     (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
 }
 

@@ -27,7 +27,8 @@ fn unseen_stacks_get_their_true_causes() {
     assert_as_expected(&recipes, &["digest", "pastes", "thumbs", "visits"].map(ledger), true);
     // What compares them finds a verdict that is another.
     let (one, text) = (ledger("digest"), std::fs::read_to_string(ledger("digest")).expect("a ledger"));
-    std::fs::write(&one, text.replace("\"verdict\":\"load-flake\"", "\"verdict\":\"genuine\"")).expect("written");
+    std::fs::write(&one, text.replace("\"verdict\":\"load-flake\"", "\"verdict\":\"genuine\""))
+        .expect("written");
     let (code, said) = run("check/expected.sh", &[one.to_str().expect("UTF-8")]);
     assert_eq!(code, Some(1));
     assert!(said.contains("expected verdict=load-flake, found verdict=genuine"), "{said}");
