@@ -50,7 +50,7 @@ lint: ## formats, clippy, shell scripts, manual pages, spelling, licences
 
 unit: ## unit and pipe tests: no engine needed
 	cargo test --locked --workspace --exclude e2e
-	cargo test --locked -p e2e --lib --test pipe --test manual
+	cargo test --locked -p e2e --lib --test pipe --test manual --test snippets
 
 bench: build ## every tool beside its peer in the same run, as ratios: a table, and target/bench.jsonl
 	@exec benches/all.sh

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# deploy.sh RECIPE: abra deploys the recipe alone on the swarm, under a leased name, and nothing of it is left.
+#
+# abra wants a terminal (--pty). It speaks to /var/run/docker.sock, where the guard stands during the run: what belongs to
+# others is refused. It ends before the deploy has settled; whether that happens is asked of the engine.
+set -euo pipefail
+: "${1:?RECIPE}" "${REDFIX_BASE_DOMAIN:?}"
+export RECIPE=$1 REDFIX_HOLDER=abra-$$
+trap 'warm-domain-alloc release --holder "$REDFIX_HOLDER" </dev/null >/dev/null' EXIT
+
+# shellcheck disable=SC2016 # the command's own shell expands it
+warm-domain-alloc --recipe "$RECIPE" --class run </dev/null |
+  swarm-isolate --pty --wait 8h --recipe "$RECIPE" -- bash -euc '
+    abra app new --no-input --chaos --offline --server default --domain "$REDFIX_DOMAIN" "$RECIPE"
+    abra app deploy --no-input --chaos --offline --no-converge-checks "$REDFIX_DOMAIN"
+    swarm-isolate wait "$REDFIX_STACK" --idle-timeout 5m'
