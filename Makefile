@@ -7,7 +7,7 @@ TOOLS := warm-domain-alloc swarm-isolate log-snap flake-classify pr-open redfix-
 
 ROWS := discourse mattermost-lts mumble bluesky-pds gitea keycloak
 
-.PHONY: help build demo $(ROWS) rows sweep plan redfix recheck doctor test test-long lint unit bench faults engine-up engine-down clean
+.PHONY: help build demo $(ROWS) rows sweep plan redfix recheck doctor test test-long lint unit bench faults fuzz soak engine-up engine-down clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,8 +55,14 @@ unit: ## unit and pipe tests: no engine needed
 bench: build ## every tool beside its peer in the same run, as ratios: a table, and target/bench.jsonl
 	@exec benches/all.sh
 
-faults: ## repeat the random faults N times (N=200) on DOCKER_HOST's private engine
-	REDFIX_FAULTS=$(or $(N),20) cargo test --locked -p e2e --test faults signal -- --nocapture
+faults: ## N random faults over all tools (N=1000), reproducible by SEED; what was tried, what was lost
+	@exec scripts/check/faults.sh $(or $(N),1000) $(SEED)
+
+fuzz: ## each reader and decoder with arbitrary bytes for T seconds (T=60)
+	@exec scripts/check/fuzz.sh $(or $(T),60)
+
+soak: ## the flow and all tools on three nodes in a loop, with faults (T=20m); leaks, descriptors, memory
+	@exec scripts/check/soak.sh $(or $(T),20m) $(SEED)
 
 engine-up: ## the private engine (see scripts/engine --help)
 	scripts/engine up
