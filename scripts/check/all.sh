@@ -30,6 +30,7 @@ e2e() {
 step 'lint' scripts/check/lint.sh
 step 'build' cargo build --locked --workspace --all-targets --quiet
 step 'unit and pipe tests' make -s unit
+step 'fuzz targets over their seeds' scripts/check/fuzz.sh check
 step 'the report in a browser' scripts/check/page.sh
 step 'engine' scripts/check/engine.sh
 undo "engine down --name test"
@@ -39,7 +40,7 @@ export DOCKER_HOST REDFIX_NODE_ADDR REDFIX_NODES
 step 'images' scripts/images/build busybox murmurd traefik caddy python postgres mattermost
 export REDFIX_BIN=$root/target/debug
 step 'tests on a real swarm' e2e isolate converge command loaded cut guard_run guard_raw guard_clients slots domain domain_probe \
-  snap snap_faults snap_secrets
+  snap snap_faults snap_secrets campaign
 step 'sweep, plan, doctor' cargo test --locked --no-fail-fast -p e2e --test redfix -- --test-threads=1 --skip two_recipes
 step 'the rows' e2e row_keycloak row_mattermost_lts
 if ((long)); then

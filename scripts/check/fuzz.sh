@@ -9,16 +9,21 @@ cd "$root/fuzz"
 mapfile -t targets < <(cd fuzz_targets && printf '%s\n' *.rs | sed 's/\.rs$//')
 failed=()
 
-# without_seeds: a target that nothing was ever put into is no check.
+# A target that nothing was ever put into is no check.
 for target in "${targets[@]}"; do
   compgen -G "seeds/$target/*" >/dev/null || cannot "looking for seeds: fuzz/seeds/$target: none"
   grep -q "^name = \"$target\"" Cargo.toml || cannot "reading fuzz/Cargo.toml: $target: no such target"
 done
 
+# The versions of the tree, and of libFuzzer the newest.
+cp ../Cargo.lock .
+
 case ${1-} in
   check)
+    # What the tree's build has made serves here.
+    export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}
     cargo build --quiet
-    folder=${CARGO_TARGET_DIR:-$root/fuzz/target}/debug
+    folder=$CARGO_TARGET_DIR/debug
     # Given files, a target runs each of them once.
     for target in "${targets[@]}"; do
       "$folder/$target" "seeds/$target"/* >/dev/null 2>&1 || failed+=("$target")

@@ -43,9 +43,11 @@ fn replaced(line: &[u8], from: &str, to: &str) -> Vec<u8> {
 
 fn stream(dice: &mut Dice) -> Vec<u8> {
     let mut text = Vec::new();
+    // From a line in a while to nearly each.
+    let spacing = *pick(dice, &[2, 20, 100]);
     for _ in 0..dice.roll(60) {
         let mut line = pick(dice, frozen()).clone();
-        if dice.roll(4) == 0 {
+        if dice.roll(spacing) == 0 {
             spoil(dice, &mut line);
         }
         text.extend(line);
