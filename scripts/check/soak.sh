@@ -18,6 +18,8 @@ PATH=$REDFIX_BIN:$PATH
 
 work=$(mktemp -d)
 undo "rm -rf '$work'"
+export TMPDIR=$work/tmp
+mkdir "$TMPDIR"
 undo "engine down --name soak"
 interruptible engine up --name soak --nodes 3
 eval "$(engine env --name soak)"
@@ -45,19 +47,21 @@ undo "end_group $attach; end_group $review"
 
 # objects: the names of all that is on the swarm and its nodes, but for what the engines change by themselves.
 objects() {
-  local pair
+  local pair kind pid
   for pair in $REDFIX_NODES; do
     for kind in service config secret network volume; do docker -H "${pair#*=}" "$kind" ls --format "$kind {{.Name}}"; done
     docker -H "${pair#*=}" ps --format "container ${pair%%=*} {{.Image}}"
   done | grep -v 'redfix-slot' | sort
-  pgrep -a -f "^($REDFIX_BIN|sh -c)/?(swarm-isolate|warm-domain-alloc|pr-open|flake-classify)" || true
-  find /tmp -maxdepth 1 -name 'redfix-guard-*' 2>/dev/null
+  for pid in $(pgrep -x 'swarm-isolate|warm-domain-all|pr-open|flake-classify'); do
+    ! grep -qa redfix-engine/soak "/proc/$pid/environ" 2>/dev/null || ps -o args= -p "$pid"
+  done
+  find "$TMPDIR" -mindepth 1 -maxdepth 1 ! -name '.*'
   docker config ls -q --filter label=redfix.slot | xargs -r docker config inspect --format '{{index .Spec.Labels "redfix.slot.state"}}' | grep held || true
 }
 
 # sample: a row for each long-lived process: name, descriptors, resident KiB.
 sample() {
-  local pid name
+  local pid name folder
   while read -r name pid; do
     [[ -d /proc/$pid/fd ]] || { say "$name has died" && broken+=("$name died") && continue; }
     printf '%s\t%s\t%s\n' "$name" "$(find "/proc/$pid/fd" -mindepth 1 | wc -l)" "$(awk '/^VmRSS/ { print $2 }' "/proc/$pid/status")"
@@ -67,14 +71,15 @@ sample() {
   )
 }
 
-# flow N: a sweep and everything that follows; killed after a while and resumed, every second time.
+# flow N: a sweep and everything that follows for one of its recipes; killed after a while and resumed, every second time.
 flow() {
-  local status=0 pid
+  local status=0 pid recipe=hello
+  ((RANDOM % 2)) || recipe=notes
   export REDFIX_DIR=$work/round-$1
   sweep --recorded >>"$work/log" 2>&1 || (($? == 1)) || return
   if (($1 % 2)); then
     set -m
-    redfix run --short </dev/null >>"$work/log" 2>&1 &
+    redfix run --short "$recipe" </dev/null >>"$work/log" 2>&1 &
     pid=$!
     set +m
     sleep $((RANDOM % 60 + 3))
@@ -82,7 +87,7 @@ flow() {
     wait "$pid" 2>/dev/null || true
     [[ ! -L $REDFIX_DIR/redfix.open ]] || interruptible redfix resume >>"$work/log" 2>&1 || status=$?
   else
-    interruptible redfix run --short >>"$work/log" 2>&1 || status=$?
+    interruptible redfix run --short "$recipe" >>"$work/log" 2>&1 || status=$?
   fi
   [[ -z $caught ]] || leave 1
   return "$status"
