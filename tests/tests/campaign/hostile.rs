@@ -61,11 +61,12 @@ fn stream(dice: &mut Dice) -> Vec<u8> {
 pub fn play(dice: &mut Dice) -> Outcome {
     let input = stream(dice);
     let fix = root().join("scripts/recipes/mumble/fixes/readiness").display().to_string();
+    let format = *pick(dice, &["text", "md", "csv", "junit", "json"]);
     let choice: &[&str] = match dice.roll(10) {
         0 => &["flake-classify", "--next"],
         1 => &["flake-classify", "--explain"],
         2 => &["redfix-report", "--format", "html"],
-        3 => &["redfix-report", "--format", pick(dice, &["text", "md", "csv", "junit", "json"])],
+        3 => &["redfix-report", "--format", format],
         4 => &["warm-domain-alloc", "--base", "ci.example"],
         5 => &["log-snap"],
         6 => &["swarm-isolate", "--domain", "iso-x.ci.example", "--dry-run"],
