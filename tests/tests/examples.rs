@@ -133,6 +133,11 @@ fn the_units_go_on_after_a_power_cut() {
     });
     e2e::bench::kill(run.id(), "-KILL");
     run.wait().unwrap();
+    // After a power cut nobody is there; here what it had started still tears down, and holds the flow until it has.
+    let lock = home.path("state/redfix.lock");
+    wait_for("what was killed to end", 120, || {
+        Command::new("flock").arg("-n").arg(&lock).arg("true").status().is_ok_and(|status| status.success())
+    });
     let mut told_last = String::new();
     for mut command in unit_lines(&home, "redfix-resume.service") {
         let output = command.output().unwrap();
