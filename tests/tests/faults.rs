@@ -5,7 +5,6 @@
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
-use std::fs;
 use std::process::Command;
 
 use e2e::bench::{Bench, Bystander, held_slots, kill, reapers, restart_engine, told};
