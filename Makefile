@@ -7,7 +7,7 @@ TOOLS := warm-domain-alloc swarm-isolate log-snap flake-classify pr-open redfix-
 
 ROWS := discourse mattermost-lts mumble bluesky-pds gitea keycloak
 
-.PHONY: help build demo $(ROWS) rows sweep plan redfix recheck doctor test test-long lint unit bench faults engine-up engine-down clean
+.PHONY: help build demo $(ROWS) rows sweep plan redfix recheck doctor test test-long lint unit bench faults fuzz engine-up engine-down clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,13 +50,16 @@ lint: ## formats, clippy, shell scripts, manual pages, spelling, licences
 
 unit: ## unit and pipe tests: no engine needed
 	cargo test --locked --workspace --exclude e2e
-	cargo test --locked -p e2e --lib --test pipe --test manual
+	cargo test --locked -p e2e --lib --test pipe --test manual --test snippets
 
 bench: build ## every tool beside its peer in the same run, as ratios: a table, and target/bench.jsonl
 	@exec benches/all.sh
 
-faults: ## repeat the random faults N times (N=200) on DOCKER_HOST's private engine
-	REDFIX_FAULTS=$(or $(N),20) cargo test --locked -p e2e --test faults signal -- --nocapture
+faults: ## N random faults over all tools (N=1000), reproducible by SEED; what was tried, what was lost
+	@exec scripts/check/faults.sh $(or $(N),1000) $(SEED)
+
+fuzz: ## each reader and decoder with arbitrary bytes for T seconds (T=60)
+	@exec scripts/check/fuzz.sh $(or $(T),60)
 
 engine-up: ## the private engine (see scripts/engine --help)
 	scripts/engine up

@@ -39,7 +39,7 @@ export DOCKER_HOST REDFIX_NODE_ADDR REDFIX_NODES
 step 'images' scripts/images/build
 export REDFIX_BIN=$root/target/debug
 step 'tests on a real swarm' e2e isolate converge command loaded cut guard_run guard_raw guard_clients slots domain domain_probe \
-  snap snap_faults snap_secrets
+  snap snap_faults snap_secrets campaign
 step 'sweep, plan, doctor' cargo test --locked --no-fail-fast -p e2e --test redfix -- --test-threads=1 --skip two_recipes
 step 'the rows' e2e row_keycloak row_mattermost_lts
 step 'the other rows, shortened' e2e rows_short

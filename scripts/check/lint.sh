@@ -16,7 +16,7 @@ check() {
   fi
 }
 
-shell_scripts() { git ls-files scripts benches examples .ci tests/unseen | while read -r file; do [[ -f $file ]] && head -1 "$file" | grep -qE '^#!.*(bash|sh)$|shellcheck shell' && printf '%s\n' "$file"; done; }
+shell_scripts() { git ls-files scripts benches examples tests/helpers tests/unseen .ci | while read -r file; do [[ -f $file ]] && head -1 "$file" | grep -qE '^#!.*(bash|sh)$|shellcheck shell' && printf '%s\n' "$file"; done; }
 python_scripts() { git ls-files scripts examples tests/unseen | while read -r file; do [[ -f $file ]] && head -1 "$file" | grep -q 'python3' && printf '%s\n' "$file"; done; }
 long_files() {
   local long

@@ -4,7 +4,7 @@
 set -euo pipefail
 
 run=(git jq python3 util-linux)
-test=(docker-compose shellcheck shfmt mandoc procps python3-pip openssl)
+test=(docker-compose shellcheck shfmt mandoc procps python3-pip python3-yaml openssl systemd)
 bench=(bsdextrautils gawk time python3-venv)
 wanted=("${run[@]}")
 case ${1-run} in

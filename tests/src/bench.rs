@@ -266,6 +266,26 @@ impl Dice {
     }
 }
 
+/// Kills the private engine's dockerd, does something while there is none, and starts it again.
+///
+/// # Panics
+/// When `DOCKER_HOST` is no engine that scripts/engine made, or it does not come back.
+pub fn restart_engine(meanwhile: impl FnOnce()) {
+    let host = std::env::var("DOCKER_HOST").unwrap_or_default();
+    let folder = host.strip_prefix("unix://").and_then(|path| path.strip_suffix("/docker.sock"));
+    let folder = folder.expect("the private engine's socket").to_owned();
+    let name = folder.strip_prefix("/run/redfix-engine/").and_then(|rest| rest.split_once('/'));
+    let name = name.expect("an engine that scripts/engine made").0.to_owned();
+    let pid = fs::read_to_string(format!("{folder}/pid")).expect("its pid");
+    let pid: u32 = pid.trim().parse().expect("a number");
+    kill(pid, "-KILL");
+    wait_for("dockerd to end", 30, || !PathBuf::from(format!("/proc/{pid}/exe")).exists());
+    meanwhile();
+    let up = Command::new(crate::root().join("scripts/engine")).args(["--name", &name, "up"]).output();
+    let up = up.expect("scripts/engine");
+    assert!(up.status.success(), "{}", told(&up));
+}
+
 /// What a tool said, for the message of an assertion.
 #[must_use]
 pub fn told(output: &Output) -> String {

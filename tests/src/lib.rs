@@ -6,6 +6,7 @@ pub mod relay;
 pub mod row;
 pub mod run;
 pub mod snap;
+pub mod snippet;
 pub mod stack;
 
 use std::ffi::OsStr;

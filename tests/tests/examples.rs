@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use e2e::snippet::{Home, commands, ends, ledger, told, yaml};
 use e2e::{docker, objects_named, require_engine, root, tool};
 
 fn alone() -> MutexGuard<'static, ()> {
@@ -53,4 +54,92 @@ fn an_image_is_replaced() {
     let runs = fs::canonicalize(dir.path().join("hello.open")).unwrap();
     let used = Command::new("grep").arg("-rlF").arg(mine).arg(&runs).output().unwrap();
     assert!(!used.stdout.is_empty(), "no evidence below {} names it", runs.display());
+}
+
+fn assert_nothing_left() {
+    for part in ["iso-", "cold-", "run-", "pr7-", "redfix-lease"] {
+        assert_eq!(objects_named(part), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn woodpecker_sweeps_at_night_and_says_what_the_red_costs() {
+    let _alone = alone();
+    let home = Home::new();
+    let steps = yaml("ci/woodpecker.yml");
+    let outputs: Vec<_> = steps["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| home.shell(&commands(step)).output().unwrap())
+        .collect();
+    outputs.iter().for_each(|output| ends(output, &[0]));
+    let red = ledger(&home.path("state/sweep.last/failed.jsonl"));
+    assert_eq!((red.len(), &red[0]["recipe"]), (1, &"hello".into()), "{}", told(&outputs[1]));
+    assert!(told(&outputs[2]).contains("hello"), "{}", told(&outputs[2]));
+    assert_nothing_left();
+}
+
+#[test]
+fn drone_tests_a_pull_request_alone() {
+    let _alone = alone();
+    let home = Home::new();
+    let pipeline = yaml("ci/drone.yml");
+    let step = |number: usize| {
+        let mut shell = home.shell(&commands(&pipeline["steps"][number]));
+        shell.envs([("RECIPE", "hello"), ("DRONE_BUILD_NUMBER", "7")]);
+        shell.output().unwrap()
+    };
+    let alone = step(0);
+    ends(&alone, &[1]);
+    let records = ledger(&home.path("redfix/7/ledger.jsonl"));
+    let run = e2e::first(&records, "run.finished");
+    assert_eq!(
+        (&run["outcome"], &run["cleanup"]["left"]),
+        (&"fail".into(), &serde_json::json!([])),
+        "{run:#}"
+    );
+    let said = step(1);
+    ends(&said, &[0]);
+    assert!(String::from_utf8_lossy(&said.stdout).contains("GATE M1 FAIL"), "{}", told(&said));
+    assert_nothing_left();
+}
+
+#[test]
+fn abra_deploys_in_a_terminal_through_the_guard() {
+    let _alone = alone();
+    let home = Home::new();
+    let recipe = home.path("abra/recipes/hello");
+    fs::create_dir_all(&recipe).unwrap();
+    fs::copy(
+        root().join("examples/recipes/hello/releases/1.1.0+1.37.0/compose.yml"),
+        recipe.join("compose.yml"),
+    )
+    .unwrap();
+    fs::write(recipe.join(".env.sample"), "RECIPE_VERSION=1.1.0\nWEB_PORT=64793\n").unwrap();
+    let path = format!(
+        "{}:{}:{}",
+        root().join("tests/helpers").display(),
+        home.path("home/target/release").display(),
+        std::env::var("PATH").unwrap()
+    );
+    let dressed = |script: &str| {
+        let mut shell = home.shell(script);
+        shell.envs([("PATH", path.as_str()), ("REDFIX_LEDGER", "out/ledger.jsonl")]);
+        shell.env("ABRA_DIR", home.path("abra")).output().unwrap()
+    };
+    let without = dressed("abra app new hello --domain x.ci.example --server default");
+    assert!(!without.status.success() && told(&without).contains("FATA"), "{}", told(&without));
+    fs::create_dir(home.path("out")).unwrap();
+    let output = dressed(&format!("exec {} hello", root().join("examples/abra/deploy.sh").display()));
+    ends(&output, &[0]);
+    let records = ledger(&home.path("out/ledger.jsonl"));
+    let run = e2e::first(&records, "run.finished");
+    assert_eq!(
+        (&run["outcome"], &run["cleanup"]["left"]),
+        (&"pass".into(), &serde_json::json!([])),
+        "{run:#}"
+    );
+    assert!(run["cleanup"]["created"].to_string().contains("service/"), "{run:#}");
+    assert_nothing_left();
 }

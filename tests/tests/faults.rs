@@ -1,60 +1,14 @@
 //! `swarm-isolate` under faults: killed at any moment, with its reaper or without, the engine restarted under
 //! it. After each nothing is left, bystanders are untouched, and the record says what happened.
 //!
-//! `REDFIX_FAULTS=N` repeats the random ones, `REDFIX_FAULT_SEED=S` repeats a run of them.
+//! `campaign.rs` has them at random, and in numbers.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
-use std::fs;
 use std::process::Command;
-use std::time::{Duration, SystemTime};
 
-use e2e::bench::{Bench, Bystander, Dice, held_slots, kill, reapers, told};
+use e2e::bench::{Bench, Bystander, held_slots, kill, reapers, restart_engine, told};
 use e2e::{objects_named, wait_for};
-
-fn number(name: &str) -> Option<u64> {
-    let text = std::env::var(name).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))
-}
-
-/// From the very start of the tool until well into its teardown.
-const LONGEST_MS: u64 = 12_000;
-
-#[test]
-fn a_signal_at_any_moment_leaves_nothing() {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    let seed = number("REDFIX_FAULT_SEED").unwrap_or(now.as_secs());
-    let rounds = number("REDFIX_FAULTS").unwrap_or(1);
-    println!("REDFIX_FAULT_SEED={seed} REDFIX_FAULTS={rounds}");
-    let mut dice = Dice(seed);
-    let bystander = Bystander::new("signal");
-    let untouched = bystander.state();
-    for round in 0..rounds {
-        for signal in ["-INT", "-TERM", "-HUP", "-KILL"] {
-            let bench = Bench::new("any");
-            let delay = Duration::from_millis(dice.roll(LONGEST_MS));
-            println!("round {round}: {signal} after {delay:?}");
-            let mut child = bench.start(&[], "sleep 3");
-            // The moment is the fault: it is not waited for anything.
-            std::thread::sleep(delay);
-            if child.try_wait().unwrap().is_none() {
-                kill(child.id(), signal);
-            }
-            println!("{}", told(&child.wait_with_output().unwrap()));
-            if signal == "-KILL" {
-                bench.wait_until_finished(90);
-            }
-            assert_eq!(objects_named(&bench.name), Vec::<String>::new());
-            // Before anything began, or where the engine refused it, a slot stays held that names nothing:
-            // whoever comes next on this host frees it at once.
-            let reap = bench.tool(&["reap"]);
-            assert!(reap.status.success() && !told(&reap).contains("predecessor"), "{}", told(&reap));
-            bench.assert_over();
-            assert_eq!(bystander.state(), untouched);
-            wait_for("the reapers to end", 30, || reapers().is_empty());
-        }
-    }
-}
 
 #[test]
 fn the_reaper_finishes_what_a_killed_tool_began() {
@@ -157,29 +111,13 @@ services:
     bench.assert_over();
 }
 
-/// Folder of the private engine's node, and the engine's name.
-fn private_engine() -> (String, String) {
-    let host = std::env::var("DOCKER_HOST").unwrap();
-    let folder = host.strip_prefix("unix://").and_then(|path| path.strip_suffix("/docker.sock"));
-    let folder = folder.expect("the private engine's socket").to_owned();
-    let name = folder.strip_prefix("/run/redfix-engine/").and_then(|rest| rest.split_once('/'));
-    let name = name.expect("an engine that scripts/engine made").0.to_owned();
-    (folder, name)
-}
-
 #[test]
 fn an_engine_that_restarts_in_the_middle_costs_nothing_but_the_run() {
     let bench = Bench::new("engine");
-    let (folder, name) = private_engine();
     let mut child = bench.start(&[], "sleep 600");
     bench.wait_until_deployed();
-    let pid: u32 = fs::read_to_string(format!("{folder}/pid")).unwrap().trim().parse().unwrap();
-    kill(pid, "-KILL");
-    wait_for("dockerd to end", 30, || !std::path::Path::new(&format!("/proc/{pid}/exe")).exists());
     // Asked to stop while there is no engine: it must wait for one, and then finish.
-    kill(child.id(), "-TERM");
-    let up = Command::new(e2e::root().join("scripts/engine")).args(["--name", &name, "up"]).output().unwrap();
-    assert!(up.status.success(), "{}", told(&up));
+    restart_engine(|| kill(child.id(), "-TERM"));
     wait_for("the tool to end", 150, || child.try_wait().unwrap().is_some());
     bench.wait_until_finished(60);
     bench.assert_over();

@@ -201,6 +201,9 @@ fn a_bad_file_names_its_line_and_lenient_takes_it_as_a_run_without_results() {
     let lenient = tool(dir.path(), &["--from", "junit", "--lenient", "good.xml", "bad.xml"]);
     assert!(text(&lenient.stderr).contains("bad.xml: line 3"));
     assert_eq!(verdict(&lenient, "history@any/a")["excluded"][0]["reason"], "unver");
+    fs::create_dir(dir.path().join("empty")).unwrap();
+    let empty = tool(dir.path(), &["--from", "junit", "empty"]);
+    assert!(text(&empty.stderr).contains("empty: no JUnit file: unver"), "{}", text(&empty.stderr));
     let gone = tool(dir.path(), &["--from", "junit", "gone.xml"]);
     assert!(gone.status.code() == Some(2) && text(&gone.stderr).contains("gone.xml"));
 }

@@ -5,6 +5,8 @@
 
 #[path = "cli/branch.rs"]
 mod branch;
+#[path = "cli/campaign.rs"]
+mod campaign;
 #[path = "cli/ci.rs"]
 mod ci;
 #[path = "cli/contract.rs"]

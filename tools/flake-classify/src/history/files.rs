@@ -69,6 +69,9 @@ fn of_operand(
             let mut files = Vec::new();
             find(operand, &mut files);
             files.sort();
+            if files.is_empty() {
+                return Ok(vec![unver(operand, operand, "no JUnit file".into(), io)]);
+            }
             let mut runs: Vec<Run> = Vec::new();
             for file in files {
                 for run in of_file(format, &file, &load(&file)?, options, lenient, io)? {

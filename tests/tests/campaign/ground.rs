@@ -1,0 +1,161 @@
+//! What every fault of the campaign stands on: a tool run to its end or its death, and what may be said of it then.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use e2e::bench::{Dice, kill};
+use e2e::{root, tool};
+use serde_json::Value;
+
+/// What was lost, where something was.
+pub type Outcome = Result<(), String>;
+
+pub struct Ended {
+    pub code: Option<i32>,
+    pub out: Vec<u8>,
+    pub said: String,
+    /// It was still running when the signal came.
+    pub killed: bool,
+}
+
+impl Ended {
+    /// A code that the manual knows, and no panic.
+    pub fn sane(&self) -> Outcome {
+        let known = match self.code {
+            Some(0 | 1 | 2 | 75) => true,
+            None | Some(129 | 130 | 143) => self.killed,
+            Some(_) => false,
+        };
+        ensure(known && !self.said.contains("panicked"), || format!("exit {:?}: {}", self.code, self.said))
+    }
+}
+
+pub fn ensure(holds: bool, else_lost: impl FnOnce() -> String) -> Outcome {
+    if holds { Ok(()) } else { Err(else_lost()) }
+}
+
+/// A tool without the caller's settings.
+pub fn plain(name: &str, args: &[&str]) -> Command {
+    let mut command = Command::new(tool(name));
+    command.args(args);
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("REDFIX_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Runs it, in a folder of its own for what it prints; a signal after a while, where one is given.
+pub fn run(command: &mut Command, input: &[u8], signal: Option<(u64, &str)>) -> Result<Ended, String> {
+    let dir = tempfile::tempdir().map_err(|e| e.to_string())?;
+    let path = |name: &str| dir.path().join(name);
+    fs::write(path("in"), input).map_err(|e| e.to_string())?;
+    let create = |name: &str| File::create(path(name)).map_err(|e| e.to_string());
+    command.stdin(File::open(path("in")).map_err(|e| e.to_string())?);
+    let mut child =
+        command.stdout(create("out")?).stderr(create("err")?).spawn().map_err(|e| e.to_string())?;
+    let mut killed = false;
+    if let Some((after_ms, signal)) = signal {
+        // The moment is the fault: it is not waited for anything.
+        std::thread::sleep(Duration::from_millis(after_ms));
+        if child.try_wait().map_err(|e| e.to_string())?.is_none() {
+            kill(child.id(), signal);
+            killed = true;
+        }
+    }
+    let until = Instant::now() + Duration::from_secs(180);
+    let status = loop {
+        match child.try_wait().map_err(|e| e.to_string())? {
+            Some(status) => break status,
+            None if Instant::now() > until => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(format!("it hangs: {command:?}"));
+            }
+            None => std::thread::sleep(Duration::from_millis(3)),
+        }
+    };
+    let read = |name: &str| fs::read(path(name)).unwrap_or_default();
+    let said = String::from_utf8_lossy(&read("err")).into_owned();
+    Ok(Ended { code: status.code(), out: read("out"), said, killed })
+}
+
+/// The frozen lines of every record type.
+pub fn frozen() -> &'static [Vec<u8>] {
+    static LINES: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
+    LINES.get_or_init(|| {
+        let folder = root().join("lib-common/tests/data/v1");
+        let mut files: Vec<PathBuf> =
+            fs::read_dir(folder).expect("frozen lines").flatten().map(|e| e.path()).collect();
+        files.sort();
+        let texts = files.iter().map(|file| fs::read(file).expect("frozen lines"));
+        let lines: Vec<Vec<u8>> =
+            texts.flat_map(|text| lines(&text).map(<[u8]>::to_vec).collect::<Vec<_>>()).collect();
+        assert!(lines.len() > 20, "the frozen lines are there");
+        lines
+    })
+}
+
+pub fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split_inclusive(|byte| *byte == b'\n')
+}
+
+pub fn pick<'t, T>(dice: &mut Dice, from: &'t [T]) -> &'t T {
+    &from[usize::try_from(dice.roll(from.len() as u64)).expect("small")]
+}
+
+/// Each whole line of a tool's output is one of its input, byte for byte, or a record of its own.
+pub fn nothing_torn(input: &[u8], out: &[u8]) -> Outcome {
+    let known: HashSet<&[u8]> = lines(input).collect();
+    for line in lines(out).filter(|line| line.ends_with(b"\n") && !known.contains(line)) {
+        // The last line of the input may have got its end only here.
+        let own = serde_json::from_slice::<Value>(line).is_ok_and(|value| value["tool"].is_string());
+        let ended = known.contains(&line[..line.len() - 1]);
+        ensure(own || ended, || {
+            format!("a line of nobody: {}", String::from_utf8_lossy(&line[..line.len().min(200)]))
+        })?;
+    }
+    Ok(())
+}
+
+/// Each whole line of the input stands in the output, in its order.
+pub fn all_passed(input: &[u8], out: &[u8]) -> Outcome {
+    let mut printed = lines(out);
+    for line in lines(input).filter(|line| line.ends_with(b"\n")) {
+        let there = printed.any(|one| one == line);
+        ensure(there, || {
+            format!("a line is lost: {}", String::from_utf8_lossy(&line[..line.len().min(200)]))
+        })?;
+    }
+    Ok(())
+}
+
+/// The records of a ledger; a torn last line is what a kill may leave, a torn one before it is a loss.
+pub fn ledger(path: &Path) -> Result<Vec<Value>, String> {
+    let text = fs::read(path).unwrap_or_default();
+    let whole = lines(&text).filter(|line| line.ends_with(b"\n"));
+    whole.map(|line| serde_json::from_slice(line).map_err(|e| format!("the ledger is torn: {e}"))).collect()
+}
+
+/// A small file system, gone when it is dropped.
+pub struct Small(pub tempfile::TempDir);
+
+impl Small {
+    pub fn mount(bytes: u64) -> Result<Self, String> {
+        let dir = tempfile::tempdir().map_err(|e| e.to_string())?;
+        let size = format!("size={bytes}");
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(dir.path()).status();
+        ensure(mounted.is_ok_and(|status| status.success()), || "mount: not root?".into())?;
+        Ok(Self(dir))
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0.path()).stderr(Stdio::null()).status();
+    }
+}

@@ -1,0 +1,57 @@
+//! Runs on the real swarm whose tool gets a signal, or whose engine dies: nothing is left, bystanders are untouched, and
+//! each attempt that began has its one record.
+
+use std::time::Duration;
+
+use e2e::bench::{Bench, Bystander, Dice, kill, reapers, restart_engine, told};
+use e2e::{objects_named, wait_for};
+
+use crate::ground::{Outcome, ensure, pick};
+
+/// From the very start of the tool until well into its teardown.
+const LONGEST_MS: u64 = 12_000;
+
+/// Whoever comes next on this host frees the slot of one that died before it began.
+fn over(bench: &Bench) -> Outcome {
+    ensure(objects_named(&bench.name).is_empty(), || format!("left: {:?}", objects_named(&bench.name)))?;
+    let reap = bench.tool(&["reap"]);
+    ensure(reap.status.success(), || told(&reap))?;
+    bench.assert_over();
+    wait_for("the reapers to end", 60, || reapers().is_empty());
+    Ok(())
+}
+
+pub fn signal(dice: &mut Dice, bystander: &Bystander) -> Outcome {
+    let untouched = bystander.state();
+    let bench = Bench::new("camp");
+    let signal = *pick(dice, &["-INT", "-TERM", "-HUP", "-KILL"]);
+    let mut child = bench.start(&[], "sleep 3");
+    // The moment is the fault: it is not waited for anything.
+    std::thread::sleep(Duration::from_millis(dice.roll(LONGEST_MS)));
+    if child.try_wait().map_err(|e| e.to_string())?.is_none() {
+        kill(child.id(), signal);
+    }
+    child.wait_with_output().map_err(|e| e.to_string())?;
+    if signal == "-KILL" {
+        bench.wait_until_finished(120);
+    }
+    over(&bench)?;
+    ensure(bystander.state() == untouched, || "a bystander was touched".into())
+}
+
+pub fn restart(dice: &mut Dice) -> Outcome {
+    let bench = Bench::new("dead");
+    let mut child = bench.start(&[], "sleep 600");
+    std::thread::sleep(Duration::from_millis(dice.roll(LONGEST_MS / 2)));
+    restart_engine(|| {
+        if dice.roll(2) == 0 {
+            kill(child.id(), "-TERM");
+        }
+    });
+    if child.try_wait().map_err(|e| e.to_string())?.is_none() {
+        kill(child.id(), "-TERM");
+    }
+    wait_for("the tool to end", 200, || child.try_wait().is_ok_and(|status| status.is_some()));
+    bench.wait_until_finished(120);
+    over(&bench)
+}

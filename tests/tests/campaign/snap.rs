@@ -1,0 +1,90 @@
+//! Bundles whose maker is killed: what lies there either verifies or is refused, a second bundle is whole, and neither
+//! has the secret in it.
+
+use std::fs;
+use std::path::Path;
+
+use e2e::bench::Dice;
+use e2e::docker;
+use e2e::stack::try_docker;
+
+use crate::ground::{Outcome, ensure, plain, run};
+
+const SECRET: &str = "9f3Kq7Lw2Zx8Vb5Nc1";
+
+/// A stack that logs for ever, a password now and then.
+pub struct Talker(String);
+
+impl Talker {
+    pub fn new() -> Self {
+        let name = format!("by-talk-{:06x}", std::process::id());
+        let script = format!("while :; do echo line of many; echo password={SECRET}; sleep 0.05; done");
+        let image = e2e::stack::IMAGE;
+        let label = format!("com.docker.stack.namespace={name}");
+        let service = format!("{name}_app");
+        docker([
+            "service",
+            "create",
+            "--quiet",
+            "--no-resolve-image",
+            "--endpoint-mode",
+            "dnsrr",
+            "--stop-signal",
+            "SIGKILL",
+            "--label",
+            &label,
+            "--container-label",
+            &label,
+            "--name",
+            &service,
+            image,
+            "sh",
+            "-c",
+            &script,
+        ]);
+        Self(name)
+    }
+}
+
+impl Drop for Talker {
+    fn drop(&mut self) {
+        try_docker(&["service", "rm", &format!("{}_app", self.0)]);
+    }
+}
+
+fn no_secret(folder: &Path) -> Outcome {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            no_secret(&path)?;
+            continue;
+        }
+        let bytes = fs::read(&path).unwrap_or_default();
+        // A blob that a kill tore cannot be unpacked, and what was written of it is not readable either.
+        let text = zstd::decode_all(&bytes[..]).unwrap_or(bytes);
+        let found = text.windows(SECRET.len()).any(|part| part == SECRET.as_bytes());
+        ensure(!found, || format!("the secret is in {}", path.display()))?;
+    }
+    Ok(())
+}
+
+pub fn play(dice: &mut Dice, talker: &Talker) -> Outcome {
+    let dir = tempfile::tempdir().map_err(|e| e.to_string())?;
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let snap = |out: &str| plain("log-snap", &["--stack", &talker.0, "--idle", "300ms", "--out", out]);
+    let verified = |out: &str| run(&mut plain("log-snap", &["verify", out]), b"", None);
+    let first = run(&mut snap(&path("first")), b"", Some((dice.roll(600), "-KILL")))?;
+    first.sane()?;
+    let check = verified(&path("first"))?;
+    check.sane()?;
+    ensure(first.killed || check.code == Some(0), || format!("not killed, not whole: {}", check.said))?;
+    let second = run(&mut snap(&path("second")), b"", None)?;
+    ensure(matches!(second.code, Some(0 | 1)), || format!("no second bundle: {}", second.said))?;
+    let check = verified(&path("second"))?;
+    ensure(check.code == Some(0), || format!("the second bundle: {}", check.said))?;
+    let printed = run(&mut plain("log-snap", &["cat", &path("second")]), b"", None)?;
+    let text = String::from_utf8_lossy(&printed.out).into_owned() + &first.said + &second.said;
+    ensure(text.contains("line of many"), || "the second bundle is empty".into())?;
+    ensure(!text.contains(SECRET), || "the secret is printed".into())?;
+    no_secret(dir.path())
+}
