@@ -4,7 +4,7 @@
 set -euo pipefail
 
 run=(git jq python3 util-linux)
-test=(docker-compose shellcheck shfmt mandoc procps python3-pip openssl)
+test=(docker-compose fish mandoc openssl procps python3-pip shellcheck shfmt zsh)
 bench=(bsdextrautils gawk time python3-venv)
 wanted=("${run[@]}")
 case ${1-run} in
