@@ -100,8 +100,8 @@ impl Emitter {
 fn note(line: &[u8]) {
     let Some(path) = std::env::var_os("EMITTED_RECORDS") else { return };
     let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
-    file.and_then(|mut file| file.write_all(&[line, b"\n"].concat()))
-        .expect("EMITTED_RECORDS can be written");
+    // Some tests run a tool as a user who may not write there: its records are not looked at.
+    let _ = file.and_then(|mut file| file.write_all(&[line, b"\n"].concat()));
 }
 
 /// Copies standard input to standard output, line by line, and hands each known record to `on` after it was

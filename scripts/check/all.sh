@@ -8,6 +8,7 @@ long=$([[ ${1-} == long ]] && echo 1 || echo 0)
 log=$(mktemp)
 undo "rm -f '$log'"
 "$scripts/check/packages.sh" test
+mkdir -p "$root/target"
 export EMITTED_RECORDS=$root/target/emitted.jsonl
 steps=0 broken=()
 step() {
@@ -49,8 +50,6 @@ if ((long)); then
   step 'more images' scripts/images/build
   step 'more rows, and promoting' e2e promote row_bluesky_pds row_gitea row_discourse
   step 'the flow of several recipes, the examples' e2e redfix examples
-  step 'the package on a clean Debian 12' scripts/check/deb.sh
-  step 'each tool by cargo install' scripts/check/cargo-install.sh
   engine down --name test
   undo "engine down --name trio"
   step 'an engine of three nodes' engine up --name trio --nodes 3
@@ -62,7 +61,7 @@ else
   step 'the whole flow' cargo test --locked -p e2e --test flow -- --test-threads=1 --skip five_interruptions
   printf '\nnot run here, run by make test-long: teardown, faults, domain_storm, report_bundle, nodes, domain_nodes,\n'
   printf 'snap_nodes, promote, row_bluesky_pds, row_gitea, row_discourse, examples, the five interruptions of flow,\n'
-  printf 'two recipes and swapped fixes of redfix, the Debian package, cargo install\n'
+  printf 'two recipes and swapped fixes of redfix\n'
 fi
 step 'all that the tools emitted, against the schema' cargo run --locked --quiet -p e2e --bin conform "$EMITTED_RECORDS"
 
