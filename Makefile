@@ -2,18 +2,32 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export REDFIX_DIR ?= $(CURDIR)/target/redfix
+# Every record that a test makes a tool emit goes there too, and is held against the schema (see tests/src/bin/conform.rs).
+export EMITTED_RECORDS ?= $(CURDIR)/target/emitted.jsonl
 
 TOOLS := warm-domain-alloc swarm-isolate log-snap flake-classify pr-open redfix-report
 
+PAGES := $(wildcard man/*.[157])
+
 ROWS := discourse mattermost-lts mumble bluesky-pds gitea keycloak
 
-.PHONY: help build demo $(ROWS) rows sweep plan redfix recheck doctor test test-long lint unit bench faults fuzz engine-up engine-down clean
+.PHONY: help build demo $(ROWS) rows sweep plan redfix recheck doctor install uninstall deb doc test test-long lint unit bench faults fuzz engine-up engine-down clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## the six tools, optimised, in target/release
-	cargo build --release --locked $(addprefix -p ,$(TOOLS))
+build: ## the six tools, optimised, in target/release; the shell completions, in target/completions
+	cargo build --release --locked $(addprefix -p ,$(TOOLS) dist)
+	@cargo run --release --locked --quiet -p dist target/completions
+
+install: ## what was built, with pages, completions, scripts, recipes, schema: PREFIX=/usr/local DESTDIR=
+	@PREFIX='$(or $(PREFIX),/usr/local)' DESTDIR='$(DESTDIR)' dist/install
+
+uninstall: ## takes away exactly what make install put there (the same PREFIX and DESTDIR)
+	@PREFIX='$(or $(PREFIX),/usr/local)' DESTDIR='$(DESTDIR)' dist/install uninstall
+
+deb: build ## a Debian package, in target/debian
+	@exec dist/deb
 
 demo: ## from a fresh machine to a report: build, private engine, mumble from red to green, all torn down
 	@exec scripts/demo
@@ -48,9 +62,17 @@ test-long: ## every end-to-end test, also the long ones, and those on three node
 lint: ## formats, clippy, shell scripts, manual pages, spelling, licences
 	@exec scripts/check/lint.sh
 
-unit: ## unit and pipe tests: no engine needed
+doc: ## the manual for a browser, in target/manual; redfix.7.html is where to begin
+	@mkdir -p target/manual
+	@cd man && for page in $(notdir $(PAGES)); do \
+	  mandoc -T html -O 'toc,man=%N.%S.html;https://manpages.debian.org/%N.%S' "$$page" >"../target/manual/$$page.html" || exit; \
+	done
+
+unit: ## unit and pipe tests: no engine needed; what the tools emitted against the schema
+	@mkdir -p $(dir $(EMITTED_RECORDS)) && rm -f $(EMITTED_RECORDS)
 	cargo test --locked --workspace --exclude e2e
-	cargo test --locked -p e2e --lib --test pipe --test manual --test snippets
+	cargo test --locked -p e2e --lib --test pipe --test manual --test manual_examples --test install --test documents --test snippets
+	cargo run --locked --quiet -p e2e --bin conform $(EMITTED_RECORDS)
 
 bench: build ## every tool beside its peer in the same run, as ratios: a table, and target/bench.jsonl
 	@exec benches/all.sh

@@ -57,7 +57,10 @@ fi
 export REDFIX_ENV=/dev/null
 export REDFIX_DIR=${REDFIX_DIR:-${XDG_STATE_HOME:-$HOME/.local/state}/redfix}
 export REDFIX_BASE_DOMAIN=${REDFIX_BASE_DOMAIN:-ci.example}
-export PATH=${REDFIX_BIN:-$root/target/release}:$scripts:$PATH
+# The tools: as they were built here, or beside us where we are installed.
+built=$root/target/release
+[[ ! -d $root/bin ]] || built=$root/bin
+export PATH=${REDFIX_BIN:-$built}:$scripts:$PATH
 
 # Things to undo at the end, last first, whatever the end is.
 undo_steps=()
@@ -154,7 +157,7 @@ surround() {
   done
   [[ -n $wanted ]] || return 0
   undo 'exec {among}>&-; neighbours down'
-  exec {among}>"$(neighbours_lock)"
+  exec {among}>>"$(neighbours_lock)"
   flock -s "$among"
   interruptible neighbours up || leave $?
   export REDFIX_SURROUNDED=1 REDFIX_PROTECT="${REDFIX_PROTECT-} warm-keycloak_* warm-lasuite-docs_*"

@@ -87,8 +87,21 @@ impl Emitter {
             investigation: self.investigation().to_owned(),
             tool: format!("{}/{}", io.diag.tool(), crate::VERSION),
         };
-        to_line(&head, body).map_err(|e| Error::cannot("writing a record", e).on(B::TYPE))
+        let line = to_line(&head, body).map_err(|e| Error::cannot("writing a record", e).on(B::TYPE))?;
+        #[cfg(debug_assertions)]
+        note(&line);
+        Ok(line)
     }
+}
+
+/// What is built for tests also appends each record to the file that `EMITTED_RECORDS` names, so that the output of the
+/// whole test suite can be held against the schema.
+#[cfg(debug_assertions)]
+fn note(line: &[u8]) {
+    let Some(path) = std::env::var_os("EMITTED_RECORDS") else { return };
+    let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
+    // Some tests run a tool as a user who may not write there: its records are not looked at.
+    let _ = file.and_then(|mut file| file.write_all(&[line, b"\n"].concat()));
 }
 
 /// Copies standard input to standard output, line by line, and hands each known record to `on` after it was

@@ -1,9 +1,11 @@
 //! Foreign text that may not be UTF-8: a string, or `{"bytes": base64}` where a string would lose something.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -13,7 +15,7 @@ pub struct Text(pub Vec<u8>);
 impl Text {
     /// For people: invalid bytes become U+FFFD.
     #[must_use]
-    pub fn lossy(&self) -> std::borrow::Cow<'_, str> {
+    pub fn lossy(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.0)
     }
 }
@@ -21,6 +23,26 @@ impl Text {
 impl<T: Into<String>> From<T> for Text {
     fn from(text: T) -> Self {
         Self(text.into().into_bytes())
+    }
+}
+
+impl JsonSchema for Text {
+    fn schema_name() -> Cow<'static, str> {
+        "Text".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A string; where that would lose something, the bytes in base 64.",
+            "anyOf": [
+                {"type": "string"},
+                {
+                    "type": "object",
+                    "properties": {"bytes": {"type": "string", "contentEncoding": "base64"}},
+                    "required": ["bytes"],
+                },
+            ],
+        })
     }
 }
 

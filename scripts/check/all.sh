@@ -8,6 +8,8 @@ long=$([[ ${1-} == long ]] && echo 1 || echo 0)
 log=$(mktemp)
 undo "rm -f '$log'"
 "$scripts/check/packages.sh" test
+mkdir -p "$root/target"
+export EMITTED_RECORDS=$root/target/emitted.jsonl
 steps=0 broken=()
 step() {
   local name=$1 status=0 started=$SECONDS
@@ -68,6 +70,7 @@ teardown, faults, domain_storm, report_bundle, nodes, domain_nodes, snap_nodes, 
 and swapped fixes of redfix
 END
 fi
+step 'all that the tools emitted, against the schema' cargo run --locked --quiet -p e2e --bin conform "$EMITTED_RECORDS"
 
 # Totals over every runner's closing lines.
 read -r passed failed < <(sed 's/\x1b\[[0-9;]*m//g' "$log" | awk '

@@ -4,7 +4,7 @@
 set -euo pipefail
 
 run=(git jq python3 util-linux)
-test=(docker-compose shellcheck shfmt mandoc procps python3-pip python3-yaml openssl systemd)
+test=(docker-compose fish mandoc openssl procps python3-pip python3-yaml shellcheck shfmt systemd zsh)
 bench=(bsdextrautils gawk time python3-venv)
 wanted=("${run[@]}")
 case ${1-run} in

@@ -5,6 +5,7 @@ pub mod guard;
 pub mod relay;
 pub mod row;
 pub mod run;
+pub mod schema;
 pub mod snap;
 pub mod snippet;
 pub mod stack;
@@ -100,14 +101,22 @@ pub fn wait_for(what: &str, seconds: u64, mut check: impl FnMut() -> bool) {
     }
 }
 
-/// The JSON lines of a tool's standard output.
+/// The JSON lines of a tool's standard output, of a ledger, or of a script. What a test made up itself names no tool, or
+/// one with a name of one letter; every other record must be as its schema says.
 ///
 /// # Panics
-/// When a line is not JSON.
+/// When a line is not JSON, or a record is not as it must be.
 #[must_use]
+#[track_caller]
 pub fn records(stdout: &[u8]) -> Vec<Value> {
     let text = std::str::from_utf8(stdout).expect("UTF-8");
-    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
+    let parse = |line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+    let all: Vec<Value> = text.lines().map(parse).collect();
+    let ours = |record: &&Value| record["tool"].as_str().is_some_and(|tool| tool.find('/') != Some(1));
+    for record in all.iter().filter(ours) {
+        assert_eq!(schema::faults(record), [""; 0], "{record:#}");
+    }
+    all
 }
 
 /// The first record of a type.

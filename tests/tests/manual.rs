@@ -86,6 +86,95 @@ fn every_flag_is_in_its_page_and_no_page_invents_one() {
     }
 }
 
+/// What a page says of each option: the names of a `.It`, and the text below it.
+fn options_of(page: &str) -> Vec<(BTreeSet<String>, String)> {
+    let mut found: Vec<(BTreeSet<String>, String)> = Vec::new();
+    let mut inside = false;
+    for line in page.lines() {
+        if line.starts_with(".It ") {
+            inside = line.contains("Fl ");
+            if inside {
+                found.push((flags_in_page(line), line.to_owned()));
+            }
+        } else if line == ".El" {
+            inside = false;
+        } else if let Some((_, text)) = found.last_mut().filter(|_| inside) {
+            *text = format!("{text} {line}");
+        }
+    }
+    found
+}
+
+/// The options of a help text with the default that it names.
+fn defaults_of(help: &str) -> Vec<(String, String)> {
+    let mut options: Vec<String> = Vec::new();
+    for line in help.lines() {
+        match options.last_mut() {
+            _ if !flags_of(line).is_empty() => options.push(line.to_owned()),
+            Some(option) => *option = format!("{option} {}", line.trim()),
+            None => {}
+        }
+    }
+    let default = |option: &String| {
+        let name = flags_of(option.lines().next()?).pop_first()?;
+        let value = option.split("[default: ").nth(1)?.split(']').next()?;
+        Some((name, value.trim_matches('"').to_owned()))
+    };
+    options.iter().filter_map(default).collect()
+}
+
+#[test]
+fn defaults_are_those_of_the_page() {
+    let overview = fs::read_to_string(root().join("man/redfix.7")).unwrap();
+    let mut compared = 0;
+    for name in TOOLS {
+        let options = options_of(&page(name));
+        for (flag, default) in helps(name).iter().flat_map(|help| defaults_of(help)) {
+            let texts =
+                options.iter().filter(|(flags, _)| flags.contains(&flag)).map(|(_, text)| text.as_str());
+            let says = |text: &str| {
+                let text = if text.contains(".Xr redfix 7") { overview.as_str() } else { text };
+                default.split_whitespace().all(|word| text.contains(word))
+            };
+            assert!(
+                texts.clone().any(says),
+                "{name}: --{flag} is {default} by default: {:?}",
+                texts.collect::<Vec<_>>()
+            );
+            compared += 1;
+        }
+    }
+    assert!(compared > 40, "{compared} defaults were understood");
+}
+
+#[test]
+fn the_page_names_no_setting_that_nobody_reads() {
+    // What swarm-isolate sets for the command that it runs, and says so.
+    let set = [
+        "REDFIX_LEDGER_DIR",
+        "REDFIX_FACTOR_",
+        "REDFIX_SCRATCH",
+        "REDFIX_NODE",
+        "REDFIX_SECRETS_FD",
+        "REDFIX_EVIDENCE",
+        "REDFIX_STACK",
+        "REDFIX_ATTEMPT",
+    ];
+    for name in TOOLS {
+        let page = page(name);
+        let section =
+            page.split(".Sh ENVIRONMENT").nth(1).expect("ENVIRONMENT").split(".Sh ").next().unwrap();
+        let helps: String = helps(name).iter().flat_map(|help| help.split_whitespace()).collect();
+        let words = section.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        for word in words.filter(|word| word.starts_with("REDFIX_") && !set.contains(word)) {
+            assert!(
+                helps.contains(&format!("[env:{word}]")) || helps.contains(&format!("[env:{word}=")),
+                "{name}: {word}"
+            );
+        }
+    }
+}
+
 #[test]
 fn every_environment_twin_is_in_the_page() {
     for name in TOOLS {

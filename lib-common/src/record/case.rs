@@ -1,12 +1,13 @@
 //! What the sweep saw: the start of every investigation.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Factors;
 use crate::text::Text;
 
 /// `case.failed`: one red case of a sweep, and what may be varied to find out why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CaseFailed {
     /// Join key `recipe@version/test`.
     pub case: String,
@@ -39,7 +40,7 @@ pub struct CaseFailed {
 }
 
 /// A commit and how it was named.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Ref {
     /// Full commit.
     pub commit: String,
@@ -50,7 +51,7 @@ pub struct Ref {
 }
 
 /// The life-cycle stage that was red.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
     Enrol,
@@ -64,14 +65,14 @@ pub enum Stage {
 }
 
 /// A factor with the levels that it may take.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Contrast {
     pub factor: String,
     pub levels: Vec<String>,
 }
 
 /// "It passed before": when, and which ref.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LastGreen {
     pub ts: String,
     #[serde(rename = "ref")]

@@ -1,11 +1,12 @@
 //! Names on the swarm: leased, given back, probed.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::text::Text;
 
 /// `domain.leased`: a domain and the stack namespace that goes with it, held by one holder.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DomainLeased {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub case: Option<String>,
@@ -26,7 +27,7 @@ pub struct DomainLeased {
 }
 
 /// `domain.released`: the lease is over.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DomainReleased {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub case: Option<String>,
@@ -38,7 +39,7 @@ pub struct DomainReleased {
 }
 
 /// `domain.probed`: what a domain answers, layer by layer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DomainProbed {
     pub domain: String,
     pub routes: bool,
@@ -68,7 +69,7 @@ pub struct DomainProbed {
 }
 
 /// One layer of a probe.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Layer {
     /// `dns`, `tcp`, `tls`, `certificate`, `http`, ...
     pub layer: String,
@@ -78,7 +79,7 @@ pub struct Layer {
 }
 
 /// `domain.audited`: one thing on the swarm that collides, or is about to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DomainAudited {
     /// One stable word, e.g. `alias-answered-by-strangers`.
     pub kind: String,

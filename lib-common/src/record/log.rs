@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `log.snapped`: what was captured of a stack, redacted and content-addressed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LogSnapped {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub attempt_id: Option<String>,

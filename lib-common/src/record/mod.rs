@@ -9,6 +9,7 @@ pub mod domain;
 pub mod log;
 pub mod pr;
 pub mod run;
+pub mod schema;
 pub mod slot;
 pub mod stack;
 pub mod verdict;
@@ -16,25 +17,30 @@ pub mod verdict;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Factor levels of one attempt, at least `load` and `fix`. Ordered, so that equal factors print equally.
 pub type Factors = BTreeMap<String, String>;
 
 /// What every record of ours starts with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Head {
     /// "noun.past", e.g. `run.finished`.
     #[serde(rename = "type")]
     pub kind: String,
     /// Version of this type's format.
+    #[schemars(range(min = 1))]
     pub v: u32,
     /// RFC 3339, UTC, milliseconds.
+    #[schemars(regex(pattern = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$"))]
     pub ts: String,
     /// Shared down the pipe: a ULID.
     pub investigation: String,
     /// "name/version" of the tool that wrote it.
+    #[schemars(regex(pattern = "^[^/]+/.+$"))]
     pub tool: String,
 }
 
@@ -59,7 +65,7 @@ pub trait Body: Serialize + DeserializeOwned {
     const V: u32;
 }
 
-/// Declares each type once: its `Body`, its place in [`Known`], its row in [`TYPES`].
+/// Declares each type once: its `Body`, its place in [`Known`], its row in [`TYPES`], its part of the schema.
 macro_rules! records {
     ($($name:ident = $path:path, $kind:literal, $v:literal;)*) => {
         /// A record whose type and version this build knows.
@@ -73,6 +79,11 @@ macro_rules! records {
 
         /// Every known type with the newest version of its format.
         pub const TYPES: &[(&str, u32)] = &[$(($kind, $v)),*];
+
+        /// The schema of every type's body, by type and newest version.
+        fn bodies(generator: &mut SchemaGenerator) -> Vec<(&'static str, u32, Value)> {
+            vec![$(($kind, $v, schema::reference::<$path>(generator))),*]
+        }
 
         impl Known {
             /// Parses the body of a line whose keys are `kind` and `v`. `Ok(None)`: a type, or a newer

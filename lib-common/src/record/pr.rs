@@ -1,12 +1,13 @@
 //! Pull requests, what CI says of them, and what was promoted.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::case::Ref;
 use super::verdict::Route;
 
 /// `pr.opened`: exactly one open pull request for one fix.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PrOpened {
     /// The cases that the fix serves.
     pub cases: Vec<String>,
@@ -38,7 +39,7 @@ pub struct PrOpened {
     pub warnings: Vec<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PrAction {
     Created,
@@ -61,7 +62,7 @@ impl PrAction {
 }
 
 /// `pr.commented`: an explanation on a pull request of somebody else, where a patch would change a test.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PrCommented {
     /// The cases that it explains.
     pub cases: Vec<String>,
@@ -85,7 +86,7 @@ pub struct PrCommented {
 }
 
 /// `pr.skipped`: no pull request was opened, and no guard refused: there is nothing to open.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PrSkipped {
     pub cases: Vec<String>,
     pub state: SkipState,
@@ -105,7 +106,7 @@ pub struct PrSkipped {
     pub url: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SkipState {
     /// The base has the change already.
@@ -115,7 +116,7 @@ pub enum SkipState {
 }
 
 /// `pr.checked`: what CI says of a pull request's head.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PrChecked {
     pub cases: Vec<String>,
     pub forge: String,
@@ -132,7 +133,7 @@ pub struct PrChecked {
     pub waited_ms: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CheckState {
     Green,
@@ -157,7 +158,7 @@ impl CheckState {
 }
 
 /// One commit status.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Context {
     pub context: String,
     pub status: String,
@@ -168,7 +169,7 @@ pub struct Context {
 }
 
 /// `canon.promoted`: written from what is recorded on the swarm, never from an exit code.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CanonPromoted {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub case: Option<String>,

@@ -1,5 +1,6 @@
 //! Runs: planned, finished, and the test cases that they yield.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Factors;
@@ -7,7 +8,7 @@ use super::case::Ref;
 use crate::text::Text;
 
 /// `run.planned`: which run would tell most next, and what it may cost.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunPlanned {
     pub case: String,
     /// The factor levels to run with.
@@ -26,7 +27,7 @@ pub struct RunPlanned {
 }
 
 /// `run.finished`: one attempt, with the proof of its isolation and of its clean-up.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunFinished {
     pub attempt_id: String,
     pub recipe: String,
@@ -85,7 +86,7 @@ pub struct RunFinished {
 }
 
 /// The traffic of the command with the engine.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Guard {
     pub requests: u64,
     pub refused: u64,
@@ -95,7 +96,7 @@ pub struct Guard {
 }
 
 /// How a run ended. Only `pass`, `fail` and `timeout` say something about the case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     Pass,
@@ -126,7 +127,7 @@ impl Outcome {
 }
 
 /// The proof that the run was alone, or as loaded as it claims.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Isolation {
     /// Whether the claimed condition was really there from start to end.
     pub proved: bool,
@@ -159,7 +160,7 @@ pub struct Isolation {
 }
 
 /// What one node bore that was not the run's.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct NodeLoad {
     pub node: String,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -178,7 +179,7 @@ pub struct NodeLoad {
 }
 
 /// The proof that nothing of the run is left.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Cleanup {
     /// Objects of the run that were seen, e.g. `service/abc123 name`.
     pub created: Vec<String>,
@@ -203,7 +204,7 @@ pub struct Cleanup {
 }
 
 /// Addresses in use on a shared network.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NetworkUse {
     pub network: String,
     pub before: u32,
@@ -213,7 +214,7 @@ pub struct NetworkUse {
 }
 
 /// A folder of files beside the ledger, and its root hash.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Evidence {
     /// Relative to the ledger's folder.
     pub path: String,
@@ -222,7 +223,7 @@ pub struct Evidence {
 }
 
 /// `test.finished`: one test case of a run, read from the harness's `JUnit` file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TestFinished {
     pub attempt_id: String,
     pub case: String,
@@ -236,7 +237,7 @@ pub struct TestFinished {
     pub signature: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TestOutcome {
     Pass,
@@ -247,7 +248,7 @@ pub enum TestOutcome {
 }
 
 /// `stack.kept`: a stack that a passed run left standing on purpose, as `swarm-isolate kept` lists it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StackKept {
     pub attempt_id: String,
     pub stacks: Vec<String>,

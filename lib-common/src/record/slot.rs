@@ -1,9 +1,10 @@
 //! The swarm's slots, as `swarm-isolate slots` shows them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `slot.seen`: one slot of the swarm, and who holds it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SlotSeen {
     /// Its number, from 0.
     pub slot: u32,
@@ -36,7 +37,7 @@ pub struct SlotSeen {
     pub awaited_by: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SlotState {
     #[default]

@@ -1,11 +1,12 @@
 //! Whether a stack converged, as `swarm-isolate wait` judges it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::text::Text;
 
 /// `stack.checked`: what became of a stack that was waited for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StackChecked {
     pub stack: String,
     pub state: StackState,
@@ -25,7 +26,7 @@ pub struct StackChecked {
     pub attempt_id: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StackState {
     Converged,
@@ -36,7 +37,7 @@ pub enum StackState {
 }
 
 /// Why a stack will never converge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Wedge {
     /// Tasks end again and again.
@@ -59,7 +60,7 @@ pub enum Wedge {
 }
 
 /// One service at the end of the wait.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceSeen {
     pub name: String,
     /// Tasks of the intended spec that are up, of how many.

@@ -1,11 +1,12 @@
 //! Decisions: flake or genuine, fixed or not, and the second look.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Factors;
 
 /// `flake.verdict`: what the runs prove about one case, and what causes it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FlakeVerdict {
     pub case: String,
     pub verdict: Verdict,
@@ -27,7 +28,7 @@ pub struct FlakeVerdict {
     pub sentence: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     Genuine,
@@ -50,14 +51,16 @@ impl Verdict {
 }
 
 /// Fails and passes under one condition.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 pub struct Tally {
     pub fail: u32,
     pub pass: u32,
 }
 
 /// The four likelihood ratios of the sequential test, at the deciding run.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Ratios {
     /// Against "fails at most half the time isolated".
     pub half: f64,
@@ -69,7 +72,7 @@ pub struct Ratios {
     pub load: f64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Thresholds {
     pub t: f64,
     pub t_load: f64,
@@ -79,7 +82,7 @@ pub struct Thresholds {
 }
 
 /// Runs that did not count, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Exclusion {
     pub reason: String,
     pub count: u64,
@@ -87,7 +90,7 @@ pub struct Exclusion {
     pub attempts: Vec<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
     Load,
@@ -114,7 +117,7 @@ impl Cause {
 }
 
 /// The one factor whose change flips the outcome.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ShownBy {
     pub factor: String,
     pub red: String,
@@ -123,7 +126,7 @@ pub struct ShownBy {
 }
 
 /// Where the fix belongs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Route {
     RecipePr,
@@ -132,7 +135,7 @@ pub enum Route {
 }
 
 /// `fix.verdict`: whether one patch cures one case under the condition that was red.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FixVerdict {
     pub case: String,
     /// `git patch-id --stable` of the patch.
@@ -151,7 +154,7 @@ pub struct FixVerdict {
     pub sentence: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FixOutcome {
     Fixed,
@@ -160,7 +163,7 @@ pub enum FixOutcome {
 }
 
 /// `review.recorded`: the second look by somebody other than the author.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReviewRecorded {
     pub reviewer: String,
     pub gate: String,

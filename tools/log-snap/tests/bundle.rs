@@ -251,3 +251,32 @@ fn redact_takes_more_out_and_leaves_the_old_bundle() {
     assert_eq!(again.status.code(), Some(2), "evidence is never overwritten");
     assert_eq!(log_snap(&["redact", paths[0], "--out", "x", "--secrets-fd", "77"]).status.code(), Some(2));
 }
+
+#[test]
+fn the_examples_of_the_page_run_on_a_bundle() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../man/log-snap.1");
+    let page = fs::read_to_string(page).unwrap();
+    let examples = page.split(".Sh EXAMPLES").nth(1).unwrap().split("\n.Sh ").next().unwrap();
+    let commands = examples.lines().filter_map(|line| line.strip_prefix(".Dl "));
+    let commands = commands.map(|line| line.replace("\\(dq", "\"").replace("\\e", "\\"));
+    let dir = tempfile::tempdir().unwrap();
+    let rows = [("db", 1, "pg_ctl: server started"), ("app", 2, "ERROR: no such table"), ("app", 3, "bye")];
+    bundle(dir.path(), "evidence/snap", "2026-01-02T03:04:05.000Z", &rows, &["app"]);
+    let tools = Path::new(env!("CARGO_BIN_EXE_log-snap")).parent().unwrap();
+    let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
+    let mut said = Vec::new();
+    for command in commands.filter(|command| command.contains("evidence/snap")) {
+        let script = format!("set -o pipefail; {command}");
+        let output = Command::new("bash")
+            .args(["-c", &script])
+            .env("PATH", &path)
+            .current_dir(dir.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+        said.push(String::from_utf8(output.stdout).unwrap());
+    }
+    assert_eq!(said.len(), 3, "{said:?}");
+    assert!(said[1].contains("pg_ctl") && !said[1].contains("table"), "{said:?}");
+    assert!(said[2].starts_with("--blob "), "{said:?}");
+}

@@ -3,7 +3,7 @@
 
 use std::fs::{DirBuilder, File, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use lib_common::text::percent_encode;
@@ -19,7 +19,8 @@ pub struct Lock(#[allow(dead_code)] File);
 impl Lock {
     /// Waits until nobody else is at `key`, at most `deadline`.
     pub fn take(key: &str, deadline: Duration) -> Result<Self> {
-        let path = folder()?.join(percent_encode(key).chars().take(MAX_NAME).collect::<String>());
+        let path = folder(&std::env::temp_dir())?
+            .join(percent_encode(key).chars().take(MAX_NAME).collect::<String>());
         let fail = |e: std::io::Error| Error::cannot("locking the branch", e).on(path.display());
         let file = File::options().write(true).create(true).truncate(false).open(&path).map_err(fail)?;
         let start = Instant::now();
@@ -39,13 +40,13 @@ impl Lock {
 }
 
 /// A folder of this user's own: somebody else's locks could hold us up for ever.
-fn folder() -> Result<PathBuf> {
+fn folder(temporary: &Path) -> Result<PathBuf> {
     let fail = |e: &dyn std::fmt::Display, path: &PathBuf| {
         Error::cannot("making the folder for locks", e).on(path.display()).hint("set TMPDIR")
     };
     let me = PathBuf::from("/proc/self");
     let user = me.metadata().map_err(|e| fail(&e, &me))?.uid();
-    let path = std::env::temp_dir().join(format!("redfix-pr-open-{user}"));
+    let path = temporary.join(format!("redfix-pr-open-{user}"));
     match DirBuilder::new().mode(0o700).create(&path) {
         Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => return Err(fail(&e, &path)),
         _ => {}
@@ -73,5 +74,20 @@ mod tests {
         assert!(Lock::take(&key, Duration::from_secs(10)).is_ok());
         let long = "x".repeat(1000);
         assert!(Lock::take(&long, Duration::from_secs(10)).is_ok());
+    }
+
+    #[test]
+    fn a_folder_of_somebody_else_is_not_used() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let ours = folder(dir.path()).unwrap();
+        assert_eq!(ours.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(folder(dir.path()).unwrap(), ours);
+        std::fs::remove_dir(&ours).unwrap();
+        let trap = dir.path().join("trap");
+        std::fs::create_dir(&trap).unwrap();
+        std::os::unix::fs::symlink(&trap, &ours).unwrap();
+        let refused = folder(dir.path()).unwrap_err().to_string();
+        assert!(refused.contains("not ours"), "{refused}");
     }
 }

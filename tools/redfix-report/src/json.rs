@@ -9,7 +9,7 @@ use crate::report::Report;
 use crate::row::Row;
 
 /// Where the schema is, relative to the project; `$schema` names it.
-pub const SCHEMA: &str = "man/redfix-report.schema.json";
+pub const SCHEMA: &str = "schema/redfix-report.schema.json";
 
 /// A report of redfix-report: every gate that was asked for, and every case, what blocks first.
 #[derive(Serialize, JsonSchema)]

@@ -126,6 +126,20 @@ mod tests {
     }
 
     #[test]
+    fn what_lies_in_wait_is_not_written_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let locks = Locks::below(dir.path(), "s");
+        let victim = dir.path().join("victim");
+        let path = dir.path().join("redfix-s-slot-0.lock");
+        std::os::unix::fs::symlink(&victim, &path).unwrap();
+        assert_eq!(locks.grab(Place::Slot(0)).unwrap_err(), Refusal::Unusable);
+        assert!(!victim.exists(), "it was created through the link");
+        std::fs::write(&victim, "as it was").unwrap();
+        drop(locks.grab(Place::Slot(0)));
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "as it was");
+    }
+
+    #[test]
     fn an_inherited_lock_outlives_its_owner_but_not_its_release() {
         let dir = tempfile::tempdir().unwrap();
         let locks = Locks::below(dir.path(), "s");

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# start.sh: a filter on ten records, from its start to its end, beside jq on the same ten; and the size of each tool.
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+
+ten=$(mktemp)
+trap 'rm -f "$ten"' EXIT
+head -n 10 "$root/lib-common/tests/data/v1/run.finished.jsonl" >"$ten"
+
+# Twenty starts are a sample: one takes a few milliseconds.
+twenty() { for ((n = 0; n < 20; n++)); do "$@" <"$ten" || return; done; }
+peer() { twenty jq -c .; }
+verdicts() { twenty flake-classify --quiet; }
+# Its answer is no: the gates fail.
+answer() { redfix-report || (($? == 1)); }
+answers() { twenty answer; }
+versus 'ten records through flake-classify, twenty starts' 'jq -c .' '<= 1' verdicts peer
+versus 'ten records through redfix-report, twenty starts' 'jq -c .' '<= 1' answers peer
+
+for tool in warm-domain-alloc swarm-isolate log-snap flake-classify pr-open redfix-report; do
+  row "$tool: size" 'ten megabytes' "$(stat -c %s "$REDFIX_BIN/$tool")" - bytes '<= 10000000'
+done
