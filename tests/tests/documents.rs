@@ -15,9 +15,8 @@ fn read(name: &str) -> String {
 
 /// What stands between backquotes in running text; not the indented or fenced examples.
 fn quoted(text: &str) -> Vec<String> {
-    let prose: String =
-        text.lines().filter(|line| !line.starts_with("    ")).map(|line| format!("{line}\n")).collect();
-    prose.split('`').skip(1).step_by(2).map(ToOwned::to_owned).collect()
+    let prose: Vec<&str> = text.lines().filter(|line| !line.starts_with("    ")).collect();
+    prose.join("\n").split('`').skip(1).step_by(2).map(ToOwned::to_owned).collect()
 }
 
 /// Every file of the repository, as git knows them.
@@ -71,7 +70,7 @@ fn the_walk_of_the_architecture_goes_through_files_that_are_there() {
     let page = read("ARCHITECTURE.md");
     let walk = page.split("## One record through all tools").nth(1).unwrap().split("\n## ").next().unwrap();
     let mut tools: Vec<String> = Vec::new();
-    for name in quoted(walk).into_iter().filter(|word| word.ends_with(".rs")) {
+    for name in quoted(walk).into_iter().filter(|word| Path::new(word).extension() == Some("rs".as_ref())) {
         if let Some(tool) = name.strip_prefix("tools/").and_then(|rest| rest.split('/').next()) {
             tools.push(tool.to_owned());
         }
