@@ -61,13 +61,13 @@ mod tests {
     fn a_record_of_ours_is_as_the_schema_says_and_has_nothing_else() {
         let record: Value = serde_json::from_str(LINE).expect("JSON");
         assert_eq!(faults(&record), [""; 0]);
-        let damages = [
+        let changes = [
             ("more", json!(1)),
             ("outcome", json!("green")),
             ("type", json!("test.ended")),
             ("message", Value::Null),
         ];
-        for (key, value) in damages {
+        for (key, value) in changes {
             let mut damaged = record.clone();
             damaged[key] = value;
             assert!(!faults(&damaged).is_empty(), "{damaged}");

@@ -73,7 +73,9 @@ fn woodpecker_sweeps_at_night_and_says_what_the_red_costs() {
         .iter()
         .map(|step| home.shell(&commands(step)).output().unwrap())
         .collect();
-    outputs.iter().for_each(|output| ends(output, &[0]));
+    for output in &outputs {
+        ends(output, &[0]);
+    }
     let red = ledger(&home.path("state/sweep.last/failed.jsonl"));
     assert_eq!((red.len(), &red[0]["recipe"]), (1, &"hello".into()), "{}", told(&outputs[1]));
     assert!(told(&outputs[2]).contains("hello"), "{}", told(&outputs[2]));

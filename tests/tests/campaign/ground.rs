@@ -66,7 +66,7 @@ pub fn run(command: &mut Command, input: &[u8], signal: Option<(u64, &str)>) -> 
             killed = true;
         }
     }
-    let until = Instant::now() + Duration::from_secs(180);
+    let until = Instant::now() + Duration::from_mins(3);
     let status = loop {
         match child.try_wait().map_err(|e| e.to_string())? {
             Some(status) => break status,

@@ -28,7 +28,7 @@ fn spoil(dice: &mut Dice, line: &mut Vec<u8>) {
         }
         12 => {
             *line =
-                format!("{{\"type\":\"x.y\",\"long\":\"{}\"}}", "ä".repeat(1 << dice.roll(20))).into_bytes()
+                format!("{{\"type\":\"x.y\",\"long\":\"{}\"}}", "ä".repeat(1 << dice.roll(20))).into_bytes();
         }
         13 => line.clear(),
         14 => *line = pick(dice, &["7", "[]", "null", "\"x\"", "{}", "{\"type\":null}"]).as_bytes().to_vec(),
