@@ -18,7 +18,7 @@ pub fn confined(rule: &str, domains: &[String]) -> bool {
     }
 }
 
-impl Rule {
+impl Rule<'_> {
     fn is_confined(&self, domains: &[String]) -> bool {
         match self {
             Self::Any(rules) => rules.iter().all(|rule| rule.is_confined(domains)),

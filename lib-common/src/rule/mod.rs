@@ -4,6 +4,8 @@ mod confine;
 
 pub use confine::{confined, is_within};
 
+use std::borrow::Cow;
+
 use regex::RegexBuilder;
 
 /// How a rule takes a domain.
@@ -61,7 +63,7 @@ pub fn problem(rule: &str) -> Option<String> {
             "header" | "headerregexp" | "query" | "queryregexp" => 2,
             _ => return problem = Some(format!("there is no matcher {name}")),
         };
-        if args.is_empty() || args.iter().any(String::is_empty) {
+        if args.is_empty() || args.iter().any(|arg| arg.is_empty()) {
             problem = Some(format!("{name} has an empty argument"));
         } else if args.len() > most {
             problem = Some(format!("{name} has {} arguments, Traefik 3 takes {most}", args.len()));
@@ -72,12 +74,13 @@ pub fn problem(rule: &str) -> Option<String> {
     problem
 }
 
+/// Thousands of rules are compared with every new name: what can be borrowed is.
 #[derive(Debug, PartialEq)]
-enum Rule {
-    Any(Vec<Rule>),
-    All(Vec<Rule>),
-    Not(Box<Rule>),
-    Matcher(String, Vec<String>),
+enum Rule<'r> {
+    Any(Vec<Rule<'r>>),
+    All(Vec<Rule<'r>>),
+    Not(Box<Rule<'r>>),
+    Matcher(&'r str, Vec<Cow<'r, str>>),
 }
 
 /// What is known about a rule and a domain before the rest of the request is known.
@@ -88,8 +91,8 @@ struct Judgement {
     surely: bool,
 }
 
-impl Rule {
-    fn each(&self, visit: &mut dyn FnMut(&str, &[String])) {
+impl Rule<'_> {
+    fn each(&self, visit: &mut dyn FnMut(&str, &[Cow<str>])) {
         match self {
             Self::Any(rules) | Self::All(rules) => rules.iter().for_each(|rule| rule.each(visit)),
             Self::Not(rule) => rule.each(visit),
@@ -135,26 +138,24 @@ impl Rule {
 /// How one argument of a host matcher takes the domain; `None` for a matcher of something else.
 fn host(matcher: &str, arg: &str, domain: &str) -> Option<Hit> {
     let found = |yes: bool| if yes { Hit::Loose } else { Hit::No };
-    match matcher.to_ascii_lowercase().as_str() {
-        "host" | "hostheader" | "hostsni" => {
-            let arg = arg.trim().trim_end_matches('.').to_ascii_lowercase();
-            Some(match arg.strip_prefix('*') {
-                Some(rest) => found(domain.ends_with(rest)),
-                None if arg == domain => Hit::Exact,
-                None => Hit::No,
-            })
-        }
-        "hostregexp" | "hostsniregexp" => {
-            let pattern = from_v2(arg).unwrap_or_else(|| arg.to_owned());
-            let regex = RegexBuilder::new(&pattern).case_insensitive(true).build();
-            // A pattern that is foreign to us may match anything.
-            Some(found(
-                regex.is_ok_and(|regex| regex.is_match(domain))
-                    || RegexBuilder::new(&pattern).build().is_err(),
-            ))
-        }
-        _ => None,
+    let is_one_of = |names: &[&str]| names.iter().any(|name| matcher.eq_ignore_ascii_case(name));
+    if is_one_of(&["host", "hostheader", "hostsni"]) {
+        let arg = arg.trim().trim_end_matches('.');
+        return Some(match arg.strip_prefix('*') {
+            Some(rest) => found(domain.ends_with(&rest.to_ascii_lowercase())),
+            None if arg.eq_ignore_ascii_case(domain) => Hit::Exact,
+            None => Hit::No,
+        });
     }
+    if !is_one_of(&["hostregexp", "hostsniregexp"]) {
+        return None;
+    }
+    let pattern = from_v2(arg).unwrap_or_else(|| arg.to_owned());
+    let regex = RegexBuilder::new(&pattern).case_insensitive(true).build();
+    // A pattern that is foreign to us may match anything.
+    Some(found(
+        regex.is_ok_and(|regex| regex.is_match(domain)) || RegexBuilder::new(&pattern).build().is_err(),
+    ))
 }
 
 /// A v2 pattern, literal text with `{name:regex}` or `{name}` in it, as a regular expression; `None` when it
@@ -194,6 +195,11 @@ fn matching_brace(text: &str) -> Option<usize> {
     None
 }
 
+/// One rule is itself.
+fn joined<'r>(first: Rule<'r>, others: Vec<Rule<'r>>, join: fn(Vec<Rule<'r>>) -> Rule<'r>) -> Rule<'r> {
+    if others.is_empty() { first } else { join(std::iter::once(first).chain(others).collect()) }
+}
+
 /// Nesting beyond this is nobody's rule.
 const DEPTH: usize = 50;
 
@@ -201,24 +207,26 @@ struct Parser<'r> {
     rest: &'r str,
 }
 
-impl Parser<'_> {
-    fn either(&mut self, depth: usize) -> Option<Rule> {
-        let mut rules = vec![self.both(depth)?];
+impl<'r> Parser<'r> {
+    fn either(&mut self, depth: usize) -> Option<Rule<'r>> {
+        let first = self.both(depth)?;
+        let mut others = Vec::new();
         while self.eat("||") {
-            rules.push(self.both(depth)?);
+            others.push(self.both(depth)?);
         }
-        Some(if rules.len() == 1 { rules.remove(0) } else { Rule::Any(rules) })
+        Some(joined(first, others, Rule::Any))
     }
 
-    fn both(&mut self, depth: usize) -> Option<Rule> {
-        let mut rules = vec![self.one(depth)?];
+    fn both(&mut self, depth: usize) -> Option<Rule<'r>> {
+        let first = self.one(depth)?;
+        let mut others = Vec::new();
         while self.eat("&&") {
-            rules.push(self.one(depth)?);
+            others.push(self.one(depth)?);
         }
-        Some(if rules.len() == 1 { rules.remove(0) } else { Rule::All(rules) })
+        Some(joined(first, others, Rule::All))
     }
 
-    fn one(&mut self, depth: usize) -> Option<Rule> {
+    fn one(&mut self, depth: usize) -> Option<Rule<'r>> {
         if depth > DEPTH {
             return None;
         }
@@ -230,8 +238,8 @@ impl Parser<'_> {
             return self.eat(")").then_some(inner);
         }
         let end = self.rest.find(|c: char| !c.is_ascii_alphanumeric()).filter(|end| *end > 0)?;
-        let name = self.rest[..end].to_owned();
-        self.rest = self.rest[end..].trim_start();
+        let (name, rest) = self.rest.split_at(end);
+        self.rest = rest.trim_start();
         if !self.eat("(") {
             return None;
         }
@@ -244,17 +252,22 @@ impl Parser<'_> {
     }
 
     /// Text in backticks, or in quotes with backslash escapes.
-    fn quoted(&mut self) -> Option<String> {
+    fn quoted(&mut self) -> Option<Cow<'r, str>> {
         let quote = self.rest.chars().next().filter(|c| ['`', '"', '\''].contains(c))?;
+        let inner = &self.rest[1..];
+        let end = inner.find(|c| c == quote || (c == '\\' && quote != '`'))?;
+        if inner[end..].starts_with(quote) {
+            self.rest = inner[end + 1..].trim_start();
+            return Some(Cow::Borrowed(&inner[..end]));
+        }
         let mut text = String::new();
-        let mut chars = self.rest.char_indices().skip(1);
+        let mut chars = inner.char_indices();
         while let Some((at, c)) = chars.next() {
             if c == quote {
-                self.rest = self.rest[at + 1..].trim_start();
-                return Some(text);
+                self.rest = inner[at + 1..].trim_start();
+                return Some(Cow::Owned(text));
             }
-            let escaped = c == '\\' && quote != '`';
-            text.push(if escaped { chars.next()?.1 } else { c });
+            text.push(if c == '\\' { chars.next()?.1 } else { c });
         }
         None
     }
