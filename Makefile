@@ -11,7 +11,7 @@ PAGES := $(wildcard man/*.[157])
 
 ROWS := discourse mattermost-lts mumble bluesky-pds gitea keycloak
 
-.PHONY: help build demo $(ROWS) rows sweep plan redfix recheck doctor install uninstall deb doc test test-long lint unit bench faults fuzz engine-up engine-down clean
+.PHONY: help build demo $(ROWS) rows sweep plan redfix recheck doctor install uninstall deb doc test test-long lint unit bench faults fuzz soak engine-up engine-down clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ faults: ## N random faults over all tools (N=1000), reproducible by SEED; what w
 
 fuzz: ## each reader and decoder with arbitrary bytes for T seconds (T=60)
 	@exec scripts/check/fuzz.sh $(or $(T),60)
+
+soak: ## the flow and all tools on three nodes in a loop, with faults (T=20m); leaks, descriptors, memory
+	@exec scripts/check/soak.sh $(or $(T),20m) $(SEED)
 
 engine-up: ## the private engine (see scripts/engine --help)
 	scripts/engine up

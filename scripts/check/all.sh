@@ -32,6 +32,7 @@ e2e() {
 step 'lint' scripts/check/lint.sh
 step 'build' cargo build --locked --workspace --all-targets --quiet
 step 'unit and pipe tests' make -s unit
+step 'fuzz targets over their seeds' scripts/check/fuzz.sh check
 step 'the report in a browser' scripts/check/page.sh
 step 'engine' scripts/check/engine.sh
 undo "engine down --name test"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# fuzz.sh check | SECONDS [TARGET...]: build every fuzz target and run each over its seeds (`check`), or fuzz
+# fuzz.sh check | SECONDS [TARGET...]: build every fuzz target and run each over its seeds (`check`, which CI does), or fuzz
 # each for so long with cargo-fuzz. What is found is kept in fuzz/artifacts, and becomes a test. Exits 1 where one fails.
 #
 # With the stable compiler: cargo-fuzz needs a nightly one only for its address sanitizer, and nothing here is unsafe.

@@ -247,6 +247,7 @@ fn emitter(args: &Args, ledger: &LedgerArg, io: &Io) -> Result<Emitter> {
 pub mod fuzz {
     use std::collections::BTreeMap;
 
+    pub use crate::abra::of_app as app;
     pub use crate::watch::events;
     pub use lib_common::rule::{hosts, problem};
 
