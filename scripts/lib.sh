@@ -89,12 +89,13 @@ end_group() {
 }
 
 # interruptible COMMAND...: run it in a process group of its own; INT, TERM and HUP reach all of it, and this
-# script goes on to its own clean-up once it has ended.
+# script goes on to its own clean-up once it has ended. The lock of the flow (7) is the script's alone: what outlives it
+# for a moment, when it is killed, does not keep the next one out.
 caught=''
 interruptible() {
   local name status=0
   set -m
-  "$@" </dev/null &
+  "$@" </dev/null 7>&- &
   job=$!
   set +m
   for name in INT TERM HUP; do

@@ -11,7 +11,7 @@ start() {
   local recipe=$1 script
   script=$(script_of "$1")
   interruptible env REDFIX_DIR="$home" SWEEP="$failing/$1" "${@:2}" setpriv --pdeathsig TERM -- \
-    "$script" "$recipe" >>"$home/$recipe.log" 2>&1 7>&-
+    "$script" "$recipe" >>"$home/$recipe.log" 2>&1
 }
 
 runs_of() { records "$1" | grep -c '"type":"run.finished"' || true; }
@@ -135,7 +135,7 @@ go_on() {
   export REDFIX_FORGE=${REDFIX_FORGE:-dir:$REDFIX_DIR/forge}
   mapfile -t wanted <"$home/recipes"
   show_plan "${wanted[@]}"
-  engine_up redfix 7>&-
+  engine_up redfix
   images_of "${wanted[@]}"
   surround "${wanted[@]}"
   turns
@@ -149,7 +149,7 @@ go_on() {
 one_at_a_time() {
   mkdir -p "$REDFIX_DIR"
   exec 7>"$REDFIX_DIR/redfix.lock"
-  flock -n 7 || cannot "opening the flow: $REDFIX_DIR: another redfix is at it" "wait for it, or set REDFIX_DIR"
+  flock -w 10 7 || cannot "opening the flow: $REDFIX_DIR: another redfix is at it" "wait for it, or set REDFIX_DIR"
 }
 
 redfix_run() {
@@ -175,7 +175,7 @@ redfix_resume() {
   one_at_a_time
   home=$(readlink -e "$REDFIX_DIR/redfix.open") || cannot "opening the flow: $REDFIX_DIR: none was interrupted" "redfix run"
   failing=$home/sweep
-  engine_up redfix 7>&-
+  engine_up redfix
   for link in "$home"/*.open; do
     [[ -e $link ]] || continue
     # What was started by a redfix that was killed tears down, and holds this lock until it has.
