@@ -42,16 +42,18 @@ export DOCKER_HOST REDFIX_NODE_ADDR REDFIX_NODES
 step 'images' scripts/images/build
 export REDFIX_BIN=$root/target/debug
 step 'tests on a real swarm' e2e isolate converge command loaded cut guard_run guard_raw guard_clients slots domain domain_probe \
-  snap snap_faults snap_secrets campaign
+  snap snap_faults snap_secrets faults campaign
 step 'sweep, plan, doctor' cargo test --locked --no-fail-fast -p e2e --test redfix -- --test-threads=1 --skip two_recipes
 step 'the rows' e2e row_keycloak row_mattermost_lts
 step 'the other rows, shortened' e2e rows_short
 if ((long)); then
-  step 'longer tests on a real swarm' e2e teardown faults domain_storm report_bundle
+  step 'longer tests on a real swarm' e2e teardown domain_storm report_bundle
   step 'the whole flow, and interrupted' e2e flow
   step 'more rows, and promoting' e2e promote row_bluesky_pds row_gitea row_discourse
   step 'the flow of several recipes, the examples, unseen stacks' e2e redfix examples unseen
   step 'all rows in another order' e2e whole
+  step 'the Debian package on a clean Debian' scripts/check/deb.sh
+  step 'cargo install of each tool' scripts/check/cargo-install.sh
   engine down --name test
   undo "engine down --name trio"
   step 'an engine of three nodes' engine up --name trio --nodes 3
@@ -67,8 +69,8 @@ shortened here: bluesky-pds, gitea and discourse to their decisive runs, one for
 verdicts, pull requests and trial promotions, bluesky-pds's fix leased-domain, gitea's fix clean-redeploy and its contrast
 version, discourse's fix progress under load.
 not run here, run by make test-long: row_bluesky_pds, row_gitea, row_discourse, whole (all rows), unseen, promote, examples,
-teardown, faults, domain_storm, report_bundle, nodes, domain_nodes, snap_nodes, the five interruptions of flow, two recipes
-and swapped fixes of redfix
+teardown, domain_storm, report_bundle, nodes, domain_nodes, snap_nodes, the five interruptions of flow, two recipes
+and swapped fixes of redfix, the Debian package, cargo install
 END
 fi
 step 'all that the tools emitted, against the schema' cargo run --locked --quiet -p e2e --bin conform "$EMITTED_RECORDS"

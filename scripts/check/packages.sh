@@ -3,8 +3,8 @@
 # Debian, if it is missing.
 set -euo pipefail
 
-run=(git jq python3 util-linux)
-test=(docker-compose fish mandoc openssl procps python3-pip python3-yaml shellcheck shfmt systemd zsh)
+run=(docker-compose git jq python3 util-linux)
+test=(fish g++ mandoc openssl procps python3-pip python3-yaml shellcheck shfmt systemd zsh)
 bench=(bsdextrautils gawk time python3-venv)
 wanted=("${run[@]}")
 case ${1-run} in

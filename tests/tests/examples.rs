@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use e2e::snippet::{Home, commands, ends, ledger, told, yaml};
-use e2e::{docker, objects_named, require_engine, root, tool};
+use e2e::snippet::{Home, commands, ends, ledger, told, unit, yaml};
+use e2e::{docker, objects_named, require_engine, root, tool, wait_for};
 
 fn alone() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
@@ -104,6 +104,45 @@ fn drone_tests_a_pull_request_alone() {
     let said = step(1);
     ends(&said, &[0]);
     assert!(String::from_utf8_lossy(&said.stdout).contains("GATE M1 FAIL"), "{}", told(&said));
+    assert_nothing_left();
+}
+
+/// As systemd does it: the conditions of a unit, then its commands, each in a process group of its own.
+fn unit_lines(home: &Home, name: &str) -> Vec<Command> {
+    for condition in unit(name, "ExecCondition") {
+        ends(&home.unit_command(&condition).output().unwrap(), &[0]);
+    }
+    let lines = unit(name, "ExecStart").into_iter().map(|line| home.unit_command(&line));
+    lines.collect()
+}
+
+fn allowed(name: &str) -> Vec<i32> {
+    let words = unit(name, "SuccessExitStatus").join(" ");
+    words.split_whitespace().map(|word| word.parse().unwrap()).chain([0]).collect()
+}
+
+#[test]
+fn the_units_go_on_after_a_power_cut() {
+    let _alone = alone();
+    let home = Home::new();
+    for mut command in unit_lines(&home, "redfix-sweep.service") {
+        ends(&command.output().unwrap(), &allowed("redfix-sweep.service"));
+    }
+    let mut run = unit_lines(&home, "redfix-run.service").remove(0);
+    let mut run = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_for("a deploy of the first run", 120, || {
+        objects_named("iso-").iter().any(|name| name.starts_with("service"))
+    });
+    e2e::bench::kill(run.id(), "-KILL");
+    run.wait().unwrap();
+    let mut told_last = String::new();
+    for mut command in unit_lines(&home, "redfix-resume.service") {
+        let output = command.output().unwrap();
+        ends(&output, &allowed("redfix-resume.service"));
+        told_last = told(&output);
+    }
+    assert!(told_last.contains("GATE M1 PASS 1/1") && told_last.contains("GATE M2 PASS 1/1"), "{told_last}");
+    assert!(!home.path("state/redfix.open").exists(), "it has ended");
     assert_nothing_left();
 }
 

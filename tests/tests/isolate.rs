@@ -4,12 +4,13 @@
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use e2e::run::{DEPLOY, Run, kill};
-use e2e::{first, pipe, records, wait_for};
+use e2e::{first, pipe, records, tool, wait_for};
 use serde_json::Value;
 
 /// The tool, ready to run `script` with the stack deployed.
@@ -134,6 +135,36 @@ fn load_is_measured_and_a_load_that_is_none_is_refused() {
     assert_eq!(run["isolation"]["proved"], true, "{run:#}");
     assert!(run["isolation"]["foreign_cpu_during"].as_f64().unwrap() > 0.5, "{run:#}");
     bench.assert_nothing_left();
+}
+
+/// Files and folders below that somebody else may read or enter, with their modes.
+fn open_to_others(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let mode = entry.symlink_metadata().unwrap().permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            found.push(format!("{mode:o} {}", entry.display()));
+        }
+        if entry.is_dir() {
+            found.extend(open_to_others(&entry));
+        }
+    }
+    found
+}
+
+#[test]
+fn nobody_else_may_read_what_a_run_leaves() {
+    let bench = Run::new("modes");
+    let snap = format!("{} attach", tool("log-snap").display());
+    let call = deploying(&bench, &["--companion", &snap], "echo said; sleep 1");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "umask 0; exec \"$0\" \"$@\""]).arg(tool("swarm-isolate"));
+    let output = bench.by(shell, &call).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(first(&bench.records(), "log.snapped")["path"].is_string());
+    let out = bench.path("out");
+    assert_eq!(out.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    assert_eq!(open_to_others(&out), Vec::<String>::new());
 }
 
 /// Plans isolated runs until three are on record.
