@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
-use crate::stack::{IMAGE, try_docker};
+use crate::stack::{create_service, try_docker};
 use crate::{docker, objects_named, records, require_engine, tool, wait_for};
 
 /// A service that ends at once, with one object of every kind.
@@ -210,21 +210,7 @@ impl Bystander {
     pub fn new(name: &str) -> Self {
         require_engine();
         let name = format!("by-{name}-{:06x}", std::process::id());
-        docker([
-            "service",
-            "create",
-            "--quiet",
-            "--no-resolve-image",
-            "--endpoint-mode",
-            "dnsrr",
-            "--stop-signal",
-            "SIGKILL",
-            "--name",
-            &name,
-            IMAGE,
-            "sleep",
-            "3600",
-        ]);
+        create_service(&name, &[], &["sleep", "3600"]);
         Self { name }
     }
 

@@ -32,6 +32,17 @@ pub fn tool(name: &str) -> PathBuf {
     path
 }
 
+/// A tool of the build without any operator's settings: nothing on its standard input, its outputs are read.
+#[must_use]
+pub fn unset(name: &str) -> Command {
+    let mut command = Command::new(tool(name));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("REDFIX_")) {
+        command.env_remove(name);
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
 /// The checkout.
 ///
 /// # Panics

@@ -18,6 +18,16 @@ pub fn try_docker(args: &[&str]) -> Output {
     Command::new("docker").args(args).stdin(Stdio::null()).output().expect("the docker client")
 }
 
+/// A service of one replica that ends at once when it is told to; `options` come before the image.
+///
+/// # Panics
+/// When it is not created.
+pub fn create_service(name: &str, options: &[&str], command: &[&str]) {
+    let create = ["service", "create", "--quiet", "--no-resolve-image", "--endpoint-mode", "dnsrr"];
+    let named = ["--stop-signal", "SIGKILL", "--name", name];
+    docker([&create[..], &named, options, &[IMAGE], command].concat());
+}
+
 /// A stack of its own name; dropped, nothing of it is left.
 pub struct Stack {
     pub name: String,

@@ -127,7 +127,7 @@ impl Outcome {
 }
 
 /// The proof that the run was alone, or as loaded as it claims.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Isolation {
     /// Whether the claimed condition was really there from start to end.
     pub proved: bool,

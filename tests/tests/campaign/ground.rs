@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use e2e::bench::{Dice, kill};
-use e2e::{root, tool};
+use e2e::{root, unset};
 use serde_json::Value;
 
 /// What was lost, where something was.
@@ -40,11 +40,8 @@ pub fn ensure(holds: bool, else_lost: impl FnOnce() -> String) -> Outcome {
 
 /// A tool without the caller's settings.
 pub fn plain(name: &str, args: &[&str]) -> Command {
-    let mut command = Command::new(tool(name));
+    let mut command = unset(name);
     command.args(args);
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("REDFIX_")) {
-        command.env_remove(name);
-    }
     command
 }
 

@@ -5,8 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use e2e::bench::Dice;
-use e2e::docker;
-use e2e::stack::try_docker;
+use e2e::stack::{create_service, try_docker};
 
 use crate::ground::{Outcome, ensure, plain, run};
 
@@ -19,29 +18,9 @@ impl Talker {
     pub fn new() -> Self {
         let name = format!("by-talk-{:06x}", std::process::id());
         let script = format!("while :; do echo line of many; echo password={SECRET}; sleep 0.05; done");
-        let image = e2e::stack::IMAGE;
         let label = format!("com.docker.stack.namespace={name}");
-        let service = format!("{name}_app");
-        docker([
-            "service",
-            "create",
-            "--quiet",
-            "--no-resolve-image",
-            "--endpoint-mode",
-            "dnsrr",
-            "--stop-signal",
-            "SIGKILL",
-            "--label",
-            &label,
-            "--container-label",
-            &label,
-            "--name",
-            &service,
-            image,
-            "sh",
-            "-c",
-            &script,
-        ]);
+        let labels = ["--label", &label, "--container-label", &label];
+        create_service(&format!("{name}_app"), &labels, &["sh", "-c", &script]);
         Self(name)
     }
 }

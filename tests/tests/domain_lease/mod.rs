@@ -64,12 +64,8 @@ impl Scene {
     }
 
     pub fn tool(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(e2e::tool("warm-domain-alloc"));
+        let mut command = e2e::unset("warm-domain-alloc");
         command.args(args).args(["--investigation", &self.id]);
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("REDFIX_")) {
-            command.env_remove(name);
-        }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 

@@ -1,6 +1,5 @@
 //! Redacts a bundle again: same lines, other rules or secrets, a new bundle beside the old one.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -70,18 +69,9 @@ pub fn redact(folder: &Path, out: &Path, mut cleaner: Cleaner) -> Result<LogSnap
     Ok(LogSnapped {
         attempt_id: snap.as_ref().and_then(|snap| snap.attempt_id.clone()),
         stack: snap.map(|snap| snap.stack).unwrap_or_default(),
-        path: String::new(),
-        blake3,
-        complete: end.complete,
-        gaps,
-        tasks: end.tasks,
-        streams: end.streams,
-        lines: end.lines,
-        bytes: end.bytes,
-        redactions: BTreeMap::clone(&end.redactions),
         duration_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-        bytes_per_s: None,
         peak_memory: peak_memory(),
+        ..end.snapped(blake3, gaps)
     })
 }
 

@@ -30,6 +30,7 @@ pub fn stacks(dir: &Path) -> Result<Vec<String>> {
 }
 
 /// The stacks that one app may have: of its file's name, of its `DOMAIN`, and its `STACK_NAME`.
+#[must_use]
 pub fn of_app(domain: &str, env: &str) -> Vec<String> {
     let values = env.lines().filter_map(|line| {
         let line = line.trim();

@@ -328,18 +328,9 @@ impl Assembly<'_> {
         Ok(LogSnapped {
             attempt_id,
             stack,
-            path: String::new(),
-            blake3,
-            complete: end.complete,
-            gaps,
-            tasks: end.tasks,
-            streams: end.streams,
-            lines: end.lines,
-            bytes: end.bytes,
-            redactions: end.redactions,
-            duration_ms: 0,
             bytes_per_s: Some(end.bytes.saturating_mul(1000) / ms),
             peak_memory: peak_memory(),
+            ..end.snapped(blake3, gaps)
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use lib_common::record::log::LogSnapped;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -265,6 +266,29 @@ pub struct End {
     pub redactions: BTreeMap<String, u64>,
     /// The root hash: BLAKE3 of the index with nothing here. The last field.
     pub blake3: String,
+}
+
+impl End {
+    /// The record of a bundle that ends so, under its root hash; whose it is, and what it took, is the caller's to say.
+    #[must_use]
+    pub fn snapped(self, blake3: String, gaps: Vec<String>) -> LogSnapped {
+        LogSnapped {
+            attempt_id: None,
+            stack: String::new(),
+            path: String::new(),
+            blake3,
+            complete: self.complete,
+            gaps,
+            tasks: self.tasks,
+            streams: self.streams,
+            lines: self.lines,
+            bytes: self.bytes,
+            redactions: self.redactions,
+            duration_ms: 0,
+            bytes_per_s: None,
+            peak_memory: None,
+        }
+    }
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde asks for a reference

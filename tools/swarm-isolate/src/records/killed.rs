@@ -31,18 +31,8 @@ pub fn of_killed(context: &Context, attempt: &Attempt) -> RunFinished {
         duration_ms: 0,
         signature: None,
         isolation: Isolation {
-            proved: false,
             why: Some("nobody watched the run to its end".into()),
-            claimed: None,
-            slots_held: 0,
-            slots_total: 0,
-            other_deploys: 0,
-            foreign_cpu_before: None,
-            foreign_cpu_during: None,
-            cpu_pressure_before: None,
-            cpu_pressure_during: None,
-            neighbours: None,
-            nodes: Vec::new(),
+            ..Isolation::default()
         },
         cleanup: Cleanup {
             others_changed: vec!["unknown: nobody looked after the run".into()],
