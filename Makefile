@@ -56,7 +56,7 @@ doctor: build ## check every setting, say what is missing
 test: ## everything that CI runs
 	@exec scripts/check/all.sh
 
-test-long: ## every end-to-end test, also the long ones, and those on three nodes
+test-long: ## every end-to-end test, also the long ones
 	@exec scripts/check/all.sh long
 
 lint: ## formats, clippy, shell scripts, manual pages, spelling, licences

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # all.sh [long]: everything that CI runs: lint, unit and pipe tests, the engine script, and the whole flow on a real
-# Swarm; with `long` every end-to-end test, on three nodes too. Prints totals at the end.
+# Swarm; on one node and on three; with `long` every end-to-end test. Prints totals at the end.
 . "$(dirname "$(readlink -f "$0")")/../lib.sh"
 
 cd "$root"
@@ -54,14 +54,8 @@ if ((long)); then
   step 'all rows in another order' e2e whole
   step 'the Debian package on a clean Debian' scripts/check/deb.sh
   step 'cargo install of each tool' scripts/check/cargo-install.sh
-  engine down --name test
-  undo "engine down --name trio"
-  step 'an engine of three nodes' engine up --name trio --nodes 3
-  eval "$(engine env --name trio)"
-  export DOCKER_HOST REDFIX_NODE_ADDR REDFIX_NODE_ADDRS REDFIX_NODES
-  step 'images for three nodes' scripts/images/build busybox
-  step 'tests on three nodes' e2e nodes domain_nodes snap_nodes
 else
+  step 'teardown' cargo test --locked --no-fail-fast -p e2e --test teardown -- --test-threads=1 --skip twenty_deploys
   step 'the whole flow' cargo test --locked -p e2e --test flow -- --test-threads=1 --skip five_interruptions
   cat <<'END'
 
@@ -69,10 +63,17 @@ shortened here: bluesky-pds, gitea and discourse to their decisive runs, one for
 verdicts, pull requests and trial promotions, bluesky-pds's fix leased-domain, gitea's fix clean-redeploy and its contrast
 version, discourse's fix progress under load.
 not run here, run by make test-long: row_bluesky_pds, row_gitea, row_discourse, whole (all rows), unseen, promote, examples,
-teardown, domain_storm, report_bundle, nodes, domain_nodes, snap_nodes, the five interruptions of flow, two recipes
-and swapped fixes of redfix, the Debian package, cargo install
+domain_storm, report_bundle, twenty deploys on a small network of teardown, the five interruptions of flow, two recipes and
+swapped fixes of redfix, the Debian package, cargo install
 END
 fi
+engine down --name test
+undo "engine down --name trio"
+step 'an engine of three nodes' engine up --name trio --nodes 3
+eval "$(engine env --name trio)"
+export DOCKER_HOST REDFIX_NODE_ADDR REDFIX_NODE_ADDRS REDFIX_NODES
+step 'images for three nodes' scripts/images/build busybox
+step 'tests on three nodes' e2e nodes domain_nodes snap_nodes
 step 'all that the tools emitted, against the schema' cargo run --locked --quiet -p e2e --bin conform "$EMITTED_RECORDS"
 
 # Totals over every runner's closing lines.

@@ -47,12 +47,12 @@ undo "end_group $attach; end_group $review"
 
 # objects: the names of all that is on the swarm and its nodes, but for what the engines change by themselves.
 objects() {
-  local pair kind pid
+  local pair kind pid name
   for pair in $REDFIX_NODES; do
     for kind in service config secret network volume; do docker -H "${pair#*=}" "$kind" ls --format "$kind {{.Name}}"; done
     docker -H "${pair#*=}" ps --format "container ${pair%%=*} {{.Image}}"
   done | grep -v 'redfix-slot' | sort
-  for pid in $(pgrep -x 'swarm-isolate|warm-domain-all|pr-open|flake-classify'); do
+  for pid in $(for name in swarm-isolate warm-domain-all pr-open flake-classify; do pgrep -x "$name"; done); do
     ! grep -qa redfix-engine/soak "/proc/$pid/environ" 2>/dev/null || ps -o args= -p "$pid"
   done
   find "$TMPDIR" -mindepth 1 -maxdepth 1 ! -name '.*'
