@@ -107,7 +107,7 @@ fn drone_tests_a_pull_request_alone() {
     assert_nothing_left();
 }
 
-/// As systemd does it: the conditions of a unit, then its commands, each in a process group of its own.
+/// As systemd does it: the conditions of a unit, then its commands.
 fn unit_lines(home: &Home, name: &str) -> Vec<Command> {
     for condition in unit(name, "ExecCondition") {
         ends(&home.unit_command(&condition).output().unwrap(), &[0]);
