@@ -157,10 +157,10 @@ surround() {
     [[ $(jq -r .neighbours "$recipes/$recipe/recipe.json") != true ]] || wanted=1
   done
   [[ -n $wanted ]] || return 0
-  undo 'exec {among}>&-; neighbours down'
+  undo 'exec {among}>&-; neighbours return'
   exec {among}>>"$(neighbours_lock)"
   flock -s "$among"
-  interruptible neighbours up || leave $?
+  interruptible neighbours borrow || leave $?
   export REDFIX_SURROUNDED=1 REDFIX_PROTECT="${REDFIX_PROTECT-} warm-keycloak_* warm-lasuite-docs_*"
 }
 

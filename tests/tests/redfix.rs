@@ -222,6 +222,7 @@ fn two_recipes_survive_a_kill_and_swapped_fixes_do_not_pass() {
 
     let (code, out, said) = home.run("recheck", &["--reviewer", "ada", "--state-dir", "/dev/null/x"]);
     assert_eq!(code, 2, "{out}{said}");
+    one_run_more(&fs::canonicalize(home.state().join("redfix.last/notes.last/ledger.jsonl")).unwrap());
     let status = home.dir.path().join("docs");
     let (code, out, said) =
         home.run("recheck", &["--reviewer", "ada", "--state-dir", status.to_str().unwrap()]);
@@ -242,6 +243,25 @@ fn two_recipes_survive_a_kill_and_swapped_fixes_do_not_pass() {
     assert_eq!(code, 1, "{out}{said}");
     assert!(out.contains("GATE M1 PASS 2/2") && out.contains("GATE M2 FAIL"), "{out}");
     assert_nothing_left();
+}
+
+/// Appends the last isolated run once more, as one that came after its verdict was decided.
+fn one_run_more(ledger: &Path) {
+    let text = fs::read_to_string(ledger).unwrap();
+    let all: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |kind: &'static str| all.iter().filter(move |record| record["type"] == kind);
+    let alone = |run: &&Value| run["factors"]["load"] == "isolated" && run["factors"]["fix"] == "none";
+    let last = of("run.finished").filter(alone).last().unwrap();
+    let mut more = String::new();
+    for record in of("test.finished").filter(|t| t["attempt_id"] == last["attempt_id"]).chain([last]) {
+        let mut record = record.clone();
+        record["attempt_id"] = "01ZZZZZZZZZZZZZZZZZZZZZZZZ".into();
+        if record["type"] == "run.finished" {
+            record["started"] = "2099-01-01T00:00:00Z".into();
+        }
+        more += &format!("{record}\n");
+    }
+    fs::write(ledger, text + &more).unwrap();
 }
 
 /// Turns a recorded verdict round.
