@@ -106,7 +106,11 @@ impl Home {
             .env("REDFIX_ENV", "/dev/null")
             .env("REDFIX_BASE_DOMAIN", "ci.example")
             // A node of tests is not calm, and has no night to wait for.
-            .envs([("REDFIX_MAX_FOREIGN_CPU", "2"), ("REDFIX_ACCEPT_CORRELATED", "true")])
+            .envs([
+                ("REDFIX_MAX_FOREIGN_CPU", "2"),
+                ("REDFIX_ACCEPT_CORRELATED", "true"),
+                ("REDFIX_SPACING", "1s"),
+            ])
             .env_remove("REDFIX_BIN_DIR")
             .current_dir(self.dir.path())
             .stdin(Stdio::null());

@@ -96,6 +96,8 @@ fn drone_tests_a_pull_request_alone() {
     ends(&alone, &[1]);
     let records = ledger(&home.path("redfix/7/ledger.jsonl"));
     let run = e2e::first(&records, "run.finished");
+    let page = e2e::first(&records, "test.finished");
+    assert_eq!(page["message"], "AssertionError: status 404", "red for its true reason: {page:#}");
     assert_eq!(
         (&run["outcome"], &run["cleanup"]["left"]),
         (&"fail".into(), &serde_json::json!([])),
@@ -129,7 +131,7 @@ fn the_units_go_on_after_a_power_cut() {
         ends(&command.output().unwrap(), &allowed("redfix-sweep.service"));
     }
     let mut run = unit_lines(&home, "redfix-run.service").remove(0);
-    let mut run = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut run = run.stdout(Stdio::null()).spawn().unwrap();
     wait_for("a deploy of the first run", 120, || {
         objects_named("iso-").iter().any(|name| name.starts_with("service"))
     });

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use e2e::{docker, objects_named, records, require_engine, root, tool, wait_for};
+use e2e::{docker, objects_named, pipe, records, require_engine, root, tool, unset, wait_for};
 use serde_json::Value;
 
 fn alone() -> MutexGuard<'static, ()> {
@@ -245,15 +245,15 @@ fn two_recipes_survive_a_kill_and_swapped_fixes_do_not_pass() {
     assert_nothing_left();
 }
 
-/// Appends the last isolated run once more, as one that came after its verdict was decided.
+/// Appends the first isolated run once more, as one that came after its verdict was decided, and what is derived then.
 fn one_run_more(ledger: &Path) {
     let text = fs::read_to_string(ledger).unwrap();
     let all: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let of = |kind: &'static str| all.iter().filter(move |record| record["type"] == kind);
     let alone = |run: &&Value| run["factors"]["load"] == "isolated" && run["factors"]["fix"] == "none";
-    let last = of("run.finished").filter(alone).last().unwrap();
+    let first = of("run.finished").find(alone).unwrap();
     let mut more = String::new();
-    for record in of("test.finished").filter(|t| t["attempt_id"] == last["attempt_id"]).chain([last]) {
+    for record in of("test.finished").filter(|t| t["attempt_id"] == first["attempt_id"]).chain([first]) {
         let mut record = record.clone();
         record["attempt_id"] = "01ZZZZZZZZZZZZZZZZZZZZZZZZ".into();
         if record["type"] == "run.finished" {
@@ -261,7 +261,9 @@ fn one_run_more(ledger: &Path) {
         }
         more += &format!("{record}\n");
     }
-    fs::write(ledger, text + &more).unwrap();
+    let mut classify = unset("flake-classify");
+    classify.arg("--accept-correlated");
+    fs::write(ledger, pipe(&mut classify, (text + &more).as_bytes()).stdout).unwrap();
 }
 
 /// Turns a recorded verdict round.

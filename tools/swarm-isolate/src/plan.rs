@@ -12,6 +12,9 @@ use lib_common::{Error, Result, names};
 use crate::cli::RunArgs;
 use crate::load::cli::Condition;
 
+/// The version of a recipe that no record names.
+pub const UNVERSIONED: &str = "unversioned";
+
 /// What the records on standard input and in the ledger say, as far as a run needs it.
 #[derive(Debug, Default)]
 pub struct Seen {
@@ -126,7 +129,7 @@ impl Subject {
         let mut recipes: Vec<Recipe> = seen.recipes.iter().filter(wanted).cloned().collect();
         if recipes.is_empty() {
             let name = args.recipe.clone().unwrap_or_else(|| "unnamed".into());
-            recipes.push(Recipe { name, version: "unversioned".into(), reference: None, cases: Vec::new() });
+            recipes.push(Recipe { name, version: UNVERSIONED.into(), reference: None, cases: Vec::new() });
         }
         let (mut subjects, mut without) = (Vec::new(), Vec::new());
         for recipe in recipes {

@@ -7,6 +7,8 @@ use std::str::FromStr;
 use lib_common::docker::Endpoint;
 use lib_common::record::Factors;
 
+use crate::plan::UNVERSIONED;
+
 /// Everything that an attempt knows of itself.
 #[derive(Debug, Clone)]
 pub struct Facts<'a> {
@@ -59,7 +61,8 @@ impl Facts<'_> {
             "stack" => self.stack.into(),
             "domain" => self.domain.into(),
             "recipe" => self.recipe.into(),
-            "version" => self.version.into(),
+            // A command has a version of its own then; the word is for people.
+            "version" => if self.version == UNVERSIONED { "" } else { self.version }.into(),
             "ref" => self.reference.unwrap_or_default().into(),
             "condition" => self.condition().into(),
             "evidence" => path(self.evidence),
@@ -189,6 +192,10 @@ mod tests {
     use super::*;
 
     fn value(mapping: &str) -> String {
+        value_at("1", mapping)
+    }
+
+    fn value_at(version: &str, mapping: &str) -> String {
         let factors = Factors::from([("load".into(), "loaded".into()), ("path".into(), "warm".into())]);
         let facts = Facts {
             investigation: "i",
@@ -196,7 +203,7 @@ mod tests {
             stack: "s_ci",
             domain: "s.ci",
             recipe: "mumble",
-            version: "1",
+            version,
             reference: None,
             factors: &factors,
             evidence: Path::new("/e"),
@@ -210,6 +217,11 @@ mod tests {
         assert!(all.contains(&("ABRA_DIR".into(), "/s/abra".into())));
         assert!(all.contains(&("REDFIX_FACTOR_PATH".into(), "warm".into())));
         all.last().unwrap().1.clone()
+    }
+
+    #[test]
+    fn a_version_that_nobody_named_is_left_to_the_command() {
+        assert_eq!(value_at(UNVERSIONED, "V={version}"), "");
     }
 
     #[test]
