@@ -259,7 +259,8 @@ fn one_run_more(ledger: &Path) {
         if record["type"] == "run.finished" {
             record["started"] = "2099-01-01T00:00:00Z".into();
         }
-        more += &format!("{record}\n");
+        more.push_str(&record.to_string());
+        more.push('\n');
     }
     let mut classify = unset("flake-classify");
     classify.arg("--accept-correlated");
