@@ -10,6 +10,8 @@ undo "rm -f '$log'"
 "$scripts/check/packages.sh" test
 mkdir -p "$root/target"
 export EMITTED_RECORDS=$root/target/emitted.jsonl
+# Seconds: of all together.
+limit=$((long ? 8 * 3600 : 75 * 60))
 steps=0 broken=()
 step() {
   local name=$1 status=0 started=$SECONDS
@@ -22,11 +24,16 @@ step() {
   ((status == 0)) || broken+=("$name")
 }
 
-# e2e TEST...: end-to-end tests by name, one at a time: they share the engine.
+# e2e TEST... [-- OPTION...]: end-to-end tests by name, one at a time: they share the engine. What hangs is ended in time
+# for the totals.
 e2e() {
-  local names=() name
-  for name; do names+=(--test "$name"); done
-  cargo test --locked --no-fail-fast -p e2e "${names[@]}" -- --test-threads=1
+  local names=() left=$((limit - SECONDS))
+  while (($#)) && [[ $1 != -- ]]; do
+    names+=(--test "$1")
+    shift
+  done
+  timeout --kill-after=1m "$((left > 60 ? left : 60))" \
+    cargo test --locked --no-fail-fast -p e2e "${names[@]}" -- --test-threads=1 "${@:2}"
 }
 
 step 'lint' scripts/check/lint.sh
@@ -43,7 +50,7 @@ step 'images' scripts/images/build
 export REDFIX_BIN=$root/target/debug
 step 'tests on a real swarm' e2e isolate converge command loaded cut guard_run guard_raw guard_clients slots domain domain_probe \
   snap snap_faults snap_secrets faults campaign
-step 'sweep, plan, doctor' cargo test --locked --no-fail-fast -p e2e --test redfix -- --test-threads=1 --skip two_recipes
+step 'sweep, plan, doctor' e2e redfix -- --skip two_recipes
 step 'the rows' e2e row_keycloak row_mattermost_lts
 step 'the other rows, shortened' e2e rows_short
 if ((long)); then
@@ -55,8 +62,8 @@ if ((long)); then
   step 'the Debian package on a clean Debian' scripts/check/deb.sh
   step 'cargo install of each tool' scripts/check/cargo-install.sh
 else
-  step 'teardown' cargo test --locked --no-fail-fast -p e2e --test teardown -- --test-threads=1 --skip twenty_deploys
-  step 'the whole flow' cargo test --locked -p e2e --test flow -- --test-threads=1 --skip five_interruptions
+  step 'teardown' e2e teardown -- --skip twenty_deploys
+  step 'the whole flow' e2e flow -- --skip five_interruptions
   cat <<'END'
 
 shortened here: bluesky-pds, gitea and discourse to their decisive runs, one for each condition (rows_short). Left out are their

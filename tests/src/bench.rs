@@ -7,6 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -42,6 +43,7 @@ pub struct Bench {
     pub dir: tempfile::TempDir,
     /// Every name of a run holds it.
     pub name: String,
+    started: Mutex<Vec<u32>>,
     _alone: MutexGuard<'static, ()>,
 }
 
@@ -63,7 +65,12 @@ impl Bench {
         let dir = tempfile::tempdir().expect("a folder");
         fs::write(dir.path().join("compose.yml"), compose).expect("written");
         fs::write(dir.path().join("c"), "x").expect("written");
-        Self { dir, name: format!("iso-{name}-{:06x}", std::process::id()), _alone: guard }
+        Self {
+            dir,
+            name: format!("iso-{name}-{:06x}", std::process::id()),
+            started: Mutex::default(),
+            _alone: guard,
+        }
     }
 
     #[must_use]
@@ -95,7 +102,9 @@ impl Bench {
     #[must_use]
     pub fn start(&self, options: &[&str], script: &str) -> Child {
         let mut command = self.command(options, script);
-        command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("starts")
+        let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("starts");
+        self.started.lock().unwrap_or_else(PoisonError::into_inner).push(child.id());
+        child
     }
 
     /// # Panics
@@ -165,6 +174,32 @@ impl Bench {
     }
 }
 
+impl Drop for Bench {
+    /// A test that failed takes no other with it: what it started ends, and gives the slot back.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        let started = self.started.get_mut().unwrap_or_else(PoisonError::into_inner);
+        started.retain(|pid| is_tool(*pid));
+        for pid in &*started {
+            let _ = Command::new("kill").arg(pid.to_string()).status();
+        }
+        for _ in 0..600 {
+            if !started.iter().any(|pid| is_tool(*pid)) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+/// Whether a process runs the tool under test.
+fn is_tool(pid: u32) -> bool {
+    let program = tool("swarm-isolate").canonicalize().unwrap_or_default();
+    fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == program)
+}
+
 /// Names of the slots that somebody holds.
 #[must_use]
 pub fn held_slots() -> Vec<String> {
@@ -187,13 +222,11 @@ pub fn kill(pid: u32, signal: &str) {
 /// Processes of the tool under test that run as its reaper.
 #[must_use]
 pub fn reapers() -> Vec<u32> {
-    let program = tool("swarm-isolate").canonicalize().unwrap_or_default();
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     let is_reaper = |pid: &u32| {
         let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let ours = fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == program);
-        ours && line.split(|byte| *byte == 0).any(|arg| arg == b"--detached")
+        is_tool(*pid) && line.split(|byte| *byte == 0).any(|arg| arg == b"--detached")
     };
     pids.filter(is_reaper).collect()
 }

@@ -64,13 +64,16 @@ impl Guarded {
             .stderr(Stdio::piped())
             .spawn()
             .expect("starts");
+        let [stack, domain, attempt] = [const { String::new() }; 3];
+        let socket = PathBuf::new();
+        let mut run = Self { dir, stack, domain, attempt, socket, child: Some(child), _alone: alone };
         wait_for("the run's command", 60, || told.exists());
         let told = fs::read_to_string(told).expect("what the command was told");
         let mut lines = told.lines().map(ToOwned::to_owned);
         let mut next = || lines.next().expect("a line");
-        let socket = next().strip_prefix("unix://").expect("a socket").into();
-        let (stack, domain, attempt) = (next(), next(), next());
-        Self { dir, stack, domain, attempt, socket, child: Some(child), _alone: alone }
+        run.socket = next().strip_prefix("unix://").expect("a socket").into();
+        (run.stack, run.domain, run.attempt) = (next(), next(), next());
+        run
     }
 
     /// The docker client, or another program, with the guard as its engine.
@@ -121,9 +124,9 @@ impl Guarded {
 
 impl Drop for Guarded {
     fn drop(&mut self) {
+        // A test that failed still has its run torn down, also one that waits for its turn.
         if let Some(mut child) = self.child.take() {
-            // A test that failed still lets its run tear down.
-            let _ = fs::write(self.dir.path().join("done"), "");
+            let _ = Command::new("kill").arg(child.id().to_string()).status();
             let _ = child.wait();
         }
     }
