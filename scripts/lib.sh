@@ -195,8 +195,8 @@ forge() {
   export REDFIX_FORGE=${REDFIX_FORGE:-dir:$REDFIX_DIR/forge}
   export REDFIX_OWNER=${REDFIX_OWNER:-recipe-maintainers}
   [[ $REDFIX_FORGE == dir:* ]] || return 0
-  # A queue on disk may be asked often.
-  export REDFIX_CI_POLL=${REDFIX_CI_POLL:-500ms}
+  # A queue on disk may be asked often, and what its one CI has said stands.
+  export REDFIX_CI_POLL=${REDFIX_CI_POLL:-100ms} REDFIX_CI_CONTEXTS=${REDFIX_CI_CONTEXTS:-cc-ci/testme}
   local version
   publish "$REDFIX_OWNER/harness" "$recipes" 'the harness as it is'
   [[ ! -d ${REDFIX_FORGE#dir:}/$REDFIX_OWNER/$1.git ]] || return 0

@@ -25,9 +25,7 @@ impl Ledger {
     /// sets a torn tail aside.
     pub fn open(path: &Path, diag: &Diag) -> Result<Self> {
         let fail = |e: io::Error| Error::cannot("opening the ledger", e).on(path.display());
-        if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
-            make_private_dir(folder).map_err(fail)?;
-        }
+        make_private_dir(folder_of(path)).map_err(fail)?;
         let file =
             private(OpenOptions::new().read(true).append(true).create(true)).open(path).map_err(fail)?;
         let mut ledger = Self { path: path.to_owned(), file, known: 0, seen: HashSet::new() };
@@ -92,6 +90,12 @@ impl Ledger {
         name.push(".torn");
         name.into()
     }
+}
+
+/// The folder that a file lies in: `.` for a bare name.
+#[must_use]
+pub fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// A folder that only its owner may enter; an existing one keeps its mode.

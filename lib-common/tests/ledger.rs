@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use lib_common::diag::Diag;
-use lib_common::ledger::Ledger;
+use lib_common::ledger::{Ledger, folder_of};
 
 /// Set for a child: the ledger that it appends to, and its number.
 const CHILD: &str = "REDFIX_TEST_LEDGER_CHILD";
@@ -191,4 +191,11 @@ fn a_folder_that_cannot_be_made_is_named() {
     let error = error.err().unwrap();
     assert!(error.to_string().starts_with("opening the ledger: /proc/no/such/ledger: "), "{error}");
     assert_eq!(error.exit().code(), 2);
+}
+
+#[test]
+fn a_bare_name_lies_in_this_folder() {
+    for (file, folder) in [("l.jsonl", "."), ("a/l.jsonl", "a"), ("/l.jsonl", "/"), ("../l.jsonl", "..")] {
+        assert_eq!(folder_of(Path::new(file)), Path::new(folder), "{file}");
+    }
 }

@@ -79,12 +79,12 @@ planned() {
 last_stage() { jq -r 'select(.factors.fix != "none").case | sub("^[^/]*/"; "") | sub("/.*"; "")' <<<"$1"; }
 
 # not_before RECIPE PLANNED: the time, in seconds since 1970, before which another red run would say nothing new: four
-# reds with these very levels are on record, and the first of them was less than the spacing ago.
+# reds with these very levels are on record that count, and the first of them was less than the spacing ago.
 not_before() {
   records "$1" | jq -nr --argjson plan "$2" --argjson spacing "$spacing" '
-    [inputs | select(.type == "run.finished" and .outcome == "fail" and $plan.factors.load == "isolated")
+    [inputs | select(.type == "run.finished" and .outcome == "fail" and .isolation.proved and $plan.factors.load == "isolated")
       | select(.factors as $factors | all($plan.factors | to_entries[]; $factors[.key] == .value)) | .started]
-    | if length >= 4 then (sort | first | sub("\\.[0-9]+"; "") | fromdateiso8601 + $spacing) else 0 end'
+    | if length >= 4 then (sort | first | sub("\\.[0-9]+"; "") | fromdateiso8601 + 1 + $spacing) else 0 end'
 }
 
 # ledgers: the files of this flow: each recipe's (what the sweep says, where it has none: no case is forgotten), and what

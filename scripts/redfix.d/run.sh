@@ -29,25 +29,27 @@ within() {
   leave 75
 }
 
-# look: the state of each recipe that is not done: `due RUNS PLACE RECIPE PLAN` (its place among those with as many runs), `wait UNTIL RECIPE`, `settled RECIPE`.
+# look_at RECIPE: its state, when it is not done: `due RUNS PLACE NOT-BEFORE RECIPE PLAN` (its place among those with as many
+# runs), or `settled RECIPE`.
+look_at() {
+  local plans plan status=0 until=0 place
+  plans=$(planned "$1") || status=$?
+  plan=${plans%%$'\n'*}
+  if ((status != 1 || ${stalled[$1]:-0} >= patience)); then
+    printf 'settled\t%s\n' "$1"
+    return
+  fi
+  [[ -n $short ]] || until=$(not_before "$1" "$plan")
+  place=$(order_of "$1")
+  printf 'due\t%s\t%s\t%s\t%s\t%s\n' "$(runs_of "$1")" "${place:-$(run_seconds "$1")}" "$until" "$1" "$plan"
+}
+
+# look: the state of each recipe that is not done. It changes with a run of it only.
 look() {
-  local recipe plans plan status until place
+  local recipe
   for recipe in "${open[@]}"; do
-    status=0
-    plans=$(planned "$recipe") || status=$?
-    plan=${plans%%$'\n'*}
-    if ((status != 1 || ${stalled[$recipe]:-0} >= patience)); then
-      printf 'settled\t%s\n' "$recipe"
-      continue
-    fi
-    until=0
-    [[ -n $short ]] || until=$(not_before "$recipe" "$plan")
-    if ((until > EPOCHSECONDS)); then
-      printf 'wait\t%s\t%s\n' "$until" "$recipe"
-    else
-      place=$(order_of "$recipe")
-      printf 'due\t%s\t%s\t%s\t%s\n' "$(runs_of "$recipe")" "${place:-$(run_seconds "$recipe")}" "$recipe" "$plan"
-    fi
+    [[ -n ${states[$recipe]-} ]] || states[$recipe]=$(look_at "$recipe")
+    printf '%s\n' "${states[$recipe]}"
   done
 }
 
@@ -57,6 +59,7 @@ experiment() {
   before=$(runs_of "$1")
   said=$(jq -r '[.factors | to_entries[] | select(.value != "none") | "\(.key)=\(.value[:12])"] | join(" ")' <<<"$2")
   say "$((done_runs + 1)): $1, $said (about $(run_seconds "$1") s)"
+  states[$1]=''
   start "$1" REDFIX_STEP="$before" REDFIX_LAST_STAGE="$(last_stage "$2")" || status=$?
   [[ -z $caught ]] || leave 1
   after=$(runs_of "$1")
@@ -91,23 +94,26 @@ conclude() {
 
 # turns: until every recipe is concluded. Fewest runs first, then the cheapest, or the order drawn.
 turns() {
-  local state kind until recipe plan rest
+  local -A states=()
+  local kind rest recipe plan until
   while open_recipes && ((${#open[@]})); do
-    state=$(look)
-    if recipe=$(grep -m1 '^settled' <<<"$state" | cut -f2) && [[ -n $recipe ]]; then
+    look >"$home/states"
+    if IFS=$'\t' read -r kind recipe < <(grep '^settled' "$home/states"); then
       conclude "$recipe"
-    elif IFS=$'\t' read -r kind rest rest recipe plan < <(grep '^due' <<<"$state" | sort -t $'\t' -k 2,2n -k 3,3n) &&
-      [[ $kind == due ]]; then
+    elif IFS=$'\t' read -r kind rest rest rest recipe plan < <(
+      awk -F '\t' -v now="$EPOCHSECONDS" '$4 <= now' "$home/states" | sort -t $'\t' -k 2,2n -k 3,3n
+    ); then
       within "$(run_seconds "$recipe")"
       experiment "$recipe" "$plan"
     else
-      until=$(grep '^wait' <<<"$state" | cut -f2 | sort -n | head -n 1)
+      until=$(cut -f4 "$home/states" | sort -n | head -n 1)
       within $((until - EPOCHSECONDS))
       say "the next red run tells more in $((until - EPOCHSECONDS)) s, $spacing s after the first"
       interruptible sleep $((until - EPOCHSECONDS)) || true
       [[ -z $caught ]] || leave 1
     fi
   done
+  rm -f "$home/states"
 }
 
 # open_recipes: sets `open`: those of the flow that are not concluded.

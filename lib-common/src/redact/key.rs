@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::ledger::folder_of;
 
 /// Without it nobody can find a weak secret by trying words. It is never written into evidence.
 #[derive(Clone)]
@@ -26,7 +27,7 @@ impl Key {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             found => return found.map_err(fail),
         }
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let parent = folder_of(path);
         let mut file = tempfile::NamedTempFile::new_in(parent).map_err(fail)?;
         file.write_all(&Self::random().0).and_then(|()| file.as_file().sync_all()).map_err(fail)?;
         // Another tool of the same pipe may have been first: then its key counts.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use lib_common::cli::Common;
 use lib_common::diag::Diag;
+use lib_common::ledger::folder_of;
 use lib_common::record::Known;
 use lib_common::stream::{Reader, Torn};
 use lib_common::{Error, Result};
@@ -73,7 +74,7 @@ pub fn run(
 fn read_ledger(path: &Path, common: &Common, diag: &Diag, needed: &mut BTreeSet<PathBuf>) -> Result<()> {
     let fail = |e: io::Error| Error::cannot("reading the ledger", e).on(path.display());
     let file = fs::File::open(path).map_err(fail)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     let mut reader = Reader::new(BufReader::new(file), path.display().to_string(), common, Torn::SetAside);
     while let Some(line) = reader.next_line(diag)? {
         if let Some(Known::LogSnapped(snapped)) = reader.known(&line, diag)? {

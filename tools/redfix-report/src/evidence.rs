@@ -6,6 +6,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 
 use lib_common::evidence::root_hash;
+use lib_common::ledger::folder_of;
 use lib_common::record::run::Evidence;
 
 use crate::bundles::Logs;
@@ -27,7 +28,7 @@ impl Folders {
     pub fn of(named: Option<&Path>, files: &[PathBuf]) -> Self {
         let mut bases: Vec<PathBuf> = named.map(Path::to_owned).into_iter().collect();
         for file in files.iter().filter(|file| *file != Path::new("-")) {
-            let folder = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let folder = folder_of(file);
             bases.push(folder.to_owned());
         }
         bases.dedup();

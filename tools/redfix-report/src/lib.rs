@@ -39,6 +39,7 @@ use evidence::{Folders, verify_deciding};
 use gate::{Proofs, Rederivation};
 use input::{Input, Keep};
 use lib_common::cli::Color;
+use lib_common::ledger::folder_of;
 use lib_common::{Error, Exit, Io, Result};
 use recheck::{FlakeClassify, Rederive};
 use report::Report;
@@ -177,7 +178,7 @@ fn say(page: &str, io: &mut Io) -> Result<()> {
 /// Whole or not at all: beside the target first, then renamed over it.
 fn replace(path: &Path, page: &str) -> Result<()> {
     let fail = |e: std::io::Error| Error::cannot("writing the report", e).on(path.display());
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(fail)?;
     file.write_all(page.as_bytes()).map_err(fail)?;
     file.persist(path).map_err(|e| fail(e.error))?;

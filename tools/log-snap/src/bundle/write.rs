@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use lib_common::ledger::make_private_dir;
+use lib_common::ledger::{folder_of, make_private_dir};
 use lib_common::{Error, Result};
 use tempfile::{NamedTempFile, TempDir};
 
@@ -36,10 +36,7 @@ impl Writer {
                 .hint("evidence is never overwritten: give another --out"));
         }
         let name = out.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let parent = match out.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-            _ => PathBuf::from("."),
-        };
+        let parent = folder_of(out).to_owned();
         make_private_dir(&parent).map_err(fail)?;
         let prefix = format!(".tmp-{name}-");
         remove_leftovers(&parent, &prefix).map_err(fail)?;
@@ -113,7 +110,7 @@ impl Writer {
         fs::rename(self.folder.path(), &self.out).map_err(fail)?;
         // Nothing is there any more under its old name, so nothing is left to remove.
         let _ = self.folder.keep();
-        let parent = self.out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let parent = folder_of(&self.out);
         File::open(parent).and_then(|folder| folder.sync_all()).map_err(fail)?;
         Ok(root)
     }

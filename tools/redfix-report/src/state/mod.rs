@@ -7,6 +7,7 @@ mod section;
 use std::io::Write;
 use std::path::Path;
 
+use lib_common::ledger::folder_of;
 use lib_common::{Error, Result};
 
 use crate::report::Report;
@@ -45,7 +46,7 @@ fn rewrite(path: &Path, name: &str, change: impl FnOnce(&str) -> String) -> Resu
     if after == before {
         return Ok(());
     }
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     let mut file =
         tempfile::Builder::new().permissions(permissions(path)).tempfile_in(folder).map_err(fail)?;
     file.write_all(after.as_bytes()).map_err(fail)?;

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use lib_common::ledger::folder_of;
 use lib_common::record::run::RunFinished;
 use lib_common::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -76,10 +77,12 @@ impl Begun {
     }
 }
 
-/// Attempts that were begun in the folders below `base`.
-pub fn below(base: &Path) -> Vec<Begun> {
-    let entries = std::fs::read_dir(base).into_iter().flatten().flatten();
+/// Attempts that were begun beside the ledger, for it: another ledger may lie in the same folder.
+pub fn of(ledger: &Path) -> Vec<Begun> {
+    let entries = std::fs::read_dir(folder_of(ledger)).into_iter().flatten().flatten();
     let mut all: Vec<Begun> = entries.filter_map(|entry| Begun::read(&entry.path())).collect();
+    // By its name: the folder may have moved since.
+    all.retain(|begun| begun.ledger.as_deref().and_then(Path::file_name) == ledger.file_name());
     // Attempt ids sort by time.
     all.sort_by(|one, other| one.attempt().cmp(other.attempt()));
     all
@@ -93,7 +96,7 @@ pub mod tests {
         let run = r#"{"attempt_id":"01JZ0000000000000000000002","recipe":"r","version":"1","engine":"20.10.24","node":"n1","boot_id":"b","stack":"s","factors":{"load":"isolated"},"outcome":"aborted","started":"2026-06-17T23:17:01.000Z","duration_ms":0,"isolation":{"proved":false,"slots_held":1,"slots_total":1,"other_deploys":0},"cleanup":{"created":[],"left":[],"duration_ms":0,"others_unchanged":true}}"#;
         Begun {
             investigation: "i".into(),
-            ledger: None,
+            ledger: Some(folder.join("ledger.jsonl")),
             folder: folder.join("a"),
             base: folder.to_owned(),
             scratch: None,
@@ -115,7 +118,8 @@ pub mod tests {
         assert!(begun.begin().is_err(), "without a folder");
         std::fs::create_dir(&begun.folder).unwrap();
         let hold = begun.begin().unwrap();
-        assert_eq!(below(dir.path()), std::slice::from_ref(&begun));
+        assert_eq!(of(&dir.path().join("ledger.jsonl")), std::slice::from_ref(&begun));
+        assert_eq!(of(&dir.path().join("another.jsonl")), []);
         assert!(begun.take_over().is_none(), "it is held");
         assert!(begun.begin().is_err(), "it has begun");
         drop(hold);
@@ -127,7 +131,7 @@ pub mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("x")).unwrap();
         std::fs::write(dir.path().join("x").join(NAME), "{").unwrap();
-        assert_eq!(below(dir.path()), []);
-        assert_eq!(below(&dir.path().join("missing")), []);
+        assert_eq!(of(&dir.path().join("ledger.jsonl")), []);
+        assert_eq!(of(&dir.path().join("missing/ledger.jsonl")), []);
     }
 }

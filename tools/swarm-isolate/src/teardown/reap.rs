@@ -41,7 +41,7 @@ pub async fn run(args: &ReapArgs, tool: &Args, io: &mut Io<'_>) -> Result<Exit> 
     if paid { Ok(Exit::Done) } else { Err(unfinished()) }
 }
 
-/// Attempts of the ledger's folder that have no record and that nobody works on. They were killed together
+/// Attempts of the ledger that have no record in it and that nobody works on. They were killed together
 /// with their reapers.
 pub async fn records(ledger: &Path, io: &mut Io<'_>) -> Result<()> {
     for begun in without_record(ledger, io)? {
@@ -52,9 +52,8 @@ pub async fn records(ledger: &Path, io: &mut Io<'_>) -> Result<()> {
 }
 
 fn without_record(ledger: &Path, io: &Io) -> Result<Vec<Begun>> {
-    let folder = ledger.parent().unwrap_or(Path::new("."));
     let mut found = Vec::new();
-    for begun in begun::below(folder) {
+    for begun in begun::of(ledger) {
         if !reaper::has_record(ledger, begun.attempt(), io)? && begun.take_over().is_some() {
             found.push(begun);
         }
