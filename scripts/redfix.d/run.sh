@@ -95,12 +95,12 @@ conclude() {
 # turns: until every recipe is concluded. Fewest runs first, then the cheapest, or the order drawn.
 turns() {
   local -A states=()
-  local kind rest recipe plan until
+  local recipe plan until
   while open_recipes && ((${#open[@]})); do
     look >"$home/states"
-    if IFS=$'\t' read -r kind recipe < <(grep '^settled' "$home/states"); then
+    if IFS=$'\t' read -r _ recipe < <(grep '^settled' "$home/states"); then
       conclude "$recipe"
-    elif IFS=$'\t' read -r kind rest rest rest recipe plan < <(
+    elif IFS=$'\t' read -r _ _ _ _ recipe plan < <(
       awk -F '\t' -v now="$EPOCHSECONDS" '$4 <= now' "$home/states" | sort -t $'\t' -k 2,2n -k 3,3n
     ); then
       within "$(run_seconds "$recipe")"
