@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
 use lib_common::emit::Emitter;
-use lib_common::ledger::Ledger;
+use lib_common::ledger::{Ledger, folder_of};
 use lib_common::record::run::Outcome;
 use lib_common::record::{Factors, Known};
 use lib_common::stream::{Line, Reader, Torn, is_object};
@@ -40,9 +40,7 @@ impl<'a> Series<'a> {
         if let Some(to) = args.run.command.records.as_ref().filter(|_| !args.run.dry_run) {
             io.stdout = elsewhere(to)?;
         }
-        // The parent of a bare file name is empty.
-        let beside_ledger =
-            || args.ledger.ledger.as_ref()?.parent().map(|folder| Path::new(".").join(folder));
+        let beside_ledger = || Some(folder_of(args.ledger.ledger.as_deref()?).to_owned());
         let kept = args.run.evidence.clone().or_else(beside_ledger);
         let scratch = if kept.is_none() {
             Some(tempfile::tempdir().map_err(|e| Error::cannot("making a scratch folder", e))?)
