@@ -155,7 +155,7 @@ fn after_runs(
         "swarm-isolate".into(),
         format!("--factor fix={}", quote(patch)),
         format!("--condition {}", quote(condition)),
-        "--load-with 'scripts/load cpu 16'".into(),
+        "--load-with 'scripts/load slow 0.5'".into(),
         format!("--runs {runs}"),
         format!("-- scripts/lifecycle {}", quote(&case.recipe())),
         format!("<{}", quote(ledger)),

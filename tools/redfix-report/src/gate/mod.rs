@@ -170,7 +170,7 @@ fn more_runs(case: &Case, ledger: &str) -> Vec<String> {
         "swarm-isolate".into(),
         "--until 'flake-classify --next'".into(),
         "--companion 'log-snap attach'".into(),
-        "--load-with 'scripts/load cpu 16'".into(),
+        "--load-with 'scripts/load slow 0.5'".into(),
         format!("-- scripts/lifecycle {}", quote(&case.recipe())),
         format!("<{}", quote(ledger)),
         "| flake-classify".into(),

@@ -204,15 +204,11 @@ fn isolation(case: &Case, verdict: Option<&FlakeVerdict>, fold: &Fold) -> String
         words if words.is_empty() => words,
         words => format!(" ({words})"),
     };
-    format!(
-        "{} of {} green alone{}, {} of {} red under load{}",
-        alone.pass,
-        n(alone),
-        bound(alone),
-        load.fail,
-        n(load),
-        bound(load)
-    )
+    let words = |number, tally, how: &str, colour| match n(tally) {
+        0 => format!("not run {how}"),
+        runs => format!("{number} of {runs} {colour} {how}{}", bound(tally)),
+    };
+    [words(alone.pass, alone, "alone", "green"), words(load.fail, load, "under load", "red")].join(", ")
 }
 
 fn cause(verdict: &FlakeVerdict) -> String {

@@ -20,7 +20,7 @@ pub fn deciding(verdict: &FlakeVerdict, fold: &Fold) -> Option<Vec<String>> {
         format!("--condition {}", if condition.is_empty() { "isolated" } else { condition }),
     ];
     if condition == "loaded" {
-        pieces.push("--load-with 'scripts/load cpu 16'".into());
+        pieces.push("--load-with 'scripts/load slow 0.5'".into());
     }
     let untold = |factor: &str, level: &str| factor == "load" || (factor, level) == ("fix", "none");
     let others = run.factors.iter().filter(|(factor, level)| !untold(factor, level));
