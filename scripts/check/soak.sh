@@ -109,7 +109,8 @@ while ((SECONDS < end)); do
     >"$work/faults" 2>&1 || { broken+=("round $rounds: faults lost something") && grep LOST "$work/faults" >&2; }
   [[ -z $caught ]] || leave 1
   faults=$((faults + $(awk '/^faults: tried/ { print $3 }' "$work/faults")))
-  # As redfix-resume.service of examples/systemd does: what could not be proved to be gone while an engine was dead is looked at again.
+  # As redfix-resume.service of examples/systemd does: what was not proved to be gone while an engine was dead is looked at
+  # again.
   interruptible swarm-isolate reap >>"$work/log" 2>&1 || broken+=("round $rounds: reap ended with $?")
   for _ in {1..60}; do
     after=$(objects)
