@@ -8,7 +8,7 @@ experiments() {
   failed bluesky-pds |
     lease bluesky-pds |
     swarm-isolate -v --until "$next" --companion witness --namespace "$warm" --allow-domain "$warm" \
-      --load-with 'load slow 0.5' -- lifecycle bluesky-pds
+      --load-with "$load" -- lifecycle bluesky-pds
 }
 
 conclusions() {

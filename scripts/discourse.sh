@@ -6,7 +6,7 @@ experiments() {
   failed discourse |
     lease discourse |
     swarm-isolate -v --until "case-failed --fill --recipe discourse | $next" --companion "$companion" \
-      --load-with 'load slow 0.5' -- lifecycle discourse
+      --load-with "$load" -- lifecycle discourse
 }
 
 conclusions() {

@@ -5,7 +5,7 @@
 experiments() {
   failed gitea |
     lease gitea |
-    swarm-isolate -v --until "$next" --companion "$companion" --load-with 'load slow 0.5' -- lifecycle gitea
+    swarm-isolate -v --until "$next" --companion "$companion" --load-with "$load" -- lifecycle gitea
 }
 
 conclusions() {

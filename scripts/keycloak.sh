@@ -5,7 +5,7 @@
 experiments() {
   failed keycloak |
     lease keycloak |
-    swarm-isolate -v --until "$next" --companion "$companion" --load-with 'load slow 0.5' -- lifecycle keycloak
+    swarm-isolate -v --until "$next" --companion "$companion" --load-with "$load" -- lifecycle keycloak
 }
 
 conclusions() {

@@ -263,6 +263,9 @@ if [[ -n ${REDFIX_STEP-} ]]; then next="next-run $REDFIX_STEP ${REDFIX_PLAN-}"; 
 # Who captures a run's evidence: another CI's runner calls its stack as it likes.
 # shellcheck disable=SC2034 # the recipes' scripts use it
 if [[ -n ${HARNESS-} ]]; then companion=attach; else companion='log-snap attach'; fi
+# What keeps the node busy in loaded runs, and in a sweep.
+# shellcheck disable=SC2034 # the recipes' scripts use it
+load='load slow 0.5'
 
 # pipeline: the recipe's script says it as two halves: what runs on the swarm, and what follows from the runs.
 pipeline() {

@@ -5,7 +5,7 @@
 experiments() {
   failed mattermost-lts |
     lease mattermost-lts |
-    swarm-isolate -v --until "$next" --companion "$companion" --load-with 'load slow 0.5' -- lifecycle mattermost-lts
+    swarm-isolate -v --until "$next" --companion "$companion" --load-with "$load" -- lifecycle mattermost-lts
 }
 
 conclusions() {

@@ -5,7 +5,7 @@
 experiments() {
   failed mumble |
     lease mumble |
-    swarm-isolate -v --until "$next" --companion "$companion" --load-with 'load slow 0.5' -- lifecycle mumble
+    swarm-isolate -v --until "$next" --companion "$companion" --load-with "$load" -- lifecycle mumble
 }
 
 conclusions() {

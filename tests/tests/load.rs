@@ -17,6 +17,10 @@ fn loops_of(load: u32) -> Vec<u32> {
     children.split_whitespace().map(|pid| pid.parse().unwrap()).collect()
 }
 
+fn are_gone(pids: &[u32]) -> bool {
+    pids.iter().all(|pid| !std::path::Path::new(&format!("/proc/{pid}")).exists())
+}
+
 /// 5 of `load: 5 loops: what takes 0.057 s on a core of its own takes 0.2 s`, and 0.057.
 fn announced(load: &mut Child) -> (usize, f64) {
     let mut line = String::new();
@@ -38,7 +42,7 @@ fn a_slow_load_has_the_loops_that_its_measurement_calls_for() {
     let loops = loops_of(load.id());
     kill(load.id(), "-TERM");
     assert_eq!(load.wait().unwrap().code(), Some(128 + 15));
-    assert!(loops.iter().all(|pid| !std::path::Path::new(&format!("/proc/{pid}")).exists()), "{loops:?}");
+    assert!(are_gone(&loops), "{loops:?}");
 }
 
 #[test]
@@ -48,9 +52,7 @@ fn a_killed_load_takes_its_loops_with_it() {
     let loops = loops_of(load.id());
     kill(load.id(), "-KILL");
     load.wait().unwrap();
-    wait_for("the loops to end", 20, || {
-        loops.iter().all(|pid| !std::path::Path::new(&format!("/proc/{pid}")).exists())
-    });
+    wait_for("the loops to end", 20, || are_gone(&loops));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use lib_common::record::case::Stage;
 use lib_common::record::verdict::{FixOutcome, FixVerdict, FlakeVerdict, Verdict};
 
 use super::proposal::{self, Proposal};
-use super::{Missing, Proofs, classify, cost, m1, quote};
+use super::{LOAD_WITH, Missing, Proofs, classify, cost, m1, quote};
 use crate::fold::{Case, Fold};
 use crate::lean::Run;
 use crate::runs::level;
@@ -155,7 +155,7 @@ fn after_runs(
         "swarm-isolate".into(),
         format!("--factor fix={}", quote(patch)),
         format!("--condition {}", quote(condition)),
-        "--load-with 'scripts/load slow 0.5'".into(),
+        LOAD_WITH.into(),
         format!("--runs {runs}"),
         format!("-- scripts/lifecycle {}", quote(&case.recipe())),
         format!("<{}", quote(ledger)),

@@ -164,13 +164,16 @@ pub fn quote(word: &str) -> String {
     }
 }
 
+/// What loads the node in the runs that a report asks for.
+pub const LOAD_WITH: &str = "--load-with 'scripts/load slow 0.5'";
+
 /// Further runs for a case: the flow of the design, over the ledger that is there.
 fn more_runs(case: &Case, ledger: &str) -> Vec<String> {
     vec![
         "swarm-isolate".into(),
         "--until 'flake-classify --next'".into(),
         "--companion 'log-snap attach'".into(),
-        "--load-with 'scripts/load slow 0.5'".into(),
+        LOAD_WITH.into(),
         format!("-- scripts/lifecycle {}", quote(&case.recipe())),
         format!("<{}", quote(ledger)),
         "| flake-classify".into(),

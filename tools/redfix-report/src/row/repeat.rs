@@ -4,7 +4,7 @@ use lib_common::record::verdict::FlakeVerdict;
 
 use crate::escape::plain;
 use crate::fold::Fold;
-use crate::gate::quote;
+use crate::gate::{LOAD_WITH, quote};
 use crate::runs::level;
 
 /// The deciding run once more: a domain of its own, the same version, condition and factor levels.
@@ -20,7 +20,7 @@ pub fn deciding(verdict: &FlakeVerdict, fold: &Fold) -> Option<Vec<String>> {
         format!("--condition {}", if condition.is_empty() { "isolated" } else { condition }),
     ];
     if condition == "loaded" {
-        pieces.push("--load-with 'scripts/load slow 0.5'".into());
+        pieces.push(LOAD_WITH.into());
     }
     let untold = |factor: &str, level: &str| factor == "load" || (factor, level) == ("fix", "none");
     let others = run.factors.iter().filter(|(factor, level)| !untold(factor, level));
