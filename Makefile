@@ -71,7 +71,7 @@ doc: ## the manual for a browser, in target/manual; redfix.7.html is where to be
 unit: ## unit and pipe tests: no engine needed; what the tools emitted against the schema
 	@mkdir -p $(dir $(EMITTED_RECORDS)) && rm -f $(EMITTED_RECORDS)
 	cargo test --locked --workspace --exclude e2e
-	cargo test --locked -p e2e --lib --test pipe --test load --test manual --test manual_examples --test install --test documents --test snippets
+	cargo test --locked -p e2e --lib --test pipe --test load --test settings --test manual --test manual_examples --test install --test documents --test snippets
 	cargo run --locked --quiet -p e2e --bin conform $(EMITTED_RECORDS)
 
 bench: build ## every tool beside its peer in the same run, as ratios: a table, and target/bench.jsonl

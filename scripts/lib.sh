@@ -5,8 +5,6 @@ set -euo pipefail
 
 scripts=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 root=$(dirname "$scripts")
-# The folder of recipes: ours, or somebody else's in the same shape (without lib/: then ours is used).
-recipes=${REDFIX_RECIPES:-$scripts/recipes}
 self=$(basename "$0")
 
 say() { printf '%s: %s\n' "$self" "$*" >&2; }
@@ -57,6 +55,13 @@ fi
 export REDFIX_ENV=/dev/null
 export REDFIX_DIR=${REDFIX_DIR:-${XDG_STATE_HOME:-$HOME/.local/state}/redfix}
 export REDFIX_BASE_DOMAIN=${REDFIX_BASE_DOMAIN:-ci.example}
+# What is started from here may start in another folder (the CI behind the queue does, in its clone) and means the same.
+for name in REDFIX_DIR REDFIX_RECIPES REDFIX_HARNESS; do
+  [[ -z ${!name-} || ${!name} == /* ]] || export "$name=$PWD/${!name}"
+done
+case ${REDFIX_FORGE-} in dir:[!/]*) export REDFIX_FORGE=dir:$PWD/${REDFIX_FORGE#dir:} ;; esac
+# The folder of recipes: ours, or somebody else's in the same shape (without lib/: then ours is used).
+recipes=${REDFIX_RECIPES:-$scripts/recipes}
 # The tools: as they were built here, or beside us where we are installed.
 built=$root/target/release
 [[ ! -d $root/bin ]] || built=$root/bin

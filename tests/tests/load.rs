@@ -56,6 +56,20 @@ fn a_killed_load_takes_its_loops_with_it() {
 }
 
 #[test]
+fn a_core_that_does_not_tell_its_time_is_an_error() {
+    let load = load(&["slow", "0.2"]);
+    // Not before: what `python3` names may be a shell that looks for it.
+    let exe = format!("/proc/{}/exe", load.id());
+    let is_python = || std::fs::read_link(&exe).unwrap().display().to_string().contains("/python");
+    wait_for("a core being timed", 20, || is_python() && !loops_of(load.id()).is_empty());
+    kill(loops_of(load.id())[0], "-KILL");
+    let output = load.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(said, "load: timing the cores: one of them did not answer\n");
+}
+
+#[test]
 fn what_is_no_load_is_refused_with_its_value() {
     for (args, named) in [
         (["cpu", "0"], "0: 1 to 1024 loops"),
