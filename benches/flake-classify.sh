@@ -12,10 +12,9 @@ ledger=$work/million.jsonl
 trap 'rm -f "$ledger"' EXIT
 
 mkdir -p "$work"
-cargo build --quiet --release --locked -p flake-classify --bins --examples
 [[ -x $venv/bin/python ]] || python3 -m venv "$venv"
 "$venv/bin/python" -c 'import duckdb' 2>/dev/null || "$venv/bin/python" -m pip install --quiet --disable-pip-version-check duckdb==2.0.0
-generate=$root/target/release/examples/generate
+generate=$(example flake-classify generate)
 "$generate" 1000000 2000 >"$ledger"
 
 classify() { taskset -c 0,1 flake-classify --quiet <"$ledger"; }

@@ -49,3 +49,9 @@ peak_kib() {
   tail -1 "$report"
   rm -f "$report"
 }
+
+# example PACKAGE NAME: an example of that package, optimised, as its source is now; prints its path.
+example() {
+  cargo build --release --quiet --locked -p "$1" --example "$2" --manifest-path "$root/Cargo.toml" >&2
+  printf '%s\n' "$root/target/release/examples/$2"
+}

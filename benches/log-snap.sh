@@ -5,8 +5,7 @@
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
 : "${DOCKER_HOST:?eval \"\$(scripts/engine env)\" first}" "${BENCH_FULL:=0}"
-redact_speed=$REDFIX_BIN/examples/redact_speed
-[[ -x $redact_speed ]] || cargo build --release --quiet --locked -p log-snap --example redact_speed --manifest-path "$root/Cargo.toml"
+redact_speed=$(example log-snap redact_speed)
 unset REDFIX_NODES REDFIX_LEDGER_DIR REDFIX_EVIDENCE
 work=$(mktemp -d)
 stack=bench$$

@@ -6,8 +6,7 @@
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
 : "${BENCH_PROCESSES:=40}" "${BENCH_EACH:=25}" "${BENCH_SERVICES:=500}" "${DOCKER_HOST:?needs an engine}"
-raw=$REDFIX_BIN/examples/raw_configs
-[[ -x $raw ]] || cargo build --release --quiet --locked -p warm-domain-alloc --example raw_configs --manifest-path "$root/Cargo.toml"
+raw=$(example warm-domain-alloc raw_configs)
 id=bench$$ work=$(mktemp -d)
 servers=()
 

@@ -56,9 +56,10 @@ export REDFIX_ENV=/dev/null
 export REDFIX_DIR=${REDFIX_DIR:-${XDG_STATE_HOME:-$HOME/.local/state}/redfix}
 export REDFIX_BASE_DOMAIN=${REDFIX_BASE_DOMAIN:-ci.example}
 # What is started from here may start in another folder (the CI behind the queue does, in its clone) and means the same.
-for name in REDFIX_DIR REDFIX_RECIPES REDFIX_HARNESS; do
+while read -r name kind; do
+  [[ $kind =~ ^(file|folder|place)$ || $name =~ ^REDFIX_(DIR|HARNESS)$ ]] || continue
   [[ -z ${!name-} || ${!name} == /* ]] || export "$name=$PWD/${!name}"
-done
+done <"$scripts/redfix.d/settings"
 case ${REDFIX_FORGE-} in dir:[!/]*) export REDFIX_FORGE=dir:$PWD/${REDFIX_FORGE#dir:} ;; esac
 # The folder of recipes: ours, or somebody else's in the same shape (without lib/: then ours is used).
 recipes=${REDFIX_RECIPES:-$scripts/recipes}
