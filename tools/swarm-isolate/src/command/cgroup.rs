@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal};
 
 const PREFIX: &str = "redfix-";
+/// Of an attempt's id, a ULID.
+const ID_LENGTH: usize = 26;
 
 /// What was killed needs a moment to be gone; a process that hangs in the kernel is not waited for.
 const EMPTY_DEADLINE: Duration = Duration::from_secs(5);
@@ -107,9 +109,12 @@ fn sweep_in(parent: &Path, attempt: Option<&str>) {
     }
 }
 
-/// The tool's process id at the end of a group's name.
+/// The tool's process id at the end of a group's name. Only what names an attempt is a group of ours: whoever else calls
+/// theirs `redfix-staging-0` keeps it.
 fn owner(name: &str) -> Option<u32> {
-    name.strip_prefix(PREFIX)?.rsplit_once('-')?.1.parse().ok()
+    let (attempt, rest) = name.strip_prefix(PREFIX)?.split_once('-')?;
+    let is_id = attempt.len() == ID_LENGTH && attempt.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    rest.rsplit_once('-').filter(|_| is_id)?.1.parse().ok()
 }
 
 /// Moves this process into the group.
@@ -150,10 +155,16 @@ mod tests {
 
     #[test]
     fn a_group_names_its_tool() {
-        assert_eq!(owner("redfix-01JD-command-4711"), Some(4711));
-        assert_eq!(owner("redfix-01JD-neighbour-1-4711"), Some(4711));
-        for other in ["redfix-engine", "docker", "redfix-01JD-command", "other-01JD-command-4711"] {
+        let id = lib_common::new_id();
+        assert_eq!(owner(&format!("redfix-{id}-command-4711")), Some(4711));
+        assert_eq!(owner(&format!("redfix-{id}-neighbour-1-4711")), Some(4711));
+        for other in ["redfix-engine", "docker", "redfix-engine-0", "redfix-ci-night-0"] {
             assert_eq!(owner(other), None, "{other}");
+        }
+        for other in
+            [format!("redfix-{id}-command"), format!("redfix-{id}-4711"), format!("other-{id}-command-4711")]
+        {
+            assert_eq!(owner(&other), None, "{other}");
         }
     }
 
