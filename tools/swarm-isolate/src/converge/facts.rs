@@ -16,6 +16,8 @@ pub struct Service {
     pub update: Option<(String, String)>,
     /// A task that ended well stays ended: that is what its restart policy says.
     pub one_shot: bool,
+    /// Its spec has a health check: a task that runs has passed it.
+    pub checked: bool,
     /// The health check's own promise of how long a start may take.
     pub start_period: Duration,
     /// Networks that its tasks join, by id.
@@ -174,6 +176,7 @@ fn service(stack: &str, service: &Value, tasks: &Value, away: &HashSet<&str>) ->
             .collect(),
     });
     let update = &service["UpdateStatus"];
+    let health = &template["ContainerSpec"]["Healthcheck"];
     let condition = template["RestartPolicy"]["Condition"].as_str().unwrap_or("any");
     Some(Service {
         id: id.to_owned(),
@@ -181,9 +184,8 @@ fn service(stack: &str, service: &Value, tasks: &Value, away: &HashSet<&str>) ->
         mode,
         update: update["State"].as_str().map(|state| (state.to_owned(), text(&update["Message"]))),
         one_shot: matches!(condition, "none" | "on-failure"),
-        start_period: Duration::from_nanos(
-            template["ContainerSpec"]["Healthcheck"]["StartPeriod"].as_u64().unwrap_or_default(),
-        ),
+        checked: health["Test"][0].as_str().is_some_and(|word| word != "NONE"),
+        start_period: Duration::from_nanos(health["StartPeriod"].as_u64().unwrap_or_default()),
         networks: list(&template["Networks"]).map(|net| text(&net["Target"])).collect(),
         tasks: tasks.collect(),
     })
@@ -239,7 +241,7 @@ mod tests {
         let services = json!([
             {"ID": "s1", "Spec": {"Name": "x_app", "Labels": {"com.docker.stack.namespace": "x"},
              "Mode": {"Replicated": {"Replicas": 2}}, "TaskTemplate": {"RestartPolicy": {"Condition": "none"},
-             "ContainerSpec": {"Healthcheck": {"StartPeriod": 1_200_000_000_000_u64}}, "Networks": [{"Target": "n"}]}},
+             "ContainerSpec": {"Healthcheck": {"Test": ["CMD", "true"], "StartPeriod": 1_200_000_000_000_u64}}, "Networks": [{"Target": "n"}]}},
              "UpdateStatus": {"State": "paused", "Message": "m"}},
             {"ID": "s2", "Spec": {"Name": "x_y_app", "Labels": {"com.docker.stack.namespace": "x_y"}}},
             {"ID": "s3"}, 7
@@ -256,7 +258,7 @@ mod tests {
         assert_eq!(found.len(), 1, "a longer name is a stranger");
         let app = &found[0];
         assert_eq!((app.name.as_str(), app.mode, app.one_shot), ("app", Mode::Replicated(2), true));
-        assert_eq!(app.start_period, Duration::from_mins(20));
+        assert_eq!((app.checked, app.start_period), (true, Duration::from_mins(20)));
         assert_eq!(app.update, Some(("paused".into(), "m".into())));
         assert_eq!(app.tasks[0].addresses, ["10.0.0.2/24"]);
         let marks: Vec<_> =

@@ -18,6 +18,9 @@ use super::judge::Judgement;
 /// So many kinds of log line are remembered; more are no news.
 const KINDS: usize = 10_000;
 
+/// A task without a health check is up when it has run for so long.
+const STANDS: Duration = Duration::from_secs(5);
+
 /// When to give up.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -101,12 +104,17 @@ impl History {
         }
     }
 
-    /// Whether what is up has been up for long enough, where something had failed before.
+    /// Whether what is up has been up for long enough. The engine says of a command that ends at once that it runs, too:
+    /// for a moment, or for a second where the machine is busy.
     pub fn is_settled(&self, service: &Service, now: Instant) -> bool {
-        let Some(past) = self.services.get(&service.name).filter(|past| !past.failed.is_empty()) else {
-            return true;
+        let Some(past) = self.services.get(&service.name) else { return true };
+        let enough = match (past.failed.is_empty(), service.checked) {
+            (false, true) => self.limits.settle,
+            (false, false) => self.limits.settle.max(STANDS),
+            (true, true) => Duration::ZERO,
+            (true, false) => STANDS,
         };
-        past.running_since.values().all(|since| now.duration_since(*since) >= self.limits.settle)
+        past.running_since.values().all(|since| now.duration_since(*since) >= enough)
     }
 
     /// `full`: networks without a free address, by id, in words.

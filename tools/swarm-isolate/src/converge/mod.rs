@@ -170,7 +170,7 @@ fn missing(looks: &Looks, history: &History) -> Option<String> {
     let now = Instant::now();
     looks.iter().find_map(|(service, judged)| {
         let unsettled =
-            || (!history.is_settled(service, now)).then(|| "up again, but not for long enough".to_owned());
+            || (!history.is_settled(service, now)).then(|| "up, but not for long enough".to_owned());
         Some(format!("{}: {}", service.name, judged.missing.clone().or_else(unsettled)?))
     })
 }

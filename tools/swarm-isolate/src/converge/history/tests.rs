@@ -32,6 +32,7 @@ fn service(name: &str, tasks: Vec<Task>) -> Service {
         mode: Mode::Replicated(1),
         update: None,
         one_shot: false,
+        checked: false,
         start_period: Duration::ZERO,
         networks: vec!["net".into()],
         tasks,
@@ -248,6 +249,16 @@ fn after_a_failure_up_must_last() {
     );
     eyes.look(12, std::slice::from_ref(&app));
     assert!(!eyes.history.is_settled(&app, eyes.start + now(13)), "another one: from the beginning");
+}
+
+#[test]
+fn a_first_task_counts_once_it_stands_or_is_healthy() {
+    let mut eyes = Eyes::new();
+    let now = |second| Duration::from_secs(second);
     let never = service("db", vec![task("d", State::Running, "")]);
-    assert!(eyes.history.is_settled(&never, eyes.start), "what never failed is up at once");
+    let checked = Service { checked: true, ..service("app", vec![task("a", State::Running, "")]) };
+    eyes.look(0, &[never.clone(), checked.clone()]);
+    assert!(!eyes.history.is_settled(&never, eyes.start + now(4)), "a crash loop looks the same so far");
+    assert!(eyes.history.is_settled(&never, eyes.start + now(5)));
+    assert!(eyes.history.is_settled(&checked, eyes.start));
 }

@@ -40,6 +40,7 @@ pub fn service(mode: Mode, update: &str, tasks: &str) -> Service {
         mode,
         update: (!update.is_empty()).then(|| (update.to_owned(), String::new())),
         one_shot: false,
+        checked: false,
         start_period: Duration::ZERO,
         networks: vec![],
         tasks: tasks.split_whitespace().map(task).collect(),
