@@ -16,11 +16,25 @@ cannot() {
   exit 2
 }
 
+# need PROGRAM...: end unless they are there, saying what has the first that is not.
 need() {
-  local program
+  local program package
   for program; do
-    command -v "$program" >/dev/null || cannot "looking for programs: $program: not found" "see CONTRIBUTING.md"
+    ! command -v "$program" >/dev/null || continue
+    package=$(awk -v program="$program" '$1 == program { gsub(/\|/, " or ", $2); print $2; exit }' "$scripts/packages")
+    cannot "looking for programs: $program: not found" "$([[ -n $package ]] && echo "apt-get install $package" || echo 'make build makes our own tools')"
   done
+}
+
+# distribution_first: the docker client and the Python of this Debian, whatever else stands in the PATH.
+distribution_first() {
+  local folder=${REDFIX_CACHE:-/var/cache/redfix}/distribution program
+  mkdir -p "$folder" 2>/dev/null || cannot "making $folder: cannot" 'set REDFIX_CACHE to a folder that you may write'
+  for program in docker python3; do
+    [[ ! -x /usr/bin/$program || $(readlink "$folder/$program") == "/usr/bin/$program" ]] ||
+      ln -sfn "/usr/bin/$program" "$folder/$program" || cannot "writing $folder: cannot" 'set REDFIX_CACHE to a folder that you may write'
+  done
+  PATH=$folder:$PATH
 }
 
 # new_id: a ULID: 48 bits of milliseconds and 80 random bits in Crockford's base 32.

@@ -17,7 +17,7 @@ host_endpoint() {
 # host_require CODE: the engine answers (else CODE) and is a Swarm manager (else 2).
 host_require() {
   local endpoint answer
-  [[ -x $(command -v docker) ]] || die 2 "asking the host's engine: docker: no such program" "apt-get install docker.io"
+  [[ -x $(command -v docker) ]] || die 2 "asking the host's engine: docker: no such program" "apt-get install docker-cli or, on Debian 12, docker.io"
   endpoint=$(host_endpoint)
   answer=$(timeout 20 docker version --format '{{.Server.Version}}' 2>&1) ||
     die "$1" "asking the host's engine: $endpoint: ${answer##*$'\n'}" "set DOCKER_HOST, or use the private engine: unset ENGINE"

@@ -11,6 +11,9 @@ set_links() {
   BRIDGE=rf-$stem
 }
 
+# link NAME: what the kernel says of it in this network namespace; nothing where there is none.
+link() { ip -oneline link show dev "$1" 2>/dev/null || true; }
+
 veth_name() { printf '%s_%s' "$BRIDGE" "$1"; }
 
 # host_prefixes: every IPv4 prefix that the host routes or resolves through, except the default, as A.B.C.D/LEN.

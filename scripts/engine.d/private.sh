@@ -16,7 +16,12 @@ private_up() {
   if ! load_state; then
     UNDO=all SIZE=${NODES:-1}
     clear_engine || die 75 "clearing what a dead up left: $NAME: see above" # it died before its state was whole
+    # Until the bridge has its address, another engine would choose the same.
+    machine_lock
     choose_prefixes
+    save_state
+    make_bridge
+    machine_unlock
   elif [[ -n $NODES && $NODES != "$SIZE" ]]; then
     wrong_size "has data of"
   fi
@@ -113,7 +118,7 @@ clear_engine() {
 found_nodes() {
   local i
   for i in {1..9}; do
-    if [[ -d $RUN/n$i || -d $DATA/n$i || -d /sys/class/net/${BRIDGE}_n$i || -n $(cgroup_dirs "$CGROUP/n$i") ]]; then
+    if [[ -d $RUN/n$i || -d $DATA/n$i || -n $(link "${BRIDGE}_n$i") || -n $(cgroup_dirs "$CGROUP/n$i") ]]; then
       printf 'n%s\n' "$i"
     fi
   done
@@ -121,7 +126,7 @@ found_nodes() {
 
 private_down() {
   set_paths
-  if [[ -z $(found_nodes) && -z $(cgroup_dirs "$CGROUP") && ! -d /sys/class/net/$BRIDGE && ! -d $RUN && (-n $KEEP_DATA || ! -d $DATA) ]]; then return 0; fi
+  if [[ -z $(found_nodes) && -z $(cgroup_dirs "$CGROUP") && -z $(link "$BRIDGE") && ! -d $RUN && (-n $KEEP_DATA || ! -d $DATA) ]]; then return 0; fi
   require_machine
   take_lock
   phase "ending $NAME ..."

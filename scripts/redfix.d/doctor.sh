@@ -57,7 +57,7 @@ programs() {
     command -v "$program" >/dev/null || lost+=("$program")
   done
   if ((${#lost[@]})); then
-    fault missing programs "${lost[*]}" "make build; scripts/check/packages.sh; or set REDFIX_BIN"
+    fault missing programs "${lost[*]}" "make build; scripts/fetch run; or set REDFIX_BIN"
   else
     ok programs "the six tools, docker, git, jq, ..."
   fi

@@ -47,11 +47,12 @@ release_dir() {
   fi
 }
 
-# need PROGRAM...: end unless they are there.
+# need PROGRAM[:PACKAGE]...: end unless they are there.
 need() {
-  local program
-  for program; do
-    command -v "$program" >/dev/null || cannot 'looking for programs' "$program is missing"
+  local pair
+  for pair; do
+    command -v "${pair%%:*}" >/dev/null ||
+      cannot 'looking for programs' "${pair%%:*} is missing$([[ $pair != *:* ]] || echo ": Debian has it in the package ${pair##*:}")"
   done
 }
 
@@ -75,7 +76,7 @@ begin() {
   for variable in REDFIX_STACK REDFIX_DOMAIN REDFIX_EVIDENCE REDFIX_NODE_ADDR DOCKER_HOST; do
     [[ -n ${!variable-} ]] || cannot 'reading the environment' "$variable is not set"
   done
-  need docker python3 timeout
+  need docker:'docker-cli or docker.io' python3:python3 timeout:coreutils
   child=''
   trap 'stopped 143' TERM
   trap 'stopped 130' INT
