@@ -2,8 +2,6 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export REDFIX_DIR ?= $(CURDIR)/target/redfix
-# Every record that a test makes a tool emit goes there too, and is held against the schema (see tests/src/bin/conform.rs).
-export EMITTED_RECORDS ?= $(CURDIR)/target/emitted.jsonl
 
 TOOLS := warm-domain-alloc swarm-isolate log-snap flake-classify pr-open redfix-report
 
@@ -11,7 +9,7 @@ PAGES := $(wildcard man/*.[157])
 
 ROWS := discourse mattermost-lts mumble bluesky-pds gitea keycloak
 
-.PHONY: help build demo $(ROWS) rows sweep plan redfix recheck doctor install uninstall deb doc test test-long lint unit bench faults fuzz soak engine-up engine-down clean
+.PHONY: help build demo $(ROWS) rows sweep plan redfix recheck doctor install uninstall deb doc test test-long test-quick test-fresh test-luck again lint unit bench faults fuzz soak engine-up engine-down clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,8 +54,20 @@ doctor: build ## check every setting, say what is missing
 test: ## everything that CI runs
 	@exec scripts/check/all.sh
 
-test-long: ## every end-to-end test, also the long ones
+test-long: ## every test and check, also the long ones
 	@exec scripts/check/all.sh long
+
+test-quick: ## before a commit: lint of what changed, unit and pipe tests, one run on an engine
+	@exec scripts/check/quick.sh
+
+test-fresh: ## the README's two commands on a fresh Debian 12 and a fresh Debian 13
+	@exec scripts/check/fresh.sh
+
+test-luck: ## CI's end-to-end tests N times (N=3) on a calm machine, and N times beside foreign load: which are flakes
+	@exec scripts/check/luck.sh $(or $(N),3)
+
+again: ## tests by name, alone: T=snap::no_secret_reaches_the_disk, N times (N=1)
+	@N='$(or $(N),1)' exec scripts/check/again.sh $(T)
 
 lint: ## formats, clippy, shell scripts, manual pages, spelling, licences
 	@exec scripts/check/lint.sh
@@ -69,10 +79,7 @@ doc: ## the manual for a browser, in target/manual; redfix.7.html is where to be
 	done
 
 unit: ## unit and pipe tests: no engine needed; what the tools emitted against the schema
-	@mkdir -p $(dir $(EMITTED_RECORDS)) && rm -f $(EMITTED_RECORDS)
-	cargo test --locked --workspace --exclude e2e
-	cargo test --locked -p e2e --lib --test pipe --test load --test settings --test manual --test manual_examples --test install --test documents --test snippets
-	cargo run --locked --quiet -p e2e --bin conform $(EMITTED_RECORDS)
+	@exec scripts/check/unit.sh
 
 bench: build ## every tool beside its peer in the same run, as ratios: a table, and target/bench.jsonl
 	@exec benches/all.sh

@@ -1,95 +1,86 @@
 #!/usr/bin/env bash
-# all.sh [long]: everything that CI runs: lint, unit and pipe tests, the engine script, and the whole flow on a real
-# Swarm; on one node and on three; with `long` every end-to-end test. Prints totals at the end.
-. "$(dirname "$(readlink -f "$0")")/../lib.sh"
+# all.sh [long]: everything that CI runs: what is needed is fetched; then, where nothing can be downloaded any more: lint,
+# unit and pipe tests, the fuzz targets' seeds, the report in a browser, the engine script, and the flow on real Swarms.
+# With `long` every test and check there is. What is kept lies in target/test; the last line has the totals.
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
 
-cd "$root"
-long=$([[ ${1-} == long ]] && echo 1 || echo 0)
-log=$(mktemp)
-undo "rm -f '$log'"
-"$scripts/check/packages.sh" test
-mkdir -p "$root/target"
-export EMITTED_RECORDS=$root/target/emitted.jsonl
-# Seconds: of all together.
-limit=$((long ? 8 * 3600 : 75 * 60))
-steps=0 broken=()
-step() {
-  local name=$1 status=0 started=$SECONDS
-  shift
-  steps=$((steps + 1))
-  printf '\n== %s\n' "$name"
-  interruptible "$@" > >(tee -a "$log") 2>&1 || status=$?
-  [[ -z $caught ]] || leave 1
-  printf '== %s: %s after %d s\n' "$name" "$([[ $status == 0 ]] && echo ok || echo "FAILED ($status)")" $((SECONDS - started))
-  ((status == 0)) || broken+=("$name")
+# One of what takes longer than CI may, another one with each commit.
+TURNS=('binary(domain_storm)' 'binary(report_bundle)' 'binary(promote)' 'binary(examples)' 'binary(row_gitea)'
+  'test(=twenty_deploys_in_a_row_leak_no_address_of_a_small_shared_network)' 'binary(row_bluesky_pds)')
+
+# beside NAME COMMAND...: a step in the background, by what is left of the cores; its output is in its log, and here at the
+# end.
+beside() {
+  (
+    name=$1 status=0 started=$SECONDS
+    nice -n 19 "${@:2}" >"$kept/${name// /-}.log" 2>&1 </dev/null || status=$?
+    printf '\n== %s (beside the tests)\n' "$name"
+    cat "$kept/${name// /-}.log"
+    took "$name" "$((SECONDS - started))" - "$status"
+  ) &
 }
 
-# e2e TEST... [-- OPTION...]: end-to-end tests by name, one at a time: they share the engine. What hangs is ended in time
-# for the totals.
-e2e() {
-  local names=() left=$((limit - SECONDS))
-  while (($#)) && [[ $1 != -- ]]; do
-    names+=(--test "$1")
-    shift
-  done
-  # In the place of this shell: a signal to the step reaches the tests.
-  exec timeout --kill-after=1m "$((left > 60 ? left : 60))" \
-    cargo test --locked --no-fail-fast -p e2e "${names[@]}" -- --test-threads=1 "${@:2}"
+# inside: in a place of its own, offline.
+inside() {
+  local profile=default turn
+  turn=${TURNS[16#$(git rev-parse HEAD | cut -c1-7) % ${#TURNS[@]}]}
+  if [[ $long == 1 ]]; then
+    profile=long turn='none()'
+    export REDFIX_STORM_SECONDS=120
+  fi
+  step 'build' cargo build --locked --offline --workspace --all-targets --quiet
+  step 'tests that measure isolation' tests alone --profile "$profile" -E 'group(alone)'
+  # With the tests' binaries at hand: what lint builds waits for nobody who waits for it.
+  tests build-only --no-run
+  beside 'lint' scripts/check/lint.sh
+  beside 'engine script' scripts/check/engine.sh
+  [[ $long == 1 ]] || echo "of the long tests, it is the turn of $turn"
+  step 'tests' tests rest --profile "$profile" --ignore-default-filter -E "(default() | $turn) & not group(alone)"
+  wait
+  step 'fuzz targets over their seeds' scripts/check/fuzz.sh check
+  step 'the report in a browser' scripts/check/page.sh
+  [[ $long == 0 ]] || step 'cargo install of each tool' scripts/check/cargo-install.sh
+  step 'what the tools emitted against the schema' cargo run --locked --offline --quiet -p e2e --bin conform "$EMITTED_RECORDS"
+  leave 0
 }
 
-step 'lint' scripts/check/lint.sh
-step 'build' cargo build --locked --workspace --all-targets --quiet
-step 'unit and pipe tests' make -s unit
-step 'fuzz targets over their seeds' scripts/check/fuzz.sh check
-step 'the report in a browser' scripts/check/page.sh
-step 'engine' scripts/check/engine.sh
-undo "engine down --name test"
-step 'engine for the tests' engine up --name test
-eval "$(engine env --name test)"
-export DOCKER_HOST REDFIX_NODE_ADDR REDFIX_NODES
-step 'images' scripts/images/build
-export REDFIX_BIN=$root/target/debug
-step 'tests on a real swarm' e2e isolate converge command loaded cut guard_run guard_raw guard_clients slots domain domain_probe \
-  snap snap_faults snap_secrets faults campaign
-step 'sweep, plan, doctor' e2e redfix -- --skip two_recipes
-step 'the rows' e2e row_keycloak row_mattermost_lts
-step 'the other rows, shortened' e2e rows_short
-if ((long)); then
-  step 'longer tests on a real swarm' e2e teardown domain_storm report_bundle
-  step 'the whole flow, and interrupted' e2e flow
-  step 'more rows, and promoting' e2e promote row_bluesky_pds row_gitea row_discourse
-  step 'the flow of several recipes, the examples, unseen stacks' e2e redfix examples unseen
-  step 'all rows in another order' e2e whole
-  step 'the Debian package on a clean Debian' scripts/check/deb.sh
-  step 'cargo install of each tool' scripts/check/cargo-install.sh
+long=0
+case ${1-} in
+  long) long=1 ;;
+  --inside)
+    [[ -n ${APART-} ]] || cannot 'reading arguments: --inside: not in a place of its own' 'make test'
+    long=$2
+    inside
+    ;;
+  '') ;;
+  *) cannot "reading arguments: $*: expected long or nothing" 'make test, make test-long' ;;
+esac
+only_one
+rm -rf "$kept"
+mkdir -p "$kept/evidence"
+printf '%s\n' "$EPOCHSECONDS" >"$kept/began"
+step 'fetch' "$scripts/fetch" test
+[[ $(tail -n 1 "$kept/steps" | cut -f4) == 0 ]] || { summary || leave 1; }
+status=0
+# What is called here ends with this script, however it ends.
+interruptible setpriv --pdeathsig TERM -- scripts/check/apart "$scripts/check/all.sh" --inside "$long" || status=$?
+[[ -z $caught ]] || leave 1
+if [[ $long == 1 ]]; then
+  step 'the Debian package on a clean Debian' scripts/check/apart --online scripts/check/deb.sh
+  step 'the README on fresh machines' scripts/check/fresh.sh
 else
-  step 'teardown' e2e teardown -- --skip twenty_deploys
-  step 'the whole flow' e2e flow -- --skip five_interruptions
   cat <<'END'
 
 shortened here: bluesky-pds, gitea and discourse to their decisive runs, one for each condition (rows_short). Left out are their
 verdicts, pull requests and trial promotions, bluesky-pds's fix leased-domain, gitea's fix clean-redeploy and its contrast
 version, discourse's fix progress under load.
-not run here, run by make test-long: row_bluesky_pds, row_gitea, row_discourse, whole (all rows), unseen, promote, examples,
-domain_storm, report_bundle, twenty deploys on a small network of teardown, the five interruptions of flow, two recipes and
-swapped fixes of redfix, the Debian package, cargo install
+The storm on the slots takes 45 s in place of 120.
+not run here but for one in turn, by the commit's hash: row_bluesky_pds, row_gitea, promote, examples, domain_storm,
+report_bundle, twenty deploys on a small network of teardown
+not run here, run by make test-long as those: row_discourse, whole (all rows), unseen, the five interruptions of flow, two
+recipes and swapped fixes of redfix, the Debian package, cargo install, the README on fresh machines
 END
 fi
-engine down --name test
-undo "engine down --name trio"
-step 'an engine of three nodes' engine up --name trio --nodes 3
-eval "$(engine env --name trio)"
-export DOCKER_HOST REDFIX_NODE_ADDR REDFIX_NODE_ADDRS REDFIX_NODES
-step 'images for three nodes' scripts/images/build busybox
-step 'tests on three nodes' e2e nodes domain_nodes snap_nodes
-step 'all that the tools emitted, against the schema' cargo run --locked --quiet -p e2e --bin conform "$EMITTED_RECORDS"
-
-# Totals over every runner's closing lines.
-read -r passed failed < <(sed 's/\x1b\[[0-9;]*m//g' "$log" | awk '
-  /^test result:/ { p += $4; f += $6 }
-  /^[0-9]+ passed, [0-9]+ failed/ { p += $1; f += $3 }
-  END { print p + 0, f + 0 }')
-((${#broken[@]} == 0)) || printf 'broken: %s\n' "${broken[*]}"
-((failed > 0 || ${#broken[@]} == 0)) || failed=${#broken[@]}
-printf '\n%d passed, %d failed\n' "$passed" "$failed"
-leave $((failed > 0 || passed == 0))
+((status == 0)) || took 'the place of its own' 0 0 "$status"
+summary && leave 0
+leave 1

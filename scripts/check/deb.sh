@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # deb.sh [PACKAGE]: the Debian package on a clean Debian 12: installed by apt in a fresh chroot, it takes a red recipe
-# to a report against the engine of DOCKER_HOST, whose socket is all that it shares; removed, it leaves nothing.
+# to a report against a private engine, whose socket is all that it shares; removed, it leaves nothing.
 # shellcheck disable=SC2016 # what is in single quotes is expanded in the chroot
 . "$(dirname "$(readlink -f "$0")")/../lib.sh"
 
-[[ ${DOCKER_HOST-} == unix://* ]] || cannot "looking for the engine: DOCKER_HOST: ${DOCKER_HOST-not set}" 'eval "$(scripts/engine env)"'
 ((EUID == 0)) || cannot "making a chroot: not root"
-command -v mmdebstrap >/dev/null || apt-get -qq -y -o DPkg::Lock::Timeout=300 install --no-install-recommends mmdebstrap >/dev/null
+need mmdebstrap
+unset DOCKER_HOST
+engine_up "${APART:-deb}-deb"
+"$scripts/images/build" --quiet busybox
 if (($#)); then
   package=$(readlink -f "$1")
 else

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Check scripts/engine against the machine: what it makes works, what was there stays, what it made goes.
-# Engines `check` and `checkfw` and a stand-in for somebody else's Docker are made and removed; takes 60 to 90 s.
+# engine.sh [CASE...]: check scripts/engine on a machine of its own: what it makes works, what was there stays, what it made
+# goes. Two engines and a stand-in for somebody else's Docker are made and removed.
 # shellcheck disable=SC2034,SC2154 # shared with engine.d/*.sh
 set -euo pipefail
 
@@ -11,10 +11,16 @@ here=$root/scripts/check
 # shellcheck source-path=SCRIPTDIR source=engine.d/cases.sh
 . "$here/engine.d/cases.sh"
 
-((EUID == 0)) || { echo 'check/engine: needs root' >&2 && exit 2; }
+[[ -n ${APART-} ]] || exec "$here/apart" "$0" "$@"
+missing=$("$root/scripts/fetch" --has engine) || {
+  printf 'check/engine: looking for programs: Debian has them in: %s\n  hint: scripts/fetch engine\n' "${missing//$'\n'/ }" >&2
+  exit 2
+}
 PATH=$PATH:/usr/sbin:/sbin
 unset ENGINE DOCKER_HOST DOCKER_CONTEXT REDFIX_ENGINE_NODES
-export REDFIX_ENGINE_NAME=check
+# The engine under test, and the one behind a packet filter; short names, which are those of their links, too.
+name=$APART-c walled=$APART-f
+export REDFIX_ENGINE_NAME=$name
 case=setup
 work=$(mktemp -d /tmp/redfix-check.XXXXXX)
 trap clean_up EXIT

@@ -3,7 +3,7 @@
 # each for so long with cargo-fuzz. What is found is kept in fuzz/artifacts, and becomes a test. Exits 1 where one fails.
 #
 # With the stable compiler: cargo-fuzz needs a nightly one only for its address sanitizer, and nothing here is unsafe.
-. "$(dirname "$(readlink -f "$0")")/../lib.sh"
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
 
 cd "$root/fuzz"
 mapfile -t targets < <(cd fuzz_targets && printf '%s\n' *.rs | sed 's/\.rs$//')
@@ -15,14 +15,14 @@ for target in "${targets[@]}"; do
   grep -q "^name = \"$target\"" Cargo.toml || cannot "reading fuzz/Cargo.toml: $target: no such target"
 done
 
-# The versions of the tree, and of libFuzzer the newest.
-cp ../Cargo.lock .
+# The versions of the tree, and what scripts/fetch took beside them.
+[[ -e Cargo.lock ]] || cannot 'looking for fuzz/Cargo.lock: not there' 'scripts/fetch test'
 
 case ${1-} in
   check)
     # What the tree's build has made serves here.
     export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}
-    cargo build --quiet
+    cargo build --offline --quiet
     folder=$CARGO_TARGET_DIR/debug
     # Given files, a target runs each of them once.
     for target in "${targets[@]}"; do

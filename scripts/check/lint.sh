@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
-# lint.sh: everything that is checked without running the tools. Names what it could not check.
-set -euo pipefail
-cd "$(dirname "$(readlink -f "$0")")/../.."
-PATH=${REDFIX_CACHE:-/var/cache/redfix}/lint/bin:$PATH
+# lint.sh [changed]: everything that is checked without running the tools; with `changed`, of what differs from the last
+# commit. A check whose program is missing is red.
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
 
 exec 3>&1
 failed=0
@@ -17,8 +16,29 @@ check() {
   fi
 }
 
-shell_scripts() { git ls-files scripts benches examples tests/helpers tests/unseen dist .ci | while read -r file; do [[ -f $file ]] && head -1 "$file" | grep -qE '^#!.*(bash|sh)$|shellcheck shell' && printf '%s\n' "$file"; done; }
-python_scripts() { git ls-files scripts examples tests/unseen | while read -r file; do [[ -f $file ]] && head -1 "$file" | grep -q 'python3' && printf '%s\n' "$file"; done; }
+changed=''
+case ${1-} in
+  '') ;;
+  changed) changed=1 ;;
+  *) cannot "reading arguments: $*: expected changed or nothing" 'make lint' ;;
+esac
+
+git ls-files --error-unmatch Makefile >/dev/null ||
+  cannot 'listing files: git cannot read this checkout' "git config --global --add safe.directory $root"
+
+# files [PATH...]: of the repository; with `changed` those that differ from the last commit.
+files() {
+  if [[ -n $changed ]]; then
+    { git diff --name-only --diff-filter=d HEAD -- "$@" && git ls-files --others --exclude-standard -- "$@"; } | sort -u
+  else
+    git ls-files -- "$@"
+  fi | while read -r file; do [[ ! -f $file ]] || printf '%s\n' "$file"; done
+}
+# starting WORDS PATH...: those whose first line says so.
+starting() {
+  local words=$1 file
+  files "${@:2}" | while read -r file; do ! head -1 "$file" | grep -qE "$words" || printf '%s\n' "$file"; done
+}
 long_files() {
   local long
   long=$(git ls-files '*.rs' | xargs wc -l | awk '$2 != "total" && $1 > 400')
@@ -31,26 +51,28 @@ few_packages() {
   printf 'lint: %d packages in Cargo.lock, at most %d\n' "$count" "$most" >&3
   ((count <= most))
 }
-# It reads the manifests of all platforms, more than a build has fetched.
-deny() { cargo fetch --locked --quiet && cargo deny --offline check licenses bans sources; }
 compiles() { python3 -c 'import ast,sys; [ast.parse(open(f).read(), f) for f in sys.argv[1:]]' "$@"; }
 
-mapfile -t shells < <(shell_scripts)
-mapfile -t pythons < <(python_scripts)
-check rustfmt cargo fmt --all --check
-check clippy cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
-check rustdoc env RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --document-private-items --quiet
-check shellcheck shellcheck -x "${shells[@]}"
-check shfmt shfmt -i 2 -ci -d "${shells[@]}"
-check python compiles "${pythons[@]}"
-check mandoc mandoc -T lint -W warning man/*.[157]
-check 'file lengths' long_files
-check 'number of packages' few_packages
-for tool in typos cargo-deny; do
-  if command -v "$tool" >/dev/null; then
-    if [[ $tool == typos ]]; then check typos typos; else check cargo-deny deny; fi
-  else
-    printf 'lint: %s: NOT CHECKED, it is not installed (see CONTRIBUTING.md)\n' "$tool"
-  fi
-done
+mapfile -t shells < <(starting '^#!.*(bash|sh)$|shellcheck shell' scripts benches examples tests dist .ci)
+mapfile -t pythons < <(starting python3 scripts examples tests/unseen)
+mapfile -t pages < <(files 'man/*.[157]')
+mapfile -t rusts < <(files '*.rs' '*Cargo.toml' Cargo.lock)
+[[ -n $changed ]] || ((${#shells[@]} && ${#pythons[@]} && ${#pages[@]})) || cannot 'listing files: none was found'
+if [[ -z $changed ]] || ((${#rusts[@]})); then
+  check rustfmt cargo fmt --all --check
+  check clippy cargo clippy --locked --offline --workspace --all-targets --quiet -- -D warnings
+  check 'file lengths' long_files
+  check 'number of packages' few_packages
+fi
+if [[ -z $changed ]]; then
+  check rustdoc env RUSTDOCFLAGS='-D warnings' cargo doc --locked --offline --workspace --no-deps --document-private-items --quiet
+  check cargo-deny cargo deny --offline check licenses bans sources
+fi
+if ((${#shells[@]})); then
+  check shellcheck shellcheck -x "${shells[@]}"
+  check shfmt shfmt -i 2 -ci -d "${shells[@]}"
+fi
+((${#pythons[@]} == 0)) || check python compiles "${pythons[@]}"
+((${#pages[@]} == 0)) || check mandoc mandoc -T lint -W warning "${pages[@]}"
+check typos typos
 exit $((failed > 0))

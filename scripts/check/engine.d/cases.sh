@@ -13,9 +13,12 @@ arguments() {
   check 'status of nothing exits 1' fails_with 1 'not running' engine status
   check 'env of nothing exits 2' fails_with 2 'hint: scripts/engine up' engine env
   check 'down of nothing is done' engine down
+  # The checkout may lie where others cannot look.
+  cp -a "$root/scripts" "$work/scripts"
+  chmod -R a+rX "$work"
   check 'without root it names ENGINE=host' fails_with 2 'ENGINE=host' \
-    setpriv --reuid 65534 --clear-groups bash "$root/scripts/engine" up
-  check 'without Debian packages it names ENGINE=host' fails_with 2 'there is no apt-get' unshare --mount bash -c \
+    setpriv --reuid 65534 --clear-groups bash "$work/scripts/engine" up
+  check 'without apt-get it says so' fails_with 2 'there is no apt-get' unshare --mount bash -c \
     "mount --bind /dev/null $(command -v apt-get); mount --bind /dev/null $(command -v dockerd); $root/scripts/engine up"
 }
 
@@ -27,19 +30,27 @@ stranger() {
 }
 
 one_node() {
-  check 'up, one node, within 15 s' within_ms 15000 engine up
-  check 'the comparison sees a running engine' fails_with 1 'link rf-check' nothing_left
-  check 'up again returns at once' within_ms 2000 engine up
+  check 'up, one node' engine up
+  check 'the comparison sees a running engine' fails_with 1 "link rf-$name" nothing_left
+  check 'up again does nothing' does_nothing engine up
   check 'up with another size says what to do' fails_with 2 'hint: scripts/engine down' engine up --nodes 3
   check 'status' engine status
   check 'the node is a ready manager called n1' test "$(on n1 node ls --format '{{.Hostname}} {{.Status}} {{.ManagerStatus}}')" = 'n1 Ready Leader'
-  load_image /run/redfix-engine/check/n1/docker.sock
+  load_image "/run/redfix-engine/$name/n1/docker.sock"
   check 'env names an engine that answers' bash -c "eval \"\$($root/scripts/engine env)\"; docker node ls && [[ \$REDFIX_NODES == n1=\$DOCKER_HOST && \$REDFIX_NODE_ADDRS == n1=\$REDFIX_NODE_ADDR ]]"
   eval "$(engine env)"
   addr=$REDFIX_NODE_ADDR
   unset DOCKER_HOST REDFIX_NODE_ADDR REDFIX_NODE_ADDRS REDFIX_NODES
   check 'a service with a host-mode port' serve
-  check 'its port answers from outside' within 10 answers "$addr" 18080
+  check 'its port answers from outside' within 180 answers "$addr" 18080
+}
+
+# does_nothing COMMAND...: it succeeds, and the engine's processes are those of before.
+does_nothing() {
+  local before
+  before=$(engine_pids "$name")
+  "$@" || return
+  test "$(engine_pids "$name")" = "$before"
 }
 
 # serve: a web server on every node, on a host-mode port.
@@ -50,20 +61,20 @@ serve() {
 
 killed() {
   local -a pids
-  mapfile -t pids < <(pgrep -f '^dockerd .*/redfix-engine/check/')
+  mapfile -t pids < <(pgrep -f "^dockerd .*/redfix-engine/$name/")
   kill -KILL "${pids[@]}"
   check 'status of a dead dockerd exits 1' fails_with 1 'not running' engine status
-  check 'up after kill -9 of dockerd alone' within_ms 15000 engine up
-  check 'its service answers again' within 60 answers "$addr" 18080
-  mapfile -t pids < <(engine_pids check)
+  check 'up after kill -9 of dockerd alone' engine up
+  check 'its service answers again' within 180 answers "$addr" 18080
+  mapfile -t pids < <(engine_pids "$name")
   kill -KILL "${pids[@]}"
-  check "up after kill -9 of all its ${#pids[@]} processes" within_ms 15000 engine up
-  check 'its service answers again' within 60 answers "$addr" 18080
+  check "up after kill -9 of all its ${#pids[@]} processes" engine up
+  check 'its service answers again' within 180 answers "$addr" 18080
   check 'down --keep-data' engine down --keep-data
-  check 'no process is left' test -z "$(engine_pids check)"
-  check 'up goes on with the data' within_ms 15000 engine up
-  check 'its service answers again' within 60 answers "$addr" 18080
-  mapfile -t pids < <(engine_pids check)
+  check 'no process is left' test -z "$(engine_pids "$name")"
+  check 'up goes on with the data' engine up
+  check 'its service answers again' within 180 answers "$addr" 18080
+  mapfile -t pids < <(engine_pids "$name")
   kill -KILL "${pids[@]}"
   check 'down of a killed engine' engine down
   check 'down left nothing' nothing_left
@@ -74,7 +85,11 @@ stopped() {
   local pid status signal code
   for signal in TERM:143 INT:130; do
     code=${signal#*:} signal=${signal%:*} status=0
-    timeout --preserve-status -s "$signal" 0.7 "$root/scripts/engine" up --nodes 2 >"$work/up" 2>&1 || status=$?
+    env --default-signal=INT "$root/scripts/engine" up --nodes 2 >"$work/up" 2>&1 &
+    pid=$!
+    within 180 test -e "/var/lib/redfix-engine/$name/state"
+    kill -s "$signal" "$pid"
+    wait "$pid" || status=$?
     check "up stopped by SIG$signal dies of it" test "$status" = "$code"
     check 'and leaves nothing' nothing_left
   done
@@ -84,30 +99,30 @@ stopped() {
   status=0
   wait "$pid" || status=$?
   check 'two ups at once: the first' test "$status" = 0
-  check 'down' within_ms 10000 engine down
+  check 'down' engine down
   check 'down left nothing' nothing_left
 }
 
 three_nodes() {
   local node other names
-  check "up, three nodes, within 15 s (Debian's docker client)" within_ms 15000 \
+  check "up, three nodes (Debian's docker client)" \
     env PATH=/usr/sbin:/usr/bin:/sbin:/bin "$root/scripts/engine" up --nodes 3
   names=$(on n2 node ls --format '{{.Hostname}} {{.Status}}' | sort | paste -sd ,)
   check 'all are ready managers' test "$names" = 'n1 Ready,n2 Ready,n3 Ready'
-  for node in n1 n2 n3; do load_image "/run/redfix-engine/check/$node/docker.sock"; done
+  for node in n1 n2 n3; do load_image "/run/redfix-engine/$name/$node/docker.sock"; done
   check 'a service on each node' serve
   for other in $(engine env | sed -n 's/^export REDFIX_NODE_ADDRS="\(.*\)"$/\1/p'); do
-    check "port of ${other%=*} answers from outside" within 60 answers "${other#*=}" 18080
+    check "port of ${other%=*} answers from outside" within 180 answers "${other#*=}" 18080
   done
   on n1 network create -d overlay --attachable net >/dev/null
   on n1 run -d --name alpha --network net redfix-check:1 busybox httpd -f -p 8080 -h /redfix-check >/dev/null
   check 'n2 reaches a container on n1 by name over the overlay' reach n2 alpha
   check 'n3 too' reach n3 alpha
-  mapfile -t pids < <(pgrep -f '^dockerd .*/redfix-engine/check/n1/')
+  mapfile -t pids < <(pgrep -f "^dockerd .*/redfix-engine/$name/n1/")
   kill -KILL "${pids[@]}"
-  check 'without n1 the others keep quorum' within 60 on n2 node ls
-  check 'up brings n1 back' within_ms 20000 engine up
-  check 'down' within_ms 10000 engine down
+  check 'without n1 the others keep quorum' within 180 on n2 node ls
+  check 'up brings n1 back' engine up
+  check 'down' engine down
   check 'down left nothing' nothing_left
 }
 
@@ -120,7 +135,8 @@ reach() {
 forward_drop() {
   # shellcheck disable=SC2016
   check 'a host that drops FORWARD gets a rule, and loses it' unshare --net --mount bash -euc '
-    engine() { "$0" --name checkfw "$@"; }
+    walled=$1
+    engine() { "$0" --name "$walled" "$@"; }
     ip link set lo up
     iptables -P FORWARD DROP
     ip link add spare type bridge # the setting exists once br_netfilter is loaded
@@ -128,13 +144,14 @@ forward_drop() {
     echo 1 >/proc/sys/net/bridge/bridge-nf-call-iptables
     before=$(iptables -S)
     engine up --nodes 2
-    iptables -S FORWARD | grep -q "redfix engine checkfw"
+    iptables -S FORWARD | grep -q "redfix engine $walled"
     engine up
     iptables -F FORWARD
     engine up
-    test "$(iptables -S FORWARD | grep -c "redfix engine checkfw")" = 1
+    test "$(iptables -S FORWARD | grep -c "redfix engine $walled")" = 1
     engine down
-    diff <(echo "$before") <(iptables -S)' "$root/scripts/engine"
+    diff <(echo "$before") <(iptables -S)' "$root/scripts/engine" "$walled"
+  ! grep -q 'nothing to check' "$work/out" || echo 'NOT CHECKED    a host that drops FORWARD: this kernel has no br_netfilter'
 }
 
 host_mode() {
@@ -144,7 +161,7 @@ host_mode() {
   check 'ENGINE=host, nobody answers: try again' fails_with 75 "$work/none" \
     env ENGINE=host DOCKER_HOST="unix://$work/none" "$root/scripts/engine" up
   engine up
-  local ours=unix:///run/redfix-engine/check/n1/docker.sock
+  local ours=unix:///run/redfix-engine/$name/n1/docker.sock
   check 'ENGINE=host takes a manager' env ENGINE=host DOCKER_HOST="$ours" "$root/scripts/engine" up
   check 'ENGINE=host env' test "$(ENGINE=host DOCKER_HOST=$ours "$root/scripts/engine" env | paste -sd ' ')" = \
     "export DOCKER_HOST=$ours export REDFIX_NODE_ADDR=127.0.0.1 export REDFIX_NODE_ADDRS=\"n1=127.0.0.1\" export REDFIX_NODES=\"n1=$ours\""

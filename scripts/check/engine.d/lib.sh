@@ -39,27 +39,16 @@ within() {
   done
 }
 
-# within_ms MS COMMAND...: it must succeed and take no longer; longer on a machine that others load.
-within_ms() {
-  local start=$EPOCHREALTIME load limit
-  "${@:2}" || return
-  local took=$(((${EPOCHREALTIME/./} - ${start/./}) / 1000))
-  read -r load _ </proc/loadavg
-  limit=$(awk -v ms="$1" -v busy="$load" -v cpus="$(nproc)" 'BEGIN { print int(busy > cpus ? ms * busy / cpus : ms) }')
-  ((took <= limit)) || { echo "took $took ms, more than $limit (load $load)" && return 1; }
-}
+# on NODE ARGUMENT...: the docker client on a node of the engine under test.
+on() { docker -H "unix:///run/redfix-engine/$name/$1/docker.sock" "${@:2}"; }
 
-# on NODE ARGUMENT...: the docker client on a node of the engine `check`.
-on() { docker -H "unix:///run/redfix-engine/check/$1/docker.sock" "${@:2}"; }
-
-# make_image: a tar of a root with busybox and bash (busybox-static dies when it looks names up), for `docker import`.
+# make_image: a tar of a root with busybox and bash (a static busybox dies when it looks names up), for `docker import`.
 make_image() {
-  local tree=$work/tree file
-  if ! ldd /bin/busybox 2>&1 | grep -q 'not a dynamic'; then
-    apt-get -o DPkg::Lock::Timeout=300 install -y busybox-static >/dev/null
-  fi
+  local tree=$work/tree file busybox
   mkdir -p "$tree"/{bin,etc,redfix-check}
-  cp /bin/busybox "$tree/bin/"
+  busybox=$("$root/scripts/images/build" --list busybox | cut -f4)
+  [[ -e $busybox ]] || { echo "check/engine: looking for $busybox: not there; scripts/fetch test makes it" >&2 && return 1; }
+  tar -C "$tree" -xf "$busybox" ./bin/busybox
   while read -r file; do
     mkdir -p "$tree$(dirname "$file")"
     cp -L "$file" "$tree$file"
@@ -93,9 +82,9 @@ stranger_start() {
   mkdir -p "$work/stranger"
   local -a options=(--data-root "$work/stranger/data" --exec-root "$work/stranger/exec" --pidfile "$work/stranger/pid")
   setsid unshare --uts --mount --net dockerd "${options[@]}" -H "unix://$work/stranger/docker.sock" \
-    --cgroup-parent /redfix-stranger --log-level error </dev/null >"$work/stranger/log" 2>&1 &
+    --cgroup-parent /redfix-stranger --exec-opt native.cgroupdriver=cgroupfs --log-level error </dev/null >"$work/stranger/log" 2>&1 &
   stranger_pid=$!
-  within 20 docker -H "unix://$work/stranger/docker.sock" version
+  within 180 docker -H "unix://$work/stranger/docker.sock" version
   load_image "$work/stranger/docker.sock"
   docker -H "unix://$work/stranger/docker.sock" run -d --network none redfix-check:1 busybox sleep 1000 >/dev/null
 }
@@ -123,8 +112,8 @@ stranger_stop() {
 # snapshot: all that an engine could leave, without what belongs to other engines of ours (another's tests may run).
 snapshot() {
   {
-    ps -eww -o pid=,args= | awk '/redfix-engine\/check|busybox.*redfix-check/ && !/awk|ps -eww/ { print "process", $0 }'
-    engine_pids check | sed 's/^/cgroup member /'
+    ps -eww -o pid=,args= | awk -v name="$name" '(index($0, "redfix-engine/" name) || /busybox.*redfix-check/) && !/awk|ps -eww/ { print "process", $0 }'
+    engine_pids "$name" | sed 's/^/cgroup member /'
     awk '$2 ~ /redfix|docker|containerd|netns/ { print "mount", $2 }' /proc/mounts
     ip -o link | awk '{ print "link", $2 }'
     ip -4 route | sed 's/^/route /'
@@ -134,14 +123,14 @@ snapshot() {
     find /sys/fs/cgroup -type d | grep -E '/redfix-|/docker(/|$)|/[0-9a-f]{64}$' | sed 's/^/path /' || true
     find /run /var/lib /run/netns /run/redfix-engine /var/lib/redfix-engine /etc/docker /opt/containerd \
       -maxdepth 1 2>/dev/null | grep -E 'redfix|docker|containerd|netns|runc' | sed 's/^/path /' || true
-  } | awk -v others="$(other_engines)" '
-    /redfix-(engine\/)?check([ \/]|$)|rf-check[ _:]/ { print; next }
+  } | awk -v others="$(other_engines)" -v name="$name" '
+    $0 ~ "redfix-(engine/)?" name "([ /]|$)" || $0 ~ "rf-" name "[ _:]" { print; next }
     /redfix-engine\/.|\/redfix-|rf-/ { next }
     others != "" && /path .*\/(docker|containerd|redfix-engine)$/ { next } # shared by the engines that run
     { print }' | sort
 }
 
-other_engines() { find /run/redfix-engine -mindepth 1 -maxdepth 1 -type d ! -name check ! -name checkfw 2>/dev/null || true; }
+other_engines() { find /run/redfix-engine -mindepth 1 -maxdepth 1 -type d ! -name "$name" ! -name "$walled" 2>/dev/null || true; }
 
 take_before() { snapshot >"$work/before"; }
 
@@ -164,7 +153,7 @@ clean_up() {
   trap '' INT TERM
   set +e
   engine down -q
-  engine down -q --name checkfw
+  engine down -q --name "$walled"
   stranger_stop
   rm -rf "$work"
   exit "$status"

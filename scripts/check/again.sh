@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# again.sh TEST...: tests by name and alone: BINARY or BINARY::TEST, as a red run names them. One that needs a Swarm gets a
+# private engine, offline; N=10 repeats it.
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+
+(($#)) || cannot 'reading arguments: TEST: missing' 'make again T=snap, or T=snap::no_secret_reaches_the_disk'
+keep again
+if [[ -z ${APART-} ]]; then
+  only_one
+  "$scripts/fetch" test
+  exec scripts/check/apart "$scripts/check/again.sh" "$@"
+fi
+rm -rf "$kept"
+mkdir -p "$kept"
+mapfile -t binaries < <(cargo nextest list --locked --offline --workspace --cargo-quiet --list-type binaries-only \
+  --message-format json | jq -r '."rust-binaries" | keys[]')
+status=0 number=0
+for name; do
+  filter=''
+  # A test of the crate e2e, or of another crate: beside the code, or in a file of its own.
+  for binary in "${binaries[@]}"; do
+    case $name in
+      "$binary" | "${binary#e2e::}") filter+=" | binary_id(=$binary)" ;;
+      "$binary"::*) filter+=" | (binary_id(=$binary) & test(=${name#"$binary"::}))" ;;
+      "${binary#e2e::}"::*) filter+=" | (binary_id(=$binary) & test(=${name#"${binary#e2e::}"::}))" ;;
+    esac
+  done
+  [[ -n $filter ]] || cannot "looking for $name: no such test" 'BINARY or BINARY::TEST, as a red run names it'
+  number=$((number + 1))
+  tests "$number" --profile long --test-threads 1 --stress-count "${N:-1}" -E "none()$filter" || status=$?
+done
+cargo run --locked --offline --quiet -p e2e --bin red "$kept"/junit/*.xml || status=1
+leave "$status"

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# unit.sh: unit and pipe tests, which need no engine, and what the tools emitted in them against the schema.
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+
+keep unit
+if [[ -z ${APART-} ]]; then
+  only_one
+  "$scripts/fetch" test
+  exec scripts/check/apart "$scripts/check/unit.sh"
+fi
+rm -rf "$kept"
+mkdir -p "$kept"
+step 'unit and pipe tests' tests unit -E 'not (group(engine) | group(trio) | group(alone))'
+step 'what the tools emitted against the schema' cargo run --locked --offline --quiet -p e2e --bin conform "$EMITTED_RECORDS"
+summary && leave 0
+leave 1
