@@ -40,7 +40,7 @@ fn alone() -> MutexGuard<'static, ()> {
 }
 
 pub struct Bench {
-    pub dir: tempfile::TempDir,
+    pub dir: crate::folder::Folder,
     /// Every name of a run holds it.
     pub name: String,
     started: Mutex<Vec<u32>>,
@@ -62,7 +62,7 @@ impl Bench {
     #[must_use]
     pub fn with(name: &str, compose: &str) -> Self {
         let guard = alone();
-        let dir = tempfile::tempdir().expect("a folder");
+        let dir = crate::folder::Folder::new();
         fs::write(dir.path().join("compose.yml"), compose).expect("written");
         fs::write(dir.path().join("c"), "x").expect("written");
         Self {
@@ -126,7 +126,7 @@ impl Bench {
     }
 
     pub fn wait_until_deployed(&self) {
-        wait_for("the stack's container", 60, || {
+        wait_for("the stack's container", 180, || {
             objects_named(&self.name).iter().any(|o| o.starts_with("container"))
         });
     }
@@ -219,14 +219,19 @@ pub fn kill(pid: u32, signal: &str) {
     assert!(status.success(), "kill {signal} {pid}");
 }
 
-/// Processes of the tool under test that run as its reaper.
+/// Processes of the tool under test that run as its reaper: those of this test, which has a `TMPDIR` of its own
+/// (scripts/check/on-engine). Of their environment they keep little more.
 #[must_use]
 pub fn reapers() -> Vec<u32> {
+    let own = std::env::var("TMPDIR").map(|folder| format!("TMPDIR={folder}")).unwrap_or_default();
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     let is_reaper = |pid: &u32| {
         let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        is_tool(*pid) && line.split(|byte| *byte == 0).any(|arg| arg == b"--detached")
+        let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        is_tool(*pid)
+            && line.split(|byte| *byte == 0).any(|arg| arg == b"--detached")
+            && (own.is_empty() || environ.split(|byte| *byte == 0).any(|entry| entry == own.as_bytes()))
     };
     pids.filter(is_reaper).collect()
 }
@@ -298,7 +303,7 @@ pub fn restart_engine(meanwhile: impl FnOnce()) {
     let pid = fs::read_to_string(format!("{folder}/pid")).expect("its pid");
     let pid: u32 = pid.trim().parse().expect("a number");
     kill(pid, "-KILL");
-    wait_for("dockerd to end", 30, || !PathBuf::from(format!("/proc/{pid}/exe")).exists());
+    wait_for("dockerd to end", 180, || !PathBuf::from(format!("/proc/{pid}/exe")).exists());
     meanwhile();
     let up = Command::new(crate::root().join("scripts/engine")).args(["--name", &name, "up"]).output();
     let up = up.expect("scripts/engine");

@@ -14,7 +14,7 @@ use crate::{first, records, require_engine, tool, wait_for};
 
 /// A run in progress.
 pub struct Guarded {
-    pub dir: tempfile::TempDir,
+    pub dir: crate::folder::Folder,
     pub stack: String,
     pub domain: String,
     pub attempt: String,
@@ -51,7 +51,7 @@ impl Guarded {
     #[must_use]
     pub fn start(options: &[&str]) -> Self {
         let alone = alone();
-        let dir = tempfile::tempdir().expect("a folder");
+        let dir = crate::folder::Folder::new();
         let told = dir.path().join("told");
         let script = format!(
             "cd {}; printf '%s\\n' \"$DOCKER_HOST\" \"$REDFIX_STACK\" \"$REDFIX_DOMAIN\" \"$REDFIX_ATTEMPT\" >part; \
@@ -67,7 +67,7 @@ impl Guarded {
         let [stack, domain, attempt] = [const { String::new() }; 3];
         let socket = PathBuf::new();
         let mut run = Self { dir, stack, domain, attempt, socket, child: Some(child), _alone: alone };
-        wait_for("the run's command", 60, || told.exists());
+        wait_for("the run's command", 180, || told.exists());
         let told = fs::read_to_string(told).expect("what the command was told");
         let mut lines = told.lines().map(ToOwned::to_owned);
         let mut next = || lines.next().expect("a line");
@@ -139,7 +139,7 @@ impl Drop for Guarded {
 #[must_use]
 pub fn raw(socket: &Path, request: &[u8]) -> (u16, String) {
     let mut stream = UnixStream::connect(socket).expect("a guard");
-    stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a deadline");
+    stream.set_read_timeout(Some(Duration::from_mins(2))).expect("a deadline");
     // A guard that refuses the head may close before it has read the rest.
     let _ = stream.write_all(request);
     let mut answer = Vec::new();

@@ -1,6 +1,8 @@
 //! Helpers of the end-to-end tests: the built tools, the engine of `make test`, and what must be gone after.
 
 pub mod bench;
+pub mod calm;
+pub mod folder;
 pub mod guard;
 pub mod relay;
 pub mod row;
@@ -68,6 +70,16 @@ pub fn require_engine() {
     );
 }
 
+/// The engine has these images of the proving ground, built and loaded when they were not.
+///
+/// # Panics
+/// When one cannot be built.
+pub fn require_images(names: &[&str]) {
+    let output = Command::new(root().join("scripts/images/build")).arg("--quiet").args(names).output();
+    let output = output.expect("scripts/images/build");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 /// Output of the docker client.
 ///
 /// # Panics
@@ -100,15 +112,18 @@ pub fn objects_named(part: &str) -> Vec<String> {
     lists.into_iter().flat_map(named).collect()
 }
 
-/// Polls until `check` holds.
+/// Polls until `check` holds: soon at first, then rarely, since most looks are programs of their own that take the machine
+/// from what is waited for.
 ///
 /// # Panics
 /// After `seconds`, naming what was waited for.
 pub fn wait_for(what: &str, seconds: u64, mut check: impl FnMut() -> bool) {
     let until = Instant::now() + Duration::from_secs(seconds);
+    let mut pause = Duration::from_millis(50);
     while !check() {
         assert!(Instant::now() < until, "waited {seconds} s in vain for: {what}");
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::sleep(pause);
+        pause = (pause * 3 / 2).min(Duration::from_millis(500));
     }
 }
 

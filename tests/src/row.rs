@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::{docker, objects_named, records, require_engine, root, tool};
+use crate::{docker, objects_named, records, require_engine, require_images, root, tool};
 
 /// A script of ours, with its state in `dir` and the tools under test.
 ///
@@ -39,7 +39,7 @@ pub fn assert_as_expected(recipes: &Path, ledgers: &[PathBuf], all: bool) {
 /// One investigation that is over.
 pub struct Row {
     recipe: &'static str,
-    pub dir: tempfile::TempDir,
+    pub dir: crate::folder::Folder,
     pub report: String,
 }
 
@@ -51,7 +51,7 @@ impl Row {
     #[must_use]
     pub fn run(recipe: &'static str) -> Self {
         require_engine();
-        let dir = tempfile::tempdir().expect("a folder");
+        let dir = crate::folder::Folder::new();
         let output = script(&format!("{recipe}.sh"), dir.path())
             .stderr(Stdio::inherit())
             .output()
@@ -121,7 +121,7 @@ impl Row {
 
 /// The live services around the recipes, for as long as this lives.
 pub struct Neighbours {
-    dir: tempfile::TempDir,
+    dir: crate::folder::Folder,
     lock: Option<fs::File>,
 }
 
@@ -135,10 +135,8 @@ impl Neighbours {
         let path = format!("/run/lock/redfix-neighbours-{}", cluster.trim());
         let lock = fs::File::create(path).expect("the lock of those who use them");
         lock.lock_shared().expect("the lock");
-        let images = ["busybox", "python", "traefik", "caddy"];
-        let dir = tempfile::tempdir().expect("a folder");
-        let built = script("images/build", dir.path()).args(images).status().expect("images/build");
-        assert!(built.success());
+        require_images(&["busybox", "python", "traefik", "caddy"]);
+        let dir = crate::folder::Folder::new();
         let up = Self { dir, lock: Some(lock) };
         assert!(up.call("up").is_some(), "the neighbours do not come up");
         up

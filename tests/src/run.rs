@@ -31,7 +31,7 @@ pub const DEPLOY: &str =
 
 /// One run at a time: an isolated run is disturbed by the next test's deploy.
 pub struct Run {
-    pub dir: tempfile::TempDir,
+    pub dir: crate::folder::Folder,
     pub name: String,
     _alone: MutexGuard<'static, ()>,
 }
@@ -45,7 +45,7 @@ impl Run {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         require_engine();
         let alone = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-        let dir = tempfile::tempdir().expect("a temporary folder");
+        let dir = crate::folder::Folder::new();
         std::fs::write(dir.path().join("compose.yml"), COMPOSE).expect("written");
         std::fs::write(dir.path().join("c"), "x").expect("written");
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -114,7 +114,7 @@ impl Run {
     /// # Panics
     /// When there is no container in time.
     pub fn wait_until_deployed(&self) {
-        wait_for("the stack's container", 30, || {
+        wait_for("the stack's container", 180, || {
             objects_named(&self.name).iter().any(|object| object.starts_with("container"))
         });
     }
@@ -157,25 +157,31 @@ impl Run {
             let labels = docker(["config", "inspect", slot, "--format", format]);
             assert!(!labels.contains("state=held"), "{labels}");
         }
-        let groups = cgroups("redfix-01");
+        let attempts = std::fs::read_dir(self.path("out")).into_iter().flatten().flatten();
+        let attempts = attempts.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let groups: Vec<PathBuf> = attempts.flat_map(|id| cgroups(&format!("redfix-{id}-"))).collect();
         assert_eq!(groups, Vec::<PathBuf>::new(), "control groups");
     }
 }
 
 /// Control groups whose name starts so and whose maker is gone: its process id ends the name.
 fn cgroups(prefix: &str) -> Vec<PathBuf> {
-    let root =
-        ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"].into_iter().map(Path::new).find(|root| root.is_dir());
-    let entries =
-        std::fs::read_dir(root.unwrap_or(Path::new("/nonexistent"))).into_iter().flatten().flatten();
-    entries
-        .filter(|entry| {
+    fn find(folder: &Path, prefix: &str, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                continue;
+            }
             let name = entry.file_name().to_string_lossy().into_owned();
-            let maker = name.rsplit('-').next().unwrap_or_default().to_owned();
-            name.starts_with(prefix) && !Path::new("/proc").join(maker).exists()
-        })
-        .map(|entry| entry.path())
-        .collect()
+            let maker = name.rsplit('-').next().unwrap_or_default();
+            if name.starts_with(prefix) && !Path::new("/proc").join(maker).exists() {
+                found.push(entry.path());
+            }
+            find(&entry.path(), prefix, found);
+        }
+    }
+    let mut found = Vec::new();
+    find(Path::new("/sys/fs/cgroup"), prefix, &mut found);
+    found
 }
 
 /// # Panics

@@ -63,7 +63,7 @@ pub fn unit(name: &str, key: &str) -> Vec<String> {
 
 /// Where the examples find the tools, as if they were installed there, one recipe, and what is recorded.
 pub struct Home {
-    pub dir: tempfile::TempDir,
+    pub dir: crate::folder::Folder,
 }
 
 impl Home {
@@ -72,7 +72,7 @@ impl Home {
     #[must_use]
     #[allow(clippy::new_without_default)] // it makes a folder
     pub fn new() -> Self {
-        let dir = tempfile::tempdir().expect("a folder");
+        let dir = crate::folder::Folder::new();
         fs::create_dir_all(dir.path().join("home/target")).expect("made");
         let bin = tool("swarm-isolate").parent().expect("its folder").to_owned();
         for (from, to) in [(root().join("scripts"), "home/scripts"), (bin, "home/target/release")] {

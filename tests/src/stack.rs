@@ -86,7 +86,7 @@ impl Stack {
     /// Waits until a container of the service has logged `needle`.
     pub fn wait_for_log(&self, service: &str, needle: &str) {
         let name = format!("{}_{service}", self.name);
-        wait_for(&format!("'{needle}' in the log of {name}"), 60, || {
+        wait_for(&format!("'{needle}' in the log of {name}"), 180, || {
             let ids =
                 docker(["ps", "-aq", "--filter", &format!("label=com.docker.swarm.service.name={name}")]);
             let has = |id: &str| {
@@ -100,7 +100,7 @@ impl Stack {
         });
     }
 
-    /// Removes it and waits until nothing of it is left; false after 90 s.
+    /// Removes it and waits until nothing of it is left; false after five minutes.
     #[must_use]
     pub fn remove(&self) -> bool {
         try_docker(&["stack", "rm", &self.name]);
@@ -115,7 +115,7 @@ impl Stack {
                 && empty(&["network", "ls"])
                 && empty(&["config", "ls"])
         };
-        (0..450).any(|_| {
+        (0..1500).any(|_| {
             std::thread::sleep(Duration::from_millis(200));
             gone()
         })

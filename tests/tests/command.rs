@@ -204,7 +204,7 @@ fn a_stop_while_it_waits_leaves_no_run_and_no_intent() {
     let options =
         ["--condition", "loaded", "--load-with", "touch loaded; sleep 600", "--min-foreign-cpu", "1.5"];
     let mut child = run.start(&options, "touch ran");
-    e2e::wait_for("the load", 30, || run.path("loaded").exists());
+    e2e::wait_for("the load", 180, || run.path("loaded").exists());
     kill(&child, "-INT");
     child.wait().unwrap();
     assert!(!run.path("ran").exists());

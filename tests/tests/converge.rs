@@ -139,7 +139,7 @@ fn no_free_address() {
     stack.create("app", &["--endpoint-mode", "dnsrr", "--network", &network, "--replicas", "7"], &FOREVER);
     stack.wedges(&["--stuck-after", "8s"], "no-free-address", "10.213.7.0/29: 5 of 5 addresses in use");
     docker(["service", "rm", &format!("{}_app", stack.0.name)]);
-    wait_for("the network to go", 60, || {
+    wait_for("the network to go", 180, || {
         let rm = Command::new("docker").args(["network", "rm", &network]).output().unwrap();
         rm.status.success()
     });
@@ -177,14 +177,14 @@ fn update_paused() {
 fn ready() {
     let stack = Services::new();
     stack.create("app", &DNSRR, &FOREVER);
-    let dir = tempfile::tempdir().unwrap();
+    let dir = e2e::folder::Folder::new();
     let calls = dir.path().join("calls");
     let command = format!("echo x >>{0}; test $(wc -l <{0}) -gt 2", calls.display());
     let (output, record) = stack.wait(&["--ready", &command, "--stable", "3"]);
     assert!(output.status.success(), "{record}");
     let count = std::fs::read_to_string(&calls).unwrap().lines().count();
     assert_eq!(count, 5, "two failures, then three in a row");
-    let (output, record) = stack.wait(&["--ready", "echo no >&2; false", "--deadline", "2s"]);
+    let (output, record) = stack.wait(&["--ready", "echo no >&2; false", "--deadline", "8s"]);
     assert_eq!((output.status.code(), record["state"].as_str()), (Some(75), Some("deadline")), "{record}");
     assert!(record["message"].to_string().contains("exit status: 1: no"), "{record}");
     stack.wedges(&["--ready", "false", "--idle-timeout", "3s"], "not-ready", "nothing new for 3 s");

@@ -158,7 +158,7 @@ fn a_run_whose_tool_was_killed_has_its_record() {
     let mut child =
         run.start(&["--investigation", "i1"], &format!("{DEPLOY} {} sleep {marker}", escape(&marker)));
     run.wait_until_deployed();
-    wait_for("the strays", 30, || alive(&marker).lines().count() >= 7);
+    wait_for("the strays", 180, || alive(&marker).lines().count() >= 7);
     kill(&child, "-KILL");
     child.wait().unwrap();
     let output = run.output(&["--investigation", "i1"], "exit 0");
@@ -215,7 +215,7 @@ fn an_engine_that_falls_silent_in_the_middle_is_not_waited_for_for_ever() {
     let options =
         ["--host", &engine.host, "--engine-timeout", "1s", "--teardown-timeout", "3s", "--slot-ttl", "5m"];
     let child = run.start(&options, &format!("{DEPLOY} touch deployed; until [ -e go ]; do sleep 0.1; done"));
-    wait_for("the deploy", 60, || run.path("deployed").exists());
+    wait_for("the deploy", 180, || run.path("deployed").exists());
     engine.mute.store(true, Ordering::Relaxed);
     fs::write(run.path("go"), "").unwrap();
     let output = child.wait_with_output().unwrap();

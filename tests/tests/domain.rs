@@ -182,7 +182,7 @@ fn a_canonical_never_gets_the_name_of_the_live_service() {
 #[test]
 fn what_abra_knows_is_taken() {
     let scene = Scene::new();
-    let folder = tempfile::tempdir().unwrap();
+    let folder = e2e::folder::Folder::new();
     let server = folder.path().join("servers").join(&scene.base);
     std::fs::create_dir_all(&server).unwrap();
     // Not deployed: nothing on the swarm tells of it.
@@ -221,7 +221,7 @@ fn hostile_labels_hide_nothing_and_break_nothing() {
 #[test]
 fn what_cannot_be_printed_is_given_back() {
     let scene = Scene::new();
-    let folder = tempfile::tempdir().unwrap();
+    let folder = e2e::folder::Folder::new();
     let ledger = folder.path().join("ledger.jsonl");
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);

@@ -105,10 +105,10 @@ fn leases_survive_the_loss_of_the_leading_manager() {
         printed.extend(leased(&output));
     }
     // The other two go on without it.
-    wait_for("another leader", 60, || rest.iter().any(leader));
+    wait_for("another leader", 180, || rest.iter().any(leader));
     let mut all = Vec::new();
     for n in 0..4 {
-        wait_for("leases without the third manager", 60, || {
+        wait_for("leases without the third manager", 180, || {
             let output = alloc(&rest[n % 2].1, &format!("{id}-{n}")).wait_with_output().unwrap();
             let done = output.status.success();
             if done {
@@ -123,11 +123,11 @@ fn leases_survive_the_loss_of_the_leading_manager() {
     // It comes back and sees the same.
     drop(gone);
     let leases = || tool(&lost.1, &id, &["list"]).output().unwrap();
-    wait_for("the lost manager to see the leases", 60, || {
+    wait_for("the lost manager to see the leases", 180, || {
         domains(&leased(&leases())).is_superset(&domains(&all))
     });
     for n in 0..4 {
-        wait_for("the release", 30, || {
+        wait_for("the release", 180, || {
             tool(&nodes[n % 3].1, &id, &["release", "--holder", &format!("{id}-{n}")])
                 .status()
                 .unwrap()

@@ -122,17 +122,17 @@ fn other_layers(scene: &Scene, matrix: &Matrix) {
     let deep = format!("a.b.{}", scene.base);
     assert_eq!(with(&[&format!("{deep}:444"), "--proxy", &two]), "nothing-deployed");
     matrix.site_at("young", &matrix.domain("young"), &[], &[]);
-    wait_for("the new service", 30, || with(&[&matrix.domain("young"), "--proxy", &one]).is_empty());
+    wait_for("the new service", 180, || with(&[&matrix.domain("young"), "--proxy", &one]).is_empty());
     assert_eq!(with(&[&format!("{}:444", matrix.domain("young")), "--proxy", &two]), "just-deployed");
 
     // It starts again, and knows what there is by then.
     matrix.site_at("deep", &deep, &[], &[]);
-    wait_for("the deep service", 30, || with(&[&deep, "--proxy", &one, "--insecure"]).is_empty());
+    wait_for("the deep service", 180, || with(&[&deep, "--proxy", &one, "--insecure"]).is_empty());
     e2e::docker(["service", "scale", "--detach", &format!("{two}=0")]);
     let down = [&*format!("{fine}:444"), "--proxy", &two];
-    wait_for("the second Traefik to stop", 30, || with(&down) == "proxy-down");
+    wait_for("the second Traefik to stop", 180, || with(&down) == "proxy-down");
     e2e::docker(["service", "scale", "--detach", &format!("{two}=1")]);
-    wait_for("wildcard-depth", 30, || with(&[&format!("{deep}:444"), "--proxy", &two]) == "wildcard-depth");
+    wait_for("wildcard-depth", 180, || with(&[&format!("{deep}:444"), "--proxy", &two]) == "wildcard-depth");
     assert_eq!(with(&[&format!("bare.{OTHER}:444"), "--proxy", &two]), "certificate-name");
 
     // A name that leads to another machine: only in a mount namespace of its own.

@@ -31,7 +31,7 @@ fn example(name: &str, dir: &Path) -> Command {
 #[test]
 fn another_ci_runs_in_the_place_of_our_life_cycle() {
     let _alone = alone();
-    let dir = tempfile::tempdir().unwrap();
+    let dir = e2e::folder::Folder::new();
     let output = example("other-ci/hello.sh", dir.path()).output().unwrap();
     let (report, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{report}{said}");
@@ -42,7 +42,7 @@ fn another_ci_runs_in_the_place_of_our_life_cycle() {
 #[test]
 fn an_image_is_replaced() {
     let _alone = alone();
-    let dir = tempfile::tempdir().unwrap();
+    let dir = e2e::folder::Folder::new();
     let mine = "registry.example/busybox:mine";
     docker(["tag", "redfix/busybox:latest", mine]);
     // One run tells which image the engine was given.
@@ -132,7 +132,7 @@ fn the_units_go_on_after_a_power_cut() {
     }
     let mut run = unit_lines(&home, "redfix-run.service").remove(0);
     let mut run = run.stdout(Stdio::null()).spawn().unwrap();
-    wait_for("a deploy of the first run", 120, || {
+    wait_for("a deploy of the first run", 180, || {
         objects_named("iso-").iter().any(|name| name.starts_with("service"))
     });
     e2e::bench::kill(run.id(), "-KILL");

@@ -27,7 +27,7 @@ fn the_reaper_finishes_what_a_killed_tool_began() {
     let mut stderr = child.stderr.take().unwrap();
     std::io::Read::read_to_string(&mut stderr, &mut String::new()).unwrap();
     child.wait().unwrap();
-    bench.wait_until_finished(60);
+    bench.wait_until_finished(180);
     bench.assert_over();
     let run = bench.runs().remove(0);
     assert_eq!(run["outcome"], "aborted");
@@ -40,7 +40,7 @@ fn the_reaper_finishes_what_a_killed_tool_began() {
     let alive = Command::new("pgrep").args(["-f", &format!("sleep {marker}")]).output().unwrap();
     assert!(alive.stdout.is_empty(), "{}", String::from_utf8_lossy(&alive.stdout));
     assert_eq!(bystander.state(), untouched);
-    wait_for("the reaper to end", 30, || reapers().is_empty());
+    wait_for("the reaper to end", 180, || reapers().is_empty());
 }
 
 #[test]
@@ -86,11 +86,11 @@ fn a_second_signal_leaves_at_once_and_the_reaper_goes_on() {
     bench.wait_until_deployed();
     kill(child.id(), "-INT");
     // Again until it is gone: the second one may come before the first was heard.
-    wait_for("the tool to leave", 10, || {
+    wait_for("the tool to leave", 180, || {
         kill(child.id(), "-INT");
         child.try_wait().unwrap().is_some()
     });
-    bench.wait_until_finished(120);
+    bench.wait_until_finished(180);
     bench.assert_over();
 }
 
@@ -118,8 +118,8 @@ fn an_engine_that_restarts_in_the_middle_costs_nothing_but_the_run() {
     bench.wait_until_deployed();
     // Asked to stop while there is no engine: it must wait for one, and then finish.
     restart_engine(|| kill(child.id(), "-TERM"));
-    wait_for("the tool to end", 150, || child.try_wait().unwrap().is_some());
-    bench.wait_until_finished(60);
+    wait_for("the tool to end", 180, || child.try_wait().unwrap().is_some());
+    bench.wait_until_finished(180);
     bench.assert_over();
     assert_eq!(bench.runs()[0]["outcome"], "aborted");
 }

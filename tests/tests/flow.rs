@@ -21,14 +21,15 @@ fn alone() -> MutexGuard<'static, ()> {
 
 /// One investigation's home, and the script started in it.
 struct Flow {
-    dir: tempfile::TempDir,
+    dir: e2e::folder::Folder,
     _alone: MutexGuard<'static, ()>,
 }
 
 impl Flow {
     fn new() -> Self {
         let alone = alone();
-        Self { dir: tempfile::tempdir().unwrap(), _alone: alone }
+        e2e::calm::require();
+        Self { dir: e2e::folder::Folder::new(), _alone: alone }
     }
 
     fn script(&self) -> Command {
@@ -123,6 +124,7 @@ fn from_red_to_report() {
         let listed = docker(["images", "--no-trunc", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}"]);
         listed.lines().map(str::to_owned).collect::<std::collections::BTreeSet<_>>()
     };
+    e2e::require_images(&["murmurd"]);
     let before = images();
     let output = flow.script().output().unwrap();
     let report = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -199,7 +201,7 @@ fn an_unknown_line_passes_through_every_tool_unchanged() {
         &["flake-classify"],
         &["pr-open", "--dry-run", "--fix", "FIX", "--forge", "FORGE", "--repo", "a/b"],
     ];
-    let dir = tempfile::tempdir().unwrap();
+    let dir = e2e::folder::Folder::new();
     let bundle = dir.path().join("bundle").display().to_string();
     let forge = format!("dir:{}", dir.path().display());
     let bare = dir.path().join("a/b.git");

@@ -68,7 +68,7 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         // An address may still be on its way out.
         if self.0 {
-            wait_for("the proxy network to go", 60, || {
+            wait_for("the proxy network to go", 180, || {
                 try_docker(&["network", "rm", "proxy"]).status.success()
             });
         }
@@ -104,7 +104,7 @@ fn stack(client: &Client, dir: &Path) {
     client.run(&deploy);
     let filter = format!("label=com.docker.stack.namespace={name}");
     let running = ["ps", "-q", "--filter", &filter];
-    wait_for("the stack's container", 60, || !client.run(&running).is_empty());
+    wait_for("the stack's container", 180, || !client.run(&running).is_empty());
     let container = client.run(&running).lines().next().unwrap().to_owned();
     assert_eq!(client.run(&["exec", &container, "cat", "/run/secrets/s"]), "content-of-a-file");
     let service = format!("{name}_app");
@@ -124,7 +124,7 @@ fn stack(client: &Client, dir: &Path) {
     logs.kill().unwrap();
     logs.wait().unwrap();
     client.run(&["stack", "rm", name]);
-    wait_for("the stack to go", 60, || client.run(&["ps", "-aq", "--filter", &filter]).is_empty());
+    wait_for("the stack to go", 180, || client.run(&["ps", "-aq", "--filter", &filter]).is_empty());
 }
 
 /// Whether the client builds with `BuildKit` where no guard is: newer ones need a plugin, 20.10 must.
@@ -242,7 +242,7 @@ fn containers(client: &Client, dir: &Path) {
 fn each_docker_client_works_as_without_a_guard() {
     let guarded = Guarded::start(&[]);
     let _proxy = Proxy::new();
-    let dir = tempfile::tempdir().unwrap();
+    let dir = e2e::folder::Folder::new();
     for program in clients() {
         let client = Client { guarded: &guarded, program: &program };
         stack(&client, dir.path());
@@ -274,7 +274,7 @@ volumes: {data: {}}
 #[test]
 fn docker_compose_works_as_without_a_guard() {
     let guarded = Guarded::start(&[]);
-    let dir = tempfile::tempdir().unwrap();
+    let dir = e2e::folder::Folder::new();
     std::fs::write(dir.path().join("docker-compose.yml"), COMPOSE).unwrap();
     std::fs::write(dir.path().join("Dockerfile"), format!("FROM {IMAGE}\nRUN echo built >/x\n")).unwrap();
     let compose = |args: &[&str]| {
@@ -283,7 +283,7 @@ fn docker_compose_works_as_without_a_guard() {
             .current_dir(dir.path())
             .env("COMPOSE_PROJECT_NAME", &guarded.stack)
             .env("DOCKER_BUILDKIT", "0");
-        let output = command.output().expect("docker-compose: scripts/check/packages.sh test installs it");
+        let output = command.output().expect("docker-compose: scripts/fetch test installs it");
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{args:?}: {told}");
         String::from_utf8(output.stdout).unwrap()
@@ -304,7 +304,7 @@ fn docker_compose_works_as_without_a_guard() {
 /// Speaks to a socket as a program of its own would.
 fn upgraded(socket: &Path, target: &str) -> (UnixStream, String) {
     let mut stream = UnixStream::connect(socket).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_mins(2))).unwrap();
     write!(stream, "POST {target} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 0\r\n\r\n").unwrap();
     let mut head = Vec::new();
     let mut byte = [0];

@@ -77,7 +77,7 @@ fn strangers_that_come_and_go_are_no_bypass() {
 #[test]
 fn secret_values_reach_the_companion_and_nobody_else() {
     let _alone = alone();
-    let dir = tempfile::tempdir().unwrap();
+    let dir = e2e::folder::Folder::new();
     let seen = dir.path().join("seen");
     let companion = format!("cat /proc/self/fd/$REDFIX_SECRETS_FD >{}", seen.display());
     let script = "env | grep -q REDFIX_SECRETS_FD && exit 9; printf hunter-two | docker secret create ${REDFIX_STACK}_pw_v1 -";

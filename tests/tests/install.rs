@@ -10,14 +10,14 @@ use std::process::{Command, Output};
 use e2e::{first, pipe, records, root, tool};
 
 struct Target {
-    dir: tempfile::TempDir,
+    dir: e2e::folder::Folder,
 }
 
 impl Target {
     const PREFIX: &str = "/opt/somewhere";
 
     fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap() }
+        Self { dir: e2e::folder::Folder::new() }
     }
 
     fn make(&self, what: &str) -> Output {

@@ -180,7 +180,7 @@ fn count_runs(ledger: &Path) -> usize {
 fn until_is_asked_after_each_run_and_what_the_ledger_holds_is_not_repeated() {
     let bench = Run::new("until");
     let mut child = bench.start(&["--until", THREE_RUNS], &format!("{DEPLOY}sleep 1"));
-    wait_for("the first record", 60, || count_runs(&bench.ledger()) == 1);
+    wait_for("the first record", 180, || count_runs(&bench.ledger()) == 1);
     kill(&child, "-TERM");
     child.wait().unwrap();
     let before = count_runs(&bench.ledger());

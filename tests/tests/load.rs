@@ -38,7 +38,7 @@ fn a_slow_load_has_the_loops_that_its_measurement_calls_for() {
     let wanted = (0.2 * cores / alone - 1.0).max(1.0);
     // The time is printed with three digits.
     assert!((said - wanted).abs() <= 1.0 + 0.02 * wanted, "{count} loops for {alone} s");
-    wait_for("the loops", 20, || loops_of(load.id()).len() == count);
+    wait_for("the loops", 180, || loops_of(load.id()).len() == count);
     let loops = loops_of(load.id());
     kill(load.id(), "-TERM");
     assert_eq!(load.wait().unwrap().code(), Some(128 + 15));
@@ -48,11 +48,11 @@ fn a_slow_load_has_the_loops_that_its_measurement_calls_for() {
 #[test]
 fn a_killed_load_takes_its_loops_with_it() {
     let mut load = load(&["cpu", "3"]);
-    wait_for("the loops", 20, || loops_of(load.id()).len() == 3);
+    wait_for("the loops", 180, || loops_of(load.id()).len() == 3);
     let loops = loops_of(load.id());
     kill(load.id(), "-KILL");
     load.wait().unwrap();
-    wait_for("the loops to end", 20, || are_gone(&loops));
+    wait_for("the loops to end", 180, || are_gone(&loops));
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn a_core_that_does_not_tell_its_time_is_an_error() {
     // Not before: what `python3` names may be a shell that looks for it.
     let exe = format!("/proc/{}/exe", load.id());
     let is_python = || std::fs::read_link(&exe).unwrap().display().to_string().contains("/python");
-    wait_for("a core being timed", 20, || is_python() && !loops_of(load.id()).is_empty());
+    wait_for("a core being timed", 180, || is_python() && !loops_of(load.id()).is_empty());
     kill(loops_of(load.id())[0], "-KILL");
     let output = load.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(2));

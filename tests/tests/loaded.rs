@@ -36,7 +36,7 @@ impl Live {
             "sleep",
             "3600",
         ]);
-        e2e::wait_for("the live service", 30, || {
+        e2e::wait_for("the live service", 180, || {
             docker(["service", "ps", "-q", "--filter", "desired-state=running", &name]).lines().count() == 1
                 && docker(["service", "ls", "--filter", &format!("name={name}"), "--format", "{{.Replicas}}"])
                     .trim()

@@ -53,8 +53,8 @@ fn executable(path: &Path, text: &str) {
 }
 
 /// Everything that the examples name.
-fn scene() -> tempfile::TempDir {
-    let dir = tempfile::tempdir().unwrap();
+fn scene() -> e2e::folder::Folder {
+    let dir = e2e::folder::Folder::new();
     let at = |name: &str| dir.path().join(name);
     let data = root().join("tools/redfix-report/tests/data");
     for name in ["ledger.jsonl", "l.jsonl"] {

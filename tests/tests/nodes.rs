@@ -86,7 +86,7 @@ fn hold_slots(host: &str, how: &str, rounds: u32, folder: &std::path::Path) -> s
 #[test]
 fn slots_are_the_swarms_whichever_manager_is_asked() {
     let nodes = nodes();
-    let folder = tempfile::tempdir().unwrap();
+    let folder = e2e::folder::Folder::new();
     fs::write(folder.path().join("inside"), "0").unwrap();
     let two_each = nodes.values().chain(nodes.values());
     let mut holders: Vec<_> =
@@ -170,7 +170,7 @@ fn a_node_that_dies_in_the_middle_is_a_debt_until_it_is_back() {
     let go = bench.dir.path().join("go");
     let script = format!("until [ -e {} ]; do sleep 0.2; done", go.display());
     let mut child = bench.start(&["--teardown-timeout", "90s"], &script);
-    wait_for("a container on every node", 60, || on_every_node(&bench, &nodes));
+    wait_for("a container on every node", 180, || on_every_node(&bench, &nodes));
     let pid: u32 = fs::read_to_string(format!("{folder}/pid")).unwrap().trim().parse().unwrap();
     kill(pid, "-KILL");
     fs::write(&go, "").unwrap();
@@ -188,7 +188,7 @@ fn a_node_that_dies_in_the_middle_is_a_debt_until_it_is_back() {
         let beyond = left.iter().filter(|object| !object.starts_with("network"));
         assert_eq!(beyond.count(), 0, "{left:?} on {other}");
     }
-    wait_for("the node to be back", 60, || {
+    wait_for("the node to be back", 180, || {
         docker(["node", "ls", "--format", "{{.Hostname}} {{.Status}}"]).contains(&format!("{name} Ready"))
     });
     let reap = bench.tool(&["reap"]);

@@ -42,7 +42,7 @@ fn a_sweep_becomes_cases_that_every_tool_understands() {
 
 #[test]
 fn a_green_sweep_is_no_case() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = e2e::folder::Folder::new();
     let file = dir.path().join("s.xml");
     std::fs::write(&file, "<testsuite><testcase classname='custom/x' name='y'/></testsuite>").unwrap();
     let run = || case_failed_of(&file);

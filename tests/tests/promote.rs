@@ -17,7 +17,7 @@ const BROKEN: &str = "0.3.0+v0.4.160";
 /// The neighbours, a forge, canonicals of its own, and a copy of the recipes.
 struct Canon {
     _neighbours: Neighbours,
-    dir: tempfile::TempDir,
+    dir: e2e::folder::Folder,
     _alone: MutexGuard<'static, ()>,
 }
 
@@ -25,7 +25,7 @@ impl Canon {
     fn new() -> Self {
         static ONE: Mutex<()> = Mutex::new(());
         let alone = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-        let canon = Self { _neighbours: Neighbours::up(), dir: tempfile::tempdir().unwrap(), _alone: alone };
+        let canon = Self { _neighbours: Neighbours::up(), dir: e2e::folder::Folder::new(), _alone: alone };
         let copied =
             Command::new("cp").arg("-a").arg(root().join("scripts/recipes")).arg(canon.recipes()).status();
         assert!(copied.unwrap().success());

@@ -19,12 +19,12 @@ fn alone() -> MutexGuard<'static, ()> {
 
 /// A home for flows, and a folder of recipes that tests may change.
 struct Home {
-    dir: tempfile::TempDir,
+    dir: e2e::folder::Folder,
 }
 
 impl Home {
     fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = e2e::folder::Folder::new();
         let copied = Command::new("cp")
             .arg("-a")
             .arg(root().join("examples/recipes"))

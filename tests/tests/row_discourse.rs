@@ -6,6 +6,7 @@ use serde_json::Value;
 
 #[test]
 fn one_time_out_is_three_things() {
+    e2e::calm::require();
     let row = Row::run("discourse");
     row.assert_as_expected();
     row.assert_gates();

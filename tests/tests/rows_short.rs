@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 /// An investigation of one recipe, one planned run at a time.
 struct Row {
     recipe: &'static str,
-    dir: tempfile::TempDir,
+    dir: e2e::folder::Folder,
 }
 
 /// What one run left on the ledger.
@@ -25,7 +25,7 @@ struct Run {
 impl Row {
     fn new(recipe: &'static str) -> Self {
         require_engine();
-        Self { recipe, dir: tempfile::tempdir().expect("a folder") }
+        Self { recipe, dir: e2e::folder::Folder::new() }
     }
 
     fn ledger(&self) -> Vec<u8> {
@@ -158,6 +158,7 @@ fn gitea_advanced_in_place_cannot_save_its_secret() {
 
 #[test]
 fn discourse_one_time_out_is_three_things() {
+    e2e::calm::require();
     let row = Row::new("discourse");
     let deploy = "deploy/test_deploy.py::test_converges";
     let upgrade = "upgrade/test_upgrade.py::test_upgrade_runs_the_head";

@@ -43,7 +43,7 @@ fn signal(child: &Child, signal: &str) {
 }
 
 fn wait_for_slots(count: usize) {
-    wait_for(&format!("{count} held slots"), 30, || held() == count);
+    wait_for(&format!("{count} held slots"), 180, || held() == count);
 }
 
 /// Makes a config while it runs: what the engine sees of who is inside.
@@ -81,7 +81,7 @@ impl Events {
         });
         let events = Self { child, seen };
         // The stream is there once it tells of something.
-        wait_for("the engine's events", 30, || {
+        wait_for("the engine's events", 180, || {
             docker(["config", "ls", "-q"]);
             let probe = format!("probe-{}", nanoseconds());
             try_docker(&["config", "create", &probe, "/proc/self/cmdline"]);
@@ -110,7 +110,7 @@ fn nanoseconds() -> u64 {
 #[test]
 fn eight_processes_for_three_slots() {
     let _alone = alone();
-    let seconds: u64 = std::env::var("REDFIX_STORM_SECONDS").map_or(120, |text| text.parse().unwrap());
+    let seconds: u64 = std::env::var("REDFIX_STORM_SECONDS").map_or(45, |text| text.parse().unwrap());
     let events = Events::follow();
     let end = Instant::now() + Duration::from_secs(seconds);
     let workers: Vec<_> = (0..8)
@@ -139,7 +139,7 @@ fn eight_processes_for_three_slots() {
         .collect();
     let asked: BTreeMap<String, u64> =
         workers.into_iter().flat_map(|worker| worker.join().unwrap()).map(|(at, name)| (name, at)).collect();
-    wait_for("the last event", 30, || {
+    wait_for("the last event", 180, || {
         events.all().iter().filter(|(_, name, created)| name.starts_with("storm-") && !created).count()
             == asked.len()
     });
@@ -176,18 +176,18 @@ fn the_dead_are_found_out_at_once_on_this_host() {
     wait_for_slots(3);
     signal(&holder, "-KILL");
     holder.wait().unwrap();
-    wait_for("the command to end with its tool", 20, || slots().iter().all(|slot| slot["dead"] == true));
+    wait_for("the command to end with its tool", 180, || slots().iter().all(|slot| slot["dead"] == true));
     // The TTL is a minute: only the kernel can have told.
     let output = isolate(&["--slot-only", "--wait", "20s", "--", "true"]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 
     // So is one that waits for all of them: its marker stops nobody any more.
     let mut one = isolate(&["--slot-only", "--", "sleep", "300"]).spawn().unwrap();
-    wait_for("one holder", 30, || {
+    wait_for("one holder", 180, || {
         slots().iter().any(|slot| slot["what_for"] == "sleep" && slot["dead"] != true)
     });
     let mut waiter = isolate(&["--slot-only=all", "--", "true"]).spawn().unwrap();
-    wait_for("the waiter's marker", 30, || slots().iter().any(|slot| slot["awaited_by"].is_string()));
+    wait_for("the waiter's marker", 180, || slots().iter().any(|slot| slot["awaited_by"].is_string()));
     signal(&waiter, "-KILL");
     waiter.wait().unwrap();
     let output = isolate(&["--slot-only", "--wait", "20s", "--", "true"]).output().unwrap();
@@ -201,7 +201,7 @@ fn the_dead_are_found_out_at_once_on_this_host() {
 #[test]
 fn a_holder_that_slept_through_its_heartbeat_stops_its_command() {
     let _alone = alone();
-    let dir = tempfile::tempdir().unwrap();
+    let dir = e2e::folder::Folder::new();
     let ended = dir.path().join("ended");
     let script = format!("trap 'touch {}; exit 9' TERM; while :; do sleep 0.1; done", ended.display());
     let holder =
@@ -264,7 +264,7 @@ fn streams_exit_codes_and_leave_to_start() {
 #[test]
 fn a_budget_leaves_time_for_the_teardown() {
     let _alone = alone();
-    let dir = tempfile::tempdir().unwrap();
+    let dir = e2e::folder::Folder::new();
     let name = format!("budget{}", std::process::id());
     let domain = format!("{name}.ci.example");
     let ledger = dir.path().join("ledger.jsonl");
@@ -308,7 +308,7 @@ fn a_series_is_spaced_takes_nodes_in_turn_and_gives_its_lease_back() {
         output.stdout
     };
     let leased = lease(&["--base", "ci.example", "--recipe", "t"]);
-    let dir = tempfile::tempdir().unwrap();
+    let dir = e2e::folder::Folder::new();
     let bins = tool("warm-domain-alloc").parent().unwrap().display().to_string();
     let path = format!("{bins}:{}", std::env::var("PATH").unwrap());
     let series = |path: &str, input: &[u8]| {

@@ -19,7 +19,7 @@ const SECRET_BASE64: &str = "czNjcjN0L1plYnJhKzQy";
 
 #[test]
 fn every_first_line_of_a_crash_loop() {
-    let (stack, dir) = (Stack::new(), tempfile::tempdir().unwrap());
+    let (stack, dir) = (Stack::new(), e2e::folder::Folder::new());
     let attached = Attached::start(&stack, dir.path(), &[]);
     let restart = "    deploy: {endpoint_mode: dnsrr, restart_policy: {delay: 1ms}}\n";
     stack.deploy(&[("crash", "echo first words of $HOSTNAME; exit 3", restart)]);
@@ -44,7 +44,7 @@ fn every_first_line_of_a_crash_loop() {
 
 #[test]
 fn no_secret_reaches_the_disk() {
-    let (stack, dir) = (Stack::new(), tempfile::tempdir().unwrap());
+    let (stack, dir) = (Stack::new(), e2e::folder::Folder::new());
     let attached = Attached::start(&stack, dir.path(), &[]);
     let more = format!(
         "    environment: {{DB_PASSWORD: \"{SECRET}\", URL: \"postgres://u:{SECRET}@db/x\"}}\n    \
@@ -59,7 +59,7 @@ fn no_secret_reaches_the_disk() {
     );
     stack.deploy(&[("app", &script, &more)]);
     stack.wait_for_log("app", "done");
-    wait_for("a probe", 30, || {
+    wait_for("a probe", 180, || {
         let ids = docker(["ps", "-q", "--filter", &stack.label()]);
         let Some(id) = ids.lines().next() else { return false };
         let health = try_docker(&["inspect", "--format", "{{json .State.Health.Log}}", id]);
@@ -90,7 +90,7 @@ fn no_secret_reaches_the_disk() {
 
 #[test]
 fn long_lines_odd_bytes_and_terminals() {
-    let (stack, dir) = (Stack::new(), tempfile::tempdir().unwrap());
+    let (stack, dir) = (Stack::new(), e2e::folder::Folder::new());
     let attached = Attached::start(&stack, dir.path(), &[]);
     let long = "head -c 102400 /dev/zero | tr '\\0' y; echo end; echo after; exec sleep 1000";
     stack.deploy(&[
@@ -105,9 +105,9 @@ fn long_lines_odd_bytes_and_terminals() {
         ("none", "echo nobody can read this; exec sleep 1000", "    logging: {driver: none}\n"),
     ]);
     stack.wait_for_log("long", "after");
-    stack.wait_for_log("bytes", "b\n");
+    stack.wait_for_log("bytes", "b\n\n");
     stack.wait_for_log("tty", "after");
-    wait_for("the one without a log", 60, || stack.containers_with("start").len() == 4);
+    wait_for("the one without a log", 180, || stack.containers_with("start").len() == 4);
     let (code, record, bundle) = attached.stop();
     let whole = [vec![b'y'; 102_400], b"end\nafter\n".to_vec()].concat();
     assert!(bundle.logs("long") == [whole.clone()], "{:?}", bundle.of_kind("stream"));
@@ -123,7 +123,7 @@ fn long_lines_odd_bytes_and_terminals() {
 
 #[test]
 fn a_removed_service_is_still_there_and_a_flipped_byte_is_found() {
-    let (stack, dir) = (Stack::new(), tempfile::tempdir().unwrap());
+    let (stack, dir) = (Stack::new(), e2e::folder::Folder::new());
     let attached = Attached::start(&stack, dir.path(), &["--until-gone"]);
     stack.deploy(&[("app", "echo last will; exec sleep 1000", "")]);
     stack.wait_for_log("app", "last will");
@@ -143,7 +143,7 @@ fn a_removed_service_is_still_there_and_a_flipped_byte_is_found() {
 
 #[test]
 fn a_death_is_explained() {
-    let (stack, dir) = (Stack::new(), tempfile::tempdir().unwrap());
+    let (stack, dir) = (Stack::new(), e2e::folder::Folder::new());
     let attached = Attached::start(&stack, dir.path(), &[]);
     let once = "restart_policy: {condition: none}";
     stack.deploy(&[
@@ -162,9 +162,9 @@ fn a_death_is_explained() {
             ),
         ),
     ]);
-    wait_for("three deaths", 90, || stack.containers_with("die").len() >= 3);
+    wait_for("three deaths", 180, || stack.containers_with("die").len() >= 3);
     // The tasks learn of it a moment later.
-    wait_for("failed tasks", 30, || {
+    wait_for("failed tasks", 180, || {
         let states = docker(["stack", "ps", "--format", "{{.CurrentState}}", &stack.name]);
         states.lines().all(|state| state.starts_with("Failed"))
     });
@@ -187,7 +187,7 @@ fn a_death_is_explained() {
 
 #[test]
 fn kill_9_leaves_no_half_bundle_and_the_next_start_cleans_up() {
-    let (stack, dir) = (Stack::new(), tempfile::tempdir().unwrap());
+    let (stack, dir) = (Stack::new(), e2e::folder::Folder::new());
     let mut attached = Attached::start(&stack, dir.path(), &[]);
     stack.deploy(&[("app", "echo here; exec sleep 1000", "")]);
     stack.wait_for_log("app", "here");
@@ -205,7 +205,7 @@ fn kill_9_leaves_no_half_bundle_and_the_next_start_cleans_up() {
 
 #[test]
 fn once_behind_a_run_and_the_same_log_is_the_same_blob() {
-    let (stack, dir) = (Stack::new(), tempfile::tempdir().unwrap());
+    let (stack, dir) = (Stack::new(), e2e::folder::Folder::new());
     stack.deploy(&[("app", "echo one; echo two >&2; exec sleep 1000", "")]);
     stack.wait_for_log("app", "two");
     let run = format!(

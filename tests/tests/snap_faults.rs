@@ -32,7 +32,7 @@ fn blobs(bundle: &Bundle) -> Vec<[Value; 3]> {
 
 #[test]
 fn a_log_that_is_rotated_while_it_is_read_is_whole() {
-    let (stack, dir) = (Stack::new(), tempfile::tempdir().unwrap());
+    let (stack, dir) = (Stack::new(), e2e::folder::Folder::new());
     let attached = Attached::start(&stack, dir.path(), &[]);
     // A file holds some 2,000 of these lines: a dozen rotations, in bursts that the reader must keep up with.
     let script = format!(
@@ -70,7 +70,7 @@ fn a_log_that_is_rotated_while_it_is_read_is_whole() {
 
 #[test]
 fn the_file_and_the_engine_tell_the_same_and_long_lines_are_whole() {
-    let (stack, dir) = (Stack::new(), tempfile::tempdir().unwrap());
+    let (stack, dir) = (Stack::new(), e2e::folder::Folder::new());
     let long = "head -c 1048576 /dev/zero | tr '\\0' y; echo; echo é \\\"quoted\\\" '<&>' \"$(printf '\\033[1m\\t')\"; \
                 echo two >&2; printf 'no line feed'; exec sleep 1000";
     stack.deploy(&[
@@ -78,8 +78,10 @@ fn the_file_and_the_engine_tell_the_same_and_long_lines_are_whole() {
         ("local", long, "    logging: {driver: local}\n"),
         ("tty", long, "    tty: true\n"),
     ]);
+    // The engine copies each of the two outputs by itself: that one is written says nothing of the other.
     for service in ["json", "local", "tty"] {
         stack.wait_for_log(service, "two");
+        stack.wait_for_log(service, "quoted");
     }
     // The last words, without a line feed, are written when their process ends.
     let (file, engine) = (dir.path().join("file"), dir.path().join("engine"));
@@ -112,11 +114,11 @@ fn the_file_and_the_engine_tell_the_same_and_long_lines_are_whole() {
 }
 
 /// A file system of one MiB; unmounted when dropped.
-struct Small(tempfile::TempDir);
+struct Small(e2e::folder::Folder);
 
 impl Small {
     fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = e2e::folder::Folder::new();
         let mounted = Command::new("mount")
             .args(["-t", "tmpfs", "-o", "size=1m", "none"])
             .arg(dir.path())
@@ -135,7 +137,7 @@ impl Drop for Small {
 
 #[test]
 fn a_full_disk_leaves_nothing_and_little_memory_leaves_the_ends() {
-    let (stack, small, dir) = (Stack::new(), Small::new(), tempfile::tempdir().unwrap());
+    let (stack, small, dir) = (Stack::new(), Small::new(), e2e::folder::Folder::new());
     // Hardly compressible: 40 MB in all.
     let noise = "echo begin; head -c 30000000 /dev/urandom | base64; echo end; exec sleep 1000";
     stack.deploy(&[("noise", noise, "")]);

@@ -87,14 +87,14 @@ fn expected(rows: [(&str, &str); 3]) -> Vec<(String, String)> {
 
 #[test]
 fn each_node_is_read_where_it_is_and_a_lost_one_is_a_gap() {
-    let (trio, dir) = (Trio::new(), tempfile::tempdir().unwrap());
+    let (trio, dir) = (Trio::new(), e2e::folder::Folder::new());
     let yaml = "version: \"3.8\"\nservices:\n  web:\n    image: redfix/busybox:latest\n    stop_signal: SIGKILL\n    \
                 command: [\"/bin/sh\", \"-c\", \"echo hello; exec sleep 1000\"]\n    \
                 deploy: {endpoint_mode: dnsrr, mode: global}\n";
     fs::write(dir.path().join("s.yml"), yaml).unwrap();
     let file = dir.path().join("s.yml");
     trio.docker(&["stack", "deploy", "--resolve-image", "never", "-c", file.to_str().unwrap(), "s"]);
-    wait_for("three tasks", 60, || {
+    wait_for("three tasks", 180, || {
         trio.docker(&["service", "ls", "--format", "{{.Replicas}}"]).starts_with("3/3")
     });
     let out = |name: &str| -> PathBuf { dir.path().join(name) };
@@ -130,14 +130,14 @@ fn each_node_is_read_where_it_is_and_a_lost_one_is_a_gap() {
     std::thread::spawn(move || std::io::copy(&mut errors, &mut std::io::sink()));
     // It has the log of n3 open.
     let open = || fs::read_dir(format!("/proc/{}/fd", attach.id())).unwrap().flatten();
-    wait_for("the log of n3 to be read", 30, || {
+    wait_for("the log of n3 to be read", 180, || {
         open().any(|fd| {
             fs::read_link(fd.path()).is_ok_and(|path| path.to_string_lossy().contains("/n3/data/containers/"))
         })
     });
     let pid = fs::read_to_string(format!("/run/redfix-engine/{}/n3/pid", trio.name)).unwrap();
     assert!(Command::new("kill").args(["-KILL", pid.trim()]).status().unwrap().success());
-    wait_for("the swarm to miss it", 60, || {
+    wait_for("the swarm to miss it", 180, || {
         trio.docker(&["node", "ls", "--format", "{{.Hostname}} {{.Status}}"]).contains("n3 Down")
     });
     assert!(Command::new("kill").args(["-TERM", &attach.id().to_string()]).status().unwrap().success());

@@ -45,7 +45,7 @@ fn quoted(text: &str) -> String {
 
 #[test]
 fn forty_ways_and_none_survives() {
-    let (stack, dir) = (Stack::new(), tempfile::tempdir().unwrap());
+    let (stack, dir) = (Stack::new(), e2e::folder::Folder::new());
     // The guard hands swarm secrets over; here a pipe that ends does.
     let handed = dir.path().join("handed");
     let value = String::from_utf8(pipe(Command::new("base64").arg("-w0"), HANDED.as_bytes()).stdout);
@@ -101,12 +101,12 @@ fn forty_ways_and_none_survives() {
     assert!(ways > 40, "{ways}");
     stack.deploy(&[("app", &script, &more), ("lost", "true", &lost)]);
     stack.wait_for_log("app", "done");
-    wait_for("a probe", 30, || {
+    wait_for("a probe", 180, || {
         let ids = try_docker(&["ps", "-q", "--filter", &stack.label()]).stdout;
         let id = String::from_utf8(ids).unwrap().lines().next().unwrap_or_default().to_owned();
         holds(&try_docker(&["inspect", "--format", "{{json .State.Health}}", &id]).stdout, "probe")
     });
-    wait_for("the task that cannot start", 60, || {
+    wait_for("the task that cannot start", 180, || {
         let tasks = try_docker(&["stack", "ps", "--no-trunc", "--format", "{{.Error}}", &stack.name]).stdout;
         holds(&tasks, "nonexistent")
     });

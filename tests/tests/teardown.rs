@@ -123,7 +123,7 @@ impl Shared {
         };
         // The manager gives them one after the other; full is when a look finds no more than the last.
         let mut last = 0;
-        wait_for("the last address", 30, || std::mem::replace(&mut last, given()) == last && last > 0);
+        wait_for("the last address", 180, || std::mem::replace(&mut last, given()) == last && last > 0);
         docker(["service", "rm"].into_iter().chain(all.iter().map(String::as_str)));
         last
     }

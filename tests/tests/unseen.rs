@@ -8,10 +8,11 @@ use e2e::{objects_named, root};
 
 #[test]
 fn unseen_stacks_get_their_true_causes() {
+    e2e::calm::require();
     let _neighbours = Neighbours::up();
     let before = objects_named("");
     // As an operator may say it; what is started elsewhere finds them too.
-    let (dir, recipes) = (tempfile::tempdir().expect("a folder"), "tests/unseen");
+    let (dir, recipes) = (e2e::folder::Folder::new(), "tests/unseen");
     let run = |name: &str, args: &[&str]| {
         let mut command = script(name, dir.path());
         command.args(args).current_dir(root()).env("REDFIX_RECIPES", recipes).stderr(Stdio::inherit());

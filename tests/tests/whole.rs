@@ -14,12 +14,13 @@ fn snapshot() -> Vec<String> {
 
 #[test]
 fn all_six_rows_in_another_order() {
+    e2e::calm::require();
     let neighbours = Neighbours::up();
     let live = || (Neighbours::tasks_of("warm-keycloak_ci_example"), snapshot());
     let (before, logins) = (live(), neighbours.logins());
     assert_eq!(before.0.len(), 1);
 
-    let dir = tempfile::tempdir().expect("a folder");
+    let dir = e2e::folder::Folder::new();
     let order = std::env::var("REDFIX_ORDER").unwrap_or_else(|_| std::process::id().to_string());
     eprintln!("REDFIX_ORDER={order}");
     let output = script("all-rows", dir.path())

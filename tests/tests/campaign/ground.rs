@@ -47,7 +47,7 @@ pub fn plain(name: &str, args: &[&str]) -> Command {
 
 /// Runs it, in a folder of its own for what it prints; a signal after a while, where one is given.
 pub fn run(command: &mut Command, input: &[u8], signal: Option<(u64, &str)>) -> Result<Ended, String> {
-    let dir = tempfile::tempdir().map_err(|e| e.to_string())?;
+    let dir = e2e::folder::Folder::new();
     let path = |name: &str| dir.path().join(name);
     fs::write(path("in"), input).map_err(|e| e.to_string())?;
     let create = |name: &str| File::create(path(name)).map_err(|e| e.to_string());
@@ -138,11 +138,11 @@ pub fn ledger(path: &Path) -> Result<Vec<Value>, String> {
 }
 
 /// A small file system, gone when it is dropped.
-pub struct Small(pub tempfile::TempDir);
+pub struct Small(pub e2e::folder::Folder);
 
 impl Small {
     pub fn mount(bytes: u64) -> Result<Self, String> {
-        let dir = tempfile::tempdir().map_err(|e| e.to_string())?;
+        let dir = e2e::folder::Folder::new();
         let size = format!("size={bytes}");
         let mounted =
             Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(dir.path()).status();

@@ -17,7 +17,7 @@ fn over(bench: &Bench) -> Outcome {
     let reap = bench.tool(&["reap"]);
     ensure(reap.status.success(), || told(&reap))?;
     bench.assert_over();
-    wait_for("the reapers to end", 60, || reapers().is_empty());
+    wait_for("the reapers to end", 180, || reapers().is_empty());
     Ok(())
 }
 
@@ -33,7 +33,7 @@ pub fn signal(dice: &mut Dice, bystander: &Bystander) -> Outcome {
     }
     child.wait_with_output().map_err(|e| e.to_string())?;
     if signal == "-KILL" {
-        bench.wait_until_finished(120);
+        bench.wait_until_finished(180);
     }
     over(&bench)?;
     ensure(bystander.state() == untouched, || "a bystander was touched".into())
@@ -52,6 +52,6 @@ pub fn restart(dice: &mut Dice) -> Outcome {
         kill(child.id(), "-TERM");
     }
     wait_for("the tool to end", 200, || child.try_wait().is_ok_and(|status| status.is_some()));
-    bench.wait_until_finished(120);
+    bench.wait_until_finished(180);
     over(&bench)
 }

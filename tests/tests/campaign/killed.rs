@@ -28,7 +28,7 @@ fn a_filter(dice: &mut Dice) -> Outcome {
         .map(|(one, _)| one.len())
         .sum();
     all_passed(&input[..passed], &ended.out)?;
-    let dir = tempfile::tempdir().map_err(|e| e.to_string())?;
+    let dir = e2e::folder::Folder::new();
     let file = dir.path().join("ledger.jsonl");
     fs::write(&file, &ended.out).map_err(|e| e.to_string())?;
     let next = run(plain("redfix-report", &[]).arg(&file), b"", None)?;
@@ -44,7 +44,7 @@ fn a_filter(dice: &mut Dice) -> Outcome {
 
 fn a_page(dice: &mut Dice) -> Outcome {
     let input = ledger(dice);
-    let dir = tempfile::tempdir().map_err(|e| e.to_string())?;
+    let dir = e2e::folder::Folder::new();
     let page = dir.path().join("report.html");
     fs::write(&page, "old").map_err(|e| e.to_string())?;
     let mut report = plain("redfix-report", &["--format", "html", "--out"]);

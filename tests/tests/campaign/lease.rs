@@ -53,7 +53,7 @@ impl Holder {
 
 pub fn play(dice: &mut Dice) -> Outcome {
     let holder = Holder::new(dice);
-    let dir = tempfile::tempdir().map_err(|e| e.to_string())?;
+    let dir = e2e::folder::Folder::new();
     let file = dir.path().join("ledger.jsonl");
     let wanted = 1 + usize::try_from(dice.roll(4)).expect("small");
     let signal = *pick(dice, &["-KILL", "-KILL", "-TERM", "-INT", "-HUP"]);

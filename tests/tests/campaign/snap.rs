@@ -48,7 +48,7 @@ fn no_secret(folder: &Path) -> Outcome {
 }
 
 pub fn play(dice: &mut Dice, talker: &Talker) -> Outcome {
-    let dir = tempfile::tempdir().map_err(|e| e.to_string())?;
+    let dir = e2e::folder::Folder::new();
     let path = |name: &str| dir.path().join(name).display().to_string();
     let snap = |out: &str| plain("log-snap", &["--stack", &talker.0, "--idle", "300ms", "--out", out]);
     let verified = |out: &str| run(&mut plain("log-snap", &["verify", out]), b"", None);

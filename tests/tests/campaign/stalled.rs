@@ -55,7 +55,7 @@ fn serve(mut client: UnixStream, engine: UnixStream, how: Break, after: u64) {
 }
 
 pub fn play(dice: &mut Dice) -> Outcome {
-    let dir = tempfile::tempdir().map_err(|e| e.to_string())?;
+    let dir = e2e::folder::Folder::new();
     let how = [Break::Silence, Break::HangUp, Break::Nonsense][usize::try_from(dice.roll(3)).expect("small")];
     let after = if dice.roll(4) == 0 { 0 } else { dice.roll(20_000) };
     let host = broken(dir.path(), how, after);

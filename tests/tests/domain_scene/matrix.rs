@@ -193,7 +193,7 @@ pub fn deploy(matrix: &mut Matrix) {
         let states = e2e::docker(["service", "ps", "--format", "{{.CurrentState}}", &filler]);
         states.contains("Running") && states.contains("New")
     };
-    e2e::wait_for("the small network to be full", 60, is_full);
+    e2e::wait_for("the small network to be full", 180, is_full);
     matrix.site("full", "addresses-exhausted", &[], &["--network", &tiny]);
 
     matrix.site("fine", "", &[], &[]);
@@ -350,6 +350,7 @@ pub fn bluesky(matrix: &Matrix, stack: &str, domain: &str) {
     });
     let mount = format!("source={config},target=/etc/Caddyfile");
     let options = ["--network", &scene.network, "--network", &own, "--config", &mount];
+    e2e::require_images(&["caddy"]);
     let run = ["redfix/caddy:latest", "run", "--adapter", "caddyfile", "--config", "/etc/Caddyfile"];
     matrix.passthrough(&format!("{stack}_caddy"), domain, "443", &options, &run);
 }

@@ -17,7 +17,7 @@ pub struct Scene {
     pub base: String,
     /// Shared network: stacks that begin with `a` sort before it, those that begin with `z` behind.
     pub network: String,
-    pub folder: tempfile::TempDir,
+    pub folder: e2e::folder::Folder,
 }
 
 /// One service, in the order of `docker service create`.
@@ -39,7 +39,7 @@ impl Scene {
         let scene = Self {
             base: format!("{id}.test"),
             network: format!("m{id}"),
-            folder: tempfile::tempdir().unwrap(),
+            folder: e2e::folder::Folder::new(),
             id,
         };
         scene.network(&scene.network, &[]);
@@ -167,6 +167,7 @@ impl Scene {
 
     /// A Traefik whose ports are the node's own: `ports` are entry points and their numbers. `files` are mounted.
     pub fn traefik(&self, name: &str, ports: &[(&str, u16)], files: &[(String, &str)], more: &[&str]) {
+        e2e::require_images(&["traefik"]);
         let host = std::env::var("DOCKER_HOST").unwrap();
         let socket = host.strip_prefix("unix://").expect("a local engine");
         let mut options: Vec<String> = vec!["--network".into(), self.network.clone()];
@@ -247,7 +248,7 @@ impl Drop for Scene {
                 }
             });
         } else {
-            wait_for("the test's containers to go", 60, gone);
+            wait_for("the test's containers to go", 180, gone);
         }
         remove("network", &test);
         remove("config", &test);
