@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# engine.sh: a private Swarm of one node, made and removed, beside the same by hand: a dockerd in a network namespace, `docker
+# swarm init`, and the kernel's own clean-up. No test times it.
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+ours() { "$root/scripts/engine" up --name bench-up && "$root/scripts/engine" down --name bench-up; }
+
+# What a careful hand types, and nothing that proves that it is gone.
+# shellcheck disable=SC2016 # expanded in the namespaces
+theirs() {
+  unshare --net --pid --mount --fork --kill-child --mount-proc bash -euc '
+    rm -rf "${0:?}"/*
+    ip link set lo up
+    for folder in /run/docker /run/containerd /var/lib/docker /etc/docker /opt/containerd; do
+      [[ ! -d $folder ]] || mount -t tmpfs none "$folder"
+    done
+    dockerd --data-root "$0/data" --exec-root "$0/exec" --pidfile "$0/pid" -H "unix://$0/socket" >"$0/log" 2>&1 &
+    until docker -H "unix://$0/socket" version >"$0/said" 2>&1; do
+      kill -0 "$!"
+      sleep 0.1
+    done
+    docker -H "unix://$0/socket" swarm init --advertise-addr 127.0.0.1 >"$0/said"' "$work"
+}
+versus 'a swarm of one node, made and removed' 'dockerd and swarm init by hand' '<= 1.5' ours theirs
