@@ -88,7 +88,7 @@ summary() {
       sed -nE 's/^([0-9]+) passed, ([0-9]+) failed.*/\1 \2/p' "$kept"/*.log
     } 2>/dev/null | awk '{ p += $1; f += $2 } END { print p + 0, f + 0 }'
   )
-  if ! compgen -G "$kept/junit/*.xml" >/dev/null || ! more=$(cargo run --locked --offline --quiet -p e2e --bin red "$kept"/junit/*.xml); then
+  if ! compgen -G "$kept/junit/*.xml" >/dev/null || ! more=$("${CARGO_TARGET_DIR:-$root/target}/debug/red" "$kept"/junit/*.xml); then
     printf '\n%s\n' "${more:-no test was run}"
   fi
   if [[ -n $broken ]]; then

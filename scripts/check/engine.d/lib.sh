@@ -111,6 +111,7 @@ stranger_stop() {
 
 # snapshot: all that an engine could leave, without what belongs to other engines of ours (another's tests may run).
 snapshot() {
+  [[ -z $(other_engines) ]] || : >"$work/others"
   {
     ps -eww -o pid=,args= | awk -v name="$name" '(index($0, "redfix-engine/" name) || /busybox.*redfix-check/) && !/awk|ps -eww/ { print "process", $0 }'
     engine_pids "$name" | sed 's/^/cgroup member /'
@@ -126,7 +127,7 @@ snapshot() {
   } | awk -v others="$(other_engines)" -v name="$name" '
     $0 ~ "redfix-(engine/)?" name "([ /]|$)" || $0 ~ "rf-" name "[ _:]" { print; next }
     /redfix-engine\/.|\/redfix-|rf-/ { next }
-    others != "" && /path .*\/(docker|containerd|redfix-engine)$/ { next } # shared by the engines that run
+    others != "" && /path .*\/(docker|containerd|runc|redfix-engine)$/ { next } # shared by the engines that run
     { print }' | sort
 }
 
@@ -140,6 +141,8 @@ nothing_left() {
   for try in {1..10}; do
     snapshot >"$work/after"
     comm -3 "$work/before" "$work/after" >"$work/difference"
+    # What engines share comes and goes with those of others, too.
+    [[ ! -e $work/others ]] || sed -i -E '/path .*\/(docker|containerd|runc|redfix-engine)$/d' "$work/difference"
     [[ -s $work/difference ]] || return 0
     sleep 0.2
   done

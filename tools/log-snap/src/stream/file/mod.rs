@@ -76,9 +76,9 @@ impl Tail {
     /// Reads everything that is there now, rotated files first.
     pub fn read(&mut self, deadline: Option<Instant>, on: &mut dyn FnMut(Entry)) -> Result<(), Stopped> {
         if self.source.is_none() {
-            let (older, current) = rotated::all(&self.path).map_err(failed)?;
+            let (older, current) = rotated::all(&self.path, self.kind).map_err(failed)?;
             // What was rotated away before is no loss of ours.
-            for (_, file) in older {
+            for file in older {
                 self.change_to(file);
                 self.rest_of_file(deadline, on)?;
             }

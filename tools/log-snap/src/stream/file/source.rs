@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
 
@@ -95,6 +96,21 @@ impl Source {
         Ok(blake3::hash(&first) != known.hash)
     }
 
+    /// What it is known by, without moving in it, and whatever its name is by now.
+    pub fn first(&self, kind: Kind) -> Option<Identity> {
+        let (file, squeezed) = match &self.input {
+            Input::Closed => return self.identity,
+            Input::Plain(file) => (file, false),
+            Input::Gzip(decoder) => (decoder.get_ref(), true),
+        };
+        let again = File::open(format!("/proc/self/fd/{}", file.as_raw_fd())).ok()?;
+        let mut reader: Box<dyn Read> =
+            if squeezed { Box::new(MultiGzDecoder::new(again)) } else { Box::new(again) };
+        let mut bytes = Vec::new();
+        reader.by_ref().take(256 * 1024).read_to_end(&mut bytes).ok()?;
+        identity(kind, &bytes)
+    }
+
     pub fn rewind(&mut self) -> io::Result<()> {
         if let Input::Plain(file) = &mut self.input {
             file.seek(SeekFrom::Start(0))?;
@@ -102,12 +118,4 @@ impl Source {
         (self.read, self.identity) = (0, None);
         Ok(())
     }
-}
-
-/// What a file is known by, without moving in it.
-pub(super) fn identity_of(path: &Path, kind: Kind) -> Option<Identity> {
-    let mut source = Source::open(path).ok()?;
-    let mut bytes = Vec::new();
-    source.reader().take(256 * 1024).read_to_end(&mut bytes).ok()?;
-    identity(kind, &bytes)
 }
