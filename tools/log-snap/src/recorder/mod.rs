@@ -198,6 +198,7 @@ impl<'a, A: Api> Recorder<'a, A> {
             self.past_events();
         }
         let mut step = Drain::LastLook;
+        let mut late = BTreeSet::new();
         loop {
             if !self.is_looking() {
                 step = match step {
@@ -216,7 +217,17 @@ impl<'a, A: Api> Recorder<'a, A> {
                 done = timeout_at(deadline + GRACE, self.work.join_next()) => match done {
                     Ok(Some(Ok(done))) => self.done(done),
                     Ok(Some(Err(_))) => {}
-                    Ok(None) => break,
+                    // One that was only made at the last look may have started since: its inspection says so.
+                    Ok(None) => {
+                        let more: Vec<String> =
+                            self.never_read().into_iter().filter(|id| late.insert(id.clone())).collect();
+                        if more.is_empty() {
+                            break;
+                        }
+                        for id in &more {
+                            self.open(id, None);
+                        }
+                    }
                     Err(_) => {
                         self.poll_error.get_or_insert_with(|| "the engine was too slow".into());
                         self.work.abort_all();
@@ -258,6 +269,13 @@ impl<'a, A: Api> Recorder<'a, A> {
         for id in there.map(|container| container.id.clone()).collect::<Vec<_>>() {
             self.inspect(&id);
         }
+    }
+
+    /// Containers that ran, and whose log nobody has opened.
+    fn never_read(&self) -> Vec<String> {
+        let known = |id: &String| self.reading.contains_key(id) || self.idle.contains_key(id);
+        let ran = self.seen.containers.values().filter(|container| !container.never_ran());
+        ran.map(|container| container.id.clone()).filter(|id| !known(id)).collect()
     }
 
     fn event(&mut self, node: usize, event: &Value) {

@@ -75,6 +75,19 @@ fn once_takes_what_is_there() {
 }
 
 #[test]
+fn a_container_that_started_after_the_last_look_is_read() {
+    let list = json!([{"Id": "c1", "State": "created", "Labels": {NAMESPACE: "s"}}]);
+    let running = json!({"Id": "c1", "State": {"Status": "running", "StartedAt": "2026-01-02T03:04:05Z"}});
+    let engine = engine(list)
+        .body("/events", Ok((Vec::new(), After::End)))
+        .json("/containers/c1/json", running)
+        .body("/containers/c1/logs", Ok(log("first words")));
+    let capture = record_with(&engine, &setup(false), None);
+    assert_eq!((capture.streams.len(), &capture.gaps), (1, &vec![]));
+    assert_eq!(texts(capture), ["first words"]);
+}
+
+#[test]
 fn an_event_opens_the_log_of_a_container_that_is_gone_from_every_list() {
     let event = json!({"Type": "container", "Action": "start", "timeNano": 5,
                        "Actor": {"ID": "c1", "Attributes": {NAMESPACE: "s"}}});
