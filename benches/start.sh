@@ -17,5 +17,5 @@ versus 'ten records through flake-classify, twenty starts' 'jq -c .' '<= 1' verd
 versus 'ten records through redfix-report, twenty starts' 'jq -c .' '<= 1' answers peer
 
 for tool in warm-domain-alloc swarm-isolate log-snap flake-classify pr-open redfix-report; do
-  row "$tool: size" 'eleven megabytes' "$(stat -c %s "$REDFIX_BIN/$tool")" - bytes '<= 11000000'
+  row "$tool: size" 'ten megabytes' "$(stat -c %s "$REDFIX_BIN/$tool")" - bytes '<= 10000000'
 done
