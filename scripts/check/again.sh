@@ -4,14 +4,7 @@
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
 (($#)) || cannot 'reading arguments: TEST: missing' 'make again T=snap, or T=snap::no_secret_reaches_the_disk'
-keep again
-if [[ -z ${APART-} ]]; then
-  only_one
-  "$scripts/fetch" test
-  exec scripts/check/apart "$scripts/check/again.sh" "$@"
-fi
-rm -rf "$kept"
-mkdir -p "$kept"
+offline again "$@"
 mapfile -t binaries < <(cargo nextest list --locked --offline --workspace --cargo-quiet --list-type binaries-only \
   --message-format json | jq -r '."rust-binaries" | keys[]')
 status=0 number=0

@@ -40,6 +40,19 @@ only_one() {
   flock -n 6 || cannot "locking: $root/target: other checks run in this checkout" 'wait for them, or use another clone'
 }
 
+# offline NAME [ARGUMENT...]: the check NAME.sh goes on in a place of its own, with everything fetched and an empty folder to
+# keep things in.
+offline() {
+  keep "$1"
+  if [[ -z ${APART-} ]]; then
+    only_one
+    "$scripts/fetch" test
+    exec scripts/check/apart "$scripts/check/$1.sh" "${@:2}"
+  fi
+  rm -rf "$kept"
+  mkdir -p "$kept"
+}
+
 # idle: hundredths of a second that the cores have had nothing to do since boot, per core.
 idle() { awk -v cores="$(nproc)" '$1 == "cpu" { print int(($5 + $6) / cores) }' /proc/stat; }
 

@@ -3,14 +3,7 @@
 # an engine.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
-keep quick
-if [[ -z ${APART-} ]]; then
-  only_one
-  "$scripts/fetch" test
-  exec scripts/check/apart "$scripts/check/quick.sh"
-fi
-rm -rf "$kept"
-mkdir -p "$kept"
+offline quick
 step 'lint of what changed' scripts/check/lint.sh changed
 step 'unit and pipe tests' tests unit -E 'not (group(engine) | group(trio) | group(alone))'
 step 'one run' tests run -E 'binary_id(=e2e::isolate) & test(=success_leaves_nothing_and_proves_it)'

@@ -2,14 +2,7 @@
 # unit.sh: unit and pipe tests, which need no engine, and what the tools emitted in them against the schema.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
-keep unit
-if [[ -z ${APART-} ]]; then
-  only_one
-  "$scripts/fetch" test
-  exec scripts/check/apart "$scripts/check/unit.sh"
-fi
-rm -rf "$kept"
-mkdir -p "$kept"
+offline unit
 step 'unit and pipe tests' tests unit -E 'not (group(engine) | group(trio) | group(alone))'
 step 'what the tools emitted against the schema' "${CARGO_TARGET_DIR:-$root/target}/debug/conform" "$EMITTED_RECORDS"
 summary && leave 0
