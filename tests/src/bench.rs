@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -32,19 +32,11 @@ configs: {c: {file: ./c}}
 secrets: {s: {file: ./c}}
 "#;
 
-/// One run at a time: an isolated run is disturbed by the next test's deploy.
-fn alone() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::new(());
-    require_engine();
-    ONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 pub struct Bench {
     pub dir: crate::folder::Folder,
     /// Every name of a run holds it.
     pub name: String,
     started: Mutex<Vec<u32>>,
-    _alone: MutexGuard<'static, ()>,
 }
 
 impl Bench {
@@ -61,16 +53,11 @@ impl Bench {
     /// Without an engine.
     #[must_use]
     pub fn with(name: &str, compose: &str) -> Self {
-        let guard = alone();
+        require_engine();
         let dir = crate::folder::Folder::new();
         fs::write(dir.path().join("compose.yml"), compose).expect("written");
         fs::write(dir.path().join("c"), "x").expect("written");
-        Self {
-            dir,
-            name: format!("iso-{name}-{:06x}", std::process::id()),
-            started: Mutex::default(),
-            _alone: guard,
-        }
+        Self { dir, name: format!("iso-{name}-{:06x}", std::process::id()), started: Mutex::default() }
     }
 
     #[must_use]

@@ -5,7 +5,6 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -20,10 +19,9 @@ pub struct Guarded {
     pub attempt: String,
     pub socket: PathBuf,
     child: Option<Child>,
-    _alone: MutexGuard<'static, ()>,
 }
 
-/// The tool, ready to run a shell script; one run at a time.
+/// The tool, ready to run a shell script.
 #[must_use]
 pub fn isolate(options: &[&str], script: &str) -> Command {
     let mut command = Command::new(tool("swarm-isolate"));
@@ -35,22 +33,12 @@ pub fn isolate(options: &[&str], script: &str) -> Command {
     command
 }
 
-/// Keeps other tests of this binary from running at the same time.
-///
-/// # Panics
-/// Without an engine.
-pub fn alone() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::new(());
-    require_engine();
-    ONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Guarded {
     /// # Panics
     /// When the run does not start.
     #[must_use]
     pub fn start(options: &[&str]) -> Self {
-        let alone = alone();
+        require_engine();
         let dir = crate::folder::Folder::new();
         let told = dir.path().join("told");
         let script = format!(
@@ -66,7 +54,7 @@ impl Guarded {
             .expect("starts");
         let [stack, domain, attempt] = [const { String::new() }; 3];
         let socket = PathBuf::new();
-        let mut run = Self { dir, stack, domain, attempt, socket, child: Some(child), _alone: alone };
+        let mut run = Self { dir, stack, domain, attempt, socket, child: Some(child) };
         wait_for("the run's command", 180, || told.exists());
         let told = fs::read_to_string(told).expect("what the command was told");
         let mut lines = told.lines().map(ToOwned::to_owned);

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
@@ -29,11 +28,10 @@ configs: {c: {file: ./c}}
 pub const DEPLOY: &str =
     "docker stack deploy --resolve-image never -c compose.yml $REDFIX_STACK >/dev/null 2>&1 || exit 9; ";
 
-/// One run at a time: an isolated run is disturbed by the next test's deploy.
+/// A folder and a name of its own.
 pub struct Run {
     pub dir: crate::folder::Folder,
     pub name: String,
-    _alone: MutexGuard<'static, ()>,
 }
 
 impl Run {
@@ -41,15 +39,13 @@ impl Run {
     /// Without an engine.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        static ONE: Mutex<()> = Mutex::new(());
         static NEXT: AtomicU32 = AtomicU32::new(0);
         require_engine();
-        let alone = ONE.lock().unwrap_or_else(PoisonError::into_inner);
         let dir = crate::folder::Folder::new();
         std::fs::write(dir.path().join("compose.yml"), COMPOSE).expect("written");
         std::fs::write(dir.path().join("c"), "x").expect("written");
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self { dir, name: format!("iso-{name}-{:x}x{number}", std::process::id()), _alone: alone }
+        Self { dir, name: format!("iso-{name}-{:x}x{number}", std::process::id()) }
     }
 
     #[must_use]

@@ -5,16 +5,9 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use e2e::snippet::{Home, commands, ends, ledger, told, unit, yaml};
 use e2e::{docker, objects_named, require_engine, root, tool, wait_for};
-
-fn alone() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::new(());
-    require_engine();
-    ONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 fn example(name: &str, dir: &Path) -> Command {
     let mut command = Command::new(root().join("examples").join(name));
@@ -30,7 +23,7 @@ fn example(name: &str, dir: &Path) -> Command {
 
 #[test]
 fn another_ci_runs_in_the_place_of_our_life_cycle() {
-    let _alone = alone();
+    require_engine();
     let dir = e2e::folder::Folder::new();
     let output = example("other-ci/hello.sh", dir.path()).output().unwrap();
     let (report, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -41,7 +34,7 @@ fn another_ci_runs_in_the_place_of_our_life_cycle() {
 
 #[test]
 fn an_image_is_replaced() {
-    let _alone = alone();
+    require_engine();
     let dir = e2e::folder::Folder::new();
     let mine = "registry.example/busybox:mine";
     docker(["tag", "redfix/busybox:latest", mine]);
@@ -64,7 +57,7 @@ fn assert_nothing_left() {
 
 #[test]
 fn woodpecker_sweeps_at_night_and_says_what_the_red_costs() {
-    let _alone = alone();
+    require_engine();
     let home = Home::new();
     let steps = yaml("ci/woodpecker.yml");
     let outputs: Vec<_> = steps["steps"]
@@ -84,7 +77,7 @@ fn woodpecker_sweeps_at_night_and_says_what_the_red_costs() {
 
 #[test]
 fn drone_tests_a_pull_request_alone() {
-    let _alone = alone();
+    require_engine();
     let home = Home::new();
     let pipeline = yaml("ci/drone.yml");
     let step = |number: usize| {
@@ -125,7 +118,7 @@ fn allowed(name: &str) -> Vec<i32> {
 
 #[test]
 fn the_units_go_on_after_a_power_cut() {
-    let _alone = alone();
+    require_engine();
     let home = Home::new();
     for mut command in unit_lines(&home, "redfix-sweep.service") {
         ends(&command.output().unwrap(), &allowed("redfix-sweep.service"));
@@ -150,7 +143,7 @@ fn the_units_go_on_after_a_power_cut() {
 
 #[test]
 fn abra_deploys_in_a_terminal_through_the_guard() {
-    let _alone = alone();
+    require_engine();
     let home = Home::new();
     let recipe = home.path("abra/recipes/hello");
     fs::create_dir_all(&recipe).unwrap();

@@ -7,29 +7,21 @@ use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use e2e::row::assert_as_expected;
 use e2e::{docker, first, objects_named, pipe, records, require_engine, root, tool, wait_for};
 use serde_json::Value;
 
-fn alone() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::new(());
-    require_engine();
-    ONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// One investigation's home, and the script started in it.
 struct Flow {
     dir: e2e::folder::Folder,
-    _alone: MutexGuard<'static, ()>,
 }
 
 impl Flow {
     fn new() -> Self {
-        let alone = alone();
+        require_engine();
         e2e::calm::require();
-        Self { dir: e2e::folder::Folder::new(), _alone: alone }
+        Self { dir: e2e::folder::Folder::new() }
     }
 
     fn script(&self) -> Command {
@@ -182,7 +174,7 @@ fn good_runs(flow: &Flow) -> usize {
 
 #[test]
 fn an_unknown_line_passes_through_every_tool_unchanged() {
-    let _alone = alone();
+    require_engine();
     let odd = b"{ \"type\" : \"x.y\",\"n\":1.10, \"e\":1E5,\"big\":12345678901234567890123,\"u\":\"\\u00e9\",\"n\":2 }\r\n";
     let stages: [&[&str]; 5] = [
         &[

@@ -5,9 +5,9 @@
 
 use std::path::Path;
 
-use e2e::guard::{Guarded, alone, isolate};
+use e2e::guard::{Guarded, isolate};
 use e2e::stack::IMAGE;
-use e2e::{docker, first, objects_named, records};
+use e2e::{docker, first, objects_named, records, require_engine};
 use serde_json::Value;
 
 /// The engine's own socket.
@@ -27,7 +27,7 @@ fn run(options: &[&str], script: &str) -> (Value, String) {
 
 #[test]
 fn the_command_finds_the_guard_wherever_it_looks_for_an_engine() {
-    let _alone = alone();
+    require_engine();
     let refused = format!("run --privileged {IMAGE} true 2>&1 | grep -q 'redfix guard: refused' || exit 9");
     let script = format!(
         "docker {refused}; env -u DOCKER_HOST docker {refused}; docker -H unix:///var/run/docker.sock {refused}; \
@@ -44,7 +44,7 @@ fn the_command_finds_the_guard_wherever_it_looks_for_an_engine() {
 
 #[test]
 fn what_goes_around_the_guard_is_no_evidence() {
-    let _alone = alone();
+    require_engine();
     // The namespace of the test itself, where the engine is not covered.
     let around = format!("nsenter --target {} --mount docker -H unix://{}", std::process::id(), engine());
     let gone = format!(
@@ -76,7 +76,7 @@ fn strangers_that_come_and_go_are_no_bypass() {
 
 #[test]
 fn secret_values_reach_the_companion_and_nobody_else() {
-    let _alone = alone();
+    require_engine();
     let dir = e2e::folder::Folder::new();
     let seen = dir.path().join("seen");
     let companion = format!("cat /proc/self/fd/$REDFIX_SECRETS_FD >{}", seen.display());
@@ -91,7 +91,7 @@ fn secret_values_reach_the_companion_and_nobody_else() {
 
 #[test]
 fn options_admit_what_belongs_to_a_run_besides_its_own() {
-    let _alone = alone();
+    require_engine();
     let name = format!("gopt{}", std::process::id());
     docker(["network", "create", "-d", "bridge", &format!("{name}-net")]);
     docker(["run", "-d", "--name", &format!("{name}-bot"), "--stop-signal", "KILL", IMAGE, "sleep", "1000"]);

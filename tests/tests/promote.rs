@@ -5,7 +5,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use e2e::row::{Neighbours, script};
 use e2e::{docker, first, objects_named, records, root};
@@ -18,14 +17,11 @@ const BROKEN: &str = "0.3.0+v0.4.160";
 struct Canon {
     _neighbours: Neighbours,
     dir: e2e::folder::Folder,
-    _alone: MutexGuard<'static, ()>,
 }
 
 impl Canon {
     fn new() -> Self {
-        static ONE: Mutex<()> = Mutex::new(());
-        let alone = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-        let canon = Self { _neighbours: Neighbours::up(), dir: e2e::folder::Folder::new(), _alone: alone };
+        let canon = Self { _neighbours: Neighbours::up(), dir: e2e::folder::Folder::new() };
         let copied =
             Command::new("cp").arg("-a").arg(root().join("scripts/recipes")).arg(canon.recipes()).status();
         assert!(copied.unwrap().success());

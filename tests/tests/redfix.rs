@@ -6,16 +6,9 @@ use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use e2e::{docker, objects_named, pipe, records, require_engine, root, tool, unset, wait_for};
 use serde_json::Value;
-
-fn alone() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::new(());
-    require_engine();
-    ONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// A home for flows, and a folder of recipes that tests may change.
 struct Home {
@@ -146,7 +139,7 @@ fn the_doctor_knows_every_setting_of_every_page() {
 
 #[test]
 fn the_doctor_says_what_is_missing_and_what_is_wrong() {
-    let _alone = alone();
+    require_engine();
     let home = Home::new();
     let (code, out, said) = home.run("redfix", &["doctor"]);
     assert_eq!(code, 1, "{out}{said}");
@@ -196,7 +189,7 @@ fn the_doctor_says_what_is_missing_and_what_is_wrong() {
 /// Two recipes to the end with a kill between; then the same with their fixes swapped.
 #[test]
 fn two_recipes_survive_a_kill_and_swapped_fixes_do_not_pass() {
-    let _alone = alone();
+    require_engine();
     let home = Home::new();
     assert_eq!(home.run("sweep", &["--recorded"]).0, 1);
     let mut killed = home.script("redfix", &["run", "--short"]);

@@ -7,19 +7,12 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use e2e::stack::try_docker;
 use e2e::{docker, first, objects_named, pipe, records, require_engine, tool, wait_for};
 use serde_json::Value;
-
-/// The slots are one for all: one test at a time.
-fn alone() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::new(());
-    require_engine();
-    ONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 fn isolate(args: &[&str]) -> Command {
     let mut command = Command::new(tool("swarm-isolate"));
@@ -109,7 +102,7 @@ fn nanoseconds() -> u64 {
 
 #[test]
 fn eight_processes_for_three_slots() {
-    let _alone = alone();
+    require_engine();
     let seconds: u64 = std::env::var("REDFIX_STORM_SECONDS").map_or(45, |text| text.parse().unwrap());
     let events = Events::follow();
     let end = Instant::now() + Duration::from_secs(seconds);
@@ -171,7 +164,7 @@ fn eight_processes_for_three_slots() {
 
 #[test]
 fn the_dead_are_found_out_at_once_on_this_host() {
-    let _alone = alone();
+    require_engine();
     let mut holder = isolate(&["--slot-only=all", "--", "sleep", "300"]).spawn().unwrap();
     wait_for_slots(3);
     signal(&holder, "-KILL");
@@ -200,7 +193,7 @@ fn the_dead_are_found_out_at_once_on_this_host() {
 
 #[test]
 fn a_holder_that_slept_through_its_heartbeat_stops_its_command() {
-    let _alone = alone();
+    require_engine();
     let dir = e2e::folder::Folder::new();
     let ended = dir.path().join("ended");
     let script = format!("trap 'touch {}; exit 9' TERM; while :; do sleep 0.1; done", ended.display());
@@ -222,7 +215,7 @@ fn a_holder_that_slept_through_its_heartbeat_stops_its_command() {
 
 #[test]
 fn streams_exit_codes_and_leave_to_start() {
-    let _alone = alone();
+    require_engine();
     let mut command = isolate(&["--slot-only", "--", "sh", "-c", "cat; echo err >&2; exit 7"]);
     let output = pipe(&mut command, b"in\n\xff");
     assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(7), b"in\n\xff".as_slice()));
@@ -263,7 +256,7 @@ fn streams_exit_codes_and_leave_to_start() {
 
 #[test]
 fn a_budget_leaves_time_for_the_teardown() {
-    let _alone = alone();
+    require_engine();
     let dir = e2e::folder::Folder::new();
     let name = format!("budget{}", std::process::id());
     let domain = format!("{name}.ci.example");
@@ -299,7 +292,7 @@ fn a_budget_leaves_time_for_the_teardown() {
 
 #[test]
 fn a_series_is_spaced_takes_nodes_in_turn_and_gives_its_lease_back() {
-    let _alone = alone();
+    require_engine();
     let holder = format!("series-{}", std::process::id());
     let lease = |args: &[&str]| {
         let mut command = Command::new(tool("warm-domain-alloc"));
