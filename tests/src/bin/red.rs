@@ -1,5 +1,5 @@
 //! red JUNIT...: the red tests of nextest's reports, for people: which, why, where the evidence lies, and what repeats each
-//! alone. Exits 1 when there is one.
+//! alone; then how many tests passed and failed. Exits 1 when one failed.
 
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -26,12 +26,13 @@ fn why(message: &str) -> String {
 fn main() -> io::Result<ExitCode> {
     let mut out = io::stdout().lock();
     let kept = std::env::var("E2E_EVIDENCE").unwrap_or_default();
-    let mut red = 0;
+    let (mut passed, mut failed) = (0, 0);
     for file in std::env::args().skip(1) {
         let xml = std::fs::read_to_string(&file)?;
         let tests = junit::parse(&xml).map_err(|e| io::Error::other(format!("{file}: {e}")))?;
+        passed += tests.iter().filter(|test| test.outcome == TestOutcome::Pass).count();
         for test in tests.iter().filter(|t| matches!(t.outcome, TestOutcome::Fail | TestOutcome::Error)) {
-            red += 1;
+            failed += 1;
             // `e2e::snap::a_test`, of the binary e2e::snap; a unit test's binary is its package.
             let name = test.id.strip_prefix("e2e::").unwrap_or(&test.id);
             let evidence = Path::new(&kept).join(name);
@@ -42,5 +43,6 @@ fn main() -> io::Result<ExitCode> {
             writeln!(out, "    again: make again T='{name}'")?;
         }
     }
-    Ok(if red > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    writeln!(out, "{passed} passed, {failed} failed")?;
+    Ok(if failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
