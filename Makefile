@@ -52,25 +52,25 @@ doctor: build ## check every setting, say what is missing
 	@exec scripts/redfix doctor
 
 test: ## everything that CI runs
-	@exec scripts/check/all.sh
+	@exec check/all.sh
 
 test-long: ## every test and check, also the long ones
-	@exec scripts/check/all.sh long
+	@exec check/all.sh long
 
 test-quick: ## before a commit: lint of what changed, unit and pipe tests, one run on an engine
-	@exec scripts/check/quick.sh
+	@exec check/quick.sh
 
 test-fresh: ## the README's two commands on a fresh Debian 12 and a fresh Debian 13
-	@exec scripts/check/fresh.sh
+	@exec check/fresh.sh
 
 test-luck: ## CI's end-to-end tests N times (N=3) on a calm machine, and N times beside foreign load: which are flakes
-	@exec scripts/check/luck.sh $(or $(N),3)
+	@exec check/luck.sh $(or $(N),3)
 
 again: ## tests by name, alone: T=snap::no_secret_reaches_the_disk, N times (N=1)
-	@N='$(or $(N),1)' exec scripts/check/again.sh $(T)
+	@N='$(or $(N),1)' exec check/again.sh $(T)
 
 lint: ## formats, clippy, shell scripts, manual pages, spelling, licences
-	@exec scripts/check/lint.sh
+	@exec check/lint.sh
 
 doc: ## the manual for a browser, in target/manual; redfix.7.html is where to begin
 	@mkdir -p target/manual
@@ -79,19 +79,19 @@ doc: ## the manual for a browser, in target/manual; redfix.7.html is where to be
 	done
 
 unit: ## unit and pipe tests: no engine needed; what the tools emitted against the schema
-	@exec scripts/check/unit.sh
+	@exec check/unit.sh
 
 bench: build ## every tool beside its peer in the same run, as ratios: a table, and target/bench.jsonl
 	@exec benches/all.sh
 
 faults: ## N random faults over all tools (N=1000), reproducible by SEED; what was tried, what was lost
-	@exec scripts/check/faults.sh $(or $(N),1000) $(SEED)
+	@exec check/faults.sh $(or $(N),1000) $(SEED)
 
 fuzz: ## each reader and decoder with arbitrary bytes for T seconds (T=60)
-	@exec scripts/check/fuzz.sh $(or $(T),60)
+	@exec check/fuzz.sh $(or $(T),60)
 
 soak: ## the flow and all tools on three nodes in a loop, with faults (T=20m); leaks, descriptors, memory
-	@exec scripts/check/soak.sh $(or $(T),20m) $(SEED)
+	@exec check/soak.sh $(or $(T),20m) $(SEED)
 
 engine-up: ## the private engine (see scripts/engine --help)
 	scripts/engine up

@@ -16,7 +16,7 @@ undo "engine down --name bench"
 engine up --name bench
 eval "$(engine env --name bench)"
 export DOCKER_HOST REDFIX_NODE_ADDR REDFIX_NODE_ADDRS REDFIX_NODES REDFIX_BIN=$root/target/release
-scripts/images/build busybox >&2
+ground/images/build busybox >&2
 : >"$out"
 failed=()
 for bench in "${benches[@]}"; do

@@ -5,6 +5,7 @@ set -euo pipefail
 
 scripts=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 root=$(dirname "$scripts")
+ground=$root/ground
 self=$(basename "$0")
 
 say() { printf '%s: %s\n' "$self" "$*" >&2; }
@@ -76,11 +77,11 @@ while read -r name kind; do
 done <"$scripts/redfix.d/settings"
 case ${REDFIX_FORGE-} in dir:[!/]*) export REDFIX_FORGE=dir:$PWD/${REDFIX_FORGE#dir:} ;; esac
 # The folder of recipes: ours, or somebody else's in the same shape (without lib/: then ours is used).
-recipes=${REDFIX_RECIPES:-$scripts/recipes}
+recipes=${REDFIX_RECIPES:-$ground/rows}
 # The tools: as they were built here, or beside us where we are installed.
 built=$root/target/release
 [[ ! -d $root/bin ]] || built=$root/bin
-export PATH=${REDFIX_BIN:-$built}:$scripts:$PATH
+export PATH=${REDFIX_BIN:-$built}:$scripts:$ground:$PATH
 
 # Things to undo at the end, last first, whatever the end is.
 undo_steps=()
@@ -165,7 +166,7 @@ neighbours_lock() {
 images_of() {
   local recipe images
   mapfile -t images < <(for recipe; do jq -r '.images[]?' "$recipes/$recipe/recipe.json"; done | sort -u)
-  ((${#images[@]} == 0)) || interruptible "$scripts/images/build" "${images[@]}" || leave $?
+  ((${#images[@]} == 0)) || interruptible "$ground/images/build" "${images[@]}" || leave $?
 }
 
 # surround RECIPE...: where the recipe.json of one of them says `"neighbours": true`, the live services that stand around
@@ -177,10 +178,10 @@ surround() {
     [[ $(jq -r .neighbours "$recipes/$recipe/recipe.json") != true ]] || wanted=1
   done
   [[ -n $wanted ]] || return 0
-  undo 'exec {among}>&-; neighbours return'
+  undo "exec {among}>&-; '$ground/neighbours/run' return"
   exec {among}>>"$(neighbours_lock)"
   flock -s "$among"
-  interruptible neighbours borrow || leave $?
+  interruptible "$ground/neighbours/run" borrow || leave $?
   export REDFIX_SURROUNDED=1 REDFIX_PROTECT="${REDFIX_PROTECT-} warm-keycloak_* warm-lasuite-docs_*"
 }
 
@@ -303,7 +304,7 @@ investigate() {
   shift
   need git jq flock python3
   engine_up redfix
-  if (($# && ${REDFIX_STEP:-0} == 0)); then interruptible "$scripts/images/build" "$@" || leave $?; fi
+  if (($# && ${REDFIX_STEP:-0} == 0)); then interruptible "$ground/images/build" "$@" || leave $?; fi
   surround "$recipe"
   open_investigation "$recipe"
   if [[ -n ${REDFIX_STEP-} ]]; then

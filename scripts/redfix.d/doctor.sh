@@ -177,7 +177,7 @@ harness() {
   elif compgen -G "$folder/*/lifecycle" >/dev/null; then
     ok REDFIX_HARNESS "$folder"
   else
-    fault wrong REDFIX_HARNESS "$folder: no RECIPE/lifecycle in it" "a folder like scripts/recipes, or HARNESS=CMD"
+    fault wrong REDFIX_HARNESS "$folder: no RECIPE/lifecycle in it" "a folder like ground/rows, or HARNESS=CMD"
   fi
 }
 

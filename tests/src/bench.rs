@@ -207,7 +207,7 @@ pub fn kill(pid: u32, signal: &str) {
 }
 
 /// Processes of the tool under test that run as its reaper: those of this test, which has a `TMPDIR` of its own
-/// (scripts/check/on-engine). Of their environment they keep little more.
+/// (check/on-engine). Of their environment they keep little more.
 #[must_use]
 pub fn reapers() -> Vec<u32> {
     let own = std::env::var("TMPDIR").map(|folder| format!("TMPDIR={folder}")).unwrap_or_default();

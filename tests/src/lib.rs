@@ -75,8 +75,8 @@ pub fn require_engine() {
 /// # Panics
 /// When one cannot be built.
 pub fn require_images(names: &[&str]) {
-    let output = Command::new(root().join("scripts/images/build")).arg("--quiet").args(names).output();
-    let output = output.expect("scripts/images/build");
+    let output = Command::new(root().join("ground/images/build")).arg("--quiet").args(names).output();
+    let output = output.expect("ground/images/build");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 

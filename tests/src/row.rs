@@ -8,13 +8,13 @@ use serde_json::Value;
 
 use crate::{docker, objects_named, records, require_engine, require_images, root, tool};
 
-/// A script of ours, with its state in `dir` and the tools under test.
+/// A script of ours by its path in the checkout, with its state in `dir` and the tools under test.
 ///
 /// # Panics
 /// When the tools are not built.
 #[must_use]
 pub fn script(name: &str, dir: &Path) -> Command {
-    let mut command = Command::new(root().join("scripts").join(name));
+    let mut command = Command::new(root().join(name));
     command
         .env("REDFIX_DIR", dir)
         .env("REDFIX_BIN", tool("swarm-isolate").parent().expect("a folder"))
@@ -88,7 +88,7 @@ impl Row {
     /// Where they differ.
     #[track_caller]
     pub fn assert_as_expected(&self) {
-        let recipes = root().join("scripts/recipes");
+        let recipes = root().join("ground/rows");
         assert_as_expected(&recipes, &[self.folder().join("ledger.jsonl")], false);
     }
 
@@ -143,8 +143,11 @@ impl Neighbours {
     }
 
     fn call(&self, what: &str) -> Option<String> {
-        let output =
-            script("neighbours", self.dir.path()).arg(what).stderr(Stdio::inherit()).output().ok()?;
+        let output = script("ground/neighbours/run", self.dir.path())
+            .arg(what)
+            .stderr(Stdio::inherit())
+            .output()
+            .ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
     }
 

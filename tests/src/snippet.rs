@@ -75,7 +75,11 @@ impl Home {
         let dir = crate::folder::Folder::new();
         fs::create_dir_all(dir.path().join("home/target")).expect("made");
         let bin = tool("swarm-isolate").parent().expect("its folder").to_owned();
-        for (from, to) in [(root().join("scripts"), "home/scripts"), (bin, "home/target/release")] {
+        for (from, to) in [
+            (root().join("scripts"), "home/scripts"),
+            (root().join("ground"), "home/ground"),
+            (bin, "home/target/release"),
+        ] {
             symlink(from, dir.path().join(to)).expect("linked");
         }
         fs::create_dir(dir.path().join("recipes")).expect("made");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::{docker, pipe, require_engine, wait_for};
 
-/// What `scripts/images/build busybox` makes.
+/// What `ground/images/build busybox` makes.
 pub const IMAGE: &str = "redfix/busybox:latest";
 
 /// A docker call that may fail.
@@ -41,7 +41,7 @@ impl Stack {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         require_engine();
         let image = try_docker(&["image", "inspect", IMAGE]);
-        assert!(image.status.success(), "{IMAGE} is missing: scripts/images/build busybox");
+        assert!(image.status.success(), "{IMAGE} is missing: ground/images/build busybox");
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         Self { name: format!("snap{}x{number}", std::process::id()) }
     }

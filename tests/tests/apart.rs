@@ -1,4 +1,4 @@
-//! `scripts/check/apart`: what runs there is on a machine of its own, and ends with it; a killed call leaves nothing that the
+//! `check/apart`: what runs there is on a machine of its own, and ends with it; a killed call leaves nothing that the
 //! next one would see.
 
 use std::fs;
@@ -10,20 +10,19 @@ use e2e::bench::kill;
 use e2e::{root, wait_for};
 
 fn apart(command: &[&str]) -> Command {
-    let mut apart = Command::new(root().join("scripts/check/apart"));
+    let mut apart = Command::new(root().join("check/apart"));
     apart.args(command).stdin(Stdio::null());
     apart
 }
 
 fn output(command: &[&str]) -> Output {
-    apart(command).output().expect("scripts/check/apart")
+    apart(command).output().expect("check/apart")
 }
 
 /// A call that says its name once it is so far, and then stays.
 fn standing(script: &str) -> (Child, String) {
     let script = format!("{script} && echo $APART && while :; do sleep 0.1; done");
-    let mut child =
-        apart(&["bash", "-c", &script]).stdout(Stdio::piped()).spawn().expect("scripts/check/apart");
+    let mut child = apart(&["bash", "-c", &script]).stdout(Stdio::piped()).spawn().expect("check/apart");
     let mut name = String::new();
     BufReader::new(child.stdout.take().expect("piped")).read_line(&mut name).expect("its name");
     (child, name.trim().to_owned())

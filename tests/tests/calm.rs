@@ -10,9 +10,9 @@ use e2e::{calm, root, wait_for};
 fn a_busy_machine_is_told_and_a_calm_one_is_accepted() {
     calm::require();
     let cores = std::thread::available_parallelism().expect("cores").get();
-    let mut load = Command::new(root().join("scripts/load"));
+    let mut load = Command::new(root().join("ground/load"));
     let mut load =
-        load.args(["cpu", &(2 * cores).to_string()]).stderr(Stdio::null()).spawn().expect("scripts/load");
+        load.args(["cpu", &(2 * cores).to_string()]).stderr(Stdio::null()).spawn().expect("ground/load");
     wait_for("the load", 180, || calm::busy() > 0.9);
     let said = catch_unwind(calm::require).expect_err("it goes on all the same");
     kill(load.id(), "-TERM");

@@ -140,7 +140,7 @@ fn the_distributions_client_knows_every_flag_that_our_scripts_use() {
     assert!(own.exists() || std::env::var_os("APART").is_none(), "{} is not there", own.display());
     let client = if own.exists() { own } else { Path::new("docker") };
     let mut files = Vec::new();
-    for folder in ["scripts", "benches", "examples", "tests/unseen", "dist"] {
+    for folder in ["scripts", "ground", "check", "benches", "examples", "dist"] {
         scripts(&root().join(folder), &mut files);
     }
     let (mut checked, mut unknown) = (0, BTreeSet::new());

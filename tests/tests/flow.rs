@@ -70,7 +70,7 @@ impl Flow {
         assert!(report.contains("GATE M2 PASS 1/1"), "{report}");
         let ledger = self.ledger();
         let file = self.folder().unwrap().join("ledger.jsonl");
-        assert_as_expected(&root().join("scripts/recipes"), &[file], false);
+        assert_as_expected(&root().join("ground/rows"), &[file], false);
         let fixed = ledger.iter().rfind(|r| r["type"] == "fix.verdict").unwrap();
         assert_eq!(fixed["verdict"], "fixed");
         let opened = first(&ledger, "pr.opened");
@@ -199,7 +199,7 @@ fn an_unknown_line_passes_through_every_tool_unchanged() {
     let bare = dir.path().join("a/b.git");
     assert!(Command::new("git").args(["init", "-q", "--bare"]).arg(&bare).status().unwrap().success());
     let _lease = Lease("odd-test");
-    let fix = root().join("scripts/recipes/mumble/fixes/readiness").display().to_string();
+    let fix = root().join("ground/rows/mumble/fixes/readiness").display().to_string();
     let mut stream = odd.to_vec();
     for stage in stages {
         let args = stage[1..].iter().map(|arg| match *arg {

@@ -98,7 +98,7 @@ fn what_is_installed_works_from_where_it_lies() {
         assert!(output.status.success(), "redfix {script:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
     // The scripts find the tools beside them, and the recipes.
-    let sweep = target.at("share/redfix/scripts/recipes/mumble/sweep.xml");
+    let sweep = target.at("share/redfix/ground/rows/mumble/sweep.xml");
     let output = target
         .call("bin/redfix")
         .arg("case-failed")

@@ -125,7 +125,7 @@ fn load_is_measured_and_a_load_that_is_none_is_refused() {
     let output = deploying(&bench, &none, "touch ran").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(!bench.path("ran").exists());
-    let load = e2e::root().join("scripts/load").display().to_string();
+    let load = e2e::root().join("ground/load").display().to_string();
     let load = format!("{load} cpu 8");
     let output =
         deploying(&bench, &["--condition", "loaded", "--load-with", &load], "sleep 2").output().unwrap();

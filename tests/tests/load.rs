@@ -1,4 +1,4 @@
-//! `scripts/load`: as many loops as it says, all of them gone with it; what is no load is refused.
+//! `ground/load`: as many loops as it says, all of them gone with it; what is no load is refused.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
@@ -9,7 +9,7 @@ use e2e::bench::kill;
 use e2e::{root, wait_for};
 
 fn load(args: &[&str]) -> Child {
-    Command::new(root().join("scripts/load")).args(args).stderr(Stdio::piped()).spawn().unwrap()
+    Command::new(root().join("ground/load")).args(args).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 fn loops_of(load: u32) -> Vec<u32> {

@@ -68,10 +68,12 @@ fn scene() -> e2e::folder::Folder {
     }
     fs::write(at("runs.csv"), "test,outcome\nt,fail\nt,pass\n").unwrap();
     fs::write(at("warm-domains.txt"), "warm-a.invalid\n").unwrap();
-    fs::copy(root().join("scripts/recipes/mumble/sweep.xml"), at("sweep.xml")).unwrap();
+    fs::copy(root().join("ground/rows/mumble/sweep.xml"), at("sweep.xml")).unwrap();
     fs::create_dir(at("fixes")).unwrap();
-    symlink(root().join("scripts/recipes/mumble/fixes/readiness"), at("fixes/readiness")).unwrap();
-    symlink(root().join("scripts"), at("scripts")).unwrap();
+    symlink(root().join("ground/rows/mumble/fixes/readiness"), at("fixes/readiness")).unwrap();
+    for folder in ["scripts", "ground"] {
+        symlink(root().join(folder), at(folder)).unwrap();
+    }
     for name in ["lifecycle", "run-ci", "run-recipe"] {
         executable(&at(name), "#!/bin/sh\n");
     }
@@ -85,7 +87,7 @@ fn scene() -> e2e::folder::Folder {
                   git -c user.name=t -c user.email=t@t commit -q -m t";
     let made = Command::new("bash")
         .args(["-c", script])
-        .args([at("review/ci/harness.git"), root().join("scripts/recipes")])
+        .args([at("review/ci/harness.git"), root().join("ground/rows")])
         .status()
         .unwrap();
     assert!(made.success());
@@ -105,8 +107,11 @@ fn every_example_of_every_page_runs() {
             let script = script.trim_end_matches("| ...");
             let script = script.replace("/srv/review", &dir.path().join("review").display().to_string());
             let tools = tool("flake-classify").parent().unwrap().display().to_string();
-            let path =
-                format!("{tools}:{}:{}", root().join("scripts").display(), std::env::var("PATH").unwrap());
+            let path = format!(
+                "{tools}:{0}/scripts:{0}/ground:{1}",
+                root().display(),
+                std::env::var("PATH").unwrap()
+            );
             let output = Command::new("timeout")
                 .args(["60", "bash", "-o", "pipefail", "-c", &script])
                 .env("PATH", path)

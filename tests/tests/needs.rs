@@ -38,10 +38,10 @@ fn a_missing_program_is_named_with_its_package() {
 fn whatever_a_script_needs_is_in_the_list_or_ours() {
     let (listed, mut unknown) = (listed(), Vec::new());
     let ours = |program: &str| {
-        root().join("tools").join(program).exists() || root().join("scripts").join(program).exists()
+        ["tools", "scripts", "ground"].iter().any(|folder| root().join(folder).join(program).exists())
     };
     let mut found = 0;
-    for folder in ["scripts", "scripts/check", "scripts/redfix.d", "benches"] {
+    for folder in ["scripts", "ground", "check", "scripts/redfix.d", "ground/neighbours", "benches"] {
         let files = fs::read_dir(root().join(folder)).expect("a folder").flatten();
         for file in files.map(|entry| entry.path()).filter(|path| path.is_file()) {
             let text = fs::read_to_string(&file).unwrap_or_default();

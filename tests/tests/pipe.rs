@@ -18,7 +18,7 @@ fn case_failed_of(sweep: &Path) -> Output {
 }
 
 fn case_failed() -> Vec<u8> {
-    let sweep = root().join("scripts/recipes/mumble/sweep.xml");
+    let sweep = root().join("ground/rows/mumble/sweep.xml");
     let output = case_failed_of(&sweep);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     output.stdout

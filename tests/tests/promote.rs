@@ -23,7 +23,7 @@ impl Canon {
     fn new() -> Self {
         let canon = Self { _neighbours: Neighbours::up(), dir: e2e::folder::Folder::new() };
         let copied =
-            Command::new("cp").arg("-a").arg(root().join("scripts/recipes")).arg(canon.recipes()).status();
+            Command::new("cp").arg("-a").arg(root().join("ground/rows")).arg(canon.recipes()).status();
         assert!(copied.unwrap().success());
         canon
     }
@@ -49,7 +49,7 @@ impl Canon {
     }
 
     fn promote(&self, args: &[&str]) -> Output {
-        let mut promote = script("promote", self.dir.path());
+        let mut promote = script("scripts/promote", self.dir.path());
         promote.args(args).env("REDFIX_RECIPES", self.recipes()).stderr(Stdio::piped());
         promote.output().unwrap()
     }
@@ -70,7 +70,7 @@ impl Canon {
 
 impl Drop for Canon {
     fn drop(&mut self) {
-        let down = |args: &[&str]| script("promote", self.dir.path()).args(args).status();
+        let down = |args: &[&str]| script("scripts/promote", self.dir.path()).args(args).status();
         let _ = down(&["bluesky-pds", "--retire"]);
     }
 }

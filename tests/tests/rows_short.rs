@@ -49,7 +49,7 @@ impl Row {
     #[track_caller]
     fn run(&self, levels: &[(&str, &str)]) -> Run {
         let before = self.all("run.finished").len();
-        let failed = script("case-failed", self.dir.path())
+        let failed = script("scripts/case-failed", self.dir.path())
             .arg(recipe(self.recipe).join("sweep.xml"))
             .args(["--recipe", self.recipe])
             .output()
@@ -62,7 +62,7 @@ impl Row {
             "expected_runs": 1, "if_pass": "the mechanism", "if_fail": "the mechanism"});
         let file = self.dir.path().join("plan");
         fs::write(&file, plan.to_string()).expect("the plan");
-        let status = script(&format!("{}.sh", self.recipe), self.dir.path())
+        let status = script(&format!("scripts/{}.sh", self.recipe), self.dir.path())
             .envs([("REDFIX_STEP", before.to_string()), ("REDFIX_PLAN", file.display().to_string())])
             .stdout(Stdio::null())
             .stderr(Stdio::inherit())
@@ -116,13 +116,12 @@ impl Run {
 }
 
 fn recipe(name: &str) -> PathBuf {
-    root().join("scripts/recipes").join(name)
+    root().join("ground/rows").join(name)
 }
 
 /// What validation says of a release of discourse, as it is or with the fix.
 fn validate(tree: &Path) -> (bool, String) {
-    let output =
-        Command::new(root().join("scripts/recipes/lib/validate")).arg(tree).output().expect("validate");
+    let output = Command::new(root().join("ground/rows/lib/validate")).arg(tree).output().expect("validate");
     (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
 }
 

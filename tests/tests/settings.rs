@@ -22,7 +22,7 @@ fn seen_elsewhere(setting: &str, value: &str) -> String {
 
 #[test]
 fn relative_folders_are_those_of_who_named_them() {
-    let ours = root().join("scripts/recipes").display().to_string();
+    let ours = root().join("ground/rows").display().to_string();
     for name in ["REDFIX_DIR", "REDFIX_HARNESS", "REDFIX_BIN", "REDFIX_CA_FILE", "REDFIX_CACHE"] {
         assert_eq!(seen_elsewhere(name, "some/folder"), format!("/usr/some/folder\n{ours}\n"));
     }

@@ -1,6 +1,6 @@
 //! `log-snap` against a real Swarm: crash loops, secrets, long lines, removed services, kill -9.
 //!
-//! Needs an engine (`DOCKER_HOST`, as `make test` sets it) and the image that `scripts/images/build busybox`
+//! Needs an engine (`DOCKER_HOST`, as `make test` sets it) and the image that `ground/images/build busybox`
 //! makes. Without them the tests fail and say so: a check that silently did nothing would be worse.
 
 #![allow(clippy::unwrap_used)] // helpers of tests, which clippy does not take for tests

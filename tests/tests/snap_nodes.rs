@@ -27,7 +27,7 @@ impl Trio {
         let pairs = lines.lines().filter_map(|line| line.strip_prefix("export ")?.split_once('='));
         trio.env = pairs.map(|(name, value)| (name.to_owned(), value.trim_matches('"').to_owned())).collect();
         let built =
-            trio.with(Command::new(root().join("scripts/images/build")).arg("busybox")).status().unwrap();
+            trio.with(Command::new(root().join("ground/images/build")).arg("busybox")).status().unwrap();
         assert!(built.success());
         trio
     }

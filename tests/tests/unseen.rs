@@ -1,4 +1,4 @@
-//! Stacks that no tool was made for (`tests/unseen`), together from red to gates: a restore to the wrong folder, an alias that
+//! Stacks that no tool was made for (`ground/unseen`), together from red to gates: a restore to the wrong folder, an alias that
 //! strangers answer, a memory limit that an advance in place keeps, a page that is late under load.
 
 use std::process::Stdio;
@@ -12,15 +12,15 @@ fn unseen_stacks_get_their_true_causes() {
     let _neighbours = Neighbours::up();
     let before = objects_named("");
     // As an operator may say it; what is started elsewhere finds them too.
-    let (dir, recipes) = (e2e::folder::Folder::new(), "tests/unseen");
+    let (dir, recipes) = (e2e::folder::Folder::new(), "ground/unseen");
     let run = |name: &str, args: &[&str]| {
         let mut command = script(name, dir.path());
         command.args(args).current_dir(root()).env("REDFIX_RECIPES", recipes).stderr(Stdio::inherit());
         let output = command.output().expect("the script starts");
         (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
     };
-    assert_eq!(run("sweep", &["--recorded"]).0, Some(1));
-    let (code, report) = run("redfix", &["run", "--short"]);
+    assert_eq!(run("scripts/sweep", &["--recorded"]).0, Some(1));
+    let (code, report) = run("scripts/redfix", &["run", "--short"]);
     assert_eq!(code, Some(0), "{report}");
     for gate in ["GATE M1 PASS 4/4", "GATE M2 PASS 4/4"] {
         assert!(report.contains(gate), "{gate}:\n{report}");

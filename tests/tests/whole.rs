@@ -23,7 +23,7 @@ fn all_six_rows_in_another_order() {
     let dir = e2e::folder::Folder::new();
     let order = std::env::var("REDFIX_ORDER").unwrap_or_else(|_| std::process::id().to_string());
     eprintln!("REDFIX_ORDER={order}");
-    let output = script("all-rows", dir.path())
+    let output = script("scripts/all-rows", dir.path())
         .args(["--short", "--state-dir"])
         .arg(dir.path().join("docs"))
         .env("REDFIX_ORDER", order)
@@ -38,7 +38,7 @@ fn all_six_rows_in_another_order() {
 
     let ledger = |row: &str| dir.path().join("redfix.last").join(format!("{row}.last/ledger.jsonl"));
     let rows = ["bluesky-pds", "discourse", "gitea", "keycloak", "mattermost-lts", "mumble"];
-    assert_as_expected(&root().join("scripts/recipes"), &rows.map(ledger), true);
+    assert_as_expected(&root().join("ground/rows"), &rows.map(ledger), true);
 
     let now = neighbours.logins();
     assert_eq!(now["failed"], 0, "{now}");

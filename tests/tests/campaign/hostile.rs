@@ -60,7 +60,7 @@ fn stream(dice: &mut Dice) -> Vec<u8> {
 
 pub fn play(dice: &mut Dice) -> Outcome {
     let input = stream(dice);
-    let fix = root().join("scripts/recipes/mumble/fixes/readiness").display().to_string();
+    let fix = root().join("ground/rows/mumble/fixes/readiness").display().to_string();
     let format = *pick(dice, &["text", "md", "csv", "junit", "json"]);
     let choice: &[&str] = match dice.roll(10) {
         0 => &["flake-classify", "--next"],

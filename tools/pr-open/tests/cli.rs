@@ -1,4 +1,4 @@
-//! Runs the binary: as a pipe stage, against a `dir:` forge, against a fake Gitea, and with `scripts/review-ci`.
+//! Runs the binary: as a pipe stage, against a `dir:` forge, against a fake Gitea, and with `ground/review-ci`.
 
 // Clippy's exception for tests covers `#[test]` functions only, not their helpers.
 #![allow(clippy::unwrap_used)]

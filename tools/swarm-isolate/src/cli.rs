@@ -134,7 +134,7 @@ Examples:
       swarm-isolate --domain iso-mumb.ci.example --runs 3 -- scripts/lifecycle mumble
   The same with the node loaded:
       swarm-isolate --domain iso-mumb.ci.example --condition loaded \\
-          --load-with 'scripts/load slow 0.5' -- scripts/lifecycle mumble
+          --load-with 'ground/load slow 0.5' -- scripts/lifecycle mumble
   As a stage of the pipe, until the verdict is settled:
       ... | swarm-isolate --until 'flake-classify --next' --companion 'log-snap attach' \\
           --ledger ledger.jsonl -- scripts/lifecycle mumble | ...

@@ -14,7 +14,7 @@ pub use what::{ConsentArgs, TextArgs, WhatArgs};
 
 const EXAMPLES: &str = "\
 Examples:
-  ... | flake-classify | pr-open --fix scripts/recipes/mumble/fixes/readiness \\
+  ... | flake-classify | pr-open --fix ground/rows/mumble/fixes/readiness \\
       --forge https://git.example --repo ci/harness --token-file /etc/redfix/token --testme --wait
   pr-open --fix fixes/readiness --forge dir:/srv/review --repo ci/harness --dry-run <ledger.jsonl
   pr-open --branch fix/gitea/ini --route recipe-pr --title 'gitea: a writable app.ini' --body-file why.md <ledger.jsonl

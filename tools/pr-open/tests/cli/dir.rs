@@ -296,7 +296,7 @@ fn a_torn_line_in_the_queue_is_survived() {
     assert_eq!((text.lines().count(), &last["id"]), (2, &json!(2)));
 }
 
-/// The queue's lock is the one that flock(1), and so `scripts/review-ci`, takes.
+/// The queue's lock is the one that flock(1), and so `ground/review-ci`, takes.
 #[test]
 fn the_lock_is_the_shells() {
     let world = World::new();

@@ -1,4 +1,4 @@
-//! `scripts/review-ci`: the CI behind a `dir:` forge.
+//! `ground/review-ci`: the CI behind a `dir:` forge.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -24,7 +24,7 @@ impl Ci {
     }
 
     fn command(&self, options: &[&str], cmd: &[&str]) -> Command {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/review-ci");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ground/review-ci");
         let mut command = Command::new(script);
         command.arg("--forge").arg(self.world.path("forge")).args(options).arg("--").args(cmd);
         command.env("TMPDIR", self.world.path("tmp")).env_remove("REDFIX_FORGE").env_remove("REDFIX_TRIGGER");

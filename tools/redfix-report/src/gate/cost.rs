@@ -65,7 +65,7 @@ pub fn undecided(case: &Case, verdict: &FlakeVerdict, fold: &Fold, ledger: &str)
     missing.choices = vec![
         Choice {
             name: "more load",
-            supply: with(vec!["--condition loaded".into(), "--load-with 'scripts/load slow 1'".into()]),
+            supply: with(vec!["--condition loaded".into(), "--load-with 'ground/load slow 1'".into()]),
             cost: look.clone(),
         },
         Choice {

@@ -226,7 +226,7 @@ fn open(case: &Case, ledger: &str) -> Vec<String> {
     let recipe = case.recipe();
     vec![
         "pr-open".into(),
-        format!("--fix {}", quote(&format!("scripts/recipes/{recipe}/fixes/ID"))),
+        format!("--fix {}", quote(&format!("ground/rows/{recipe}/fixes/ID"))),
         "--testme".into(),
         "--wait".into(),
         format!("<{}", quote(ledger)),

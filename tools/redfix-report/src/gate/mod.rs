@@ -165,7 +165,7 @@ pub fn quote(word: &str) -> String {
 }
 
 /// What loads the node in the runs that a report asks for.
-pub const LOAD_WITH: &str = "--load-with 'scripts/load slow 0.5'";
+pub const LOAD_WITH: &str = "--load-with 'ground/load slow 0.5'";
 
 /// Further runs for a case: the flow of the design, over the ledger that is there.
 fn more_runs(case: &Case, ledger: &str) -> Vec<String> {
