@@ -198,6 +198,18 @@ fn a_companion_lives_from_before_the_command_until_just_before_the_teardown() {
 }
 
 #[test]
+fn what_a_companion_starts_to_finish_its_work_is_not_ended_with_it() {
+    let run = Run::new("last");
+    // The many make the second look at its members long.
+    let companion = r#"for i in $(seq 200); do sleep 600 & done; : >ready
+        trap 'for i in $(seq 20); do sleep 0.01 || exit; done; echo "{\"type\":\"x.done\",\"v\":1}"; exit' TERM
+        while :; do wait; done"#;
+    let output = run.output(&["--companion", companion], "until [ -e ready ]; do sleep 0.1; done");
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(first(&records(&output.stdout), "x.done")["v"], 1);
+}
+
+#[test]
 fn a_stop_while_it_waits_leaves_no_run_and_no_intent() {
     let run = Run::new("early");
     // A load that is never enough keeps it waiting.

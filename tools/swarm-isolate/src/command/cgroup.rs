@@ -40,12 +40,15 @@ impl Cgroup {
         &self.path
     }
 
-    /// Sends SIGTERM to every member, whatever session or process group it is in.
-    pub fn terminate(&self) {
+    /// Sends SIGTERM to every member that has left this process group. Those in it have had theirs: a second one would hit
+    /// what they have started since to finish their work.
+    pub fn terminate_outside(&self, group: Option<Pid>) {
         let members = fs::read_to_string(self.path.join("cgroup.procs")).unwrap_or_default();
         for pid in members.lines().filter_map(|line| line.parse().ok()).filter_map(Pid::from_raw) {
-            // Gone already is what was wanted.
-            let _ = rustix::process::kill_process(pid, Signal::TERM);
+            if rustix::process::getpgid(Some(pid)).ok() != group {
+                // An error says that it has ended already.
+                let _ = rustix::process::kill_process(pid, Signal::TERM);
+            }
         }
     }
 

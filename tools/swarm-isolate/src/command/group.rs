@@ -201,7 +201,7 @@ impl Group {
     fn terminate(&self) {
         signal(self.pid, Signal::TERM);
         if let Some(cgroup) = &self.cgroup {
-            cgroup.terminate();
+            cgroup.terminate_outside(Pid::from_raw(self.pid));
         }
     }
 
@@ -241,9 +241,9 @@ impl Group {
 
 fn signal(group: i32, signal: Signal) {
     if let Some(group) = Pid::from_raw(group) {
-        // A group that is gone already is what was wanted. Until the launcher has made its session there is only
-        // the process.
-        let _ = rustix::process::kill_process_group(group, signal);
-        let _ = rustix::process::kill_process(group, signal);
+        // Until the launcher has made its session there is no such group, only the process. An error of both says that
+        // it has ended already.
+        let _ = rustix::process::kill_process_group(group, signal)
+            .or_else(|_| rustix::process::kill_process(group, signal));
     }
 }
