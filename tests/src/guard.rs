@@ -127,7 +127,7 @@ impl Drop for Guarded {
 #[must_use]
 pub fn raw(socket: &Path, request: &[u8]) -> (u16, String) {
     let mut stream = UnixStream::connect(socket).expect("a guard");
-    stream.set_read_timeout(Some(Duration::from_mins(2))).expect("a deadline");
+    stream.set_read_timeout(Some(Duration::from_mins(5))).expect("a deadline");
     // A guard that refuses the head may close before it has read the rest.
     let _ = stream.write_all(request);
     let mut answer = Vec::new();

@@ -304,7 +304,7 @@ fn docker_compose_works_as_without_a_guard() {
 /// Speaks to a socket as a program of its own would.
 fn upgraded(socket: &Path, target: &str) -> (UnixStream, String) {
     let mut stream = UnixStream::connect(socket).unwrap();
-    stream.set_read_timeout(Some(Duration::from_mins(2))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_mins(5))).unwrap();
     write!(stream, "POST {target} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 0\r\n\r\n").unwrap();
     let mut head = Vec::new();
     let mut byte = [0];

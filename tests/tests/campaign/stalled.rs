@@ -43,7 +43,7 @@ fn serve(mut client: UnixStream, engine: UnixStream, how: Break, after: u64) {
     match how {
         Break::Silence => {
             // Until the other side has had enough.
-            let _ = client.set_read_timeout(Some(Duration::from_mins(1)));
+            let _ = client.set_read_timeout(Some(Duration::from_mins(5)));
             let _ = client.read(&mut [0; 1]);
         }
         Break::HangUp => {}

@@ -82,7 +82,7 @@ fn a_stalled_log_and_stalled_events_are_gaps_within_the_deadline() {
         .stdin(Stdio::null())
         .output()
         .unwrap();
-    assert!(began.elapsed() < Duration::from_secs(20));
+    assert!(began.elapsed() < Duration::from_mins(3));
     assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
     let record: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(record["gaps"].to_string().contains("fell silent before the log's end"), "{record}");
