@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use lib_common::cli::{Common, EngineArg, LedgerArg, duration};
+use lib_common::cli::{Common, EngineArg, LedgerArg, Voice, duration};
 use lib_common::exit::ToolArgs;
 
 use crate::command::cli::CommandArgs;
@@ -123,8 +123,8 @@ fn factor(text: &str) -> Result<(String, String), String> {
 impl ToolArgs for Args {
     const CHANGES_THE_WORLD: bool = true;
 
-    fn common(&self) -> &Common {
-        &self.common
+    fn voice(&self) -> &Voice {
+        &self.common.voice
     }
 }
 
