@@ -35,8 +35,8 @@ pub fn record(
     let mut text = |text: &str| Text(redactor.text(text.as_bytes()));
     let (state, cause, message, service) = match outcome {
         Outcome::Converged => (StackState::Converged, None, None, None),
-        Outcome::Stuck(stuck) => {
-            (StackState::Wedged, Some(stuck.wedge), Some(text(&stuck.message)), stuck.service.clone())
+        Outcome::Stuck(why) => {
+            (StackState::Wedged, Some(why.wedge), Some(text(&why.message)), why.service.clone())
         }
         Outcome::Deadline(missing) => (StackState::Deadline, None, Some(text(missing)), None),
     };
@@ -61,11 +61,13 @@ pub fn record(
 /// Exit 0, 1 or 75. What is said of the stack are the words of its record, which are redacted.
 pub fn exit(outcome: &Outcome, record: &StackChecked) -> Result<Exit> {
     let told = record.message.as_ref().map(|text| text.lossy().into_owned()).unwrap_or_default();
-    let stack = &record.stack;
-    let on = record.service.as_ref().map_or_else(|| stack.clone(), |name| format!("{stack}_{name}"));
+    let on = match &record.service {
+        Some(service) => format!("{}_{service}", record.stack),
+        None => record.stack.clone(),
+    };
     match outcome {
         Outcome::Converged => Ok(Exit::Done),
-        Outcome::Stuck(stuck) => Err(Error::no(DOING, told).on(on).hint(hint(stuck.wedge))),
+        Outcome::Stuck(why) => Err(Error::no(DOING, told).on(on).hint(hint(why.wedge))),
         Outcome::Deadline(_) => Err(Error::again(DOING, told).on(on).hint("wait longer with --deadline")),
     }
 }
