@@ -18,6 +18,7 @@ pub fn commands() -> Vec<Command> {
         pr_open::Args::command(),
         redfix_report::Args::command(),
         swarm_isolate::Args::command(),
+        swarm_wait::Args::command(),
         warm_domain_alloc::Args::command(),
         script::redfix(),
     ]

@@ -17,4 +17,4 @@ warm-domain-alloc --recipe "$RECIPE" --class run </dev/null |
     ln -s "$ABRA_HOME/catalogue" "$ABRA_DIR/catalogue"
     abra app new --no-input --chaos --offline --server default --domain "$REDFIX_DOMAIN" "$RECIPE"
     abra app deploy --no-input --chaos --offline --no-converge-checks "$REDFIX_DOMAIN"
-    swarm-isolate wait "$REDFIX_STACK" --idle-timeout 5m'
+    swarm-wait "$REDFIX_STACK" --idle-timeout 5m'

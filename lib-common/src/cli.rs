@@ -14,9 +14,9 @@ pub enum Color {
     Never,
 }
 
-/// Flags that every tool has.
+/// Flags that every tool has: what it says on standard error.
 #[derive(Args, Clone, Debug, Default)]
-pub struct Common {
+pub struct Voice {
     /// Only errors on standard error
     #[arg(short, long, global = true)]
     pub quiet: bool,
@@ -26,6 +26,13 @@ pub struct Common {
     /// Colour on standard error
     #[arg(long, global = true, value_enum, default_value_t, env = "REDFIX_COLOR", hide_env_values = true)]
     pub color: Color,
+}
+
+/// Flags of every tool that passes records on.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Common {
+    #[command(flatten)]
+    pub voice: Voice,
     /// Pass lines through that are not JSON objects, instead of stopping at them
     #[arg(long, global = true)]
     pub lenient: bool,

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Mutex;
 
-use crate::cli::{Color, Common};
+use crate::cli::{Color, Voice};
 use crate::error::Error;
 
 /// Writes messages and one progress line to standard error. Never touches standard output.
@@ -24,16 +24,16 @@ struct Out {
 
 impl Diag {
     #[must_use]
-    pub fn new(tool: &'static str, common: &Common) -> Self {
+    pub fn new(tool: &'static str, voice: &Voice) -> Self {
         let terminal = io::stderr().is_terminal();
         let dumb = std::env::var_os("TERM").is_some_and(|t| t == "dumb");
-        let color = match common.color {
+        let color = match voice.color {
             Color::Always => true,
             Color::Never => false,
             Color::Auto => terminal && !dumb && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
         };
         let out = Mutex::new(Out { to: Box::new(io::stderr()), line_shown: false });
-        let (quiet, verbose) = (common.quiet, common.verbose);
+        let (quiet, verbose) = (voice.quiet, voice.verbose);
         Self { tool, quiet, verbose, color, progress: terminal && !dumb && !quiet, out }
     }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::Common;
+use crate::cli::Voice;
 use crate::clock::{Clock, SystemClock};
 use crate::diag::Diag;
 use crate::error::{Error, Result};
@@ -57,7 +57,7 @@ pub trait ToolArgs: Parser {
     /// went away just ends.
     const CHANGES_THE_WORLD: bool = false;
 
-    fn common(&self) -> &Common;
+    fn voice(&self) -> &Voice;
 }
 
 /// Parses the arguments, runs the tool, reports its error in the one voice and returns its exit code.
@@ -70,7 +70,7 @@ pub fn main<A: ToolArgs>(tool: &'static str, run: impl FnOnce(&A, &mut Io) -> Re
             return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
         }
     };
-    let diag = Diag::new(tool, args.common());
+    let diag = Diag::new(tool, args.voice());
     let mut io = Io {
         stdin: Box::new(io::BufReader::with_capacity(256 * 1024, io::stdin())),
         stdin_is_terminal: io::stdin().is_terminal(),

@@ -223,7 +223,7 @@ until_ready() {
 
 # settled: wait until the stack stands as it was deployed; 1 when it never will.
 settled() {
-  run swarm-isolate wait "$REDFIX_STACK" --deadline 2m --stuck-after 30s >>"$REDFIX_EVIDENCE/settled.jsonl"
+  run swarm-wait "$REDFIX_STACK" --deadline 2m --stuck-after 30s >>"$REDFIX_EVIDENCE/settled.jsonl"
 }
 
 # why_not: what that wait said last.

@@ -1,4 +1,4 @@
-//! Whether a stack converged, as `swarm-isolate wait` judges it.
+//! Whether a stack converged, as `swarm-wait` judges it.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

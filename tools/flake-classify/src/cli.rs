@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::{Parser, ValueEnum};
-use lib_common::cli::{Common, duration};
+use lib_common::cli::{Common, Voice, duration};
 use lib_common::exit::ToolArgs;
 use lib_common::{Error, Result};
 
@@ -125,8 +125,8 @@ impl Args {
 }
 
 impl ToolArgs for Args {
-    fn common(&self) -> &Common {
-        &self.common
+    fn voice(&self) -> &Voice {
+        &self.common.voice
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args as Group, Parser, Subcommand};
-use lib_common::cli::{Common, EngineArg, duration, size};
+use lib_common::cli::{Common, EngineArg, Voice, duration, size};
 use lib_common::exit::ToolArgs;
 
 const EXAMPLES: &str = "\
@@ -231,8 +231,8 @@ fn memory(text: &str) -> Result<u64, String> {
 }
 
 impl ToolArgs for Args {
-    fn common(&self) -> &Common {
-        &self.common
+    fn voice(&self) -> &Voice {
+        &self.common.voice
     }
 }
 
@@ -245,7 +245,7 @@ mod tests {
     fn the_command_line_is_sound() {
         Args::command().debug_assert();
         let args = Args::try_parse_from(["log-snap", "--stack", "s", "--out", "o", "-q"]).unwrap();
-        assert!(args.command.is_none() && args.common.quiet);
+        assert!(args.command.is_none() && args.common.voice.quiet);
         let args =
             Args::try_parse_from(["log-snap", "attach", "--stack", "s", "-v", "--until-gone"]).unwrap();
         assert!(matches!(args.command, Some(Command::Attach(attach)) if attach.until_gone));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
 use clap::{Parser, Subcommand, ValueEnum};
-use lib_common::cli::{Common, LedgerArg, duration, size};
+use lib_common::cli::{Common, LedgerArg, Voice, duration, size};
 use lib_common::exit::ToolArgs;
 
 use crate::gate::GateName;
@@ -159,7 +159,7 @@ impl Format {
 }
 
 impl ToolArgs for Args {
-    fn common(&self) -> &Common {
-        &self.common
+    fn voice(&self) -> &Voice {
+        &self.common.voice
     }
 }

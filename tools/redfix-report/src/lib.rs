@@ -96,7 +96,7 @@ fn print(args: &Args, options: &ReportArgs, io: &mut Io) -> Result<Exit> {
     if let Some(folder) = &options.state_dir {
         state::keep(folder, &report, &input.journal)?;
     }
-    let look = Look::new(colored(args.common.color), columns());
+    let look = Look::new(colored(args.common.voice.color), columns());
     match (&options.out, options.format.as_slice()) {
         (None, [format]) => say(&page(&report, *format, options, look)?, io)?,
         (None, _) => {

@@ -4,11 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use lib_common::cli::{Common, EngineArg, LedgerArg, duration};
+use lib_common::cli::{Common, EngineArg, LedgerArg, Voice, duration};
 use lib_common::exit::ToolArgs;
 
 use crate::command::cli::CommandArgs;
-use crate::converge::ConvergeArgs;
 use crate::guard::cli::GuardArgs;
 use crate::load::cli::LoadArgs;
 use crate::sequence::SequenceArgs;
@@ -48,8 +47,6 @@ pub enum Action {
     },
     /// Print who holds the swarm's slots
     Slots(ShowArgs),
-    /// Wait until a stack has converged; exit 1 as soon as it never will, 75 at the deadline
-    Wait(ConvergeArgs),
 }
 
 #[derive(clap::Args, Debug)]
@@ -123,8 +120,8 @@ fn factor(text: &str) -> Result<(String, String), String> {
 impl ToolArgs for Args {
     const CHANGES_THE_WORLD: bool = true;
 
-    fn common(&self) -> &Common {
-        &self.common
+    fn voice(&self) -> &Voice {
+        &self.common.voice
     }
 }
 
@@ -140,8 +137,6 @@ Examples:
           --ledger ledger.jsonl -- scripts/lifecycle mumble | ...
   A slot for an existing CI, at night:
       swarm-isolate --slot-only --wait 8h --window 22:00-06:00 -- ./run-ci
-  Instead of a fixed sleep in a harness:
-      swarm-isolate wait $REDFIX_STACK --ready 'nc -z voice 64738' --stable 3
   In front of an existing runner, whose output and exit code stay what they are:
       swarm-isolate --records runs.jsonl --pty --env APP={domain} --domain iso-mumb.ci.example -- ./run mumble
   After a crash of this tool:

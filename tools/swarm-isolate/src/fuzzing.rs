@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{converge, slot};
+use crate::slot;
 
 /// Bytes as a list of config objects, and as a window.
 pub fn slot(bytes: &[u8]) {
@@ -14,14 +14,6 @@ pub fn slot(bytes: &[u8]) {
     }
 }
 
-/// Bytes as `{"services": [...], "tasks": [...], "nodes": [...]}`, and as a log.
-pub fn stack(bytes: &[u8]) {
-    if let Ok(told) = serde_json::from_slice::<Value>(bytes) {
-        converge::look_at(&told);
-    }
-    converge::read_log(bytes);
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -30,18 +22,7 @@ mod tests {
 
     /// JSON of words that mean something here.
     fn json() -> impl Strategy<Value = Value> {
-        let word = prop::sample::select(vec![
-            "running",
-            "failed",
-            "paused",
-            "x",
-            "redfix-slot-0",
-            "redfix.slot",
-            "0",
-            "held",
-            "exclusive",
-            "s",
-        ]);
+        let word = prop::sample::select(vec!["redfix-slot-0", "redfix.slot", "0", "held", "exclusive", "s"]);
         let leaf = prop_oneof![
             Just(Value::Null),
             any::<bool>().prop_map(Value::from),
@@ -50,25 +31,10 @@ mod tests {
         ];
         leaf.prop_recursive(5, 48, 6, |inner| {
             let key = prop::sample::select(vec![
-                "services",
-                "tasks",
-                "nodes",
                 "ID",
                 "Spec",
                 "Name",
                 "Labels",
-                "com.docker.stack.namespace",
-                "Mode",
-                "Global",
-                "Replicated",
-                "Replicas",
-                "TaskTemplate",
-                "ServiceID",
-                "Slot",
-                "Status",
-                "State",
-                "Err",
-                "DesiredState",
                 "Version",
                 "Index",
                 "redfix.slot",
@@ -89,7 +55,6 @@ mod tests {
         fn nothing_that_an_engine_says_is_stumbled_over(told in json(), bytes in prop::collection::vec(any::<u8>(), 0..300)) {
             for bytes in [told.to_string().into_bytes(), bytes] {
                 slot(&bytes);
-                stack(&bytes);
             }
         }
     }
@@ -100,8 +65,6 @@ mod tests {
         let read = |path: &str| std::fs::read(format!("{folder}/{path}")).unwrap();
         let configs = serde_json::from_slice(&read("swarm_isolate_slot/held.json")).unwrap();
         assert_eq!(slot::look_at(&configs), 1);
-        let told = serde_json::from_slice(&read("swarm_isolate_stack/app.json")).unwrap();
-        assert_eq!(converge::look_at(&told), 1);
         assert!(slot::look_at_window(std::str::from_utf8(&read("swarm_isolate_slot/window")).unwrap()));
     }
 }

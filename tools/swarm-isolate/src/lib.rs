@@ -9,7 +9,6 @@ mod attempt;
 mod clean;
 mod cli;
 mod command;
-mod converge;
 mod disk;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -43,7 +42,6 @@ use attempt::{Context, End};
 use cli::Action;
 use command::strays;
 use command::vocabulary::Vocabulary;
-use converge::ConvergeArgs;
 use lib_common::docker::Engine;
 use lib_common::emit::Emitter;
 use lib_common::{Error, Exit, Io, Result};
@@ -65,20 +63,11 @@ pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
         match &args.action {
             Some(Action::Reap(reap)) => teardown::reap::run(reap, args, io).await,
             Some(Action::Kept(kept)) => teardown::kept::run(kept, args, io).await,
-            Some(Action::Wait(converge)) => wait(args, converge, io).await,
             Some(Action::Slots(show)) => slots(args, show, io).await,
             None if args.run.slot.slot_only.is_some() => slot_only(args, io).await,
             Some(Action::Reaper { .. }) | None => Box::pin(isolate(args, io)).await,
         }
     })
-}
-
-/// Waits until a stack has converged, or never will.
-async fn wait(args: &Args, converge: &ConvergeArgs, io: &mut Io<'_>) -> Result<Exit> {
-    let engine = Engine::connect(&args.engine).await?;
-    engine.require_manager().await?;
-    let mut emitter = Emitter::new(args.common.investigation.clone(), None);
-    converge::wait(converge, &engine, io, &mut emitter).await
 }
 
 /// Prints the slots; may change how many there are.

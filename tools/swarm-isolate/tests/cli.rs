@@ -90,8 +90,8 @@ fn a_full_disk_behind_stdout_is_an_error() {
 }
 
 #[test]
-fn slots_and_waits_need_an_engine_and_sound_arguments() {
-    for args in [&["slots"][..], &["wait", "s"], &["--slot-only", "--", "true"], &["reap"]] {
+fn slots_and_reaps_need_an_engine_and_sound_arguments() {
+    for args in [&["slots"][..], &["--slot-only", "--", "true"], &["reap"]] {
         let output = run(args, b"");
         assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(75), b"".as_slice()), "{args:?}");
     }
@@ -101,8 +101,8 @@ fn slots_and_waits_need_an_engine_and_sound_arguments() {
         &["--slot-only", "--until", "x", "--", "true"],
         &["--window", "22-06", "--domain", "a.b", "--", "true"],
         &["--slots", "0", "--domain", "a.b", "--", "true"],
-        &["wait"],
-        &["wait", "s", "--stable", "0"],
+        // That is swarm-wait.
+        &["wait", "s"],
         &["slots", "--resize", "0"],
     ] {
         assert_eq!(run(args, b"").status.code(), Some(2), "{args:?}");

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
-use lib_common::cli::{Common, EngineArg, LedgerArg, duration};
+use lib_common::cli::{Common, EngineArg, LedgerArg, Voice, duration};
 use lib_common::exit::ToolArgs;
 use regex::Regex;
 
@@ -224,8 +224,8 @@ pub struct SelectArgs {
 impl ToolArgs for Args {
     const CHANGES_THE_WORLD: bool = true;
 
-    fn common(&self) -> &Common {
-        &self.common
+    fn voice(&self) -> &Voice {
+        &self.common.voice
     }
 }
 

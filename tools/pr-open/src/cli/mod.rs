@@ -5,7 +5,7 @@ mod place;
 mod what;
 
 use clap::Parser;
-use lib_common::cli::{Common, LedgerArg};
+use lib_common::cli::{Common, LedgerArg, Voice};
 use lib_common::exit::ToolArgs;
 
 pub use ci::CiArgs;
@@ -58,7 +58,7 @@ pub struct Args {
 impl ToolArgs for Args {
     const CHANGES_THE_WORLD: bool = true;
 
-    fn common(&self) -> &Common {
-        &self.common
+    fn voice(&self) -> &Voice {
+        &self.common.voice
     }
 }

@@ -1,4 +1,4 @@
-//! `swarm-isolate wait` against real services: what converged is told from what never will, and why.
+//! `swarm-wait` against real services: what converged is told from what never will, and why.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
@@ -54,8 +54,8 @@ impl Drop for Services {
 }
 
 fn wait(args: &[&str]) -> Output {
-    let mut command = Command::new(tool("swarm-isolate"));
-    command.arg("wait").args(args).stdin(Stdio::null()).env("REDFIX_ATTEMPT", "01ATTEMPT").output().unwrap()
+    let mut command = Command::new(tool("swarm-wait"));
+    command.args(args).stdin(Stdio::null()).env("REDFIX_ATTEMPT", "01ATTEMPT").output().unwrap()
 }
 
 const DNSRR: [&str; 2] = ["--endpoint-mode", "dnsrr"];
@@ -90,6 +90,24 @@ fn every_mode_converges_and_an_update_is_waited_for() {
     let ids = docker(["service", "ps", "-q", "--filter", "desired-state=running", "--no-trunc", &name]);
     let forced = |id: &str| docker(["inspect", "--format", "{{.Spec.ForceUpdate}} {{.Status.State}}", id]);
     assert!(ids.lines().count() == 2 && ids.lines().all(|id| forced(id).trim() == "1 running"));
+}
+
+#[test]
+fn an_answer_that_nobody_could_read_is_not_a_good_one() {
+    require_engine();
+    let stack = Services::new();
+    stack.create("none", &["--endpoint-mode", "dnsrr", "--replicas", "0"], &FOREVER);
+    assert!(stack.wait(&[]).0.status.success());
+    let (reader, closed) = std::io::pipe().unwrap();
+    drop(reader);
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    for stdout in [Stdio::from(closed), Stdio::from(full)] {
+        let mut command = Command::new(tool("swarm-wait"));
+        let output = command.arg(&stack.0.name).stdin(Stdio::null()).stdout(stdout).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains("writing a record: standard output: "), "{told}");
+    }
 }
 
 #[test]

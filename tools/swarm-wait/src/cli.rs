@@ -1,11 +1,22 @@
-//! Arguments of `swarm-isolate wait`.
+//! Arguments.
 
 use std::time::Duration;
 
-use lib_common::cli::duration;
+use clap::Parser;
+use lib_common::cli::{EngineArg, Voice, duration};
+use lib_common::exit::ToolArgs;
 
-#[derive(clap::Args, Debug)]
-pub struct ConvergeArgs {
+/// Wait until a stack has converged, and give up as soon as it never will
+#[derive(Parser, Debug)]
+#[command(name = "swarm-wait", version, max_term_width = 100, after_help = EXAMPLES)]
+pub struct Args {
+    #[command(flatten)]
+    pub voice: Voice,
+    #[command(flatten)]
+    pub engine: EngineArg,
+    /// Investigation that the record belongs to (default: a new one)
+    #[arg(long, value_name = "ID", env = "REDFIX_INVESTIGATION", hide_env_values = true)]
+    pub investigation: Option<String>,
     /// The stack, as `docker stack ls` names it
     #[arg(value_name = "STACK")]
     pub stack: String,
@@ -37,3 +48,23 @@ pub struct ConvergeArgs {
           env = "REDFIX_CONVERGE_SETTLE", hide_env_values = true)]
     pub settle: Duration,
 }
+
+impl ToolArgs for Args {
+    // It changes nothing, but its exit code is its answer: a reader that went away must not turn a wedge into 0.
+    const CHANGES_THE_WORLD: bool = true;
+
+    fn voice(&self) -> &Voice {
+        &self.voice
+    }
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  After a deploy, instead of a fixed sleep:
+      docker stack deploy --compose-file compose.yml gitea && swarm-wait gitea
+  In a harness, until the server itself answers, three times in a row:
+      swarm-wait $REDFIX_STACK --ready 'nc -z voice 64738' --stable 3
+  A first start may take hours, but not a quarter of an hour in which nothing is new:
+      swarm-wait gitea_ci_example --deadline 3h --idle-timeout 15m
+  What is missing, for a script:
+      swarm-wait gitea_ci_example --deadline 1m | jq -r '.message // \"nothing\"'";

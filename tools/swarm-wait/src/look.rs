@@ -6,7 +6,7 @@ use std::time::Duration;
 use lib_common::docker::{ApiResult, Engine, filters};
 use serde_json::Value;
 
-use super::facts::{self, Service};
+use crate::facts::{self, Service};
 
 /// Longest time that the last lines of a service's log may take: they are a help, not the truth.
 const LOGS: Duration = Duration::from_secs(5);

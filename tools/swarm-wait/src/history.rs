@@ -12,8 +12,8 @@ use lib_common::record::stack::Wedge;
 use lib_common::signature;
 use tokio::time::Instant;
 
-use super::facts::{Service, State, Task};
-use super::judge::Judgement;
+use crate::facts::{Service, State, Task};
+use crate::judge::Judgement;
 
 /// So many kinds of log line are remembered; more are no news.
 const KINDS: usize = 10_000;
@@ -117,13 +117,29 @@ impl History {
         past.running_since.values().all(|since| now.duration_since(*since) >= enough)
     }
 
-    /// `full`: networks without a free address, by id, in words.
+    /// What is missing in the first service that has not converged.
+    pub fn missing(&self, looks: &[(Service, Judgement)], now: Instant) -> Option<String> {
+        looks.iter().find_map(|(service, judged)| {
+            let unsettled =
+                || (!self.is_settled(service, now)).then(|| "up, but not for long enough".to_owned());
+            Some(format!("{}: {}", service.name, judged.missing.clone().or_else(unsettled)?))
+        })
+    }
+
+    /// Why the stack will never converge, if that is so. `full`: networks without a free address, by id, in words.
     pub fn stuck(
         &self,
         looks: &[(Service, Judgement)],
         full: &HashMap<String, String>,
         now: Instant,
     ) -> Option<Stuck> {
+        let wedged = looks.iter().find_map(|(service, judged)| {
+            let (wedge, message) = judged.wedge.clone()?;
+            Some(Stuck { wedge, service: Some(service.name.clone()), message })
+        });
+        if wedged.is_some() {
+            return wedged;
+        }
         for (service, _) in looks.iter().filter(|(_, judged)| judged.missing.is_some()) {
             let at = |wedge, message| Some(Stuck { wedge, service: Some(service.name.clone()), message });
             let Some(past) = self.services.get(&service.name) else { continue };

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lib_common::record::stack::Wedge;
 
-use super::facts::{Mode, Service, State, Task};
+use crate::facts::{Mode, Service, State, Task};
 
 /// What one look at a service tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,15 @@ pub struct Judgement {
     pub missing: Option<String>,
     /// It will never converge, whatever comes.
     pub wedge: Option<(Wedge, String)>,
+}
+
+/// Each service with what this look at it tells.
+pub fn each(services: Vec<Service>) -> Vec<(Service, Judgement)> {
+    let judged = |service| {
+        let judgement = judge(&service);
+        (service, judgement)
+    };
+    services.into_iter().map(judged).collect()
 }
 
 pub fn judge(service: &Service) -> Judgement {

@@ -1,0 +1,169 @@
+//! Looks at a stack again and again, until it has converged, never will, or the time is over.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use lib_common::diag::Diag;
+use lib_common::docker::{ApiError, ApiResult, Engine};
+use lib_common::{Error, Result};
+use tokio::time::Instant;
+
+use crate::cli::Args;
+use crate::facts::{Service, State};
+use crate::history::{History, Limits, Stuck};
+use crate::judge::{self, Judgement};
+use crate::outcome::{DOING, Outcome};
+use crate::{look, ready};
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Between two looks at logs and networks, which cost the engine more than states.
+const SELDOM: Duration = Duration::from_secs(5);
+
+pub struct Watch<'a> {
+    args: &'a Args,
+    engine: &'a Engine,
+    diag: &'a Diag,
+    deadline: Instant,
+    history: History,
+    /// As the last look that the engine answered found them.
+    services: Vec<(Service, Judgement)>,
+    /// Networks on which no address is free, by id, in words.
+    full: HashMap<String, String>,
+    /// When logs and networks are looked at next.
+    seldom: Instant,
+    /// What `--ready` said last.
+    told: String,
+}
+
+/// What one look says of the wait.
+enum Step {
+    /// Everything is up, and `--ready` succeeded.
+    Up,
+    Missing(String),
+    Stuck(Stuck),
+}
+
+impl<'a> Watch<'a> {
+    pub fn new(args: &'a Args, engine: &'a Engine, diag: &'a Diag, start: Instant) -> Self {
+        let limits = Limits {
+            same_error: args.same_error as usize,
+            stuck_after: args.stuck_after,
+            settle: args.settle,
+            idle: args.idle_timeout,
+        };
+        Self {
+            args,
+            engine,
+            diag,
+            deadline: start + args.deadline,
+            history: History::new(limits, start),
+            services: Vec::new(),
+            full: HashMap::new(),
+            seldom: start,
+            told: "--ready has not answered".to_owned(),
+        }
+    }
+
+    /// As the last look found them.
+    pub fn services(self) -> Vec<(Service, Judgement)> {
+        self.services
+    }
+
+    /// Looks until the outcome is known. Fails when there is no such stack, or the engine refuses to tell.
+    pub async fn until_the_end(&mut self) -> Result<Outcome> {
+        let mut stable = 0;
+        loop {
+            match self.step().await? {
+                Step::Stuck(stuck) => return Ok(Outcome::Stuck(stuck)),
+                Step::Up => {
+                    stable += 1;
+                    if stable >= self.args.stable {
+                        return Ok(Outcome::Converged);
+                    }
+                }
+                Step::Missing(missing) => {
+                    stable = 0;
+                    self.diag.phase(format_args!("waiting for {}: {missing}", self.args.stack));
+                    if Instant::now() >= self.deadline {
+                        return Ok(Outcome::Deadline(missing));
+                    }
+                }
+            }
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            tokio::time::sleep(PAUSE.min(left)).await;
+        }
+    }
+
+    async fn step(&mut self) -> Result<Step> {
+        match self.look().await {
+            Ok(()) => {}
+            // No answer, no leader: that passes, and the wait has an end.
+            Err(e) if e.status == 0 || e.status >= 500 => return Ok(Step::Missing(e.message)),
+            Err(e) => return Err(e.into_error(DOING, &self.args.stack)),
+        }
+        if self.services.is_empty() {
+            return Err(Error::cannot(DOING, "no service is of that stack")
+                .on(&self.args.stack)
+                .hint("deploy it first; names are case-sensitive, see 'docker stack ls'"));
+        }
+        let now = Instant::now();
+        self.history.note(&self.services, now);
+        if now >= self.seldom {
+            self.seldom = now + SELDOM;
+            self.look_closer().await;
+        }
+        let now = Instant::now();
+        if let Some(stuck) = self.history.stuck(&self.services, &self.full, now) {
+            return Ok(Step::Stuck(stuck));
+        }
+        if let Some(missing) = self.history.missing(&self.services, now) {
+            return Ok(Step::Missing(missing));
+        }
+        self.ready().await
+    }
+
+    async fn look(&mut self) -> ApiResult<()> {
+        // An engine that answers nothing does not make the wait longer than its deadline.
+        let late = || ApiError { status: 0, message: "the engine does not answer".into() };
+        let end = self.deadline.max(Instant::now() + Duration::from_secs(1));
+        let answer = look::services(self.engine, &self.args.stack);
+        let services = tokio::time::timeout_at(end, answer).await.map_err(|_| late())??;
+        self.services = judge::each(services);
+        Ok(())
+    }
+
+    /// Log lines of what is not up, and full networks where a task waits for one.
+    async fn look_closer(&mut self) {
+        let short = self.services.iter().filter(|(_, judged)| judged.missing.is_some());
+        let short: Vec<Service> = short.map(|(service, _)| service.clone()).collect();
+        for service in &short {
+            for line in look::last_lines(self.engine, service).await {
+                self.history.note_line(&service.name, &line, Instant::now());
+            }
+        }
+        let waits = |service: &Service| {
+            service
+                .tasks
+                .iter()
+                .any(|task| matches!(task.state, State::New | State::Preparing) && task.intended)
+        };
+        self.full = if short.iter().any(waits) {
+            // What cannot be asked is not full.
+            look::full_networks(self.engine, &short).await.unwrap_or_default()
+        } else {
+            HashMap::new()
+        };
+    }
+
+    /// Asks the user's command, where there is one; what it says anew is progress.
+    async fn ready(&mut self) -> Result<Step> {
+        let Some(command) = &self.args.ready else { return Ok(Step::Up) };
+        let answer = tokio::time::timeout_at(self.deadline, ready::ask(command, &self.args.stack)).await;
+        let Ok(answer) = answer else { return Ok(Step::Missing(self.told.clone())) };
+        let answer = answer?;
+        self.told = format!("--ready: {}", answer.told);
+        self.history.note_line("--ready", answer.told.as_bytes(), Instant::now());
+        Ok(if answer.ready { Step::Up } else { Step::Missing(self.told.clone()) })
+    }
+}
