@@ -23,6 +23,7 @@ pub mod redact;
 pub mod rule;
 pub mod signature;
 pub mod stream;
+pub mod swarm;
 pub mod text;
 
 pub use error::{Error, Result};

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use lib_common::docker::{ApiResult, filters};
+use lib_common::swarm::label;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::api::{Api, Body};
-use crate::seen::{NAMESPACE, Poll};
+use crate::seen::Poll;
 use crate::stream::stamp;
 
 /// An event is a few hundred bytes; what is longer is none.
@@ -17,13 +18,13 @@ const RECONNECT: Duration = Duration::from_millis(200);
 
 /// The containers of the stack on one node.
 pub async fn containers<A: Api>(api: &A, stack: &str) -> ApiResult<Value> {
-    let label = filters(&[("label", &format!("{NAMESPACE}={stack}"))]);
+    let label = filters(&[("label", &label::of_stack(stack))]);
     api.get(&format!("/containers/json?all=1&{label}")).await
 }
 
 /// One look at a manager: services, tasks, configs, secrets (without their values) and networks of the stack.
 pub async fn poll<A: Api>(api: &A, stack: &str) -> Poll {
-    let label = filters(&[("label", &format!("{NAMESPACE}={stack}"))]);
+    let label = filters(&[("label", &label::of_stack(stack))]);
     let mut poll = Poll::default();
     let mut ask = async |path: String| match api.get(&path).await {
         Ok(value) => Some(value),

@@ -5,11 +5,12 @@
 
 use std::collections::HashSet;
 
+use lib_common::swarm::label::STACK;
+use lib_common::swarm::object::Object;
 use serde_json::Value;
 
 use crate::command::pattern::Pattern;
 use crate::plan::Namespace;
-use crate::teardown::objects::Object;
 
 /// Why the run cannot start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +45,7 @@ pub fn taken(
     }
     let service = routed(services, &names.domain)?;
     let name = service["Spec"]["Name"].as_str().unwrap_or_default();
-    let stack = service["Spec"]["Labels"]["com.docker.stack.namespace"].as_str().unwrap_or_default();
+    let stack = service["Spec"]["Labels"][STACK].as_str().unwrap_or_default();
     Some(if former.contains(stack) {
         Taken::Leftover(format!(
             "domain {} is still routed to service {name} of an earlier run",
@@ -84,11 +85,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::teardown::objects::{Kind, parse};
+    use lib_common::swarm::object::{Kind, parse};
 
     fn services() -> Value {
         json!([{"ID": "1", "Spec": {"Name": "warm-keycloak_ci_app", "Labels": {
-            "com.docker.stack.namespace": "warm-keycloak_ci",
+            STACK: "warm-keycloak_ci",
             "traefik.http.routers.k.rule": "Host(`warm-keycloak.ci`) || Host(`sso.ci`)"}}}])
     }
 

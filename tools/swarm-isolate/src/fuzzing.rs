@@ -27,6 +27,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use lib_common::swarm::label::STACK;
 
     /// JSON of words that mean something here.
     fn json() -> impl Strategy<Value = Value> {
@@ -57,7 +58,7 @@ mod tests {
                 "Spec",
                 "Name",
                 "Labels",
-                "com.docker.stack.namespace",
+                STACK,
                 "Mode",
                 "Global",
                 "Replicated",

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use lib_common::docker::{ApiResult, Engine, filters};
 use lib_common::record::run::NetworkUse;
+use lib_common::swarm::label::{self, RUN, STACK};
 use serde_json::{Value, json};
 
 use super::calls::Calls;
-use super::objects::{RUN_LABEL, STACK_LABEL, Target, pairs};
+use super::objects::Target;
 
 /// The manager gives an address within milliseconds, or not at all.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -93,9 +94,9 @@ pub async fn shared(engine: &Engine, target: &Target) -> ApiResult<BTreeMap<Stri
 
 fn shared_of(services: &Value, networks: &Value, target: &Target) -> BTreeMap<String, String> {
     let owned = |labels: &Value| {
-        let labels = pairs(labels);
+        let labels = label::pairs(labels);
         let has = |key: &str, list: &[String]| labels.get(key).is_some_and(|value| list.contains(value));
-        has(RUN_LABEL, &target.runs) || has(STACK_LABEL, &target.stacks)
+        has(RUN, &target.runs) || has(STACK, &target.stacks)
     };
     let items = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let mine = items(services).into_iter().filter(|service| owned(&service["Spec"]["Labels"]));
@@ -121,11 +122,10 @@ pub async fn probe(
 ) -> Option<String> {
     let tag: String = network.chars().take(12).collect();
     // Should we die here, the labels make it part of what is torn down.
-    let labels: BTreeMap<&str, &String> =
-        [(RUN_LABEL, target.runs.first()), (STACK_LABEL, target.stacks.first())]
-            .into_iter()
-            .filter_map(|(key, value)| Some((key, value?)))
-            .collect();
+    let labels: BTreeMap<&str, &String> = [(RUN, target.runs.first()), (STACK, target.stacks.first())]
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, value?)))
+        .collect();
     let service = json!({
         "Name": format!("redfix-probe-{tag}-{}", lib_common::new_id().to_ascii_lowercase()),
         "Labels": labels,
@@ -178,7 +178,7 @@ mod tests {
 
     fn networks() -> Value {
         json!([{"Id": "p", "Name": "proxy", "Scope": "swarm", "Labels": {}, "IPAM": {"Config": [{"Subnet": "10.0.0.0/28"}]}},
-               {"Id": "i", "Name": "s_int", "Scope": "swarm", "Labels": {STACK_LABEL: "s"}, "IPAM": {"Config": []}},
+               {"Id": "i", "Name": "s_int", "Scope": "swarm", "Labels": {STACK: "s"}, "IPAM": {"Config": []}},
                {"Id": "b", "Name": "bridge", "Scope": "local", "IPAM": {"Config": [{"Subnet": "172.17.0.0/16"}]}}])
     }
 
@@ -203,8 +203,8 @@ mod tests {
     #[test]
     fn what_is_shared_is_used_but_not_owned() {
         let services = json!([
-            {"Spec": {"Labels": {STACK_LABEL: "s"}, "TaskTemplate": {"Networks": [{"Target": "i"}, {"Target": "proxy"}]}}},
-            {"Spec": {"Labels": {STACK_LABEL: "live"}, "TaskTemplate": {"Networks": [{"Target": "b"}]}}}]);
+            {"Spec": {"Labels": {STACK: "s"}, "TaskTemplate": {"Networks": [{"Target": "i"}, {"Target": "proxy"}]}}},
+            {"Spec": {"Labels": {STACK: "live"}, "TaskTemplate": {"Networks": [{"Target": "b"}]}}}]);
         let shared = shared_of(&services, &networks(), &Target::of_stacks(&["s".into()]));
         assert_eq!(shared, BTreeMap::from([("p".to_owned(), "proxy".to_owned())]));
         assert_eq!(shared_of(&json!(null), &json!([7]), &Target::default()), BTreeMap::new());

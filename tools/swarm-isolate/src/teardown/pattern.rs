@@ -2,9 +2,8 @@
 
 use std::str::FromStr;
 
+use lib_common::swarm::object::Object;
 use serde::{Deserialize, Serialize};
-
-use super::objects::Object;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]

@@ -1,13 +1,11 @@
 //! Labels: those that redfix keeps for itself, the stack's name, and Traefik's routes.
 
 use lib_common::rule;
+use lib_common::swarm::label::{self, OURS, STACK};
 use serde_json::Value;
 
-use crate::guard::policy::{LABEL, Policy};
+use crate::guard::policy::Policy;
 use crate::guard::verdict::Refusal;
-
-/// The label by which `docker stack` knows a stack's objects.
-pub const STACK: &str = "com.docker.stack.namespace";
 
 pub fn check<'v>(
     policy: &Policy,
@@ -15,7 +13,7 @@ pub fn check<'v>(
 ) -> Result<(), Refusal> {
     for (key, value) in labels {
         let value = value.as_str().unwrap_or_default();
-        if key.to_ascii_lowercase().starts_with("redfix.") && !(key == LABEL && value == policy.run) {
+        if key.to_ascii_lowercase().starts_with(OURS) && !(key == label::RUN && value == policy.run) {
             return Err(
                 Refusal::new("reserved label", key.clone()).remedy("labels redfix.* are the tools' own")
             );
@@ -95,7 +93,7 @@ mod tests {
             "traefik.http.routers.iso-x_ci_example.tls.domains[0].sans": "*.iso-x.ci.example, a.iso-x.ci.example",
             "traefik.http.middlewares.iso-x_ci_example-redirect.headers.SSLForceHost": "true",
             "traefik.tcp.routers.iso-x_ci_example-tcp.rule": "HostSNI(`iso-x.ci.example`)",
-            "com.docker.stack.namespace": "iso-x_ci_example",
+            STACK: "iso-x_ci_example",
             "redfix.run": RUN,
             "backupbot.backup": "true",
             "coop-cloud.iso-x_ci_example.version": "1",
@@ -125,8 +123,8 @@ mod tests {
             ("traefik.frontend.rule", "Host:live.ci.example"),
             ("traefik.http.routers", "x"),
             ("traefik.http.routers.iso-x_ci_example", "x"),
-            ("com.docker.stack.namespace", "live"),
-            ("com.docker.stack.namespace", "iso-x_ci"),
+            (STACK, "live"),
+            (STACK, "iso-x_ci"),
             ("redfix.run", "another"),
             ("redfix.slot.state", "free"),
             ("Redfix.Run", RUN),
