@@ -14,6 +14,7 @@ pub mod emit;
 pub mod error;
 pub mod evidence;
 pub mod exit;
+pub mod glob;
 pub mod glr;
 pub mod junit;
 pub mod ledger;
