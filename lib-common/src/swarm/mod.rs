@@ -1,4 +1,6 @@
 //! The engine's nouns, each defined once: what objects there are, and how their labels are read.
 
+pub mod address;
 pub mod label;
 pub mod object;
+pub mod task;

@@ -10,6 +10,7 @@ pub mod task;
 use std::collections::BTreeMap;
 
 use lib_common::swarm::label::STACK;
+use lib_common::swarm::task::has_ended;
 use serde_json::Value;
 
 use container::Container;
@@ -110,7 +111,7 @@ impl Seen {
         self.secrets.extend(secrets.map(|row| (text(&row["ID"]), row)));
         let networks = rows(&poll.networks).into_iter().filter(|row| row["Labels"][STACK] == stack.as_str());
         self.networks.extend(networks.map(|row| (text(&row["Id"]), row)));
-        let alive = |task: &Value| !task::is_terminal(task["Status"]["State"].as_str().unwrap_or_default());
+        let alive = |task: &Value| !has_ended(task["Status"]["State"].as_str().unwrap_or_default());
         self.gone = poll.errors.is_empty()
             && services.is_empty()
             && !self.containers.values().any(Container::is_there)

@@ -86,12 +86,6 @@ impl Task {
     }
 }
 
-/// A task in this state never runs again.
-#[must_use]
-pub fn is_terminal(state: &str) -> bool {
-    ["complete", "shutdown", "failed", "rejected", "remove", "orphaned"].contains(&state)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
