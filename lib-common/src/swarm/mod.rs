@@ -2,5 +2,7 @@
 
 pub mod address;
 pub mod label;
+#[cfg(feature = "docker")]
+pub mod nodes;
 pub mod object;
 pub mod task;

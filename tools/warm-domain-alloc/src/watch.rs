@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use lib_common::Result;
 use lib_common::docker::{Engine, percent_encode};
+use lib_common::swarm::nodes::Nodes;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender, error::TryRecvError};
 
-use crate::nodes::Nodes;
 use crate::store::{self, Look};
 use crate::world::{Kind, World};
 

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use lib_common::docker::{ApiResult, Engine, percent_encode};
+use lib_common::swarm::nodes::Nodes;
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use super::nodes::Nodes;
 use super::protect::Noted;
 
 /// Only what says that something is gone: health checks make events all the time.

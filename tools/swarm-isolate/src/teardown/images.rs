@@ -5,10 +5,10 @@ use std::fmt;
 
 use lib_common::docker::{ApiResult, Engine};
 use lib_common::swarm::label;
+use lib_common::swarm::nodes::Nodes;
 use serde_json::Value;
 
 use super::calls::Calls;
-use super::nodes::Nodes;
 use super::objects::Target;
 
 /// An image, or one of the names of an image, on one node.

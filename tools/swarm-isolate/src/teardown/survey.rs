@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use lib_common::docker::{ApiResult, Engine};
 use lib_common::swarm::label::{SERVICE_NAME, TASK_ID};
+use lib_common::swarm::nodes::Nodes;
 use lib_common::swarm::object::{Kind, Object, parse};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
 use super::addresses::{self, Book};
 use super::look;
-use super::nodes::Nodes;
 use super::objects::{Snapshot, Target};
 use super::pattern::Pattern;
 use super::protect::{Container, Others, Service};
