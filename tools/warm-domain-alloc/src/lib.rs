@@ -247,7 +247,6 @@ pub mod fuzz {
     use std::collections::BTreeMap;
 
     pub use crate::abra::of_app as app;
-    pub use crate::watch::events;
     pub use lib_common::rule::{hosts, problem};
 
     #[must_use]

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::event::Event;
 use super::text;
-use crate::stream::stamp;
+use lib_common::swarm::stamp;
 
 /// Probes that said the same in a row.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::text;
-use crate::stream::stamp;
+use lib_common::swarm::stamp;
 
 /// One state, as long as nothing of it changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
