@@ -18,7 +18,6 @@ pub mod glob;
 pub mod glr;
 pub mod junit;
 pub mod ledger;
-pub mod names;
 pub mod record;
 pub mod redact;
 pub mod rule;

@@ -7,5 +7,6 @@ pub mod label;
 #[cfg(feature = "docker")]
 pub mod nodes;
 pub mod object;
+pub mod stack;
 pub mod stamp;
 pub mod task;

@@ -94,7 +94,7 @@ mod tests {
     }
 
     fn check(domain: &str, patterns: &[&str], former: &[&str]) -> Option<Taken> {
-        let names = Namespace { domain: domain.into(), stack: lib_common::names::stack_of(domain) };
+        let names = Namespace { domain: domain.into(), stack: lib_common::swarm::stack::stack_of(domain) };
         let patterns: Vec<Pattern> = patterns.iter().map(|text| text.parse().unwrap()).collect();
         let former = former.iter().map(|stack| (*stack).to_owned()).collect();
         taken(&names, &patterns, &former, &parse(Kind::Service, &services()), &services())

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use lib_common::glob;
-use lib_common::names::STACK_MAX;
+use lib_common::swarm::stack::STACK_MAX;
 
 /// A pattern of stack names: `*` stands for any characters, `?` for one. Case does not count, and dots are
 /// underscores, so that a domain's pattern is its stack's.

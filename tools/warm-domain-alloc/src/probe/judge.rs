@@ -1,7 +1,7 @@
 //! What the engine alone says about a domain: would Traefik route it, to whom, and if not, why. No I/O.
 
 use jiff::Timestamp;
-use lib_common::names::{STACK_MAX, stack_of};
+use lib_common::swarm::stack::{self, STACK_MAX, stack_of};
 
 use super::cause::Cause;
 use super::tasks;
@@ -162,7 +162,7 @@ fn nobody(question: &Question, swarm: &Swarm, all: &[Labelled], stack: &str) -> 
 
 /// Names that the engine would have refused.
 fn too_long(question: &Question) -> Option<Finding> {
-    let whole = question.domain.replace('.', "_");
+    let whole = stack::whole(question.domain);
     if whole.chars().count() > STACK_MAX {
         let count = whole.chars().count();
         let text = format!("its stack {whole} has {count} characters, abra keeps {STACK_MAX}");
