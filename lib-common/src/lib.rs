@@ -20,7 +20,6 @@ pub mod junit;
 pub mod ledger;
 pub mod record;
 pub mod redact;
-pub mod rule;
 pub mod signature;
 pub mod stream;
 pub mod swarm;

@@ -10,3 +10,4 @@ pub mod object;
 pub mod stack;
 pub mod stamp;
 pub mod task;
+pub mod traefik;

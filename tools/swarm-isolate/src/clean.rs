@@ -7,6 +7,8 @@ use std::collections::HashSet;
 
 use lib_common::swarm::label::STACK;
 use lib_common::swarm::object::Object;
+use lib_common::swarm::traefik::Label;
+use lib_common::swarm::traefik::rule::{self, Hit};
 use serde_json::Value;
 
 use crate::command::pattern::Pattern;
@@ -66,16 +68,18 @@ pub fn stack_of(object: &Object, patterns: &[Pattern]) -> Option<String> {
     })
 }
 
-/// The service one of whose Traefik rules names the domain between its quotes.
+/// The service one of whose Traefik rules names the domain.
 fn routed<'s>(services: &'s Value, domain: &str) -> Option<&'s Value> {
-    let names = |rule: &str| rule.split(['`', '"', '\'']).any(|token| token.eq_ignore_ascii_case(domain));
+    let domain = domain.to_ascii_lowercase();
+    let is_rule = |key: &str| {
+        Label::parse(key).is_some_and(|label| {
+            label.element().is_some_and(|element| element.section == "routers" && element.field == ["rule"])
+        })
+    };
     services.as_array()?.iter().find(|service| {
         let labels = service["Spec"]["Labels"].as_object();
         labels.into_iter().flatten().any(|(key, value)| {
-            let mut parts = key.split('.').map(str::to_ascii_lowercase);
-            let rule =
-                parts.next().as_deref() == Some("traefik") && parts.next_back().as_deref() == Some("rule");
-            rule && value.as_str().is_some_and(names)
+            is_rule(key) && rule::hit(value.as_str().unwrap_or_default(), &domain) == Hit::Exact
         })
     })
 }

@@ -247,12 +247,6 @@ pub mod fuzz {
     use std::collections::BTreeMap;
 
     pub use crate::abra::of_app as app;
-    pub use lib_common::rule::{hosts, problem};
-
-    #[must_use]
-    pub fn takes(rule: &str, domain: &str) -> bool {
-        lib_common::rule::hit(rule, domain) != lib_common::rule::Hit::No
-    }
 
     pub fn labels(labels: &BTreeMap<String, String>) {
         let _ = crate::route::labels::read(labels, "owner");

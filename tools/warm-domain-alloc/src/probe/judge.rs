@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use lib_common::swarm::stack::{self, STACK_MAX, stack_of};
+use lib_common::swarm::traefik::Protocol;
 
 use super::cause::Cause;
 use super::tasks;
@@ -10,8 +11,8 @@ use crate::route::alias::{self, Shadowed};
 use crate::route::labels::{self, Declared};
 use crate::route::proxy::Proxy;
 use crate::route::swarm::{Service, Swarm};
-use crate::router::{self, Protocol, Router};
-use lib_common::rule::{self, Hit};
+use crate::router::{self, Router};
+use lib_common::swarm::traefik::rule::{self, Hit};
 
 /// One reason, with what shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,9 @@
 //! Labels: those that redfix keeps for itself, the stack's name, and Traefik's routes.
 
-use lib_common::rule;
 use lib_common::swarm::label::{self, OURS, STACK};
+use lib_common::swarm::traefik::label::Element;
+use lib_common::swarm::traefik::rule;
+use lib_common::swarm::traefik::{Label, Protocol};
 use serde_json::Value;
 
 use crate::guard::policy::Policy;
@@ -30,32 +32,28 @@ pub fn check<'v>(
 /// Traefik ignores the case of label names. A name that two services define differently takes both down, so
 /// names count as well as rules.
 pub fn traefik(policy: &Policy, key: &str, value: &str) -> Result<(), Refusal> {
-    let lower = key.to_ascii_lowercase();
-    let Some(path) = lower.strip_prefix("traefik.") else { return Ok(()) };
-    let parts: Vec<&str> = path.split('.').collect();
+    let Some(label) = Label::parse(key) else { return Ok(()) };
     let refuse = |what: String| {
         Err(Refusal::new("route", what).remedy(format!(
             "name routers after the stack and keep rules below {}, or admit a name with --allow-domain",
             policy.domains.first().map_or("", String::as_str)
         )))
     };
-    let (protocol, kind, name, field) = match parts[..] {
-        ["enable" | "tags" | "constraint-label"] | ["docker" | "swarm", _] => return Ok(()),
-        [protocol @ ("http" | "tcp" | "udp"), kind, name, ref field @ ..] if !field.is_empty() => {
-            (protocol, kind, name, field)
-        }
-        _ => return refuse(format!("label {key}")),
+    let parts = label.parts();
+    if matches!(parts[..], ["enable" | "tags" | "constraint-label"] | ["docker" | "swarm", _]) {
+        return Ok(());
+    }
+    let Some(Element { protocol, section, written, field, .. }) = label.element() else {
+        return refuse(format!("label {key}"));
     };
-    // The name as it is written: Traefik keeps its case.
-    let written = key.split('.').nth(3).unwrap_or(name);
     if !policy.is_router(written) {
-        return refuse(format!("{protocol} {} '{written}'", kind.trim_end_matches('s')));
+        return refuse(format!("{} {} '{written}'", parts[0], section.trim_end_matches('s')));
     }
     let anything = policy.domains.iter().any(|domain| domain == "*");
-    match (kind, field) {
+    match (section, &field[..]) {
         ("routers", ["rule"]) if !rule::confined(value, &policy.domains) => refuse(format!("rule {value}")),
         // A UDP router has no rule: it takes its whole entry point.
-        ("routers", ["entrypoints"]) if protocol == "udp" && !anything => {
+        ("routers", ["entrypoints"]) if protocol == Protocol::Udp && !anything => {
             refuse(format!("UDP entry point {value}"))
         }
         ("routers", ["tls", domains, ..]) if domains.starts_with("domains") => {
