@@ -14,15 +14,15 @@ pub mod emit;
 pub mod error;
 pub mod evidence;
 pub mod exit;
+pub mod glob;
 pub mod glr;
 pub mod junit;
 pub mod ledger;
-pub mod names;
 pub mod record;
 pub mod redact;
-pub mod rule;
 pub mod signature;
 pub mod stream;
+pub mod swarm;
 pub mod text;
 
 pub use error::{Error, Result};

@@ -9,6 +9,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use lib_common::swarm::label::SERVICE_NAME;
 use serde_json::Value;
 
 use crate::stack::{create_service, try_docker};
@@ -247,7 +248,7 @@ impl Bystander {
     /// Spec, tasks and containers: what must not change.
     #[must_use]
     pub fn state(&self) -> BTreeMap<&'static str, String> {
-        let filter = format!("label=com.docker.swarm.service.name={}", self.name);
+        let filter = format!("label={SERVICE_NAME}={}", self.name);
         let format = "{{.ID}} {{json .Spec}}";
         BTreeMap::from([
             ("spec", docker(["service", "inspect", "--format", format, &self.name])),

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use lib_common::swarm::label;
 use serde_json::Value;
 
 use crate::{docker, objects_named, records, require_engine, require_images, root, tool};
@@ -163,7 +164,7 @@ impl Neighbours {
     /// The tasks that run in the stack, with their containers.
     #[must_use]
     pub fn tasks_of(stack: &str) -> Vec<String> {
-        let label = format!("label=com.docker.stack.namespace={stack}");
+        let label = format!("label={}", label::of_stack(stack));
         let mut all: Vec<String> =
             docker(["ps", "--no-trunc", "--format", "{{.ID}} {{.Names}}", "--filter", &label])
                 .lines()

@@ -1,5 +1,6 @@
 //! A stack of a test's own: deployed from a few words, gone when the test ends.
 
+use lib_common::swarm::label::{self, SERVICE_NAME};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -71,7 +72,7 @@ impl Stack {
     /// The filter that finds what belongs to it.
     #[must_use]
     pub fn label(&self) -> String {
-        format!("label=com.docker.stack.namespace={}", self.name)
+        format!("label={}", label::of_stack(&self.name))
     }
 
     /// Full ids of the containers that had this event since the test began.
@@ -87,8 +88,7 @@ impl Stack {
     pub fn wait_for_log(&self, service: &str, needle: &str) {
         let name = format!("{}_{service}", self.name);
         wait_for(&format!("'{needle}' in the log of {name}"), 180, || {
-            let ids =
-                docker(["ps", "-aq", "--filter", &format!("label=com.docker.swarm.service.name={name}")]);
+            let ids = docker(["ps", "-aq", "--filter", &format!("label={SERVICE_NAME}={name}")]);
             let has = |id: &str| {
                 let output = try_docker(&["logs", id]);
                 [output.stdout, output.stderr]

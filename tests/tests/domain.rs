@@ -10,6 +10,7 @@ mod domain_lease;
 use std::process::{Command, Stdio};
 
 use domain_lease::{Scene, cases, field, finish, ok, records, stderr};
+use lib_common::swarm::label;
 use serde_json::Value;
 
 #[test]
@@ -63,7 +64,7 @@ fn a_name_that_is_in_use_is_not_granted() {
     scene.service(&format!("s1-{id}"), &["--label", &rule]);
     let sni = format!("traefik.tcp.routers.{id}.rule=HostSNI(\"iso-tcp.{}\")", scene.base);
     scene.service(&format!("s2-{id}"), &["--container-label", &sni]);
-    let namespace = format!("com.docker.stack.namespace={}", stack("stacked"));
+    let namespace = label::of_stack(&stack("stacked"));
     scene.service(&format!("s3-{id}"), &["--label", &namespace]);
     scene.service(&format!("{}_app", stack("served")), &[]);
     let network = format!("zz-{id}");
@@ -129,7 +130,7 @@ fn a_canonical_never_gets_the_name_of_the_live_service() {
     let live = format!("warm-keycloak.{}", scene.base);
     let stack = live.replace('.', "_");
     let router = format!("traefik.http.routers.{stack}.rule=Host(`{live}`)");
-    let namespace = format!("com.docker.stack.namespace={stack}");
+    let namespace = label::of_stack(&stack);
     scene.service(&format!("{stack}_app"), &["--label", &router, "--label", &namespace]);
     for class in ["warm", "canon"] {
         for round in 0..6 {

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
+use lib_common::swarm::label;
 use std::fs;
 
 use e2e::docker;
@@ -16,7 +17,7 @@ impl Live {
     fn new(stack: &str, domain: &str) -> Self {
         let name = format!("{stack}_app");
         let rule = format!("traefik.http.routers.x.rule=Host(`{domain}`)");
-        let stack = format!("com.docker.stack.namespace={stack}");
+        let stack = label::of_stack(stack);
         docker([
             "service",
             "create",

@@ -8,6 +8,7 @@ use std::process::{Command, Output, Stdio};
 
 use e2e::row::{Neighbours, script};
 use e2e::{docker, first, objects_named, records, root};
+use lib_common::swarm::label::SERVICE_NAME;
 use serde_json::Value;
 
 const VERSION: &str = "0.2.0+v0.4.158";
@@ -61,7 +62,7 @@ impl Canon {
     /// Whose account alice is, as the server that runs at the canonical's domain has it.
     fn alice(&self) -> String {
         let stack = self.canonical()["domain"].as_str().unwrap().replace('.', "_");
-        let service = format!("label=com.docker.swarm.service.name={stack}_app");
+        let service = format!("label={SERVICE_NAME}={stack}_app");
         let container = docker(["ps", "-q", "--filter", &service]);
         let ask = "import sqlite3; print(sqlite3.connect('/data/pds.db').execute(\"SELECT did FROM accounts WHERE handle LIKE 'alice.%'\").fetchone()[0])";
         docker(["exec", container.trim(), "python3", "-c", ask]).trim().to_owned()

@@ -7,6 +7,7 @@ use std::thread;
 
 use e2e::stack::{IMAGE, Stack, try_docker};
 use e2e::{docker, first, records, require_engine, tool, wait_for};
+use lib_common::swarm::label;
 use serde_json::Value;
 
 /// A stack of services that are made one by one, with whatever options they need.
@@ -23,7 +24,7 @@ impl Services {
 
     fn create_of(&self, image: &str, name: &str, options: &[&str], command: &[&str]) {
         let stack = &self.0.name;
-        let (label, name) = (format!("com.docker.stack.namespace={stack}"), format!("{stack}_{name}"));
+        let (label, name) = (label::of_stack(stack), format!("{stack}_{name}"));
         let fixed = ["service", "create", "-d", "--no-resolve-image", "--stop-grace-period", "1s"];
         let named = ["--label", &label, "--container-label", &label, "--name", &name];
         docker([&fixed[..], &named, options, &[image], command].concat());
@@ -152,7 +153,7 @@ fn no_suitable_node() {
 fn no_free_address() {
     let stack = Services::new();
     let network = format!("{}-tiny", stack.0.name);
-    let label = format!("com.docker.stack.namespace={}", stack.0.name);
+    let label = label::of_stack(&stack.0.name);
     docker(["network", "create", "-d", "overlay", "--label", &label, "--subnet", "10.213.7.0/29", &network]);
     stack.create("app", &["--endpoint-mode", "dnsrr", "--network", &network, "--replicas", "7"], &FOREVER);
     stack.wedges(&["--stuck-after", "8s"], "no-free-address", "10.213.7.0/29: 5 of 5 addresses in use");

@@ -1,6 +1,7 @@
 //! Bundles whose maker is killed: what lies there either verifies or is refused, a second bundle is whole, and neither
 //! has the secret in it.
 
+use lib_common::swarm::label;
 use std::fs;
 use std::path::Path;
 
@@ -18,7 +19,7 @@ impl Talker {
     pub fn new() -> Self {
         let name = format!("by-talk-{:06x}", std::process::id());
         let script = format!("while :; do echo line of many; echo password={SECRET}; sleep 0.05; done");
-        let label = format!("com.docker.stack.namespace={name}");
+        let label = label::of_stack(&name);
         let labels = ["--label", &label, "--container-label", &label];
         create_service(&format!("{name}_app"), &labels, &["sh", "-c", &script]);
         Self(name)

@@ -9,6 +9,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use e2e::stack::{IMAGE, try_docker};
 use e2e::wait_for;
+use lib_common::swarm::label;
 use serde_json::Value;
 
 pub struct Scene {
@@ -76,7 +77,7 @@ impl Scene {
                 .to_vec();
         let mut push = |flag: &str, value: String| args.extend([flag.to_owned(), value]);
         push("--label", self.label());
-        push("--label", format!("com.docker.stack.namespace={stack}"));
+        push("--label", label::of_stack(stack));
         for (key, value) in service.labels {
             push("--label", format!("{key}={value}"));
         }

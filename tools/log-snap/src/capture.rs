@@ -77,10 +77,9 @@ async fn record(
     io: &Io<'_>,
 ) -> Result<(Capture, Swarm, Snap)> {
     let started = rfc3339(io.clock.now());
-    let others = plan::nodes(capture)?;
     let mut signals = listen().map_err(|e| Error::cannot("listening for signals", e))?;
     let mut swarm = tokio::select! {
-        connected = connect(&capture.engine, &others, !capture.no_files, io.clock) => connected?,
+        connected = connect(&capture.engine, &capture.nodes, !capture.no_files, io.clock) => connected?,
         _ = signals.recv() => {
             return Err(Error::cannot(DOING, "stopped before the engine answered").on(&target.stack));
         }

@@ -15,7 +15,7 @@ use crate::bundle::entry::Task;
 use crate::bundle::merge::merge;
 use crate::bundle::read::Bundle;
 use crate::compare::Place;
-use crate::stream::stamp;
+use lib_common::swarm::stamp;
 
 /// Words that speak of a failure for good.
 const CLEAR: [&str; 12] = [

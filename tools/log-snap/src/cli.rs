@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args as Group, Parser, Subcommand};
 use lib_common::cli::{Common, EngineArg, Voice, duration, size};
 use lib_common::exit::ToolArgs;
+use lib_common::swarm::nodes::NodeArg;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -101,7 +102,7 @@ pub struct Capture {
         env = "REDFIX_NODES",
         hide_env_values = true
     )]
-    pub nodes: Vec<String>,
+    pub nodes: Vec<NodeArg>,
     /// Ask the engine for logs even where the file of the driver could be read
     #[arg(long, env = "REDFIX_SNAP_NO_FILES", hide_env_values = true)]
     pub no_files: bool,
@@ -258,7 +259,10 @@ mod tests {
             "--node",
             "b=tcp://y",
         ]);
-        assert_eq!(args.unwrap().capture.nodes, ["a=unix:///x", "b=tcp://y"]);
+        let nodes: Vec<String> =
+            args.unwrap().capture.nodes.iter().map(|node| format!("{}={}", node.name, node.host)).collect();
+        assert_eq!(nodes, ["a=unix:///x", "b=tcp://y"]);
+        assert!(Args::try_parse_from(["log-snap", "--node", "a"]).is_err());
         assert!(Args::try_parse_from(["log-snap", "--memory", "1MiB"]).is_err());
         assert!(Args::try_parse_from(["log-snap", "cat", "b", "--offset", "1"]).is_err());
         assert!(Args::try_parse_from(["log-snap", "verify"]).is_err());

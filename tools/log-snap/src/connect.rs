@@ -1,11 +1,11 @@
 //! Finding the engines of the swarm's nodes, and how far their clocks are off.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use lib_common::cli::EngineArg;
 use lib_common::clock::Clock;
 use lib_common::docker::Engine;
+use lib_common::swarm::nodes::NodeArg;
 use lib_common::{Error, Result};
 use serde_json::Value;
 
@@ -13,9 +13,6 @@ use crate::bundle::entry;
 use crate::node::Node;
 use crate::peer::Peer;
 use crate::seen::text;
-
-/// A node that is away must not keep the recording from starting.
-const OTHERS: Duration = Duration::from_secs(5);
 
 /// The manager and the other nodes that answer, and what is to be said of all nodes.
 pub struct Swarm {
@@ -26,34 +23,28 @@ pub struct Swarm {
 }
 
 /// Connects to the manager, which must answer, and to the named nodes, which may be away.
-pub async fn connect(
-    arg: &EngineArg,
-    others: &[(String, String)],
-    files: bool,
-    clock: &dyn Clock,
-) -> Result<Swarm> {
+pub async fn connect(arg: &EngineArg, others: &[NodeArg], files: bool, clock: &dyn Clock) -> Result<Swarm> {
     let manager = Engine::connect(arg).await?;
     let before = clock.now().as_millisecond();
     let info = manager.require_manager().await?;
     let skew = skew(&info, before, clock);
     let mut swarm = Swarm { peers: Vec::new(), nodes: Vec::new(), gaps: Vec::new() };
     swarm.add(manager, &info, files, skew);
-    for (name, url) in others {
-        let arg = EngineArg { host: Some(url.clone()), engine_timeout: arg.engine_timeout.min(OTHERS) };
+    for node in others.iter().filter(|node| node.is_given()) {
         let connected = async {
-            let engine = Engine::connect(&arg).await?;
+            let engine = node.connect(arg.engine_timeout).await?;
             let before = clock.now().as_millisecond();
-            let info = engine.get("/info").await.map_err(|e| e.into_error("asking a node", url))?;
+            let info = engine.get("/info").await.map_err(|e| e.into_error("asking a node", &node.host))?;
             let skew = self::skew(&info, before, clock);
             Ok::<_, Error>((engine, info, skew))
         };
         match connected.await {
             Ok((engine, info, skew)) => swarm.add(engine, &info, files, skew),
             Err(e) => {
-                swarm.gaps.push(format!("node {name}: {}", e.cause()));
+                swarm.gaps.push(format!("node {}: {}", node.name, e.cause()));
                 swarm.nodes.push(entry::Node {
                     id: String::new(),
-                    name: name.clone(),
+                    name: node.name.clone(),
                     asked: "away".into(),
                     engine: None,
                     clock_skew_ms: None,

@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::bundle::INDEX;
 use crate::bundle::read::Bundle;
 use crate::cli::Gc;
-use crate::stream::stamp;
+use lib_common::swarm::stamp;
 
 const DOING: &str = "removing old bundles";
 /// Evidence lies a few folders deep; what is deeper is something else.

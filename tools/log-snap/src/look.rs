@@ -3,27 +3,26 @@
 use std::time::Duration;
 
 use lib_common::docker::{ApiResult, filters};
+use lib_common::swarm::event::{Lines, Wanted};
+use lib_common::swarm::label;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::api::{Api, Body};
-use crate::seen::{NAMESPACE, Poll};
-use crate::stream::stamp;
+use crate::seen::Poll;
 
-/// An event is a few hundred bytes; what is longer is none.
-const MAX_EVENT: usize = 1 << 20;
 /// The engine forgets all but its last 256 events, so a lost connection is made again soon.
 const RECONNECT: Duration = Duration::from_millis(200);
 
 /// The containers of the stack on one node.
 pub async fn containers<A: Api>(api: &A, stack: &str) -> ApiResult<Value> {
-    let label = filters(&[("label", &format!("{NAMESPACE}={stack}"))]);
+    let label = filters(&[("label", &label::of_stack(stack))]);
     api.get(&format!("/containers/json?all=1&{label}")).await
 }
 
 /// One look at a manager: services, tasks, configs, secrets (without their values) and networks of the stack.
 pub async fn poll<A: Api>(api: &A, stack: &str) -> Poll {
-    let label = filters(&[("label", &format!("{NAMESPACE}={stack}"))]);
+    let label = filters(&[("label", &label::of_stack(stack))]);
     let mut poll = Poll::default();
     let mut ask = async |path: String| match api.get(&path).await {
         Ok(value) => Some(value),
@@ -52,8 +51,8 @@ pub enum News {
 /// Follows the events from `since` (nanoseconds since 1970) until nobody listens any more.
 pub async fn follow_events<A: Api>(api: A, mut since: i64, node: usize, news: mpsc::Sender<(usize, News)>) {
     loop {
-        let path = format!("/events?since={}", stamp::query(since));
-        let lost = match api.open(&path).await {
+        let wanted = Wanted { since: Some(since), ..Wanted::default() };
+        let lost = match api.open(&wanted.path()).await {
             Err(e) => e.message,
             Ok(body) => {
                 if news.send((node, News::Open)).await.is_err() {
@@ -75,11 +74,11 @@ pub async fn follow_events<A: Api>(api: A, mut since: i64, node: usize, news: mp
 /// The events that the engine still remembers, up to now.
 pub async fn past_events<A: Api>(api: &A, now: i64) -> ApiResult<Vec<Value>> {
     const DAY: i64 = 86_400_000_000_000;
-    let path = format!("/events?since={}&until={}", stamp::query(now - DAY), stamp::query(now));
-    let mut body = api.open(&path).await?;
+    let wanted = Wanted { since: Some(now - DAY), until: Some(now), ..Wanted::default() };
+    let mut body = api.open(&wanted.path()).await?;
     let (mut lines, mut events) = (Lines::default(), Vec::new());
     while let Some(bytes) = body.chunk().await? {
-        lines.push(&bytes, |event| events.push(event));
+        events.extend(lines.push(&bytes));
     }
     Ok(events)
 }
@@ -92,9 +91,7 @@ async fn read_events<B: Body>(
 ) -> ApiResult<()> {
     let mut lines = Lines::default();
     while let Some(bytes) = body.chunk().await? {
-        let mut events = Vec::new();
-        lines.push(&bytes, |event| events.push(event));
-        for event in events {
+        for event in lines.push(&bytes) {
             seen(event["timeNano"].as_i64().unwrap_or_default());
             if news.send((node, News::Event(event))).await.is_err() {
                 return Ok(());
@@ -102,25 +99,6 @@ async fn read_events<B: Body>(
         }
     }
     Ok(())
-}
-
-/// JSON objects, one a line, from chunks.
-#[derive(Default)]
-struct Lines(Vec<u8>);
-
-impl Lines {
-    fn push(&mut self, bytes: &[u8], mut on: impl FnMut(Value)) {
-        self.0.extend_from_slice(bytes);
-        while let Some(end) = memchr::memchr(b'\n', &self.0) {
-            let line: Vec<u8> = self.0.drain(..=end).collect();
-            if let Ok(event) = serde_json::from_slice(&line) {
-                on(event);
-            }
-        }
-        if self.0.len() > MAX_EVENT {
-            self.0.clear();
-        }
-    }
 }
 
 #[cfg(test)]
@@ -154,14 +132,5 @@ mod tests {
         });
         assert_eq!(got, ["open", "5", "7", "connection lost", "open", "9"]);
         assert!(engine.asked()[1].ends_with("since=0.000000008"), "{:?}", engine.asked());
-    }
-
-    #[test]
-    fn objects_come_whole_whatever_the_chunks() {
-        let (mut lines, mut got) = (Lines::default(), Vec::new());
-        for byte in b"{\"a\":1}\nnonsense\n{\"a\":2}\n" {
-            lines.push(&[*byte], |event| got.push(event["a"].clone()));
-        }
-        assert_eq!(got, [1, 2]);
     }
 }

@@ -73,15 +73,6 @@ pub fn budget(capture: &Capture) -> u64 {
     capture.memory.saturating_sub(BASE)
 }
 
-/// Names and addresses of other nodes' engines.
-pub fn nodes(capture: &Capture) -> Result<Vec<(String, String)>> {
-    let pair = |text: &String| match text.split_once('=') {
-        Some((name, url)) if !name.is_empty() && !url.is_empty() => Ok((name.to_owned(), url.to_owned())),
-        _ => Err(Error::cannot(DOING, "not NAME=URL").on(format!("--node '{text}'"))),
-    };
-    capture.nodes.iter().filter(|text| !text.is_empty()).map(pair).collect()
-}
-
 /// The file of the pseudonyms' key: beside the ledger, never in the bundle.
 #[must_use]
 pub fn key_file(secrecy: &Secrecy) -> Option<PathBuf> {
@@ -115,12 +106,6 @@ mod tests {
         assert_eq!(target.out, Path::new("o"));
         assert!(named(&capture(&["--stack", "s"])).unwrap_err().hint_text().unwrap().contains("--out"));
         assert_eq!(named(&capture(&["--out", "o"])).unwrap(), None);
-    }
-
-    #[test]
-    fn nodes_are_pairs() {
-        assert_eq!(nodes(&capture(&["--node", "a=unix:///x"])).unwrap(), [("a".into(), "unix:///x".into())]);
-        assert!(nodes(&capture(&["--node", "a"])).is_err());
     }
 
     #[test]

@@ -154,7 +154,8 @@ fn url_password(value: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seen::{NAMESPACE, Poll};
+    use crate::seen::Poll;
+    use lib_common::swarm::label::STACK;
     use serde_json::json;
 
     #[test]
@@ -170,12 +171,12 @@ mod tests {
         ]);
         let poll = Poll {
             services: Some(json!([{"ID": "a", "Spec": {"Name": "s_a",
-                "Labels": {NAMESPACE: "s", "app.api_key": "labelkey"},
+                "Labels": {STACK: "s", "app.api_key": "labelkey"},
                 "TaskTemplate": {"ContainerSpec": {"Env": env, "Image": "x/postgis:1",
                     "Args": ["run", "--db-password", "behind-flag", "--verbose"]}}}}])),
             configs: Some(json!([
-                {"ID": "c", "Spec": {"Name": "s_app_ini_v1", "Labels": {NAMESPACE: "s"}, "Data": data}},
-                {"ID": "d", "Spec": {"Name": "s_db_password_v2", "Labels": {NAMESPACE: "s"},
+                {"ID": "c", "Spec": {"Name": "s_app_ini_v1", "Labels": {STACK: "s"}, "Data": data}},
+                {"ID": "d", "Spec": {"Name": "s_db_password_v2", "Labels": {STACK: "s"},
                                      "Data": STANDARD.encode("fromconfig\n")}}
             ])),
             ..Poll::default()

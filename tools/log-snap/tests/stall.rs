@@ -9,12 +9,13 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use lib_common::swarm::label::{STACK, TASK_ID};
 use serde_json::{Value, json};
 
 /// What the engine says for a path; `None`: it answers the head, and then nothing.
 fn answer(path: &str) -> Option<Value> {
     let path = path.split_once("/v1.41").map_or(path, |(_, path)| path);
-    let labels = json!({"com.docker.stack.namespace": "s", "com.docker.swarm.task.id": "t1"});
+    let labels = json!({STACK: "s", TASK_ID: "t1"});
     Some(match path.split('?').next().unwrap() {
         "/version" => json!({"ApiVersion": "1.41", "Version": "20.10"}),
         "/info" => json!({"Name": "n", "DockerRootDir": "/nonexistent",

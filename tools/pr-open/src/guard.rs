@@ -3,9 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use lib_common::{Error, Result};
-
-use crate::glob;
+use lib_common::{Error, Result, glob};
 
 /// What counts as a test unless `--tests-glob` says otherwise.
 pub const TESTS: [&str; 10] = [
@@ -23,7 +21,7 @@ pub const TESTS: [&str; 10] = [
 
 /// A patch must not weaken a test to turn a red green.
 pub fn tests(paths: &[String], globs: &[String], with_tests: bool) -> Result<()> {
-    let touched = paths.iter().find(|path| globs.iter().any(|glob| glob::matches(glob, path)));
+    let touched = paths.iter().find(|path| globs.iter().any(|glob| glob::matches_path(glob, path)));
     match touched {
         Some(path) if !with_tests => Err(Error::no("checking the patch", "it changes a test")
             .on(path)

@@ -9,7 +9,6 @@ mod explain;
 pub mod fix;
 pub mod forge;
 pub mod git;
-pub mod glob;
 pub mod grounds;
 pub mod guard;
 mod lock;

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use lib_common::docker::{ApiError, Engine};
+use lib_common::swarm::object::{Kind, Object, parse};
 use lib_common::{Error, Result};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -12,7 +13,6 @@ use tokio::task::JoinSet;
 use crate::clean::stack_of;
 use crate::command::pattern::Pattern;
 use crate::slot::Slot;
-use crate::teardown::objects::{Kind, Object, parse};
 
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -91,12 +91,13 @@ impl<'a> Admitted<'a> {
 
 #[cfg(test)]
 mod tests {
+    use lib_common::swarm::label::STACK;
     use serde_json::json;
 
     use super::*;
 
     fn service(id: &str, name: &str, stack: &str) -> Object {
-        let labels = json!({"com.docker.stack.namespace": stack});
+        let labels = json!({STACK: stack});
         parse(Kind::Service, &json!([{"ID": id, "Spec": {"Name": name, "Labels": labels}}])).remove(0)
     }
 

@@ -5,11 +5,14 @@
 
 use std::collections::HashSet;
 
+use lib_common::swarm::label::STACK;
+use lib_common::swarm::object::Object;
+use lib_common::swarm::traefik::Label;
+use lib_common::swarm::traefik::rule::{self, Hit};
 use serde_json::Value;
 
 use crate::command::pattern::Pattern;
 use crate::plan::Namespace;
-use crate::teardown::objects::Object;
 
 /// Why the run cannot start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +47,7 @@ pub fn taken(
     }
     let service = routed(services, &names.domain)?;
     let name = service["Spec"]["Name"].as_str().unwrap_or_default();
-    let stack = service["Spec"]["Labels"]["com.docker.stack.namespace"].as_str().unwrap_or_default();
+    let stack = service["Spec"]["Labels"][STACK].as_str().unwrap_or_default();
     Some(if former.contains(stack) {
         Taken::Leftover(format!(
             "domain {} is still routed to service {name} of an earlier run",
@@ -65,16 +68,18 @@ pub fn stack_of(object: &Object, patterns: &[Pattern]) -> Option<String> {
     })
 }
 
-/// The service one of whose Traefik rules names the domain between its quotes.
+/// The service one of whose Traefik rules names the domain.
 fn routed<'s>(services: &'s Value, domain: &str) -> Option<&'s Value> {
-    let names = |rule: &str| rule.split(['`', '"', '\'']).any(|token| token.eq_ignore_ascii_case(domain));
+    let domain = domain.to_ascii_lowercase();
+    let is_rule = |key: &str| {
+        Label::parse(key).is_some_and(|label| {
+            label.element().is_some_and(|element| element.section == "routers" && element.field == ["rule"])
+        })
+    };
     services.as_array()?.iter().find(|service| {
         let labels = service["Spec"]["Labels"].as_object();
         labels.into_iter().flatten().any(|(key, value)| {
-            let mut parts = key.split('.').map(str::to_ascii_lowercase);
-            let rule =
-                parts.next().as_deref() == Some("traefik") && parts.next_back().as_deref() == Some("rule");
-            rule && value.as_str().is_some_and(names)
+            is_rule(key) && rule::hit(value.as_str().unwrap_or_default(), &domain) == Hit::Exact
         })
     })
 }
@@ -84,16 +89,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::teardown::objects::{Kind, parse};
+    use lib_common::swarm::object::{Kind, parse};
 
     fn services() -> Value {
         json!([{"ID": "1", "Spec": {"Name": "warm-keycloak_ci_app", "Labels": {
-            "com.docker.stack.namespace": "warm-keycloak_ci",
+            STACK: "warm-keycloak_ci",
             "traefik.http.routers.k.rule": "Host(`warm-keycloak.ci`) || Host(`sso.ci`)"}}}])
     }
 
     fn check(domain: &str, patterns: &[&str], former: &[&str]) -> Option<Taken> {
-        let names = Namespace { domain: domain.into(), stack: lib_common::names::stack_of(domain) };
+        let names = Namespace { domain: domain.into(), stack: lib_common::swarm::stack::stack_of(domain) };
         let patterns: Vec<Pattern> = patterns.iter().map(|text| text.parse().unwrap()).collect();
         let former = former.iter().map(|stack| (*stack).to_owned()).collect();
         taken(&names, &patterns, &former, &parse(Kind::Service, &services()), &services())

@@ -7,7 +7,8 @@ use lib_common::record::case::{CaseFailed, Contrast, LastGreen};
 use lib_common::record::domain::DomainLeased;
 use lib_common::record::run::{Outcome, RunFinished, TestOutcome};
 use lib_common::record::{Factors, Known};
-use lib_common::{Error, Result, names};
+use lib_common::swarm::stack;
+use lib_common::{Error, Result};
 
 use crate::cli::RunArgs;
 use crate::load::cli::Condition;
@@ -158,14 +159,14 @@ impl Subject {
     pub fn namespace(&self, attempt_id: &str) -> Namespace {
         // The last characters of a ULID are random; six of them leave one chance in a billion.
         let suffix = attempt_id[attempt_id.len().saturating_sub(6)..].to_ascii_lowercase();
-        let domain = names::attempt_domain(&self.domain, &suffix);
-        Namespace { stack: names::stack_of(&domain), domain }
+        let domain = stack::attempt_domain(&self.domain, &suffix);
+        Namespace { stack: stack::stack_of(&domain), domain }
     }
 
     /// The same, unless the factor `domain` names the very domain to run at.
     pub fn namespace_under(&self, attempt_id: &str, factors: &Factors) -> Namespace {
         match factors.get("domain").filter(|level| level.contains('.')) {
-            Some(domain) => Namespace { stack: names::stack_of(domain), domain: domain.clone() },
+            Some(domain) => Namespace { stack: stack::stack_of(domain), domain: domain.clone() },
             None => self.namespace(attempt_id),
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use lib_common::swarm::label::STACK;
 use serde_json::{Map, Value};
 
 /// A service with its tasks.
@@ -133,7 +134,7 @@ pub fn parse(stack: &str, services: &Value, tasks: &Value, nodes: &Value) -> Vec
 
 fn service(stack: &str, service: &Value, tasks: &Value, away: &HashSet<&str>) -> Option<Service> {
     let spec = &service["Spec"];
-    if spec["Labels"]["com.docker.stack.namespace"] != stack {
+    if spec["Labels"][STACK] != stack {
         return None;
     }
     let id = service["ID"].as_str()?;
@@ -239,11 +240,11 @@ mod tests {
     #[test]
     fn what_the_engine_says() {
         let services = json!([
-            {"ID": "s1", "Spec": {"Name": "x_app", "Labels": {"com.docker.stack.namespace": "x"},
+            {"ID": "s1", "Spec": {"Name": "x_app", "Labels": {STACK: "x"},
              "Mode": {"Replicated": {"Replicas": 2}}, "TaskTemplate": {"RestartPolicy": {"Condition": "none"},
              "ContainerSpec": {"Healthcheck": {"Test": ["CMD", "true"], "StartPeriod": 1_200_000_000_000_u64}}, "Networks": [{"Target": "n"}]}},
              "UpdateStatus": {"State": "paused", "Message": "m"}},
-            {"ID": "s2", "Spec": {"Name": "x_y_app", "Labels": {"com.docker.stack.namespace": "x_y"}}},
+            {"ID": "s2", "Spec": {"Name": "x_y_app", "Labels": {STACK: "x_y"}}},
             {"ID": "s3"}, 7
         ]);
         let tasks = json!([
@@ -269,7 +270,7 @@ mod tests {
     #[test]
     fn modes() {
         let mode = |mode: Value| {
-            let spec = json!({"Name": "x_a", "Labels": {"com.docker.stack.namespace": "x"}, "Mode": mode});
+            let spec = json!({"Name": "x_a", "Labels": {STACK: "x"}, "Mode": mode});
             parse("x", &json!([{"ID": "i", "Spec": spec}]), &Value::Null, &Value::Null)[0].mode
         };
         assert_eq!(mode(json!({"Replicated": {"Replicas": 0}})), Mode::Replicated(0));

@@ -36,6 +36,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use lib_common::swarm::label::STACK;
 
     /// JSON of words that mean something here.
     fn json() -> impl Strategy<Value = Value> {
@@ -55,7 +56,7 @@ mod tests {
                 "Spec",
                 "Name",
                 "Labels",
-                "com.docker.stack.namespace",
+                STACK,
                 "Mode",
                 "Global",
                 "Replicated",

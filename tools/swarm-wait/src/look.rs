@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use lib_common::docker::{ApiResult, Engine, filters};
-use serde_json::Value;
+use lib_common::swarm::{address, frame, label};
 
 use crate::facts::{self, Service};
 
@@ -12,8 +12,7 @@ use crate::facts::{self, Service};
 const LOGS: Duration = Duration::from_secs(5);
 
 pub async fn services(engine: &Engine, stack: &str) -> ApiResult<Vec<Service>> {
-    let label = format!("com.docker.stack.namespace={stack}");
-    let of_stack = filters(&[("label", &label)]);
+    let of_stack = filters(&[("label", &label::of_stack(stack))]);
     // Tasks first: a task of a service that came after this look is left for the next one.
     let (services, tasks) = (format!("/services?{of_stack}"), format!("/tasks?{of_stack}"));
     let get = async |path: &str| Box::pin(engine.get(path)).await;
@@ -40,17 +39,9 @@ pub async fn last_lines(engine: &Engine, service: &Service) -> Vec<Vec<u8>> {
     lines(&bytes)
 }
 
-/// Without the eight bytes in front of each frame, where there are any (a terminal has none).
-pub fn lines(mut bytes: &[u8]) -> Vec<Vec<u8>> {
-    let mut text = Vec::new();
-    while let [kind @ 0..=2, 0, 0, 0, a, b, c, d, rest @ ..] = bytes {
-        let _ = kind;
-        let size = u32::from_be_bytes([*a, *b, *c, *d]) as usize;
-        let (frame, after) = rest.split_at(size.min(rest.len()));
-        text.extend_from_slice(frame);
-        bytes = after;
-    }
-    text.extend_from_slice(bytes);
+/// The lines of a log as the engine sends it, without the empty ones.
+pub fn lines(log: &[u8]) -> Vec<Vec<u8>> {
+    let text = frame::text(log);
     text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect()
 }
 
@@ -60,32 +51,18 @@ pub async fn full_networks(engine: &Engine, services: &[Service]) -> ApiResult<H
     let get = async |path: &str| Box::pin(engine.get(path)).await;
     let wanted: BTreeSet<&String> = services.iter().flat_map(|service| &service.networks).collect();
     let (networks, tasks, others) = tokio::try_join!(get("/networks"), get("/tasks"), get("/services"))?;
-    let list = |value: &'static str, of: &Value| of[value].as_array().cloned().unwrap_or_default();
-    let used = |id: &str| {
-        let tasks = tasks.as_array().into_iter().flatten().flat_map(|task| list("NetworksAttachments", task));
-        let tasks = tasks.filter(|net| net["Network"]["ID"] == id).flat_map(|net| list("Addresses", &net));
-        let others = others.as_array().into_iter().flatten();
-        let virtual_ones = others.flat_map(|service| list("VirtualIPs", &service["Endpoint"]));
-        let virtual_ones = virtual_ones.filter(|ip| ip["NetworkID"] == id).map(|ip| ip["Addr"].clone());
-        tasks
-            .chain(virtual_ones)
-            .filter_map(|ip| ip.as_str().map(ToOwned::to_owned))
-            .collect::<BTreeSet<_>>()
-            .len()
-    };
+    let in_use = address::in_use(&others, &tasks);
+    let used = |id: &str| in_use.get(id).map_or(0, |given| given.iter().collect::<BTreeSet<_>>().len());
     let mut full = HashMap::new();
     for network in networks.as_array().into_iter().flatten() {
         let Some(id) = network["Id"].as_str().filter(|id| wanted.contains(&(*id).to_owned())) else {
             continue;
         };
-        let subnets: Vec<Value> = list("Config", &network["IPAM"]);
-        let subnets: Vec<&str> = subnets.iter().filter_map(|config| config["Subnet"].as_str()).collect();
-        // An IPv6 subnet is never full.
-        let Some(size) = subnets.iter().map(|subnet| size(subnet)).try_fold(0, |sum, size| Some(sum + size?))
-        else {
-            continue;
-        };
-        let used = used(id);
+        let configs = network["IPAM"]["Config"].as_array().into_iter().flatten();
+        let subnets: Vec<&str> = configs.filter_map(|config| config["Subnet"].as_str()).collect();
+        let rooms: Option<Vec<u64>> = subnets.iter().map(|subnet| address::room(subnet)).collect();
+        let Some(size) = rooms.map(|rooms| rooms.into_iter().fold(0, u64::saturating_add)) else { continue };
+        let used = used(id) as u64;
         if size > 0 && used + 1 >= size {
             let name = network["Name"].as_str().unwrap_or(id);
             full.insert(
@@ -97,39 +74,18 @@ pub async fn full_networks(engine: &Engine, services: &[Service]) -> ApiResult<H
     Ok(full)
 }
 
-/// Addresses of an IPv4 subnet that tasks and services can get: without network, broadcast and gateway.
-fn size(subnet: &str) -> Option<usize> {
-    let (address, prefix) = subnet.split_once('/')?;
-    let _: std::net::Ipv4Addr = address.parse().ok()?;
-    let bits: u32 = prefix.parse().ok().filter(|bits| *bits <= 30)?;
-    Some((1_usize << (32 - bits)) - 3)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     #[test]
-    fn frames_and_plain_text() {
-        let mut framed = Vec::new();
-        for (kind, text) in [(1_u8, "one\ntw"), (1, "o\n"), (2, "three")] {
-            framed.extend([kind, 0, 0, 0]);
-            framed.extend(u32::try_from(text.len()).unwrap().to_be_bytes());
-            framed.extend(text.as_bytes());
-        }
-        assert_eq!(lines(&framed), [b"one".to_vec(), b"two".to_vec(), b"three".to_vec()]);
+    fn framed_and_plain() {
+        assert_eq!(
+            lines(b"\x01\0\0\0\0\0\0\x06one\ntw\x01\0\0\0\0\0\0\x02o\n"),
+            [b"one".to_vec(), b"two".to_vec()]
+        );
         assert_eq!(lines(b"a\r\nb\n"), [b"a\r".to_vec(), b"b".to_vec()]);
-        assert_eq!(lines(&framed[..framed.len() - 3]).last().unwrap(), b"th", "cut off");
-    }
-
-    #[test]
-    fn sizes_of_subnets() {
-        assert_eq!(size("10.0.0.0/24"), Some(253));
-        assert_eq!(size("10.99.0.0/29"), Some(5));
-        for bad in ["10.0.0.0/31", "10.0.0.0", "fd00::/64", "x/8", "10.0.0.0/x"] {
-            assert_eq!(size(bad), None, "{bad}");
-        }
     }
 
     proptest! {

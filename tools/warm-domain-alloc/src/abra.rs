@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use lib_common::names::stack_of;
+use lib_common::swarm::stack::stack_of;
 use lib_common::{Error, Result};
 
 /// Stack names of every app in `dir/servers/SERVER/DOMAIN.env`.

@@ -1,6 +1,6 @@
 //! Whether a name is free, and whether it would work: the judgement over what exists. No I/O.
 
-use lib_common::names::{attempt_domain, stack_of};
+use lib_common::swarm::stack::{attempt_domain, stack_of};
 use regex::Regex;
 
 use crate::name::{Candidate, SUFFIX};

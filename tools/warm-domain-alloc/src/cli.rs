@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use lib_common::cli::{Common, EngineArg, LedgerArg, Voice, duration};
 use lib_common::exit::ToolArgs;
+use lib_common::swarm::nodes::NodeArg;
 use regex::Regex;
 
 use crate::name::{Base, Class, Pattern};
@@ -55,8 +56,8 @@ pub struct GcArgs {
 #[derive(ClapArgs, Clone, Debug, Default)]
 pub struct NodesArg {
     /// Engines of all nodes, `NAME=URL` (repeatable): volumes and containers are seen only by their own node
-    #[arg(long, value_name = "LIST", value_parser = node, env = "REDFIX_NODES", value_delimiter = ' ', hide_env_values = true)]
-    pub nodes: Vec<String>,
+    #[arg(long, value_name = "LIST", env = "REDFIX_NODES", value_delimiter = ' ', hide_env_values = true)]
+    pub nodes: Vec<NodeArg>,
 }
 
 #[derive(ClapArgs, Clone, Debug)]
@@ -124,11 +125,6 @@ fn at_once(text: &str) -> Result<usize, String> {
         .ok()
         .filter(|n| (1..=1000).contains(n))
         .ok_or_else(|| format!("'{text}' is not a number from 1 to 1000"))
-}
-
-fn node(text: &str) -> Result<String, String> {
-    let url = text.split_once('=').map(|(_, url)| url).filter(|url| !url.is_empty());
-    url.map(ToOwned::to_owned).ok_or_else(|| format!("'{text}' is not NAME=URL"))
 }
 
 #[derive(ClapArgs, Clone, Debug)]

@@ -38,7 +38,6 @@ use lib_common::emit::Emitter;
 use lib_common::ledger::Ledger;
 use lib_common::{Error, Exit, Io, Result};
 use manage::Selection;
-use nodes::Nodes;
 use store::Store;
 use watch::Watch;
 use world::Kind;
@@ -70,13 +69,13 @@ pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
             Some(Action::Gc(GcArgs { select, nodes })) => {
                 let mut emitter = emitter(args, &select.ledger, io)?;
                 let engine = Engine::connect(&select.engine).await?;
-                let nodes = Nodes::connect(nodes, &select.engine, &engine, &io.diag).await;
+                let nodes = nodes::connect(&nodes.nodes, &engine, &io.diag).await;
                 manage::gc(&engine, &nodes, &Selection::new(select), select.dry_run, io, &mut emitter).await
             }
             Some(Action::Audit(audit)) => {
                 let mut emitter = emitter(args, &audit.ledger, io)?;
                 let engine = Engine::connect(&audit.engine).await?;
-                let nodes = Nodes::connect(&audit.nodes, &audit.engine, &engine, &io.diag).await;
+                let nodes = nodes::connect(&audit.nodes.nodes, &engine, &io.diag).await;
                 let base = audit.base.as_ref().map(ToString::to_string);
                 audit::run(&engine, &nodes, base.as_deref(), io, &mut emitter).await
             }
@@ -117,7 +116,7 @@ async fn alloc(args: &Args, alloc: &AllocArgs, io: &mut Io<'_>) -> Result<Exit> 
     }
     let terms = terms(alloc, base, objects, emitter.investigation());
     let engine = Engine::connect(&alloc.engine).await?;
-    let nodes = Nodes::connect(&alloc.nodes, &alloc.engine, &engine, &io.diag).await;
+    let nodes = nodes::connect(&alloc.nodes.nodes, &engine, &io.diag).await;
     let look = terms.look(&recipes);
     // The swarm is read once; in a batch, events keep it current.
     let mut watch = if recipes.len() > 1 { Some(Watch::start(&engine, &nodes, &look).await?) } else { None };
@@ -248,13 +247,6 @@ pub mod fuzz {
     use std::collections::BTreeMap;
 
     pub use crate::abra::of_app as app;
-    pub use crate::watch::events;
-    pub use lib_common::rule::{hosts, problem};
-
-    #[must_use]
-    pub fn takes(rule: &str, domain: &str) -> bool {
-        lib_common::rule::hit(rule, domain) != lib_common::rule::Hit::No
-    }
 
     pub fn labels(labels: &BTreeMap<String, String>) {
         let _ = crate::route::labels::read(labels, "owner");

@@ -1,6 +1,6 @@
 //! The limits on names, applied to the longest name that will ever be made: an attempt's. No I/O.
 
-use lib_common::names::STACK_MAX;
+use lib_common::swarm::stack::{self, STACK_MAX};
 
 use crate::compose::{Named, Objects};
 use crate::name::Candidate;
@@ -17,7 +17,7 @@ const VOLUME_MAX: usize = 255;
 pub fn exceeded(candidate: &Candidate, objects: &Objects) -> Option<String> {
     let domain = candidate.longest();
     // Not `stack_of`, which would cut what is too long.
-    let stack = domain.replace('.', "_");
+    let stack = stack::whole(&domain);
     let label = domain.find('.').unwrap_or(domain.len());
     let over = |what: &str, name: &str, length: usize, max: usize| {
         (length > max).then(|| format!("{what} {name} would have {length} characters, {max} are allowed"))

@@ -3,13 +3,14 @@
 use jiff::Timestamp;
 use lib_common::docker::Engine;
 use lib_common::emit::Emitter;
+use lib_common::swarm::nodes::Nodes;
 use lib_common::{Exit, Io, Result};
 
 use crate::clash;
 use crate::cli::SelectArgs;
 use crate::intake::Seen;
 use crate::lease::{Lease, Stored};
-use crate::nodes::Nodes;
+use crate::nodes;
 use crate::store::{self, Look, Store, fail};
 use crate::world::{Kind, World};
 
@@ -126,8 +127,7 @@ pub async fn gc(
     // look at the world.
     let leases = selected(engine, selection).await?;
     let world = store::world(engine, nodes, &Look::Everything).await?;
-    let list = engine.get("/nodes").await.map_err(fail("collecting leases", "/nodes"))?;
-    let sees_all = nodes.are_all(&list, &engine.require_manager().await?);
+    let sees_all = nodes::are_all(nodes).await.map_err(fail("collecting leases", "the swarm's nodes"))?;
     for stored in &leases {
         let lease = &stored.lease;
         if let Some(reason) = keep(lease, &world, sees_all, io.clock.now()) {

@@ -1,6 +1,6 @@
 //! How names are made: base domain, class prefix, pattern, label. No I/O.
 
-use lib_common::names::{attempt_domain, stack_of};
+use lib_common::swarm::stack::{attempt_domain, stack_of};
 
 /// What attempts append to the first label: a hyphen and six characters.
 pub const SUFFIX: &str = "zzzzzz";

@@ -1,56 +1,39 @@
-//! The engines of the swarm's nodes: volumes and containers are known only to their own node, not to a manager.
+//! What the engines of the swarm's other nodes tell: volumes and containers are known only to their own node.
 
-use lib_common::cli::EngineArg;
 use lib_common::diag::Diag;
-use lib_common::docker::{ApiResult, Endpoint, Engine};
+use lib_common::docker::{ApiResult, Engine};
+use lib_common::swarm::nodes::{NodeArg, Nodes};
 use serde_json::Value;
 
-use crate::cli::NodesArg;
-
-fn node_id(info: &Value) -> String {
-    info["Swarm"]["NodeID"].as_str().unwrap_or_default().to_owned()
+/// Connects to every node that was named; one that is away is only named. The manager is asked anyway.
+pub async fn connect(given: &[NodeArg], manager: &Engine, diag: &Diag) -> Nodes {
+    let (nodes, silent) = Nodes::new(manager, "", given).answering().await;
+    for (name, e) in silent {
+        diag.warn(format_args!("connecting to node {name}: {}: its volumes are not seen", e.message));
+    }
+    nodes
 }
 
-/// The nodes that answered.
-#[derive(Default)]
-pub struct Nodes {
-    others: Vec<(Engine, String)>,
+/// Whether the engine of every node of the swarm is among them.
+pub async fn are_all(nodes: &Nodes) -> ApiResult<bool> {
+    let members = nodes.members().await?;
+    let mut ids = vec![id_of(&nodes.manager).await?];
+    for (_, engine) in nodes.others().await {
+        ids.push(id_of(&engine?).await?);
+    }
+    Ok(members.keys().all(|id| ids.contains(id)))
 }
 
-impl Nodes {
-    /// Connects to every node that was named; one that is away is only named. The manager is asked anyway.
-    pub async fn connect(arg: &NodesArg, engine: &EngineArg, manager: &Engine, diag: &Diag) -> Self {
-        let mut others = Vec::new();
-        let named = |url: &&String| Endpoint::resolve(Some(url)).ok().as_ref() != Some(manager.endpoint());
-        for url in arg.nodes.iter().filter(named) {
-            let one = EngineArg { host: Some(url.clone()), ..engine.clone() };
-            let info = async {
-                let engine = Engine::connect(&one).await?;
-                let info = engine.get("/info").await.map_err(|e| e.into_error("asking a node", url))?;
-                Ok::<_, lib_common::Error>((engine, info))
-            };
-            match info.await {
-                Ok((engine, info)) => others.push((engine, node_id(&info))),
-                Err(error) => diag.warn(format_args!("{error}: its volumes are not seen")),
-            }
-        }
-        Self { others }
-    }
+async fn id_of(engine: &Engine) -> ApiResult<String> {
+    let info = engine.get("/info").await?;
+    Ok(info["Swarm"]["NodeID"].as_str().unwrap_or_default().to_owned())
+}
 
-    /// Whether every node of the swarm is among them; `list` is the manager's answer to `/nodes`, `info` that to `/info`.
-    pub fn are_all(&self, list: &Value, info: &Value) -> bool {
-        let manager = node_id(info);
-        let ids = || self.others.iter().map(|(_, id)| id).chain([&manager]);
-        let known = |node: &Value| ids().any(|id| node["ID"] == id.as_str());
-        list.as_array().is_some_and(|list| list.len() == 1 || list.iter().all(known))
+/// The answers of all other nodes to one call.
+pub async fn get(nodes: &Nodes, path: &str) -> ApiResult<Vec<Value>> {
+    let mut all = Vec::new();
+    for (_, engine) in nodes.others().await {
+        all.push(engine?.get(path).await?);
     }
-
-    /// The answers of all other nodes to one call.
-    pub async fn get(&self, path: &str) -> ApiResult<Vec<Value>> {
-        let mut all = Vec::new();
-        for (engine, _) in &self.others {
-            all.push(engine.get(path).await?);
-        }
-        Ok(all)
-    }
+    Ok(all)
 }

@@ -4,13 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use lib_common::rule::{self, Hit};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Protocol {
-    Http,
-    Tcp,
-}
+use lib_common::swarm::traefik::label::Element;
+use lib_common::swarm::traefik::rule::{self, Hit};
+use lib_common::swarm::traefik::{Label, Protocol};
 
 /// One router of one service or container.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,14 +32,11 @@ pub struct Router {
 pub fn of_labels(labels: &Value, owner: &str) -> Vec<Router> {
     let mut found: BTreeMap<(Protocol, String), Router> = BTreeMap::new();
     for (key, value) in labels.as_object().into_iter().flatten() {
-        let key = key.to_ascii_lowercase();
-        let parts: Vec<&str> = key.split('.').collect();
-        let ["traefik", protocol, "routers", name, field, ref rest @ ..] = parts[..] else { continue };
-        let protocol = match protocol {
-            "http" => Protocol::Http,
-            "tcp" => Protocol::Tcp,
-            _ => continue,
+        let Some(label) = Label::parse(key) else { continue };
+        let Some(Element { protocol, section: "routers", name, field, .. }) = label.element() else {
+            continue;
         };
+        let (field, rest) = (field[0], &field[1..]);
         let router = found.entry((protocol, name.to_owned())).or_insert_with(|| Router {
             protocol,
             name: name.to_owned(),
@@ -97,7 +90,8 @@ impl Router {
                 let ours = length("Host(``)".len() + domain.len());
                 self.priority.unwrap_or_else(|| length(self.rule.len())) >= ours
             }
-            (Hit::Loose, Protocol::Tcp) => {
+            // A UDP router has no rule: it is not among these.
+            (Hit::Loose, Protocol::Tcp | Protocol::Udp) => {
                 self.entry_points.is_empty()
                     || self.entry_points.iter().any(|entry| http_entry_points.contains(entry.as_str()))
             }

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use lib_common::docker::{ApiError, ApiResult, Engine, percent_encode};
+use lib_common::swarm::nodes::Nodes;
 use lib_common::{Error, Result};
 use serde_json::{Value, json};
 
 use crate::lease::{HOLDER, LABEL, Lease, Query, State, Stored, beginnings, config_name, config_prefix};
-use crate::nodes::Nodes;
+use crate::nodes;
 use crate::route::swarm::{self, Swarm};
 use crate::world::{Lists, World};
 
@@ -129,9 +130,10 @@ pub async fn world(engine: &Engine, nodes: &Nodes, look: &Look) -> Result<World>
         leases,
     )?;
     let doing = "listing what is on the swarm's nodes";
-    let more_volumes = nodes.get("/volumes").await.map_err(|e| e.into_error(doing, "/volumes"))?;
-    let more_containers =
-        nodes.get("/containers/json?all=1").await.map_err(|e| e.into_error(doing, "/containers/json"))?;
+    let more_volumes = nodes::get(nodes, "/volumes").await.map_err(|e| e.into_error(doing, "/volumes"))?;
+    let more_containers = nodes::get(nodes, "/containers/json?all=1")
+        .await
+        .map_err(|e| e.into_error(doing, "/containers/json"))?;
     let mut world = World::new(&Lists {
         services,
         tasks,

@@ -3,16 +3,24 @@
 use std::collections::BTreeMap;
 
 use lib_common::Result;
-use lib_common::docker::{Engine, percent_encode};
-use serde_json::{Value, json};
+use lib_common::docker::Engine;
+use lib_common::swarm::event::{Events, Wanted};
+use lib_common::swarm::nodes::Nodes;
+use lib_common::swarm::object;
+use serde_json::Value;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender, error::TryRecvError};
 
-use crate::nodes::Nodes;
 use crate::store::{self, Look};
 use crate::world::{Kind, World};
 
 /// Configs are asked for by name when a lease is stored: the leases of everybody else would be events too.
-const KINDS: [&str; 5] = ["service", "network", "volume", "secret", "container"];
+const KINDS: [object::Kind; 5] = [
+    object::Kind::Service,
+    object::Kind::Network,
+    object::Kind::Volume,
+    object::Kind::Secret,
+    object::Kind::Container,
+];
 
 /// What keeps a snapshot current between two looks at it.
 pub trait Refresh {
@@ -38,11 +46,11 @@ pub struct Watch<'a> {
 impl<'a> Watch<'a> {
     /// Starts to listen: before the snapshot is read, so that nothing falls between.
     pub async fn start(engine: &'a Engine, nodes: &'a Nodes, look: &'a Look) -> Result<Self> {
-        let filters = json!({"type": KINDS, "event": ["create", "update"]}).to_string();
-        let path = format!("/events?filters={}", percent_encode(filters));
-        let stream = engine.stream(&path).await.map_err(store::fail("listening to events", "the engine"))?;
+        let wanted = Wanted { kinds: &KINDS, actions: &["create", "update"], ..Wanted::default() };
+        let events = Events::open(engine, &wanted).await;
+        let events = events.map_err(store::fail("listening to events", "the engine"))?;
         let (tell, told) = mpsc::unbounded_channel();
-        tokio::spawn(listen(stream, tell));
+        tokio::spawn(listen(events, tell));
         Ok(Self { told, engine, nodes, look })
     }
 }
@@ -72,23 +80,12 @@ impl Refresh for Watch<'_> {
     }
 }
 
-async fn listen(mut stream: hyper::Response<hyper::body::Incoming>, tell: UnboundedSender<Value>) {
-    let mut rest = Vec::new();
-    while let Ok(Some(chunk)) = Engine::chunk(&mut stream).await {
-        rest.extend_from_slice(&chunk);
-        for event in events(&mut rest) {
-            if tell.send(event).is_err() {
-                return;
-            }
+async fn listen(mut events: Events, tell: UnboundedSender<Value>) {
+    while let Ok(Some(event)) = events.next().await {
+        if tell.send(event).is_err() {
+            return;
         }
     }
-}
-
-/// Takes the whole lines out of `bytes`.
-pub fn events(bytes: &mut Vec<u8>) -> Vec<Value> {
-    let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    let whole: Vec<u8> = bytes.drain(..end).collect();
-    whole.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
 }
 
 async fn apply(world: &mut World, event: &Value, engine: &Engine) -> Result<()> {
@@ -117,27 +114,3 @@ async fn apply(world: &mut World, event: &Value, engine: &Engine) -> Result<()> 
 
 /// Names that no engine lists: what `add_extra` puts back after the world was read anew.
 pub type Extra = BTreeMap<String, Kind>;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn whole_lines_are_events_and_the_rest_waits() {
-        let mut bytes = b"{\"Type\":\"a\"}\nno\n{\"Type\":".to_vec();
-        assert_eq!(events(&mut bytes), [json!({"Type": "a"})]);
-        assert_eq!(bytes, b"{\"Type\":");
-        bytes.extend_from_slice(b"\"b\"}\n");
-        assert_eq!(events(&mut bytes), [json!({"Type": "b"})]);
-        assert!(bytes.is_empty());
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_read(mut bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
-            let _ = events(&mut bytes);
-            prop_assert!(!bytes.contains(&b'\n'));
-        }
-    }
-}

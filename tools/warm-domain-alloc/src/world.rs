@@ -3,13 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use lib_common::swarm::label::STACK;
 use serde_json::Value;
 
 use crate::lease::{Lease, Stored};
 use crate::router::{self, Router};
 use crate::watch::Extra;
-
-pub const STACK_LABEL: &str = "com.docker.stack.namespace";
 
 /// What a name is the name of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -141,7 +140,7 @@ impl World {
     pub fn add_network(&mut self, network: &Value) {
         self.add(Kind::Network, &network["Name"]);
         self.add_stack(&network["Labels"]);
-        let stack = network["Labels"][STACK_LABEL].as_str().map(ToOwned::to_owned);
+        let stack = network["Labels"][STACK].as_str().map(ToOwned::to_owned);
         let name = network["Name"].as_str().unwrap_or_default();
         let swarm_wide = network["Scope"] == "swarm" && network["Ingress"] != true;
         if swarm_wide && stack.is_none() && !name.is_empty() {
@@ -190,7 +189,7 @@ impl World {
             self.add_stack(labels);
             self.add_routers(labels, name);
         }
-        let stack = spec["Labels"][STACK_LABEL].as_str();
+        let stack = spec["Labels"][STACK].as_str();
         for attached in [&spec["TaskTemplate"]["Networks"], &spec["Networks"]].into_iter().flat_map(array) {
             let target = attached["Target"].as_str().unwrap_or_default();
             let owner = self.stacks.get(target).cloned().flatten();
@@ -204,7 +203,7 @@ impl World {
     }
 
     fn add_stack(&mut self, labels: &Value) {
-        self.add(Kind::Stack, &labels[STACK_LABEL]);
+        self.add(Kind::Stack, &labels[STACK]);
     }
 
     pub fn add(&mut self, kind: Kind, name: &Value) {
@@ -225,11 +224,11 @@ mod tests {
 
     #[test]
     fn every_kind_is_seen() {
-        let stack = |name: &str| json!({STACK_LABEL: name});
+        let stack = |name: &str| json!({STACK: name});
         let world = World::new(&Lists {
             services: json!([{"Spec": {
             "Name": "One_App",
-            "Labels": {STACK_LABEL: "one", "traefik.http.routers.one.rule": "Host(`one.x`)"},
+            "Labels": {STACK: "one", "traefik.http.routers.one.rule": "Host(`one.x`)"},
             "TaskTemplate": {"Networks": [
                 {"Target": "net1", "Aliases": ["app"]},
                 {"Target": "net2", "Aliases": ["private"]},
@@ -245,7 +244,7 @@ mod tests {
             volumes: json!({"Volumes": [{"Name": "one_data", "Labels": null}, 7]}),
             secrets: json!([{"Spec": {"Name": "one_key_v1", "Labels": {}}}]),
             configs: json!([{"Spec": {"Name": "plain"}}, {"Spec": {"Name": 3}}, null]),
-            containers: json!([{"Names": ["/c"], "Labels": {STACK_LABEL: "four", "traefik.http.routers.c.rule": "Host(`c.x`)"}}]),
+            containers: json!([{"Names": ["/c"], "Labels": {STACK: "four", "traefik.http.routers.c.rule": "Host(`c.x`)"}}]),
             more_volumes: vec![json!({"Volumes": [{"Name": "elsewhere"}]})],
             more_containers: vec![json!([{"Labels": stack("five")}])],
         });

@@ -10,10 +10,10 @@ use crate::bundle::blob::Builder;
 use crate::bundle::write::Writer;
 use crate::clean::Cleaner;
 use crate::stream::chunk::{Block, Chunk};
-use crate::stream::frame::From;
 use crate::stream::hold::{Elided, Kept};
 use crate::stream::line::Line;
-use crate::stream::stamp::Show;
+use lib_common::swarm::frame::From;
+use lib_common::swarm::stamp::Show;
 
 /// What became of a log.
 pub struct Written {

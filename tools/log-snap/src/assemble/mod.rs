@@ -19,8 +19,8 @@ use crate::seen::container::Container;
 use crate::seen::task::Task;
 use crate::seen::text;
 use crate::stream::reader::{Ended, Source, Stream};
-use crate::stream::stamp;
 use crate::usage::peak_memory;
+use lib_common::swarm::stamp;
 
 /// `log.snapped` lists so many gaps; the index has them all.
 const MAX_GAPS: usize = 50;

@@ -2,9 +2,9 @@
 
 use super::log::clean;
 use super::*;
-use crate::stream::frame::From;
 use crate::stream::line::Line;
 use lib_common::redact::Redactor;
+use lib_common::swarm::frame::From;
 
 fn line(text: &str) -> Line<'_> {
     Line { at: 1, from: From::Out, text: text.as_bytes(), whole: text.len() as u64 }

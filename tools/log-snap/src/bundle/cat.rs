@@ -11,7 +11,7 @@ use super::merge::merge;
 use super::read::Bundle;
 use crate::cli::Cat;
 use crate::recorder::short;
-use crate::stream::stamp;
+use lib_common::swarm::stamp;
 
 const DOING: &str = "printing the bundle";
 

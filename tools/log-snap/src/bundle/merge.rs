@@ -8,7 +8,7 @@ use lib_common::{Error, Result};
 
 use super::entry::Stream;
 use super::read::Bundle;
-use crate::stream::stamp;
+use lib_common::swarm::stamp;
 
 /// One line of a log.
 pub struct Row<'c> {

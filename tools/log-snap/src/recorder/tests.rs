@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::fake::{After, FakeEngine};
-use crate::seen::NAMESPACE;
 use crate::stream::reader::Source;
 use lib_common::clock::SystemClock;
+use lib_common::swarm::label::STACK;
 use serde_json::json;
 
 fn setup(attach: bool) -> Setup {
@@ -64,8 +64,8 @@ fn texts(capture: Capture) -> Vec<String> {
 #[test]
 fn once_takes_what_is_there() {
     let list = json!([
-        {"Id": "c1", "State": "exited", "Labels": {NAMESPACE: "s"}},
-        {"Id": "c2", "State": "created", "Labels": {NAMESPACE: "s"}}
+        {"Id": "c1", "State": "exited", "Labels": {STACK: "s"}},
+        {"Id": "c2", "State": "created", "Labels": {STACK: "s"}}
     ]);
     let engine =
         engine(list).body("/events", Ok((Vec::new(), After::End))).body("/containers/c1/", Ok(log("hello")));
@@ -76,7 +76,7 @@ fn once_takes_what_is_there() {
 
 #[test]
 fn a_container_that_started_after_the_last_look_is_read() {
-    let list = json!([{"Id": "c1", "State": "created", "Labels": {NAMESPACE: "s"}}]);
+    let list = json!([{"Id": "c1", "State": "created", "Labels": {STACK: "s"}}]);
     let running = json!({"Id": "c1", "State": {"Status": "running", "StartedAt": "2026-01-02T03:04:05Z"}});
     let engine = engine(list)
         .body("/events", Ok((Vec::new(), After::End)))
@@ -90,7 +90,7 @@ fn a_container_that_started_after_the_last_look_is_read() {
 #[test]
 fn an_event_opens_the_log_of_a_container_that_is_gone_from_every_list() {
     let event = json!({"Type": "container", "Action": "start", "timeNano": 5,
-                       "Actor": {"ID": "c1", "Attributes": {NAMESPACE: "s"}}});
+                       "Actor": {"ID": "c1", "Attributes": {STACK: "s"}}});
     let engine = engine(json!([]))
         .body("/events", Ok((format!("{event}\n").into_bytes(), After::Stall)))
         .body("/containers/c1/", Ok(log("first words")))
@@ -104,7 +104,7 @@ fn an_event_opens_the_log_of_a_container_that_is_gone_from_every_list() {
 fn a_silent_engine_is_a_gap_and_never_hangs() {
     let engine = FakeEngine::default()
         .body("/events", Ok((Vec::new(), After::Stall)))
-        .json("/containers/json", json!([{"Id": "c1", "State": "running", "Labels": {NAMESPACE: "s"}}]))
+        .json("/containers/json", json!([{"Id": "c1", "State": "running", "Labels": {STACK: "s"}}]))
         .body("/containers/c1/", Ok((Vec::new(), After::Stall)));
     let began = std::time::Instant::now();
     let capture = record_with(&engine, &setup(false), None);
@@ -133,7 +133,7 @@ fn a_task_elsewhere_is_read_through_the_manager() {
 #[test]
 fn the_end_of_the_stack_ends_the_recording() {
     let event = json!({"Type": "container", "Action": "start", "timeNano": 5,
-                       "Actor": {"ID": "c1", "Attributes": {NAMESPACE: "s"}}});
+                       "Actor": {"ID": "c1", "Attributes": {STACK: "s"}}});
     let engine = engine(json!([]))
         .body("/events", Ok((format!("{event}\n").into_bytes(), After::Stall)))
         .body("/containers/c1/", Ok(log("bye")))
@@ -144,7 +144,7 @@ fn the_end_of_the_stack_ends_the_recording() {
 
 #[test]
 fn each_node_is_asked_for_its_own_containers() {
-    let running = |id: &str| json!([{"Id": id, "State": "exited", "Labels": {NAMESPACE: "s"}}]);
+    let running = |id: &str| json!([{"Id": id, "State": "exited", "Labels": {STACK: "s"}}]);
     let one = engine(running("c1"))
         .body("/events", Ok((Vec::new(), After::End)))
         .body("/containers/c1/", Ok(log("one")));

@@ -1,10 +1,11 @@
 //! One container: how it lived and died, and what its health probes said.
 
+use lib_common::swarm::label::{SERVICE_ID, TASK_ID};
 use serde_json::Value;
 
 use super::event::Event;
 use super::text;
-use crate::stream::stamp;
+use lib_common::swarm::stamp;
 
 /// Probes that said the same in a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,10 +110,10 @@ impl Container {
     }
 
     fn labels(&mut self, labels: &Value) {
-        if let Some(task) = labels["com.docker.swarm.task.id"].as_str() {
+        if let Some(task) = labels[TASK_ID].as_str() {
             self.task = Some(task.to_owned());
         }
-        if let Some(service) = labels["com.docker.swarm.service.id"].as_str() {
+        if let Some(service) = labels[SERVICE_ID].as_str() {
             service.clone_into(&mut self.service);
         }
     }

@@ -9,6 +9,8 @@ pub mod task;
 
 use std::collections::BTreeMap;
 
+use lib_common::swarm::label::STACK;
+use lib_common::swarm::task::has_ended;
 use serde_json::Value;
 
 use container::Container;
@@ -16,7 +18,6 @@ use event::Event;
 use service::Service;
 use task::Task;
 
-pub const NAMESPACE: &str = "com.docker.stack.namespace";
 /// A crash loop of hours must not fill the memory with its events.
 const MAX_EVENTS: usize = 20_000;
 
@@ -94,7 +95,7 @@ impl Seen {
             |list: &Option<Value>| list.as_ref().and_then(Value::as_array).cloned().unwrap_or_default();
         let services = rows(&poll.services);
         let stack = self.stack.clone();
-        for service in services.iter().filter(|s| s["Spec"]["Labels"][NAMESPACE] == stack.as_str()) {
+        for service in services.iter().filter(|s| s["Spec"]["Labels"][STACK] == stack.as_str()) {
             let id = text(&service["ID"]);
             self.services.entry(id.clone()).or_insert_with(|| Service::new(&id)).see(service);
         }
@@ -103,15 +104,14 @@ impl Seen {
             let id = text(&task["ID"]);
             self.tasks.entry(id.clone()).or_insert_with(|| Task::new(&id)).see(task, now);
         }
-        let of_stack = |row: &Value| row["Spec"]["Labels"][NAMESPACE] == stack.as_str();
+        let of_stack = |row: &Value| row["Spec"]["Labels"][STACK] == stack.as_str();
         let configs = rows(&poll.configs).into_iter().filter(of_stack);
         self.configs.extend(configs.map(|row| (text(&row["ID"]), row)));
         let secrets = rows(&poll.secrets).into_iter().filter(of_stack);
         self.secrets.extend(secrets.map(|row| (text(&row["ID"]), row)));
-        let networks =
-            rows(&poll.networks).into_iter().filter(|row| row["Labels"][NAMESPACE] == stack.as_str());
+        let networks = rows(&poll.networks).into_iter().filter(|row| row["Labels"][STACK] == stack.as_str());
         self.networks.extend(networks.map(|row| (text(&row["Id"]), row)));
-        let alive = |task: &Value| !task::is_terminal(task["Status"]["State"].as_str().unwrap_or_default());
+        let alive = |task: &Value| !has_ended(task["Status"]["State"].as_str().unwrap_or_default());
         self.gone = poll.errors.is_empty()
             && services.is_empty()
             && !self.containers.values().any(Container::is_there)
@@ -121,7 +121,7 @@ impl Seen {
     /// Takes `/containers/json` of a node.
     pub fn listed(&mut self, node: usize, list: &Value) {
         let stack = self.stack.clone();
-        let ours = |row: &&Value| row["Labels"][NAMESPACE] == stack.as_str();
+        let ours = |row: &&Value| row["Labels"][STACK] == stack.as_str();
         let mut there = Vec::new();
         for row in list.as_array().into_iter().flatten().filter(ours) {
             let id = text(&row["Id"]);
@@ -151,7 +151,7 @@ impl Seen {
             return Vec::new();
         }
         let event = Event::parse(raw);
-        let label = raw["Actor"]["Attributes"][NAMESPACE].as_str();
+        let label = raw["Actor"]["Attributes"][STACK].as_str();
         let Some(matched) = self.matches(&event, label) else { return Vec::new() };
         let mut wishes = Vec::new();
         if event.kind == "container" && matched == "label" {
@@ -210,7 +210,7 @@ impl Seen {
 
 /// The engine already filtered by the service's label; where the task's own says otherwise, that counts.
 fn is_of(task: &Value, stack: &str) -> bool {
-    let label = &task["Spec"]["ContainerSpec"]["Labels"][NAMESPACE];
+    let label = &task["Spec"]["ContainerSpec"]["Labels"][STACK];
     label.as_str().is_none_or(|label| label == stack)
 }
 
@@ -227,7 +227,7 @@ mod tests {
 
     fn container_event(action: &str, stack: &str) -> Value {
         json!({"Type": "container", "Action": action, "timeNano": 7,
-               "Actor": {"ID": "c1", "Attributes": {NAMESPACE: stack, "name": "s_app.1.x"}}})
+               "Actor": {"ID": "c1", "Attributes": {STACK: stack, "name": "s_app.1.x"}}})
     }
 
     #[test]
@@ -242,7 +242,7 @@ mod tests {
     #[test]
     fn swarm_objects_match_by_id_or_name() {
         let mut seen = Seen::new("s");
-        let service = json!({"ID": "sv", "Spec": {"Name": "s_app", "Labels": {NAMESPACE: "s"}}});
+        let service = json!({"ID": "sv", "Spec": {"Name": "s_app", "Labels": {STACK: "s"}}});
         seen.poll(&Poll { services: Some(json!([service])), ..Poll::default() }, 1);
         let event = |kind: &str, id: &str, name: &str| json!({"Type": kind, "Action": "update", "Actor": {"ID": id, "Attributes": {"name": name}}});
         let mut matched = |raw: &Value| {
@@ -259,8 +259,8 @@ mod tests {
     #[test]
     fn a_stack_whose_name_starts_alike_is_not_ours() {
         let mut seen = Seen::new("s");
-        let list = json!([{"Id": "c1", "Labels": {NAMESPACE: "s_two"}}]);
-        let task = json!([{"ID": "t1", "Spec": {"ContainerSpec": {"Labels": {NAMESPACE: "s_two"}}}}]);
+        let list = json!([{"Id": "c1", "Labels": {STACK: "s_two"}}]);
+        let task = json!([{"ID": "t1", "Spec": {"ContainerSpec": {"Labels": {STACK: "s_two"}}}}]);
         seen.poll(&Poll { tasks: Some(task), ..Poll::default() }, 1);
         seen.listed(0, &list);
         assert!(seen.is_empty());

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::text;
-use crate::stream::stamp;
+use lib_common::swarm::stamp;
 
 /// One state, as long as nothing of it changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,12 +84,6 @@ impl Task {
     pub fn error(&self) -> &str {
         self.steps.iter().rev().map(|step| step.error.as_str()).find(|error| !error.is_empty()).unwrap_or("")
     }
-}
-
-/// A task in this state never runs again.
-#[must_use]
-pub fn is_terminal(state: &str) -> bool {
-    ["complete", "shutdown", "failed", "rejected", "remove", "orphaned"].contains(&state)
 }
 
 #[cfg(test)]

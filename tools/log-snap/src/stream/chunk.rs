@@ -1,7 +1,7 @@
 //! A chunk of lines, compressed: their text as one block, their times and outputs beside it.
 
-use super::frame::From;
 use super::line::Line;
+use lib_common::swarm::frame::From;
 
 /// Lines that are being collected.
 #[derive(Default)]

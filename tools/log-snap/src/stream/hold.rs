@@ -180,7 +180,7 @@ impl Held {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stream::frame::From;
+    use lib_common::swarm::frame::From;
 
     fn push(held: &mut Held, n: i64, text: &[u8]) {
         let from = if n % 2 == 0 { From::Out } else { From::Err };

@@ -4,8 +4,8 @@
 //! line feed. So a part belongs to the one before it on the same output if that had no line feed and the
 //! very same timestamp.
 
-use super::frame::From;
-use super::stamp;
+use lib_common::swarm::frame::From;
+use lib_common::swarm::stamp;
 
 /// Kept beyond the cap, so that a secret across the cut can be recognised before the cut is made for good.
 pub const OVERLAP: usize = 4096;

@@ -2,9 +2,7 @@
 
 pub mod chunk;
 pub mod file;
-pub mod frame;
 pub mod hold;
 pub mod line;
 pub mod reader;
 pub mod resume;
-pub mod stamp;

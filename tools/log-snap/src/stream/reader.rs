@@ -14,12 +14,12 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::file::{Stopped, Tail};
-use super::frame::{Decoder, Piece};
 use super::hold::{Held, Shelf};
 use super::line::{Assembler, Line};
 use super::resume::Resume;
-use super::stamp;
 use crate::api::{Api, Body};
+use lib_common::swarm::frame::{Decoder, Piece};
+use lib_common::swarm::stamp;
 
 /// How often a file that is followed is looked at.
 const LOOK: Duration = Duration::from_millis(250);

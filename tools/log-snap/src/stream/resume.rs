@@ -6,8 +6,8 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::frame::From;
-use super::stamp;
+use lib_common::swarm::frame::From;
+use lib_common::swarm::stamp;
 
 const REMEMBERED: usize = 128;
 

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use lib_common::docker::{Engine, filters};
+use lib_common::swarm::label;
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -24,7 +25,7 @@ pub async fn wait(
         let mut tasks = Vec::new();
         let stacks = stacks.borrow().clone();
         for stack in stacks {
-            let label = format!("com.docker.stack.namespace={stack}");
+            let label = label::of_stack(&stack);
             if let Ok(Value::Array(found)) =
                 engine.get(&format!("/tasks?{}", filters(&[("label", &label)]))).await
             {

@@ -2,7 +2,8 @@
 
 use std::str::FromStr;
 
-use lib_common::names::STACK_MAX;
+use lib_common::glob;
+use lib_common::swarm::stack::STACK_MAX;
 
 /// A pattern of stack names: `*` stands for any characters, `?` for one. Case does not count, and dots are
 /// underscores, so that a domain's pattern is its stack's.
@@ -16,7 +17,7 @@ impl Pattern {
     #[must_use]
     pub fn matches(&self, stack: &str) -> bool {
         let name: Vec<u8> = plain(stack).collect();
-        glob(&self.0, &name)
+        glob::matches(&self.0, name)
     }
 
     /// The stack that an object of this name belongs to: what abra creates without a label is known by
@@ -47,26 +48,6 @@ impl FromStr for Pattern {
 
 fn plain(text: &str) -> impl Iterator<Item = u8> {
     text.bytes().map(|byte| if byte == b'.' { b'_' } else { byte.to_ascii_lowercase() })
-}
-
-/// The usual walk with one point to come back to: linear in all but contrived cases.
-fn glob(pattern: &[u8], name: &[u8]) -> bool {
-    let (mut p, mut n, mut back) = (0, 0, None);
-    while n < name.len() {
-        match pattern.get(p) {
-            Some(b'*') => {
-                back = Some((p + 1, n));
-                p += 1;
-            }
-            Some(&byte) if byte == b'?' || byte == name[n] => (p, n) = (p + 1, n + 1),
-            _ => {
-                let Some((after, at)) = back else { return false };
-                back = Some((after, at + 1));
-                (p, n) = (after, at + 1);
-            }
-        }
-    }
-    pattern[p..].iter().all(|byte| *byte == b'*')
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! One request as the rules see it: its normal form, what it names, and whose that is. No I/O.
 
+use lib_common::swarm::label;
 use serde_json::{Value, json};
 
 use super::facts::{Facts, Known, Object};
-use super::policy::{LABEL, Policy};
+use super::policy::Policy;
 use super::request::Head;
 use super::rule::labels;
 use super::shape::{self, Shape};
@@ -64,7 +65,7 @@ impl Ask<'_> {
             body[key] = json!({});
         }
         labels::check(self.policy, body[key].as_object().into_iter().flatten())?;
-        body[key][LABEL] = self.policy.run.clone().into();
+        body[key][label::RUN] = self.policy.run.clone().into();
         Ok(())
     }
 

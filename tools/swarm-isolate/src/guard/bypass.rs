@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use lib_common::swarm::label::{self, SERVICE_ID, STACK};
 use serde_json::Value;
 
 use super::facts::Known;
-use super::policy::{LABEL, Policy};
-use super::rule::labels::STACK;
+use super::policy::Policy;
 use super::verdict::Kind;
 
 /// Objects that came into being, or are there, and look like the run's; judged when the run is over, because
@@ -52,10 +52,10 @@ impl Sightings {
         let stack = label(STACK);
         let begins = name.strip_prefix(&policy.stack).is_some_and(|rest| rest.starts_with('_'));
         let ours = begins
-            || labels[LABEL] == policy.run.as_str()
+            || labels[label::RUN] == policy.run.as_str()
             || stack.as_ref().is_some_and(|stack| *stack == policy.stack || policy.is_stack(stack));
         if ours {
-            let service = label("com.docker.swarm.service.id");
+            let service = label(SERVICE_ID);
             let nameless = !begins && stack.is_none();
             let sighting = Sighting { name: name.to_owned(), stack, service, nameless };
             self.0.insert((kind, id.to_owned()), sighting);
@@ -101,21 +101,13 @@ mod tests {
         let mut sightings = Sightings::default();
         for (kind, id, attributes) in [
             ("service", "late", json!({"name": "iso-x_ci_example_app"})),
-            (
-                "container",
-                "task",
-                json!({"name": "iso-x_ci_example_app.1.x", "com.docker.swarm.service.id": "late"}),
-            ),
+            ("container", "task", json!({"name": "iso-x_ci_example_app.1.x", SERVICE_ID: "late"})),
             ("volume", "iso-x_ci_example_data", json!({"driver": "local"})),
             ("volume", "iso-x_ci_example_other", json!({"driver": "local"})),
-            ("container", "direct", json!({"name": "clever_name", "redfix.run": RUN})),
+            ("container", "direct", json!({"name": "clever_name", label::RUN: RUN})),
             ("network", "n", json!({"name": "live_default"})),
-            ("container", "live", json!({"name": "live_app.1", "com.docker.stack.namespace": "live"})),
-            (
-                "config",
-                "theirs",
-                json!({"name": "c", "com.docker.stack.namespace": "immi-0a1b2c_ci_example"}),
-            ),
+            ("container", "live", json!({"name": "live_app.1", STACK: "live"})),
+            ("config", "theirs", json!({"name": "c", STACK: "immi-0a1b2c_ci_example"})),
             ("image", "i", json!({"name": "iso-x_ci_example_app"})),
         ] {
             sightings.event(&policy, &known, &event(kind, id, &attributes));

@@ -7,9 +7,6 @@ use super::cli::GuardArgs;
 use super::verdict::Refusal;
 use crate::plan::Namespace;
 
-/// The label that every object of a run carries; its value is the attempt's id.
-pub const LABEL: &str = "redfix.run";
-
 /// The bounds of one run.
 #[derive(Debug, Clone)]
 pub struct Policy {

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use lib_common::docker::{ApiError, Engine, filters, percent_encode};
+use lib_common::swarm::label::{self, SERVICE_NAME};
 use serde_json::Value;
 
 use super::facts::{Found, Object};
-use super::policy::LABEL;
 use super::verdict::Kind;
 
 /// What the engine, or this machine, says of one reference; an error is no answer.
@@ -45,7 +45,7 @@ async fn user_of(engine: &Engine, volume: &str) -> Result<Option<String>, ApiErr
     let path = format!("/containers/json?all=1&{}", filters(&[("volume", volume)]));
     let users = engine.get(&path).await?;
     let mut runs: Vec<Option<&str>> =
-        users.as_array().into_iter().flatten().map(|user| user["Labels"][LABEL].as_str()).collect();
+        users.as_array().into_iter().flatten().map(|user| user["Labels"][label::RUN].as_str()).collect();
     runs.dedup();
     Ok(if let [Some(run)] = runs[..] { Some(run.to_owned()) } else { None })
 }
@@ -86,8 +86,8 @@ fn object(kind: Kind, value: &Value) -> Object {
     Object {
         id: text(id),
         name: text(name).trim_start_matches('/').to_owned(),
-        run: label(LABEL),
-        service: label("com.docker.swarm.service.name"),
+        run: label(label::RUN),
+        service: label(SERVICE_NAME),
         container: value["ContainerID"].as_str().map(ToOwned::to_owned),
         tags: tags.filter_map(Value::as_str).map(ToOwned::to_owned).collect(),
         labels: labels.as_object().filter(|_| kind == Kind::Image).cloned().unwrap_or_default(),

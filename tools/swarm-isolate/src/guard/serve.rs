@@ -9,6 +9,7 @@ use hyper::body::{Bytes, Incoming as Stream};
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use hyper::{Request, Response, StatusCode};
 use lib_common::docker::{ApiError, Engine};
+use lib_common::swarm::label::{self, STACK};
 use serde_json::{Value, json};
 use tokio::sync::RwLock;
 
@@ -18,12 +19,11 @@ use super::bypass::Sightings;
 use super::facts::{Facts, Found, Known};
 use super::forward::{self, Body, Pool};
 use super::load;
-use super::policy::{LABEL, Policy};
+use super::policy::Policy;
 use super::report::Refusals;
 use super::request::Head;
 use super::resolve;
 use super::route::{self, Incoming, Route};
-use super::rule::labels::STACK;
 use super::secrets::Values;
 use super::verdict::{Answer, Forward, Kind, Outgoing, Refusal, Stop};
 use crate::teardown::calls::Calls;
@@ -241,7 +241,7 @@ async fn carry_out(
     client: Option<hyper::upgrade::OnUpgrade>,
 ) -> Result<Response<Body>, Failure> {
     for name in &forward.make_volumes {
-        let body = json!({"Name": name, "Labels": {LABEL: shared.policy.run}});
+        let body = json!({"Name": name, "Labels": {label::RUN: shared.policy.run}});
         let made = shared.engine.post("/volumes/create", Some(&body)).await;
         made.map_err(|e| Failure::Engine(e.message))?;
         shared.state().known.add(Kind::Volume, name, name);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use lib_common::swarm::object;
 use serde_json::Value;
 
 use super::request::Head;
@@ -70,6 +71,19 @@ impl Kind {
     /// The kind of the object itself, however it was looked up.
     pub fn plain(self) -> Self {
         if self == Self::SwarmNetwork { Self::Network } else { self }
+    }
+}
+
+impl From<object::Kind> for Kind {
+    fn from(kind: object::Kind) -> Self {
+        match kind {
+            object::Kind::Service => Self::Service,
+            object::Kind::Container => Self::Container,
+            object::Kind::Network => Self::Network,
+            object::Kind::Config => Self::Config,
+            object::Kind::Secret => Self::Secret,
+            object::Kind::Volume => Self::Volume,
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lib_common::docker::filters;
+use lib_common::swarm::label;
 use lib_common::{Error, Result};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -105,7 +106,7 @@ pub async fn conflict(context: &Context<'_>, attempt: &Attempt) -> Option<String
         return None;
     }
     for stack in attempt.stacks() {
-        let label = format!("com.docker.stack.namespace={stack}");
+        let label = label::of_stack(&stack);
         let services: Value =
             context.engine.get(&format!("/services?{}", filters(&[("label", &label)]))).await.ok()?;
         if let Some(found) = ports::published(&services) {

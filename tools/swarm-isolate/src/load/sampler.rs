@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use lib_common::docker::{Engine, filters};
 use lib_common::record::run::NodeLoad;
+use lib_common::swarm::label;
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -163,7 +164,7 @@ type Containers = HashMap<String, Option<String>>;
 async fn containers(engine: &Engine, stacks: &[String]) -> Containers {
     let mut found = Containers::new();
     for stack in stacks {
-        let label = format!("com.docker.stack.namespace={stack}");
+        let label = label::of_stack(stack);
         let list = |path: &str| format!("{path}?{}", filters(&[("label", &label)]));
         if let Ok(Value::Array(all)) = engine.get(&list("/containers/json")).await {
             found.extend(all.iter().filter_map(|each| Some((each["Id"].as_str()?.to_owned(), None))));

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lib_common::docker::Engine;
+use lib_common::swarm::event::{Events, Wanted};
+use lib_common::swarm::object::Kind;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -45,12 +47,12 @@ impl Drop for Wake {
 }
 
 async fn listen(engine: Engine, notify: Arc<Notify>) {
-    let path = format!("/events?{}", lib_common::docker::filters(&[("type", "config")]));
+    let wanted = Wanted { kinds: &[Kind::Config], ..Wanted::default() };
     loop {
-        if let Ok(mut events) = engine.stream(&path).await {
+        if let Ok(mut events) = Events::open(&engine, &wanted).await {
             // What changed before the stream began is seen by a look now.
             notify.notify_one();
-            while let Ok(Some(_)) = Engine::chunk(&mut events).await {
+            while let Ok(Some(_)) = events.next().await {
                 notify.notify_one();
             }
         }

@@ -9,10 +9,12 @@ use std::time::{Duration, Instant};
 
 use lib_common::docker::{ApiResult, Engine, filters};
 use lib_common::record::run::NetworkUse;
+use lib_common::swarm::address;
+use lib_common::swarm::label::{self, RUN, STACK};
 use serde_json::{Value, json};
 
 use super::calls::Calls;
-use super::objects::{RUN_LABEL, STACK_LABEL, Target, pairs};
+use super::objects::Target;
 
 /// The manager gives an address within milliseconds, or not at all.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -34,41 +36,18 @@ pub fn count(networks: &Value, services: &Value, tasks: &Value) -> Book {
     let overlay = |network: &Value| {
         let name = network["Name"].as_str()?.to_owned();
         let subnets = network["IPAM"]["Config"].as_array().into_iter().flatten();
-        let size = subnets.filter_map(|subnet| room(subnet["Subnet"].as_str()?)).sum();
+        let rooms = subnets.filter_map(|subnet| address::room(subnet["Subnet"].as_str()?));
+        let size = u32::try_from(rooms.fold(0, u64::saturating_add)).unwrap_or(u32::MAX);
         (network["Scope"] == "swarm")
             .then_some((network["Id"].as_str()?.to_owned(), Use { name, used: 0, size }))
     };
     let mut book: Book = list(networks).iter().filter_map(overlay).collect();
-    let mut note = |id: &Value, addresses: usize| {
-        if let Some(entry) = id.as_str().and_then(|id| book.get_mut(id)) {
-            entry.used += u32::try_from(addresses).unwrap_or(u32::MAX);
-        }
-    };
-    for service in list(services) {
-        for address in list(&service["Endpoint"]["VirtualIPs"]) {
-            note(&address["NetworkID"], usize::from(address["Addr"].is_string()));
-        }
-    }
-    for task in list(tasks).iter().filter(|task| !has_ended(task)) {
-        for attachment in list(&task["NetworksAttachments"]) {
-            note(&attachment["Network"]["ID"], list(&attachment["Addresses"]).len());
+    for (id, addresses) in address::in_use(services, tasks) {
+        if let Some(entry) = book.get_mut(id) {
+            entry.used = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
         }
     }
     book
-}
-
-/// Addresses that a subnet can give: all but its own, its broadcast and its gateway.
-fn room(subnet: &str) -> Option<u32> {
-    let (address, bits) = subnet.split_once('/')?;
-    let bits: u32 = bits.parse().ok()?;
-    let width = if address.contains(':') { 128 } else { 32 };
-    Some(2u32.saturating_pow(width - bits.min(width)).saturating_sub(3))
-}
-
-/// An ended task keeps its record for a while, its addresses are free.
-fn has_ended(task: &Value) -> bool {
-    let state = task["Status"]["State"].as_str().unwrap_or_default();
-    matches!(state, "complete" | "shutdown" | "failed" | "rejected" | "remove" | "orphaned")
 }
 
 /// What the record says: every network that the run used, or whose use differs.
@@ -93,9 +72,9 @@ pub async fn shared(engine: &Engine, target: &Target) -> ApiResult<BTreeMap<Stri
 
 fn shared_of(services: &Value, networks: &Value, target: &Target) -> BTreeMap<String, String> {
     let owned = |labels: &Value| {
-        let labels = pairs(labels);
+        let labels = label::pairs(labels);
         let has = |key: &str, list: &[String]| labels.get(key).is_some_and(|value| list.contains(value));
-        has(RUN_LABEL, &target.runs) || has(STACK_LABEL, &target.stacks)
+        has(RUN, &target.runs) || has(STACK, &target.stacks)
     };
     let items = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let mine = items(services).into_iter().filter(|service| owned(&service["Spec"]["Labels"]));
@@ -121,11 +100,10 @@ pub async fn probe(
 ) -> Option<String> {
     let tag: String = network.chars().take(12).collect();
     // Should we die here, the labels make it part of what is torn down.
-    let labels: BTreeMap<&str, &String> =
-        [(RUN_LABEL, target.runs.first()), (STACK_LABEL, target.stacks.first())]
-            .into_iter()
-            .filter_map(|(key, value)| Some((key, value?)))
-            .collect();
+    let labels: BTreeMap<&str, &String> = [(RUN, target.runs.first()), (STACK, target.stacks.first())]
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, value?)))
+        .collect();
     let service = json!({
         "Name": format!("redfix-probe-{tag}-{}", lib_common::new_id().to_ascii_lowercase()),
         "Labels": labels,
@@ -167,18 +145,9 @@ async fn has_address(engine: &Engine, service: &str, network: &str) -> ApiResult
 mod tests {
     use super::*;
 
-    #[test]
-    fn rooms() {
-        assert_eq!(room("10.0.0.0/28"), Some(13), "measured: the fourteenth gets none");
-        assert_eq!(room("10.0.0.0/24"), Some(253));
-        assert_eq!(room("10.0.0.0/32"), Some(0));
-        assert_eq!(room("fd00::/64"), Some(u32::MAX - 3));
-        assert_eq!(room("odd"), None);
-    }
-
     fn networks() -> Value {
         json!([{"Id": "p", "Name": "proxy", "Scope": "swarm", "Labels": {}, "IPAM": {"Config": [{"Subnet": "10.0.0.0/28"}]}},
-               {"Id": "i", "Name": "s_int", "Scope": "swarm", "Labels": {STACK_LABEL: "s"}, "IPAM": {"Config": []}},
+               {"Id": "i", "Name": "s_int", "Scope": "swarm", "Labels": {STACK: "s"}, "IPAM": {"Config": []}},
                {"Id": "b", "Name": "bridge", "Scope": "local", "IPAM": {"Config": [{"Subnet": "172.17.0.0/16"}]}}])
     }
 
@@ -203,8 +172,8 @@ mod tests {
     #[test]
     fn what_is_shared_is_used_but_not_owned() {
         let services = json!([
-            {"Spec": {"Labels": {STACK_LABEL: "s"}, "TaskTemplate": {"Networks": [{"Target": "i"}, {"Target": "proxy"}]}}},
-            {"Spec": {"Labels": {STACK_LABEL: "live"}, "TaskTemplate": {"Networks": [{"Target": "b"}]}}}]);
+            {"Spec": {"Labels": {STACK: "s"}, "TaskTemplate": {"Networks": [{"Target": "i"}, {"Target": "proxy"}]}}},
+            {"Spec": {"Labels": {STACK: "live"}, "TaskTemplate": {"Networks": [{"Target": "b"}]}}}]);
         let shared = shared_of(&services, &networks(), &Target::of_stacks(&["s".into()]));
         assert_eq!(shared, BTreeMap::from([("p".to_owned(), "proxy".to_owned())]));
         assert_eq!(shared_of(&json!(null), &json!([7]), &Target::default()), BTreeMap::new());

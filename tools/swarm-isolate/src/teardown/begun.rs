@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use lib_common::ledger::folder_of;
 use lib_common::record::run::RunFinished;
+use lib_common::swarm::nodes::NodeArg;
 use lib_common::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::cli::NodeArg;
 use super::pattern::Pattern;
 
 const NAME: &str = "begun.json";

@@ -1,6 +1,7 @@
 //! Arguments of teardown, protection and the nodes.
 
 use clap::{Args, Subcommand};
+use lib_common::swarm::nodes::NodeArg;
 
 use super::pattern::Pattern;
 
@@ -17,31 +18,18 @@ pub struct DownArgs {
     )]
     pub protect: Vec<Pattern>,
     /// Engine of another node of the swarm: its containers and volumes are invisible to the manager (repeatable)
-    #[arg(long = "node", global = true, value_name = "NAME=HOST", value_delimiter = ' ', value_parser = node,
-          env = "REDFIX_NODES", hide_env_values = true)]
+    #[arg(
+        long = "node",
+        global = true,
+        value_name = "NAME=HOST",
+        value_delimiter = ' ',
+        env = "REDFIX_NODES",
+        hide_env_values = true
+    )]
     pub nodes: Vec<NodeArg>,
     /// Leave what a passed run created standing, never to be reaped; 'swarm-isolate kept' lists it
     #[arg(long)]
     pub keep_on_success: bool,
-}
-
-/// `NAME=HOST`; an empty one (an empty variable) names no node.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct NodeArg {
-    pub name: String,
-    pub host: String,
-}
-
-fn node(text: &str) -> Result<NodeArg, String> {
-    if text.trim().is_empty() {
-        return Ok(NodeArg::default());
-    }
-    match text.split_once('=') {
-        Some((name, host)) if !name.is_empty() && host.contains("://") => {
-            Ok(NodeArg { name: name.into(), host: host.into() })
-        }
-        _ => Err("not of the form NAME=HOST, e.g. n2=tcp://10.0.0.2:2375".into()),
-    }
 }
 
 #[derive(Args, Clone, Debug, Default)]
@@ -68,19 +56,4 @@ pub enum KeptAction {
         #[arg(short = 'n', long = "dry-run")]
         dry_run: bool,
     },
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nodes_as_the_engine_script_prints_them() {
-        let given = node("n2=unix:///run/x/n2/docker.sock").unwrap();
-        assert_eq!((given.name.as_str(), given.host.as_str()), ("n2", "unix:///run/x/n2/docker.sock"));
-        assert_eq!(node(" ").unwrap(), NodeArg::default());
-        for bad in ["n2", "=unix:///x", "n2=", "n2=host"] {
-            assert!(node(bad).is_err(), "{bad}");
-        }
-    }
 }

@@ -4,26 +4,29 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use lib_common::docker::{ApiResult, Engine, percent_encode};
+use lib_common::docker::{ApiResult, Engine};
+use lib_common::swarm::event::{Events, Wanted};
+use lib_common::swarm::nodes::Nodes;
+use lib_common::swarm::object::Kind;
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use super::nodes::Nodes;
 use super::protect::Noted;
 
 /// Only what says that something is gone: health checks make events all the time.
-const GONE: &str =
-    r#"{"type":["container","network","volume","service","config","secret"],"event":["destroy","remove"]}"#;
+const GONE: Wanted = Wanted { kinds: &Kind::ALL, actions: &["destroy", "remove"], since: None, until: None };
 /// What may be a change of something protected.
-const CHANGED: &str =
-    r#"{"type":["container","service"],"event":["update","remove","die","destroy","restart","kill","stop"]}"#;
+const CHANGED: Wanted = Wanted {
+    kinds: &[Kind::Container, Kind::Service],
+    actions: &["update", "remove", "die", "destroy", "restart", "kill", "stop"],
+    since: None,
+    until: None,
+};
 /// A stream that broke is opened again, in case the engine only restarted.
 const REOPEN: Duration = Duration::from_secs(1);
 /// The latest events are enough to date a change; memory stays bounded however long a run takes.
 const KEPT: usize = 10_000;
-/// Longer than any event; a stream without line ends is no event stream.
-const LINE: usize = 1 << 20;
 
 /// Wakes when anything went away on any node.
 pub struct Wake {
@@ -56,8 +59,7 @@ impl Timeline {
     pub async fn on(nodes: &Nodes) -> Self {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let note = Arc::clone(&heard);
-        let listeners = Listeners::start(nodes, CHANGED, move |line| {
-            let event: Value = serde_json::from_slice(line).unwrap_or_default();
+        let listeners = Listeners::start(nodes, CHANGED, move |event| {
             let Some(id) = event["Actor"]["ID"].as_str() else { return };
             let mut heard = note.lock().unwrap_or_else(PoisonError::into_inner);
             if heard.len() < KEPT {
@@ -76,7 +78,11 @@ impl Timeline {
 struct Listeners(Vec<JoinHandle<()>>);
 
 impl Listeners {
-    async fn start(nodes: &Nodes, filter: &'static str, on: impl Fn(&[u8]) + Send + Sync + 'static) -> Self {
+    async fn start(
+        nodes: &Nodes,
+        wanted: Wanted<'static>,
+        on: impl Fn(&Value) + Send + Sync + 'static,
+    ) -> Self {
         let on = Arc::new(on);
         let others = nodes.others().await.into_iter().filter_map(|(_, engine)| engine.ok());
         let engines = std::iter::once(nodes.manager.clone()).chain(others);
@@ -84,7 +90,7 @@ impl Listeners {
             let on = Arc::clone(&on);
             tokio::spawn(async move {
                 loop {
-                    let _ = listen(&engine, filter, &*on).await;
+                    let _ = listen(&engine, &wanted, &*on).await;
                     tokio::time::sleep(REOPEN).await;
                 }
             })
@@ -99,18 +105,10 @@ impl Drop for Listeners {
     }
 }
 
-async fn listen(engine: &Engine, filter: &str, on: &(impl Fn(&[u8]) + ?Sized)) -> ApiResult<()> {
-    let mut stream = engine.stream(&format!("/events?filters={}", percent_encode(filter))).await?;
-    let mut rest = Vec::new();
-    while let Some(chunk) = Engine::chunk(&mut stream).await? {
-        rest.extend_from_slice(&chunk);
-        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-            on(&rest[..end]);
-            rest.drain(..=end);
-        }
-        if rest.len() > LINE {
-            rest.clear();
-        }
+async fn listen(engine: &Engine, wanted: &Wanted<'_>, on: &(impl Fn(&Value) + ?Sized)) -> ApiResult<()> {
+    let mut events = Events::open(engine, wanted).await?;
+    while let Some(event) = events.next().await? {
+        on(&event);
     }
     Ok(())
 }

@@ -4,11 +4,12 @@
 use std::fmt;
 
 use lib_common::docker::{ApiResult, Engine};
+use lib_common::swarm::label;
+use lib_common::swarm::nodes::Nodes;
 use serde_json::Value;
 
 use super::calls::Calls;
-use super::nodes::Nodes;
-use super::objects::{RUN_LABEL, Target};
+use super::objects::Target;
 
 /// An image, or one of the names of an image, on one node.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,7 +59,7 @@ async fn list(engine: &Engine, is_manager: bool) -> ApiResult<Option<Value>> {
 fn references(target: &Target, list: &Value) -> Vec<String> {
     let mut found = Vec::new();
     for image in list.as_array().into_iter().flatten() {
-        let run = image["Labels"][RUN_LABEL].as_str();
+        let run = image["Labels"][label::RUN].as_str();
         let is_made = run.is_some_and(|run| target.runs.iter().any(|own| own == run));
         let names = image["RepoTags"].as_array().into_iter().flatten().filter_map(Value::as_str);
         let names: Vec<&str> = names.filter(|name| !name.starts_with("<none>")).collect();
@@ -84,11 +85,11 @@ mod tests {
     #[test]
     fn images_of_the_run_by_label_and_by_name() {
         let list = json!([
-            {"Id": "sha256:1", "RepoTags": ["iso-x/web:1", "kept/by-label:2"], "Labels": {"redfix.run": "01A"}},
-            {"Id": "sha256:2", "RepoTags": null, "Labels": {"redfix.run": "01A"}},
-            {"Id": "sha256:3", "RepoTags": ["<none>:<none>"], "Labels": {"redfix.run": "01A"}},
+            {"Id": "sha256:1", "RepoTags": ["iso-x/web:1", "kept/by-label:2"], "Labels": {label::RUN: "01A"}},
+            {"Id": "sha256:2", "RepoTags": null, "Labels": {label::RUN: "01A"}},
+            {"Id": "sha256:3", "RepoTags": ["<none>:<none>"], "Labels": {label::RUN: "01A"}},
             {"Id": "sha256:4", "RepoTags": ["busybox:latest", "iso-x:1", "iso-x_side:1"], "Labels": null},
-            {"Id": "sha256:5", "RepoTags": ["iso-xy:1", "other/iso-x:1"], "Labels": {"redfix.run": "01B"}},
+            {"Id": "sha256:5", "RepoTags": ["iso-xy:1", "other/iso-x:1"], "Labels": {label::RUN: "01B"}},
             {"Id": "sha256:6", "RepoTags": null, "Labels": null},
             7,
         ]);

@@ -1,6 +1,7 @@
 //! Watches which nodes the run's tasks are put on: their containers and volumes must be proved gone, also
 //! when the task's record is long forgotten.
 
+use lib_common::swarm::nodes::Nodes;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -8,7 +9,6 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use super::look;
-use super::nodes::Nodes;
 use super::objects::Target;
 use super::order::Task;
 

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use lib_common::docker::{ApiError, ApiResult, Engine, filters};
+use lib_common::swarm::nodes::{Member, Nodes};
+use lib_common::swarm::object::{Kind, Object, parse};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use super::nodes::{Member, Nodes};
-use super::objects::{Kind, Object, Target, parse};
+use super::objects::Target;
 use super::order::Task;
 
 /// What is there now.

@@ -13,7 +13,6 @@ mod images;
 mod involved;
 pub mod kept;
 mod look;
-pub mod nodes;
 pub mod objects;
 mod order;
 mod pattern;
@@ -30,13 +29,14 @@ use std::time::{Duration, Instant};
 
 use lib_common::docker::{ApiResult, Engine};
 use lib_common::record::run::{NetworkUse, RunFinished};
+use lib_common::swarm::nodes::{Member, Nodes};
+use lib_common::swarm::object::{Kind, Object, parse};
 use lib_common::{Error, Result};
 use tokio::task::JoinSet;
 
 use self::calls::Calls;
 use self::events::Wake;
-use self::nodes::{Member, Nodes};
-use self::objects::{Kind, Object, Target, parse};
+use self::objects::Target;
 use self::order::{Step, Task, Waiting};
 use self::protect::Fence;
 

@@ -1,133 +1,12 @@
-//! The swarm's objects by kind and id: what belongs to a run, and what differs between two looks. No I/O.
+//! What belongs to a run, and what differs between two looks at the swarm. No I/O.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
-use serde_json::Value;
-
-/// The label that the guard puts on everything that a run creates; its value is the attempt's id.
-pub const RUN_LABEL: &str = "redfix.run";
-/// The label that `docker stack deploy` puts on what belongs to a stack.
-pub const STACK_LABEL: &str = "com.docker.stack.namespace";
-/// The label that the swarm puts on the containers of its tasks.
-pub const TASK_LABEL: &str = "com.docker.swarm.task.id";
+use lib_common::swarm::label;
+use lib_common::swarm::object::{Kind, Object};
 
 /// How an attempt's id stands among the stacks that its slot names; no stack's name holds a `=`.
 pub const RUN: &str = "run=";
-
-/// Kinds in the order in which they are removed, so that no address leaks: a network only goes when no
-/// container uses it any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    Service,
-    Container,
-    Network,
-    Config,
-    Secret,
-    Volume,
-}
-
-impl Kind {
-    pub const ALL: [Self; 6] =
-        [Self::Service, Self::Container, Self::Network, Self::Config, Self::Secret, Self::Volume];
-    /// What only the engine of its own node can tell of.
-    pub const LOCAL: [Self; 3] = [Self::Container, Self::Network, Self::Volume];
-
-    /// The path that lists every object of the kind.
-    pub fn list_path(self) -> &'static str {
-        match self {
-            Self::Service => "/services",
-            Self::Container => "/containers/json?all=1",
-            Self::Network => "/networks",
-            Self::Config => "/configs",
-            Self::Secret => "/secrets",
-            Self::Volume => "/volumes",
-        }
-    }
-
-    /// The path that removes one.
-    pub fn delete_path(self, id: &str) -> String {
-        match self {
-            Self::Service => format!("/services/{id}"),
-            Self::Container => format!("/containers/{id}?force=1&v=1"),
-            Self::Network => format!("/networks/{id}"),
-            Self::Config => format!("/configs/{id}"),
-            Self::Secret => format!("/secrets/{id}"),
-            Self::Volume => format!("/volumes/{id}"),
-        }
-    }
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Service => "service",
-            Self::Container => "container",
-            Self::Network => "network",
-            Self::Config => "config",
-            Self::Secret => "secret",
-            Self::Volume => "volume",
-        }
-    }
-}
-
-/// One object as a record names it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Object {
-    pub kind: Kind,
-    pub id: String,
-    pub name: String,
-    pub labels: BTreeMap<String, String>,
-    /// The node that has it, where the manager that we talk to does not.
-    pub node: Option<String>,
-}
-
-impl Object {
-    /// As a service of a stack would be.
-    pub fn named(name: &str, stack: &str) -> Self {
-        let labels = BTreeMap::from([(STACK_LABEL.to_owned(), stack.to_owned())]);
-        Self { kind: Kind::Service, id: String::new(), name: name.to_owned(), labels, node: None }
-    }
-
-    pub fn label(&self, key: &str) -> Option<&str> {
-        self.labels.get(key).map(String::as_str)
-    }
-
-    /// The stack that its label names.
-    pub fn stack(&self) -> Option<&str> {
-        self.label(STACK_LABEL)
-    }
-
-    /// The attempt whose guard saw it created.
-    pub fn run(&self) -> Option<&str> {
-        self.label(RUN_LABEL)
-    }
-
-    /// Made by redfix: slots, leases, and what runs create through the guard.
-    pub fn is_ours(&self) -> bool {
-        self.labels.keys().any(|key| key.starts_with("redfix."))
-    }
-
-    /// A task's container: the swarm stops it when its service goes.
-    pub fn is_task(&self) -> bool {
-        self.kind == Kind::Container && self.labels.contains_key(TASK_LABEL)
-    }
-
-    /// Belongs to the stack by label or by name: enough to call a namespace taken, not enough to delete.
-    pub fn is_of(&self, stack: &str) -> bool {
-        self.stack() == Some(stack) || self.is_named_like(stack)
-    }
-
-    fn is_named_like(&self, stack: &str) -> bool {
-        self.name.strip_prefix(stack).is_some_and(|rest| rest.starts_with('_'))
-    }
-}
-
-impl fmt::Display for Object {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let id: String = self.id.chars().take(12).collect();
-        write!(f, "{}/{id} {}", self.kind.name(), self.name)?;
-        self.node.as_ref().map_or(Ok(()), |node| write!(f, " on {node}"))
-    }
-}
 
 /// What one or several runs may have created.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -174,37 +53,9 @@ impl Target {
 
     /// The label filters that find its tasks.
     pub fn labels(&self) -> impl Iterator<Item = String> {
-        let runs = self.runs.iter().map(|run| format!("{RUN_LABEL}={run}"));
-        runs.chain(self.stacks.iter().map(|stack| format!("{STACK_LABEL}={stack}")))
+        let runs = self.runs.iter().map(|run| format!("{}={run}", label::RUN));
+        runs.chain(self.stacks.iter().map(|stack| label::of_stack(stack)))
     }
-}
-
-/// The objects in one list answer; odd entries without an id are left out, never fatal.
-pub fn parse(kind: Kind, answer: &Value) -> Vec<Object> {
-    let list = if kind == Kind::Volume { &answer["Volumes"] } else { answer };
-    list.as_array().into_iter().flatten().filter_map(|value| object(kind, value)).collect()
-}
-
-fn object(kind: Kind, value: &Value) -> Option<Object> {
-    let (id, name, labels) = match kind {
-        Kind::Service | Kind::Config | Kind::Secret => {
-            (&value["ID"], value["Spec"]["Name"].as_str(), &value["Spec"]["Labels"])
-        }
-        Kind::Container => {
-            let name = value["Names"][0].as_str().map(|name| name.trim_start_matches('/'));
-            (&value["Id"], name, &value["Labels"])
-        }
-        Kind::Network => (&value["Id"], value["Name"].as_str(), &value["Labels"]),
-        Kind::Volume => (&value["Name"], value["Name"].as_str(), &value["Labels"]),
-    };
-    let name = name.unwrap_or_default().to_owned();
-    Some(Object { kind, id: id.as_str()?.to_owned(), name, labels: pairs(labels), node: None })
-}
-
-/// Labels as the engine lists them; absent ones are none.
-pub fn pairs(labels: &Value) -> BTreeMap<String, String> {
-    let entries = labels.as_object().into_iter().flatten();
-    entries.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
 }
 
 /// Everything on the swarm at one moment, by kind, id and node.
@@ -245,29 +96,23 @@ impl Snapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use lib_common::swarm::label::STACK;
+    use lib_common::swarm::object::parse;
+    use serde_json::{Value, json};
 
     fn service(id: &str, name: &str, labels: &Value) -> Object {
         parse(Kind::Service, &json!([{"ID": id, "Spec": {"Name": name, "Labels": labels}}])).remove(0)
     }
 
     fn in_stack(id: &str, name: &str, stack: &str) -> Object {
-        service(id, name, &json!({STACK_LABEL: stack}))
-    }
-
-    #[test]
-    fn a_longer_stack_name_is_a_stranger() {
-        assert!(in_stack("1", "foo_app", "foo").is_of("foo"));
-        assert!(service("1", "foo_secret", &Value::Null).is_of("foo"));
-        assert!(!in_stack("1", "foo-bar_app", "foo-bar").is_of("foo"));
-        assert!(!service("1", "foobar", &Value::Null).is_of("foo"));
+        service(id, name, &json!({STACK: stack}))
     }
 
     #[test]
     fn ownership_goes_by_label_never_by_name() {
         let target = Target::of_run("01A", &["foo".into()]);
-        let stamped = service("1", "anything", &json!({RUN_LABEL: "01A"}));
-        let other_run = service("2", "foo_app", &json!({RUN_LABEL: "01B"}));
+        let stamped = service("1", "anything", &json!({label::RUN: "01A"}));
+        let other_run = service("2", "foo_app", &json!({label::RUN: "01B"}));
         let live = in_stack("3", "foo_bar_app", "foo_bar");
         let bare = service("4", "foo_pw", &Value::Null);
         assert!(target.owns(&stamped) && target.owns(&in_stack("5", "x", "foo")));
@@ -304,11 +149,5 @@ mod tests {
         let all: Snapshot = [on(None), on(Some("n2"))].into_iter().collect();
         let told: Vec<String> = all.objects().map(ToString::to_string).collect();
         assert_eq!(told, ["volume/s_data s_data", "volume/s_data s_data on n2"]);
-    }
-
-    #[test]
-    fn odd_entries_do_not_fail_a_list() {
-        assert_eq!(parse(Kind::Network, &json!([{"Name": 3}, 7, null])), []);
-        assert_eq!(parse(Kind::Volume, &json!({"Volumes": null})), []);
     }
 }

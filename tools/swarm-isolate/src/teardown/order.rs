@@ -5,7 +5,7 @@
 //! task's address on the *shared* network once the task's private one is gone. Configs, secrets and volumes
 //! follow.
 
-use super::objects::{Kind, Object};
+use lib_common::swarm::object::{Kind, Object};
 
 /// A task of the run, as far as the order needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,11 +61,11 @@ pub fn next<'o>(objects: &'o [Object], tasks: &[Task], force: bool) -> Step<'o> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::objects::TASK_LABEL;
     use super::*;
+    use lib_common::swarm::label::TASK_ID;
 
     fn object(kind: Kind, task: bool) -> Object {
-        let labels = task.then(|| (TASK_LABEL.to_owned(), "t".to_owned())).into_iter().collect();
+        let labels = task.then(|| (TASK_ID.to_owned(), "t".to_owned())).into_iter().collect();
         Object { kind, id: String::new(), name: String::new(), labels, node: None }
     }
 

@@ -2,9 +2,9 @@
 
 use std::str::FromStr;
 
+use lib_common::glob;
+use lib_common::swarm::object::Object;
 use serde::{Deserialize, Serialize};
-
-use super::objects::Object;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
@@ -20,7 +20,7 @@ impl Pattern {
     /// `label` looks a label of the object up.
     pub fn matches<'l>(&self, name: &str, label: impl Fn(&str) -> Option<&'l str>) -> bool {
         match self {
-            Self::Name(glob) => matches(glob.as_bytes(), name.as_bytes()),
+            Self::Name(pattern) => glob::matches(pattern, name),
             Self::Label(key, None) => label(key).is_some(),
             Self::Label(key, Some(value)) => label(key) == Some(value),
             Self::Nothing => false,
@@ -66,30 +66,6 @@ impl From<Pattern> for String {
     }
 }
 
-/// Glob match in linear memory: on a mismatch the last `*` takes one character more.
-fn matches(glob: &[u8], name: &[u8]) -> bool {
-    let (mut g, mut n) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while n < name.len() {
-        match glob.get(g) {
-            Some(b'*') => {
-                star = Some((g, n));
-                g += 1;
-            }
-            Some(c) if *c == b'?' || *c == name[n] => {
-                g += 1;
-                n += 1;
-            }
-            _ => {
-                let Some((at, taken)) = star else { return false };
-                star = Some((at, taken + 1));
-                (g, n) = (at + 1, taken + 1);
-            }
-        }
-    }
-    glob[g..].iter().all(|c| *c == b'*')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,17 +94,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn a_name_without_wildcards_matches_itself_alone(name in "[a-z_]{1,12}", other in "[a-z_]{1,12}") {
-            prop_assert!(matches(name.as_bytes(), name.as_bytes()));
-            prop_assert_eq!(matches(name.as_bytes(), other.as_bytes()), name == other);
-        }
-
-        #[test]
-        fn any_glob_ends(glob in "[*?ab]{0,20}", name in "[ab]{0,40}") {
-            let _ = matches(glob.as_bytes(), name.as_bytes());
-        }
-
         #[test]
         fn what_was_parsed_is_written_the_same(text in "(label=)?[a-z*?]{1,8}(=[a-z]{1,5})?") {
             if let Ok(pattern) = text.parse::<Pattern>() {

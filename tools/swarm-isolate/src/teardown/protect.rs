@@ -9,9 +9,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
+use lib_common::swarm::object::Object;
 use serde_json::Value;
 
-use super::objects::{Object, Snapshot, Target};
+use super::objects::{Snapshot, Target};
 use super::pattern::Pattern;
 
 /// A service of others at one moment.
@@ -153,6 +154,8 @@ impl Fence {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lib_common::swarm::label::{RUN, STACK};
+    use lib_common::swarm::object::{Kind, parse};
     use serde_json::json;
 
     fn service(spec: i32, task: &str, steady: bool, listed: bool) -> Others {
@@ -233,10 +236,10 @@ mod tests {
     #[test]
     fn the_fence_stands_before_the_first_call() {
         let list = json!([
-            {"ID": "1", "Spec": {"Name": "iso_app", "Labels": {"com.docker.stack.namespace": "iso"}}},
-            {"ID": "2", "Spec": {"Name": "live_app", "Labels": {"com.docker.stack.namespace": "iso", "class": "warm"}}},
-            {"ID": "3", "Spec": {"Name": "iso_db", "Labels": {"redfix.run": "other", "com.docker.stack.namespace": "iso"}}}]);
-        let objects = super::super::objects::parse(super::super::objects::Kind::Service, &list);
+            {"ID": "1", "Spec": {"Name": "iso_app", "Labels": {STACK: "iso"}}},
+            {"ID": "2", "Spec": {"Name": "live_app", "Labels": {STACK: "iso", "class": "warm"}}},
+            {"ID": "3", "Spec": {"Name": "iso_db", "Labels": {RUN: "other", STACK: "iso"}}}]);
+        let objects = parse(Kind::Service, &list);
         let target = Target::of_run("mine", &["iso".into()]);
         let crossed = |patterns: &[&str], before: &[Object]| {
             let patterns = patterns.iter().map(|text| text.parse().unwrap()).collect();

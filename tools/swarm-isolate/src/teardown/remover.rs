@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use lib_common::diag::Diag;
 use lib_common::docker::{ApiError, ApiResult, Engine};
+use lib_common::swarm::nodes::Nodes;
 use lib_common::{Error, Result};
 use serde_json::Value;
 
 use super::calls::Calls;
-use super::nodes::Nodes;
 use super::objects::{Snapshot, Target};
 use super::pattern::Pattern;
 use super::protect::Fence;

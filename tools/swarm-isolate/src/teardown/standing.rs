@@ -6,10 +6,11 @@
 //! the stack down and forgets the config.
 
 use lib_common::docker::{ApiResult, Engine, filters};
+use lib_common::swarm::label;
 use serde_json::{Value, json};
 
 use super::Outcome;
-use super::objects::{Target, pairs};
+use super::objects::Target;
 
 const DATA: &str = "cmVkZml4"; // "redfix": a config needs at least one byte
 
@@ -85,7 +86,7 @@ impl Standing {
     }
 
     fn parse(why: Why, config: &Value) -> Option<Self> {
-        let labels = pairs(&config["Spec"]["Labels"]);
+        let labels = label::pairs(&config["Spec"]["Labels"]);
         let stacks = labels.get("redfix.stacks").map_or("", String::as_str);
         Some(Self {
             why,

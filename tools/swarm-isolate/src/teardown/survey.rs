@@ -3,19 +3,20 @@
 use std::collections::BTreeMap;
 
 use lib_common::docker::{ApiResult, Engine};
+use lib_common::swarm::label::{SERVICE_NAME, TASK_ID};
+use lib_common::swarm::nodes::Nodes;
+use lib_common::swarm::object::{Kind, Object, parse};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
 use super::addresses::{self, Book};
 use super::look;
-use super::nodes::Nodes;
-use super::objects::{Kind, Object, Snapshot, TASK_LABEL, Target, parse};
+use super::objects::{Snapshot, Target};
 use super::pattern::Pattern;
 use super::protect::{Container, Others, Service};
 
 /// Inspections at a time: a shared engine has other work to do.
 const AT_ONCE: usize = 8;
-const SERVICE_LABEL: &str = "com.docker.swarm.service.name";
 
 /// The swarm before or after a run.
 #[derive(Debug, Clone, Default)]
@@ -36,7 +37,7 @@ pub async fn take(nodes: &Nodes, target: &Target, patterns: &[Pattern]) -> ApiRe
     );
     let (look, services, tasks, networks) = (look?, services?, tasks?, networks?);
     let listed = |object: &Object| {
-        let service = object.label(SERVICE_LABEL).unwrap_or_default();
+        let service = object.label(SERVICE_NAME).unwrap_or_default();
         patterns.iter().any(|p| p.matches_object(object) || p.matches(service, |key| object.label(key)))
     };
     let strange = |object: &Object| {
@@ -113,7 +114,7 @@ async fn inspect(
 async fn state(engine: &Engine, id: &str, listed: bool) -> Option<Container> {
     let container = engine.get(&format!("/containers/{id}/json")).await.ok()?;
     let name = container["Name"].as_str().unwrap_or_default().trim_start_matches('/').to_owned();
-    let service = container["Config"]["Labels"][TASK_LABEL].is_string();
+    let service = container["Config"]["Labels"][TASK_ID].is_string();
     let started = container["State"]["StartedAt"].as_str().unwrap_or_default().to_owned();
     let restarts = container["RestartCount"].as_i64().unwrap_or_default();
     // A short-lived container of others (a cron job) that is not running when we look changes nothing.

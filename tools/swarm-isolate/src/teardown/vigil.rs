@@ -1,13 +1,14 @@
 //! Keeps watch from just before a run's first create until it is torn down: what of others changed, whose
 //! doing it was, and which nodes the run was on.
 
+use lib_common::swarm::object::Object;
 use lib_common::{Error, Result};
 
 use super::Outcome;
 use super::addresses;
 use super::events::Timeline;
 use super::involved::Involved;
-use super::objects::{Object, Snapshot, Target};
+use super::objects::{Snapshot, Target};
 use super::protect::judge;
 use super::remover::Remover;
 use super::survey::{self, Survey};

@@ -8,11 +8,11 @@ use lib_common::docker::Engine;
 use lib_common::emit::Emitter;
 use lib_common::record::domain::DomainAudited;
 use lib_common::redact::Redactor;
+use lib_common::swarm::nodes::Nodes;
 use lib_common::text::Text;
 use lib_common::{Exit, Io, Result};
 
 use crate::lease::Stored;
-use crate::nodes::Nodes;
 use crate::route::swarm::Swarm;
 use crate::store::{self, Look, Store, fail};
 use crate::world::World;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use lib_common::names::{STACK_MAX, stack_of};
+use lib_common::swarm::stack::{STACK_MAX, stack_of};
 
 use super::{Finding, Scene};
 use crate::clash;

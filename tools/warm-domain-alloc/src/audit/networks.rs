@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use lib_common::swarm::address::room;
+use lib_common::swarm::task::has_ended;
+
 use super::Finding;
 use crate::route::alias;
 use crate::route::swarm::{Network, Service, Swarm};
@@ -65,20 +68,17 @@ fn strangers(swarm: &Swarm, service: &Service) -> Vec<Finding> {
 /// Addresses of a network that are in use, and how many there are. An address that a stack removal leaked is not seen,
 /// but the tasks that wait for one are.
 fn filling(swarm: &Swarm, network: &Network) -> Option<Finding> {
-    let capacity: f64 = network.subnets.iter().map(|subnet| capacity(subnet)).sum();
+    let capacity = network.subnets.iter().filter_map(|subnet| room(subnet)).fold(0, u64::saturating_add);
     let here = |service: &&Service| service.attached.iter().any(|attached| attached.network == network.id);
     let services: Vec<&Service> = swarm.services.iter().filter(here).collect();
     let mut used: BTreeSet<&str> =
         services.iter().filter_map(|s| s.vips.get(&network.id)).map(String::as_str).collect();
-    let alive = |state: &str| {
-        !matches!(state, "shutdown" | "failed" | "rejected" | "complete" | "remove" | "orphaned")
-    };
-    let tasks = services.iter().flat_map(|service| &service.tasks).filter(|task| alive(&task.state));
+    let tasks = services.iter().flat_map(|service| &service.tasks).filter(|task| !has_ended(&task.state));
     used.extend(tasks.clone().filter_map(|task| task.addresses.get(&network.id)).map(String::as_str));
     let waiting = tasks.filter(|task| task.state == "new").count();
     // One address of each node's load balancer.
     #[allow(clippy::cast_precision_loss)] // fewer than 2^32 addresses
-    let share = (used.len() + swarm.nodes.len()) as f64 / capacity.max(1.0);
+    let share = (used.len() + swarm.nodes.len()) as f64 / capacity.max(1) as f64;
     let (kind, breaks) = if share >= FULL || waiting > 0 {
         ("network-full", true)
     } else if share >= NEAR {
@@ -102,13 +102,4 @@ fn filling(swarm: &Swarm, network: &Network) -> Option<Finding> {
         .concat(),
         remedy: "make the network larger than /24; addresses leaked by stack removals come back when the managers restart",
     })
-}
-
-/// Addresses of a subnet that tasks can have: all but its own, the gateway's and the last one.
-fn capacity(subnet: &str) -> f64 {
-    let Some(bits) = subnet.split_once('/').and_then(|(_, bits)| bits.parse::<i32>().ok()) else {
-        return 0.0;
-    };
-    let width = if subnet.contains(':') { 128 } else { 32 };
-    2f64.powi((width - bits).max(0)) - 3.0
 }

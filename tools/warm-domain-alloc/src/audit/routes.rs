@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::Finding;
 use crate::route::labels::{self, Declared};
 use crate::route::swarm::{Service, Swarm};
-use crate::router::{self, Protocol, Router};
-use lib_common::rule::{self, Hit};
+use crate::router::{self, Router};
+use lib_common::swarm::traefik::Protocol;
+use lib_common::swarm::traefik::rule::{self, Hit};
 
 pub fn findings(swarm: &Swarm) -> Vec<Finding> {
     let all: Vec<(&Service, Declared)> = swarm

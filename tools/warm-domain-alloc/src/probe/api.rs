@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::cause::Cause;
 use super::judge::Finding;
-use lib_common::rule::{self, Hit};
+use lib_common::swarm::traefik::rule::{self, Hit};
 
 /// A router as Traefik has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

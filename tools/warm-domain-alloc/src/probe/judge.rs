@@ -1,7 +1,8 @@
 //! What the engine alone says about a domain: would Traefik route it, to whom, and if not, why. No I/O.
 
 use jiff::Timestamp;
-use lib_common::names::{STACK_MAX, stack_of};
+use lib_common::swarm::stack::{self, STACK_MAX, stack_of};
+use lib_common::swarm::traefik::Protocol;
 
 use super::cause::Cause;
 use super::tasks;
@@ -10,8 +11,8 @@ use crate::route::alias::{self, Shadowed};
 use crate::route::labels::{self, Declared};
 use crate::route::proxy::Proxy;
 use crate::route::swarm::{Service, Swarm};
-use crate::router::{self, Protocol, Router};
-use lib_common::rule::{self, Hit};
+use crate::router::{self, Router};
+use lib_common::swarm::traefik::rule::{self, Hit};
 
 /// One reason, with what shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,7 +163,7 @@ fn nobody(question: &Question, swarm: &Swarm, all: &[Labelled], stack: &str) -> 
 
 /// Names that the engine would have refused.
 fn too_long(question: &Question) -> Option<Finding> {
-    let whole = question.domain.replace('.', "_");
+    let whole = stack::whole(question.domain);
     if whole.chars().count() > STACK_MAX {
         let count = whole.chars().count();
         let text = format!("its stack {whole} has {count} characters, abra keeps {STACK_MAX}");

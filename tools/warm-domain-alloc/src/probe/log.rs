@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use lib_common::docker::Engine;
 use lib_common::redact::Redactor;
+use lib_common::swarm::frame;
 
 use super::cause::Cause;
 
@@ -35,16 +36,9 @@ pub async fn tail(engine: &Engine, service: &str, timeout: Duration) -> Vec<Stri
         .collect()
 }
 
-/// The text in the engine's frames: a type, three zero bytes, a length, and that many bytes.
-pub fn lines(mut bytes: &[u8]) -> Vec<String> {
-    let mut text = Vec::new();
-    while let [_, 0, 0, 0, a, b, c, d, rest @ ..] = bytes {
-        let length =
-            usize::try_from(u32::from_be_bytes([*a, *b, *c, *d])).unwrap_or(usize::MAX).min(rest.len());
-        text.extend_from_slice(&rest[..length]);
-        bytes = &rest[length..];
-    }
-    String::from_utf8_lossy(&text).lines().map(without_colour).collect()
+/// The lines in the engine's answer.
+pub fn lines(bytes: &[u8]) -> Vec<String> {
+    String::from_utf8_lossy(&frame::text(bytes)).lines().map(without_colour).collect()
 }
 
 /// The line without the escape sequences that colour it on a terminal.

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use lib_common::swarm::traefik::label::Element;
+use lib_common::swarm::traefik::{Label, Protocol};
 use serde_json::json;
 
-use crate::router::{self, Protocol, Router};
+use crate::router::{self, Router};
 
 /// What the labels of one service declare.
 #[derive(Clone, Debug, Default)]
@@ -52,28 +54,17 @@ const BALANCER: [&str; 9] = [
 pub fn read(labels: &BTreeMap<String, String>, owner: &str) -> Declared {
     let mut declared = Declared { routers: router::of_labels(&json!(labels), owner), ..Declared::default() };
     for (key, value) in labels {
-        let lower = key.to_ascii_lowercase();
-        let parts: Vec<&str> = lower.split('.').collect();
-        if parts[0] != "traefik" {
-            continue;
-        }
+        let Some(label) = Label::parse(key) else { continue };
         declared.any = true;
         let is_true = value.trim().eq_ignore_ascii_case("true");
-        match parts[1..] {
+        match label.parts()[..] {
             ["enable"] => declared.enable = Some(is_true),
             ["swarm" | "docker", "network"] => declared.network = Some(value.clone()),
             ["swarm" | "docker", "lbswarm"] => declared.lbswarm = is_true,
-            [protocol @ ("http" | "tcp" | "udp"), ref rest @ ..] => {
-                if !is_known(rest) {
-                    declared.unknown.push(key.clone());
-                } else if let Some(protocol) = match protocol {
-                    "http" => Some(Protocol::Http),
-                    "tcp" => Some(Protocol::Tcp),
-                    _ => None,
-                } {
-                    declared.add(protocol, rest, value);
-                }
-            }
+            ["http" | "tcp" | "udp", ref rest @ ..] => match label.element() {
+                Some(element) if is_known(rest) => declared.add(&element, value),
+                _ => declared.unknown.push(key.clone()),
+            },
             // Traefik looks at nothing else.
             _ => {}
         }
@@ -82,17 +73,16 @@ pub fn read(labels: &BTreeMap<String, String>, owner: &str) -> Declared {
 }
 
 impl Declared {
-    fn add(&mut self, protocol: Protocol, rest: &[&str], value: &str) {
-        match rest {
-            ["services", name, "loadbalancer", field @ ..] => {
-                let port = self.backends.entry((protocol, (*name).to_owned())).or_default();
+    fn add(&mut self, element: &Element, value: &str) {
+        let named = (element.protocol, element.name.to_owned());
+        match (element.section, &element.field[..]) {
+            ("services", ["loadbalancer", field @ ..]) => {
+                let port = self.backends.entry(named).or_default();
                 if matches!(field, ["server", "port"]) {
                     *port = Some(value.trim().to_owned());
                 }
             }
-            ["middlewares", name, ..] => {
-                self.middlewares.insert((protocol, (*name).to_owned()));
-            }
+            ("middlewares", _) => drop(self.middlewares.insert(named)),
             _ => {}
         }
     }

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use lib_common::swarm::label::{self, STACK};
 use serde_json::Value;
-
-use crate::world::STACK_LABEL;
 
 /// The swarm at one moment.
 #[derive(Clone, Debug, Default)]
@@ -140,7 +139,7 @@ impl Service {
 }
 
 fn network(value: &Value) -> Network {
-    let stack = value["Labels"][STACK_LABEL].as_str().map(ToOwned::to_owned);
+    let stack = value["Labels"][STACK].as_str().map(ToOwned::to_owned);
     let swarm_wide = value["Scope"] == "swarm" && value["Ingress"] != true;
     Network {
         id: text(&value["Id"]),
@@ -156,7 +155,7 @@ fn service(value: &Value, networks: &BTreeMap<String, Network>) -> Service {
     let spec = &value["Spec"];
     let template = &spec["TaskTemplate"];
     let container = &template["ContainerSpec"];
-    let labels = strings(&spec["Labels"]);
+    let labels = label::pairs(&spec["Labels"]);
     // A target is an id, or a name where a client asked by name.
     let id_of = |target: &str| {
         let named =
@@ -173,9 +172,9 @@ fn service(value: &Value, networks: &BTreeMap<String, Network>) -> Service {
     Service {
         id: text(&value["ID"]),
         name: text(&spec["Name"]),
-        stack: labels.get(STACK_LABEL).cloned(),
+        stack: labels.get(STACK).cloned(),
         labels,
-        container_labels: strings(&container["Labels"]),
+        container_labels: label::pairs(&container["Labels"]),
         wanted: spec["Mode"]["Replicated"]["Replicas"].as_u64(),
         attached: attached.collect(),
         vips: array(&value["Endpoint"]["VirtualIPs"])
@@ -219,10 +218,6 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-fn strings(map: &Value) -> BTreeMap<String, String> {
-    map.as_object().into_iter().flatten().map(|(key, value)| (key.clone(), text(value))).collect()
-}
-
 fn without_mask(address: &Value) -> String {
     address.as_str().unwrap_or_default().split('/').next().unwrap_or_default().to_owned()
 }
@@ -240,7 +235,7 @@ pub mod tests {
 
     /// A network as the engine lists it.
     pub fn net(name: &str, stack: Option<&str>) -> Value {
-        let labels = stack.map_or(json!({}), |stack| json!({STACK_LABEL: stack}));
+        let labels = stack.map_or(json!({}), |stack| json!({STACK: stack}));
         json!({"Id": format!("id-{name}"), "Name": name, "Scope": "swarm", "Labels": labels,
                "IPAM": {"Config": [{"Subnet": "10.0.1.0/24"}]}})
     }
@@ -249,7 +244,7 @@ pub mod tests {
     pub fn svc(stack: &str, short: &str, networks: &[&str], labels: &Value) -> (Value, Value) {
         let name = format!("{stack}_{short}");
         let mut labels = labels.clone();
-        labels[STACK_LABEL] = json!(stack);
+        labels[STACK] = json!(stack);
         let attached: Vec<Value> =
             networks.iter().map(|net| json!({"Target": format!("id-{net}"), "Aliases": [short]})).collect();
         let service = json!({"ID": format!("id-{name}"), "Spec": {

@@ -6,9 +6,9 @@
 use memchr::{memchr, memchr2};
 use serde::Deserialize;
 
-use crate::stream::frame::From;
 use crate::stream::line::Entry;
-use crate::stream::stamp;
+use lib_common::swarm::frame::From;
+use lib_common::swarm::stamp;
 
 #[derive(Deserialize)]
 struct Record {

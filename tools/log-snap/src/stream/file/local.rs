@@ -3,8 +3,8 @@
 //! `LogEntry { string source = 1; int64 time_nano = 2; bytes line = 3; bool partial = 4;
 //! PartialLogEntryMetadata partial_log_metadata = 5 { bool last = 1; ... } }`, lengths big-endian.
 
-use crate::stream::frame::From;
 use crate::stream::line::Entry;
+use lib_common::swarm::frame::From;
 
 const BORDER: usize = 4;
 /// The engine splits at 16 KiB; more is a damaged file.

@@ -1,10 +1,10 @@
 //! Images: built, tagged and removed under the run's own repositories; others' are only read and pulled.
 
+use lib_common::swarm::label;
 use serde_json::{Value, json};
 
 use super::labels;
 use crate::guard::ask::Ask;
-use crate::guard::policy::LABEL;
 use crate::guard::shape::container::COMMIT;
 use crate::guard::verdict::{Answer, Decision, Forward, Kind, Outgoing, Refusal, Stop};
 
@@ -34,7 +34,7 @@ pub fn build(ask: &Ask) -> Decision {
     outputs(head.get("outputs").unwrap_or_default())?;
     let mut given = parsed(head.get("labels").unwrap_or_default())?;
     labels::check(ask.policy, given.as_object().into_iter().flatten())?;
-    given[LABEL] = ask.policy.run.clone().into();
+    given[label::RUN] = ask.policy.run.clone().into();
     forward.head.set("labels", given.to_string());
     // Intermediate containers have no label: none may outlive the build.
     forward.head.set("rm", "1");
@@ -100,7 +100,7 @@ pub fn commit(ask: &Ask) -> Decision {
 
 /// The last of the changes that are made to the new image.
 fn labelled(ask: &Ask, forward: &mut Forward) {
-    forward.head.query.push(("changes".into(), format!("LABEL {LABEL}={}", ask.policy.run)));
+    forward.head.query.push(("changes".into(), format!("LABEL {}={}", label::RUN, ask.policy.run)));
 }
 
 /// `POST /images/{}/tag`

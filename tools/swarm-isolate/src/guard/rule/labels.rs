@@ -1,13 +1,13 @@
 //! Labels: those that redfix keeps for itself, the stack's name, and Traefik's routes.
 
-use lib_common::rule;
+use lib_common::swarm::label::{self, OURS, STACK};
+use lib_common::swarm::traefik::label::Element;
+use lib_common::swarm::traefik::rule;
+use lib_common::swarm::traefik::{Label, Protocol};
 use serde_json::Value;
 
-use crate::guard::policy::{LABEL, Policy};
+use crate::guard::policy::Policy;
 use crate::guard::verdict::Refusal;
-
-/// The label by which `docker stack` knows a stack's objects.
-pub const STACK: &str = "com.docker.stack.namespace";
 
 pub fn check<'v>(
     policy: &Policy,
@@ -15,7 +15,7 @@ pub fn check<'v>(
 ) -> Result<(), Refusal> {
     for (key, value) in labels {
         let value = value.as_str().unwrap_or_default();
-        if key.to_ascii_lowercase().starts_with("redfix.") && !(key == LABEL && value == policy.run) {
+        if key.to_ascii_lowercase().starts_with(OURS) && !(key == label::RUN && value == policy.run) {
             return Err(
                 Refusal::new("reserved label", key.clone()).remedy("labels redfix.* are the tools' own")
             );
@@ -32,32 +32,28 @@ pub fn check<'v>(
 /// Traefik ignores the case of label names. A name that two services define differently takes both down, so
 /// names count as well as rules.
 pub fn traefik(policy: &Policy, key: &str, value: &str) -> Result<(), Refusal> {
-    let lower = key.to_ascii_lowercase();
-    let Some(path) = lower.strip_prefix("traefik.") else { return Ok(()) };
-    let parts: Vec<&str> = path.split('.').collect();
+    let Some(label) = Label::parse(key) else { return Ok(()) };
     let refuse = |what: String| {
         Err(Refusal::new("route", what).remedy(format!(
             "name routers after the stack and keep rules below {}, or admit a name with --allow-domain",
             policy.domains.first().map_or("", String::as_str)
         )))
     };
-    let (protocol, kind, name, field) = match parts[..] {
-        ["enable" | "tags" | "constraint-label"] | ["docker" | "swarm", _] => return Ok(()),
-        [protocol @ ("http" | "tcp" | "udp"), kind, name, ref field @ ..] if !field.is_empty() => {
-            (protocol, kind, name, field)
-        }
-        _ => return refuse(format!("label {key}")),
+    let parts = label.parts();
+    if matches!(parts[..], ["enable" | "tags" | "constraint-label"] | ["docker" | "swarm", _]) {
+        return Ok(());
+    }
+    let Some(Element { protocol, section, written, field, .. }) = label.element() else {
+        return refuse(format!("label {key}"));
     };
-    // The name as it is written: Traefik keeps its case.
-    let written = key.split('.').nth(3).unwrap_or(name);
     if !policy.is_router(written) {
-        return refuse(format!("{protocol} {} '{written}'", kind.trim_end_matches('s')));
+        return refuse(format!("{} {} '{written}'", parts[0], section.trim_end_matches('s')));
     }
     let anything = policy.domains.iter().any(|domain| domain == "*");
-    match (kind, field) {
+    match (section, &field[..]) {
         ("routers", ["rule"]) if !rule::confined(value, &policy.domains) => refuse(format!("rule {value}")),
         // A UDP router has no rule: it takes its whole entry point.
-        ("routers", ["entrypoints"]) if protocol == "udp" && !anything => {
+        ("routers", ["entrypoints"]) if protocol == Protocol::Udp && !anything => {
             refuse(format!("UDP entry point {value}"))
         }
         ("routers", ["tls", domains, ..]) if domains.starts_with("domains") => {
@@ -95,7 +91,7 @@ mod tests {
             "traefik.http.routers.iso-x_ci_example.tls.domains[0].sans": "*.iso-x.ci.example, a.iso-x.ci.example",
             "traefik.http.middlewares.iso-x_ci_example-redirect.headers.SSLForceHost": "true",
             "traefik.tcp.routers.iso-x_ci_example-tcp.rule": "HostSNI(`iso-x.ci.example`)",
-            "com.docker.stack.namespace": "iso-x_ci_example",
+            STACK: "iso-x_ci_example",
             "redfix.run": RUN,
             "backupbot.backup": "true",
             "coop-cloud.iso-x_ci_example.version": "1",
@@ -125,8 +121,8 @@ mod tests {
             ("traefik.frontend.rule", "Host:live.ci.example"),
             ("traefik.http.routers", "x"),
             ("traefik.http.routers.iso-x_ci_example", "x"),
-            ("com.docker.stack.namespace", "live"),
-            ("com.docker.stack.namespace", "iso-x_ci"),
+            (STACK, "live"),
+            (STACK, "iso-x_ci"),
             ("redfix.run", "another"),
             ("redfix.slot.state", "free"),
             ("Redfix.Run", RUN),

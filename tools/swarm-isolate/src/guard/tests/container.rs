@@ -1,5 +1,6 @@
 //! Containers: every way out that a body can ask for.
 
+use lib_common::swarm::label::STACK;
 use serde_json::{Value, json};
 
 use super::super::verdict::{Answer, Outgoing};
@@ -117,11 +118,7 @@ fn names_labels_and_networks_of_others() {
             json!({"Image": "image", "Labels": {"redfix.run": "other"}}),
             "reserved label",
         ),
-        (
-            "/containers/create",
-            json!({"Image": "image", "Labels": {"com.docker.stack.namespace": "live"}}),
-            "namespace",
-        ),
+        ("/containers/create", json!({"Image": "image", "Labels": {STACK: "live"}}), "namespace"),
         (
             "/containers/create",
             json!({"Image": "image", "Labels": {"traefik.http.routers.live.rule": "Host(`a`)"}}),

@@ -1,5 +1,6 @@
 //! Services, networks, volumes, configs, secrets and images.
 
+use lib_common::swarm::label::STACK;
 use serde_json::{Value, json};
 
 use super::super::verdict::{Answer, Outgoing};
@@ -61,7 +62,7 @@ fn services_that_reach_others_are_refused() {
     for (key, value, rule) in [
         ("Name", json!("live_app"), "namespace"),
         ("Labels", json!({"traefik.http.routers.live.rule": "Host(`iso-x.ci.example`)"}), "route"),
-        ("Labels", json!({"com.docker.stack.namespace": "live"}), "namespace"),
+        ("Labels", json!({STACK: "live"}), "namespace"),
         ("Networks", json!([{"Target": "live-net"}]), "not of this run"),
         (
             "TaskTemplate",

@@ -13,10 +13,10 @@ use lib_common::ledger::Ledger;
 use lib_common::record::Known;
 use lib_common::record::run::{Evidence, RunFinished};
 use lib_common::stream::{Reader, Torn};
+use lib_common::swarm::nodes::Nodes;
 use lib_common::{Error, Io, Result, evidence};
 
 use super::super::begun::{Begun, Hold};
-use super::super::nodes::Nodes;
 use super::super::objects::Target;
 use super::super::remover::Remover;
 use super::super::standing::{self, Why};

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use log_snap::stream::frame::{Decoder, Piece};
+use lib_common::swarm::frame::{Decoder, Piece};
 use log_snap::stream::line::Assembler;
 
 fn lines(parts: &[&[u8]]) -> (Vec<(i64, Vec<u8>)>, bool) {

@@ -1,4 +1,4 @@
-//! Names as abra and the engine make them, so that two tools never disagree what a domain's stack is called.
+//! Names of stacks as abra makes them, so that two tools never disagree what a domain's stack is called. No I/O.
 
 /// Longest stack name that abra keeps (`MAX_SANITISED_APP_NAME_LENGTH`).
 pub const STACK_MAX: usize = 45;
@@ -6,7 +6,13 @@ pub const STACK_MAX: usize = 45;
 /// The stack of a domain: lower case, dots to underscores, cut at 45 characters.
 #[must_use]
 pub fn stack_of(domain: &str) -> String {
-    domain.to_ascii_lowercase().replace('.', "_").chars().take(STACK_MAX).collect()
+    whole(domain).chars().take(STACK_MAX).collect()
+}
+
+/// The same uncut: of a longer domain, what abra would cut.
+#[must_use]
+pub fn whole(domain: &str) -> String {
+    domain.to_ascii_lowercase().replace('.', "_")
 }
 
 /// The domain of one attempt under a lease: `-suffix` behind the first label. Suffixes of one length keep
@@ -27,6 +33,7 @@ mod tests {
     fn a_domain_becomes_a_stack() {
         assert_eq!(stack_of("cust-E084bd.ci.example"), "cust-e084bd_ci_example");
         assert_eq!(stack_of(&"a.".repeat(40)).len(), STACK_MAX);
+        assert_eq!(whole(&"A.".repeat(40)), "a_".repeat(40));
     }
 
     #[test]

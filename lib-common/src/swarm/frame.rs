@@ -118,6 +118,24 @@ impl Decoder {
     }
 }
 
+/// The text of a log that was read without timestamps, all outputs as they came. Of a stream that breaks off, what came
+/// before; the engine's complaints are lines of it.
+#[must_use]
+pub fn text(bytes: &[u8]) -> Vec<u8> {
+    let (mut decoder, mut text) = (Decoder::default(), Vec::new());
+    let mut take = |piece: Piece| match piece {
+        Piece::Log(_, piece) => text.extend_from_slice(piece),
+        Piece::Fault(cause) => text.extend([cause.as_bytes(), b"\n"].concat()),
+    };
+    if decoder.push(bytes, &mut take).is_ok() {
+        match decoder.shape {
+            Some(Shape::Framed) => text.extend_from_slice(decoder.buffer.get(HEADER..).unwrap_or_default()),
+            _ => drop(decoder.finish(&mut take)),
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,6 +205,16 @@ mod tests {
         assert_eq!(sizes, [5, CHUNK, 4, 4]);
     }
 
+    #[test]
+    fn the_text_of_frames_and_of_a_terminal() {
+        let bytes =
+            [frame(1, b"one\ntw"), frame(1, b"o\n"), frame(3, b"no log "), frame(2, b"three")].concat();
+        assert_eq!(text(&bytes), b"one\ntwo\nno log\nthree");
+        assert_eq!(text(&bytes[..bytes.len() - 3]), b"one\ntwo\nno log\nth", "cut off");
+        assert_eq!(text(b"a\r\nb\n"), b"a\r\nb\n");
+        assert_eq!(text(&[1, 0, 0, 7]), b"");
+    }
+
     proptest! {
         #[test]
         fn every_split_gives_the_same(cuts in prop::collection::vec(0usize..200, 0..6), raw: bool) {
@@ -204,7 +232,7 @@ mod tests {
 
         #[test]
         fn hostile_bytes_never_panic(bytes: Vec<u8>) {
-            let _ = decode(&[&bytes]);
+            let _ = (decode(&[&bytes]), text(&bytes));
         }
     }
 }

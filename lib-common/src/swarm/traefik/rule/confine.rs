@@ -94,7 +94,7 @@ fn is_look(hir: &Hir, look: Look) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rule::{Hit, hit};
+    use crate::swarm::traefik::rule::{Hit, hit};
     use proptest::prelude::*;
 
     fn is_confined(rule: &str) -> bool {
