@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export REDFIX_DIR ?= $(CURDIR)/target/redfix
 
-TOOLS := warm-domain-alloc swarm-isolate log-snap flake-classify pr-open redfix-report
+TOOLS := warm-domain-alloc swarm-guard swarm-isolate log-snap flake-classify pr-open redfix-report
 
 PAGES := $(wildcard man/*.[157])
 
@@ -14,7 +14,7 @@ ROWS := discourse mattermost-lts mumble bluesky-pds gitea keycloak
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## the six tools, optimised, in target/release; the shell completions, in target/completions
+build: ## the seven tools, optimised, in target/release; the shell completions, in target/completions
 	cargo build --release --locked $(addprefix -p ,$(TOOLS) dist)
 	@cargo run --release --locked --quiet -p dist target/completions
 

@@ -53,13 +53,13 @@ plain_settings() {
 
 programs() {
   local program lost=()
-  for program in docker docker-compose git jq flock setpriv python3 timeout warm-domain-alloc swarm-isolate log-snap flake-classify pr-open redfix-report; do
+  for program in docker docker-compose git jq flock setpriv python3 timeout warm-domain-alloc swarm-guard swarm-isolate log-snap flake-classify pr-open redfix-report; do
     command -v "$program" >/dev/null || lost+=("$program")
   done
   if ((${#lost[@]})); then
     fault missing programs "${lost[*]}" "make build; scripts/fetch run; or set REDFIX_BIN"
   else
-    ok programs "the six tools, docker, git, jq, ..."
+    ok programs "the seven tools, docker, git, jq, ..."
   fi
 }
 

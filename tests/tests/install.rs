@@ -73,9 +73,15 @@ fn everything(folder: &Path) -> Vec<PathBuf> {
 fn what_is_installed_works_from_where_it_lies() {
     let target = Target::new();
     target.make("install");
-    for name in
-        ["warm-domain-alloc", "swarm-isolate", "log-snap", "flake-classify", "pr-open", "redfix-report"]
-    {
+    for name in [
+        "warm-domain-alloc",
+        "swarm-guard",
+        "swarm-isolate",
+        "log-snap",
+        "flake-classify",
+        "pr-open",
+        "redfix-report",
+    ] {
         let output = target.call(&format!("bin/{name}")).arg("--version").output().unwrap();
         assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{name} {}\n", lib_common::VERSION));
         assert!(target.at(&format!("share/man/man1/{name}.1")).exists(), "{name}: no page");

@@ -8,8 +8,15 @@ use std::process::Command;
 
 use e2e::{root, tool};
 
-const TOOLS: [&str; 6] =
-    ["warm-domain-alloc", "swarm-isolate", "log-snap", "flake-classify", "pr-open", "redfix-report"];
+const TOOLS: [&str; 7] = [
+    "warm-domain-alloc",
+    "swarm-guard",
+    "swarm-isolate",
+    "log-snap",
+    "flake-classify",
+    "pr-open",
+    "redfix-report",
+];
 
 fn page(name: &str) -> String {
     fs::read_to_string(root().join("man").join(format!("{name}.1")))

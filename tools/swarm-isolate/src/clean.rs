@@ -5,9 +5,9 @@
 
 use std::collections::HashSet;
 
+use lib_common::pattern::Pattern;
 use serde_json::Value;
 
-use crate::command::pattern::Pattern;
 use crate::plan::Namespace;
 use crate::teardown::objects::Object;
 
@@ -31,7 +31,7 @@ pub fn taken(
     let admitted = objects.iter().find_map(|object| Some((object, stack_of(object, patterns)?)));
     if let Some((object, stack)) = admitted {
         let text =
-            format!("{object} is there already, and --namespace would take it for the run's ({stack})");
+            format!("{object} is there already, and --allow would take it for the run's (stack={stack})");
         return Some(Taken::Leftover(text));
     }
     if let Some(object) = objects.iter().find(|object| object.is_of(&names.stack)) {
