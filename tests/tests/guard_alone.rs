@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
 use e2e::run::said;
-use e2e::stack::IMAGE;
-use e2e::{docker, first, objects_named, records, require_engine, tool, try_docker, wait_for};
+use e2e::stack::{IMAGE, try_docker};
+use e2e::{docker, first, objects_named, records, require_engine, tool, wait_for};
 use serde_json::Value;
 
 /// A service of somebody else's, gone when the test ends.
@@ -115,7 +115,7 @@ fn a_standing_guard_lets_its_owner_touch_what_it_created_and_nothing_else() {
     let made = guard.docker(&create);
     assert!(made.status.success(), "{}", said(&made));
     let label = ["service", "inspect", "--format", "{{index .Spec.Labels \"redfix.run\"}}", &name];
-    assert_eq!(docker(label), guard.owner, "the owner's name is the stamp");
+    assert_eq!(docker(label).trim(), guard.owner, "the owner's name is the stamp");
     for call in [
         &["service", "rm", &stranger.0][..],
         &["service", "update", "-d", "--replicas", "1", &stranger.0],
