@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export REDFIX_DIR ?= $(CURDIR)/target/redfix
 
-TOOLS := warm-domain-alloc swarm-isolate swarm-wait log-snap flake-classify pr-open redfix-report
+TOOLS := warm-domain-alloc swarm-guard swarm-isolate swarm-wait log-snap flake-classify pr-open redfix-report
 
 PAGES := $(wildcard man/*.[157])
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# guard.sh: what the guard socket of swarm-isolate costs: `docker stack deploy` of ten services, and 128 MiB of
-# `docker logs`, through it and past it by turns; and its peak memory. Needs an engine with redfix/busybox.
+# guard.sh: what swarm-guard costs: `docker stack deploy` of ten services, and 128 MiB of `docker logs`, through it and
+# past it by turns; and its peak memory. Needs an engine with redfix/busybox.
 # shellcheck source=benches/lib.sh
 source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
 
@@ -8,28 +8,25 @@ source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
 : "${BENCH_LOG_MIB:=128}"
 engine=$DOCKER_HOST
 work=$(mktemp -d)
+guard=unix://$work/docker.sock stack=bench
 run=''
 
-# finish: let the run end, which tears down what it created; what went past the guard goes here.
+# finish: let the guard end; what was made goes.
 finish() {
-  touch "$work/done"
-  [[ -z $run ]] || wait "$run" || true
-  docker -H "$engine" stack rm bench-direct >/dev/null 2>&1 || true
+  docker -H "$engine" rm -fv "${stack}_small" "${stack}_large" >/dev/null 2>&1 || true
+  [[ -z $run ]] || { kill "$run" && wait "$run"; } || true
+  docker -H "$engine" stack rm bench-guarded bench-direct >/dev/null 2>&1 || true
   rm -rf "$work"
 }
 trap finish EXIT
 
-# guard: start a run whose command only waits; sets guard and stack.
-guard() {
-  swarm-isolate --domain guard-bench.ci.example --recipe bench --max-foreign-cpu 2 --namespace 'bench-*' \
-    --evidence "$work/evidence" -- bash -c "cd $work; printf '%s\n' \"\$DOCKER_HOST\" \"\$REDFIX_STACK\" >part
-      mv part told; until [[ -e done ]]; do sleep 0.05; done" </dev/null >/dev/null &
+# stand: start a guard and wait until it listens.
+stand() {
+  swarm-guard --owner "$stack" --allow 'stack=bench-*' --socket "$work/docker.sock" >"$work/told" &
   run=$!
-  until [[ -e $work/told ]]; do
+  until grep -q guard.started "$work/told"; do
     kill -0 "$run" && sleep 0.05
   done
-  mapfile -t told <"$work/told"
-  guard=${told[0]} stack=${told[1]}
 }
 
 # compose: ten services with a network, a config and a secret; no tasks, so that only the calls are measured.
@@ -71,7 +68,7 @@ logged() {
 
 rate() { awk -v mib="$1" -v s="$2" 'BEGIN { printf "%.3f\n", mib / s }'; }
 
-# peak: largest resident memory of the run so far, in KiB.
+# peak: largest resident memory of the guard so far, in KiB.
 peak() { awk '/^VmHWM:/ { print $2 }' "/proc/$run/status"; }
 
 # logs: all of a large log through the guard and past it, and what it does to the guard's memory.
@@ -90,7 +87,7 @@ logs() {
   row "peak memory after $BENCH_LOG_MIB MiB of docker logs" 'after 8 MiB' "$(peak)" "$small" KiB '<= 1.1'
 }
 
-guard
+stand
 compose >"$work/compose"
 deploys
 logs

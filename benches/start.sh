@@ -16,6 +16,6 @@ answers() { twenty answer; }
 versus 'ten records through flake-classify, twenty starts' 'jq -c .' '<= 1' verdicts peer
 versus 'ten records through redfix-report, twenty starts' 'jq -c .' '<= 1' answers peer
 
-for tool in warm-domain-alloc swarm-isolate swarm-wait log-snap flake-classify pr-open redfix-report; do
+for tool in warm-domain-alloc swarm-guard swarm-isolate swarm-wait log-snap flake-classify pr-open redfix-report; do
   row "$tool: size" 'ten megabytes' "$(stat -c %s "$REDFIX_BIN/$tool")" - bytes '<= 10000000'
 done

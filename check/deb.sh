@@ -59,7 +59,7 @@ ok() {
 
 ok 'apt installs it with what it needs' inside sh -c 'apt-get -qq update && apt-get -qq -y install /redfix.deb'
 ok 'each tool starts' inside sh -ec \
-  'for tool in warm-domain-alloc swarm-isolate swarm-wait log-snap flake-classify pr-open redfix-report; do $tool --version; done; redfix --help'
+  'for tool in warm-domain-alloc swarm-guard swarm-isolate swarm-wait log-snap flake-classify pr-open redfix-report; do $tool --version; done; redfix --help'
 ok 'pages and completions are in their places' inside sh -ec \
   'test -e /usr/share/man/man1/log-snap.1.gz -a -e /usr/share/man/man7/redfix.7.gz -a -e /usr/share/bash-completion/completions/redfix'
 ok 'a red recipe becomes a report' inside sh -ec \

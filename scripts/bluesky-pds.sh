@@ -2,13 +2,12 @@
 # bluesky-pds.sh: from the red warm domain to a proven verdict, two pull requests, their verification and trial promotions.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
-warm=warm-bluesky-pds.$REDFIX_BASE_DOMAIN
+mapfile -t allowed < <(allowed bluesky-pds)
 
 experiments() {
   failed bluesky-pds |
     lease bluesky-pds |
-    swarm-isolate -v --until "$next" --companion witness --namespace "$warm" --allow-domain "$warm" \
-      --load-with "$load" -- lifecycle bluesky-pds
+    swarm-isolate -v --until "$next" --companion witness "${allowed[@]}" --load-with "$load" -- lifecycle bluesky-pds
 }
 
 conclusions() {

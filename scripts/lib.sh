@@ -162,6 +162,14 @@ neighbours_lock() {
   printf '/run/lock/redfix-neighbours-%s\n' "$(docker info --format '{{.Swarm.Cluster.ID}}')"
 }
 
+# allowed RECIPE: the options of swarm-isolate for what the recipe's runs may do beyond touching their own (`needs` in its
+# recipe.json; {base} is the base domain), and for what every run may (REDFIX_ALLOW, which an option would replace).
+allowed() {
+  [[ -z ${REDFIX_ALLOW-} ]] || printf -- '--allow=%s\n' "$REDFIX_ALLOW"
+  jq -r --arg base "$REDFIX_BASE_DOMAIN" '.needs[]? | "--allow=\(.kind)=\(.value | gsub("\\{base\\}"; $base))"' \
+    "$recipes/$1/recipe.json"
+}
+
 # images_of RECIPE...: build and load what their recipe.json names.
 images_of() {
   local recipe images

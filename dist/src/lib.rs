@@ -17,6 +17,7 @@ pub fn commands() -> Vec<Command> {
         log_snap::Args::command(),
         pr_open::Args::command(),
         redfix_report::Args::command(),
+        swarm_guard::Args::command(),
         swarm_isolate::Args::command(),
         swarm_wait::Args::command(),
         warm_domain_alloc::Args::command(),

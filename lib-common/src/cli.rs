@@ -1,6 +1,10 @@
 //! Arguments that several tools share. Every setting has a `REDFIX_*` twin, shown in `--help`.
 
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -65,6 +69,56 @@ pub struct EngineArg {
     pub engine_timeout: Duration,
 }
 
+/// Where records go when standard output is somebody else's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    File(PathBuf),
+    /// The number of an open descriptor: a file's or a pipe's.
+    Descriptor(u32),
+}
+
+impl Place {
+    /// The path to open: a descriptor is opened anew, so that its number can be kept from children.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        match self {
+            Self::File(path) => path.clone(),
+            Self::Descriptor(number) => format!("/proc/self/fd/{number}").into(),
+        }
+    }
+
+    /// Opens it to append; a file that is not there is made.
+    pub fn open(&self) -> io::Result<File> {
+        OpenOptions::new().append(true).create(matches!(self, Self::File(_))).open(self.path())
+    }
+
+    /// Opens it and closes the descriptor that was given: no child inherits it.
+    #[allow(unsafe_code)]
+    pub fn take(&self) -> io::Result<File> {
+        let file = self.open()?;
+        if let Self::Descriptor(number) = self {
+            let number = i32::try_from(*number).map_err(io::Error::other)?;
+            // SAFETY: whoever started this process opened it for this purpose and told its number; it was open a
+            // moment ago, and nobody else here knows of it.
+            drop(unsafe { OwnedFd::from_raw_fd(number) });
+        }
+        Ok(file)
+    }
+}
+
+impl FromStr for Place {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse::<u32>() {
+            Ok(0..=2) => Err("descriptors 0 to 2 are the command's own".into()),
+            Ok(number) => Ok(Self::Descriptor(number)),
+            Err(_) if text.is_empty() => Err("neither a file nor a descriptor's number".into()),
+            Err(_) => Ok(Self::File(text.into())),
+        }
+    }
+}
+
 /// Reads `500ms`, `30s`, `5m`, `8h`, `2d`, or several in a row (`1h30m`).
 pub fn duration(text: &str) -> Result<Duration, String> {
     const UNITS: [(&str, u64); 5] =
@@ -109,6 +163,13 @@ mod tests {
         for bad in ["", "5", "m", "5x", "-1s", "99999999999999999999s", "9999999999999999999d"] {
             assert!(duration(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_number_is_a_descriptor() {
+        assert_eq!("3".parse(), Ok(Place::Descriptor(3)));
+        assert_eq!("./3".parse(), Ok(Place::File("./3".into())));
+        assert!("2".parse::<Place>().is_err() && "".parse::<Place>().is_err());
     }
 
     #[test]

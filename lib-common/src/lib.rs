@@ -4,9 +4,12 @@
 //! [`ledger`] keeps them on disk before anybody else sees them, [`exit`] and [`error`] give every tool the
 //! same codes and the same voice.
 
+pub mod allow;
 pub mod case;
 pub mod cli;
 pub mod clock;
+#[cfg(feature = "docker")]
+pub mod cover;
 pub mod diag;
 #[cfg(feature = "docker")]
 pub mod docker;
@@ -18,6 +21,7 @@ pub mod glob;
 pub mod glr;
 pub mod junit;
 pub mod ledger;
+pub mod pattern;
 pub mod record;
 pub mod redact;
 pub mod signature;

@@ -53,7 +53,7 @@ plain_settings() {
 
 programs() {
   local program lost=()
-  for program in docker docker-compose git jq flock setpriv python3 timeout warm-domain-alloc swarm-isolate swarm-wait log-snap flake-classify pr-open redfix-report; do
+  for program in docker docker-compose git jq flock setpriv python3 timeout warm-domain-alloc swarm-guard swarm-isolate swarm-wait log-snap flake-classify pr-open redfix-report; do
     command -v "$program" >/dev/null || lost+=("$program")
   done
   if ((${#lost[@]})); then

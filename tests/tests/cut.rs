@@ -53,7 +53,9 @@ fn as_nobody(run: &Run, options: &[&str], script: &str) -> Command {
     }
     // The checkout may lie where others cannot look.
     let copy = run.path("swarm-isolate");
-    fs::copy(tool("swarm-isolate"), &copy).unwrap();
+    for name in ["swarm-isolate", "swarm-guard"] {
+        fs::copy(tool(name), run.path(name)).unwrap();
+    }
     let mut setpriv = Command::new("setpriv");
     setpriv.args(["--reuid", "65534", "--regid", &group, "--clear-groups"]).arg(copy).env("HOME", &home);
     run.by(setpriv, &run.script(options, script))

@@ -195,7 +195,7 @@ fn containers(client: &Client, dir: &Path) {
     client.run(&["save", "-o", saved, IMAGE]);
     let output = client.command(&["load", "-i", saved]).output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success() && told.contains("redfix guard: refused: image"), "{told}");
+    assert!(!output.status.success() && told.contains("swarm-guard: refused: image"), "{told}");
     let (network, volume) = (format!("{stack}_n"), format!("{stack}_v"));
     client.run(&["network", "create", &network]);
     client.run(&[
@@ -233,10 +233,7 @@ fn containers(client: &Client, dir: &Path) {
     assert!(String::from_utf8_lossy(&output.stderr).contains("No such container: nowhere"));
     let output = client.command(&["run", "--privileged", IMAGE]).output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(
-        output.status.code() == Some(125) && told.contains("redfix guard: refused: privileged"),
-        "{told}"
-    );
+    assert!(output.status.code() == Some(125) && told.contains("swarm-guard: refused: privileged"), "{told}");
 }
 
 #[test]

@@ -97,7 +97,7 @@ impl Drop for Strangers {
 /// Refused: 403, in the engine's own form, naming the rule.
 #[track_caller]
 fn assert_refused(answer: &(u16, String), request: &str) {
-    assert!(answer.0 == 403 && answer.1.contains("redfix guard: refused: "), "{request}: {answer:?}");
+    assert!(answer.0 == 403 && answer.1.contains("swarm-guard: refused: "), "{request}: {answer:?}");
 }
 
 #[test]
@@ -177,8 +177,7 @@ fn strangers_cannot_be_touched_however_it_is_spelled() {
     assert_eq!(run["outcome"], "pass", "{run:#}");
     assert_eq!(run["guard"]["refused"], requests.len() + 2);
     let told = run["refusals"].to_string();
-    for rule in
-        ["not of this run: ", "swarm: ", "prune: ", "grpc: ", "path: ", "version: ", "plugin: ", "image: "]
+    for rule in ["of others: ", "swarm: ", "prune: ", "grpc: ", "path: ", "version: ", "plugin: ", "image: "]
     {
         assert!(told.contains(rule), "{rule} in {told}");
     }

@@ -4,10 +4,12 @@
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
 use std::path::Path;
+use std::process::Command;
 
 use e2e::guard::{Guarded, isolate};
+use e2e::run::{DEPLOY, Run, said};
 use e2e::stack::IMAGE;
-use e2e::{docker, first, objects_named, records, require_engine};
+use e2e::{docker, first, objects_named, records, require_engine, tool, wait_for};
 use serde_json::Value;
 
 /// The engine's own socket.
@@ -28,7 +30,7 @@ fn run(options: &[&str], script: &str) -> (Value, String) {
 #[test]
 fn the_command_finds_the_guard_wherever_it_looks_for_an_engine() {
     require_engine();
-    let refused = format!("run --privileged {IMAGE} true 2>&1 | grep -q 'redfix guard: refused' || exit 9");
+    let refused = format!("run --privileged {IMAGE} true 2>&1 | grep -q 'swarm-guard: refused' || exit 9");
     let script = format!(
         "docker {refused}; env -u DOCKER_HOST docker {refused}; docker -H unix:///var/run/docker.sock {refused}; \
          docker -H unix://{} {refused}; docker --context default {refused}; \
@@ -104,12 +106,62 @@ fn options_admit_what_belongs_to_a_run_besides_its_own() {
     );
     let (net, bot, image) = (format!("{name}-net"), format!("{name}-bot"), format!("{name}img/"));
     let namespace = format!("{}*", &name[..name.len() - 1]);
-    let options = ["-vv", "--allow-network", &net, "--allow-exec", &bot, "--image-prefix", &image];
-    let more = ["--allow-domain", "dep.example", "--namespace", &namespace];
-    let (allowed, told) = run(&[&options[..], &more[..]].concat(), &script);
+    let kinds = [("network", &net), ("exec", &bot), ("image", &image), ("stack", &namespace)];
+    let allow = kinds.map(|(kind, value)| format!("--allow={kind}={value}"));
+    let options = [&["-vv", "--allow", "domain=dep.example"], &allow.each_ref().map(String::as_str)[..]];
+    let (allowed, told) = run(&options.concat(), &script);
     let (denied, _) = run(&["-vv"], &script);
     docker(["rm", "-f", &format!("{name}-bot")]);
     docker(["network", "rm", &format!("{name}-net")]);
     assert_eq!((&allowed["outcome"], &allowed["guard"]["refused"]), (&"pass".into(), &0.into()), "{told}");
     assert_eq!(denied["exit_code"], 4, "{denied:#}");
+}
+
+/// The guards that a process has started.
+fn guards_of(parent: u32) -> Vec<u32> {
+    let program = tool("swarm-guard").canonicalize().unwrap();
+    let children = Command::new("pgrep").args(["--parent", &parent.to_string()]).output().unwrap();
+    let children = String::from_utf8(children.stdout).unwrap();
+    let is_guard = |pid: &u32| std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == program);
+    children.lines().filter_map(|line| line.parse().ok()).filter(is_guard).collect()
+}
+
+#[test]
+fn a_run_whose_guard_dies_is_invalid_and_torn_down() {
+    let run = Run::new("killed");
+    // The command would never end by itself, and says what its engine answers once the guard is gone.
+    let script = format!(
+        "{DEPLOY} touch deployed; while docker version >/dev/null 2>&1; do sleep 0.1; done; \
+         docker config create ${{REDFIX_STACK}}_late /etc/hostname >late 2>&1; sleep 1000"
+    );
+    let child = run.start(&["-v"], &script);
+    run.wait_until_deployed();
+    wait_for("the whole stack", 180, || run.path("deployed").exists());
+    let [guard] = guards_of(child.id())[..] else { panic!("one guard") };
+    e2e::bench::kill(guard, "-KILL");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(75), "{}", said(&output));
+    let last = run.last_run();
+    assert_eq!(last["outcome"], "infra", "{last:#}");
+    let reason = last["reason"].as_str().unwrap();
+    assert!(reason.starts_with("the guard died (signal: 9"), "{reason}");
+    assert_eq!(last["isolation"]["proved"], false, "{last:#}");
+    assert!(last["cleanup"]["created"].to_string().contains("service/"), "{last:#}");
+    assert_eq!(last["cleanup"]["left"], serde_json::json!([]), "{last:#}");
+    assert!(!last["cleanup"]["created"].to_string().contains("_late"), "{last:#}");
+    run.assert_nothing_left();
+}
+
+#[test]
+fn a_run_without_a_guard_is_none() {
+    let run = Run::new("alone");
+    let copy = run.path("swarm-isolate");
+    std::fs::copy(tool("swarm-isolate"), &copy).unwrap();
+    let mut alone = run.by(Command::new(copy), &run.script(&[], "touch ran"));
+    let output = alone.env("PATH", "/usr/bin:/bin").output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    let told = said(&output);
+    assert!(told.contains("looking for the guard: swarm-guard: ") && told.contains("hint: "), "{told}");
+    assert!(!run.path("ran").exists());
+    run.assert_nothing_left();
 }

@@ -75,6 +75,7 @@ fn what_is_installed_works_from_where_it_lies() {
     target.make("install");
     for name in [
         "warm-domain-alloc",
+        "swarm-guard",
         "swarm-isolate",
         "swarm-wait",
         "log-snap",

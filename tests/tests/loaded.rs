@@ -98,9 +98,9 @@ fn what_an_earlier_run_left_makes_the_run_invalid() {
     let last = run.last_run();
     assert_eq!((output.status.code(), &last["outcome"]), (Some(75), &"disturbed".into()), "{last:#}");
     assert!(last["reason"].as_str().unwrap().starts_with("not a clean start: service/"), "{last:#}");
-    let pattern = format!("{}_a*", run.name);
+    let pattern = format!("stack={}_a*", run.name);
     assert_eq!(
-        run.output(&["--namespace", &pattern], "touch ran").status.code(),
+        run.output(&["--allow", &pattern], "touch ran").status.code(),
         Some(75),
         "an app of an admitted name"
     );
@@ -115,8 +115,8 @@ fn an_app_that_the_harness_named_itself_is_the_runs() {
         "docker stack deploy --resolve-image never -c compose.yml {app} >/dev/null 2>&1 || exit 9; echo x | docker secret create {app}_db_password_v1 - >/dev/null;
         until [ -n \"$(docker ps -q --filter label=com.docker.stack.namespace={app})\" ]; do sleep 0.2; done; sleep 2"
     );
-    let pattern = format!("{}-*.ci.example", run.name);
-    let output = run.output(&["--namespace", &pattern, "--domain", "else.ci.example"], &script);
+    let pattern = format!("stack={}-*.ci.example", run.name);
+    let output = run.output(&["--allow", &pattern, "--domain", "else.ci.example"], &script);
     assert!(output.status.success(), "{}", said(&output));
     let last = run.last_run();
     let created = last["cleanup"]["created"].to_string();

@@ -8,8 +8,9 @@ use std::process::Command;
 
 use e2e::{root, tool};
 
-const TOOLS: [&str; 7] = [
+const TOOLS: [&str; 8] = [
     "warm-domain-alloc",
+    "swarm-guard",
     "swarm-isolate",
     "swarm-wait",
     "log-snap",

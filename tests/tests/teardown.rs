@@ -159,7 +159,7 @@ networks:
         shared.0
     );
     let bench = Bench::with("addr", &compose);
-    let output = bench.run(&["--runs", "20", "--allow-network", &shared.0], RUNNING);
+    let output = bench.run(&["--runs", "20", "--allow", &format!("network={}", shared.0)], RUNNING);
     assert!(output.status.success(), "{}", told(&output));
     bench.assert_over();
     let runs = bench.runs();

@@ -6,6 +6,7 @@
 
 pub mod case;
 pub mod domain;
+pub mod guard;
 pub mod log;
 pub mod pr;
 pub mod run;
@@ -113,6 +114,11 @@ records! {
     RunFinished = run::RunFinished, "run.finished", 1;
     TestFinished = run::TestFinished, "test.finished", 1;
     StackKept = run::StackKept, "stack.kept", 1;
+    GuardStarted = guard::GuardStarted, "guard.started", 1;
+    GuardPassed = guard::GuardPassed, "guard.passed", 1;
+    GuardCreated = guard::GuardCreated, "guard.created", 1;
+    GuardRefused = guard::GuardRefused, "guard.refused", 1;
+    GuardFinished = guard::GuardFinished, "guard.finished", 1;
     SlotSeen = slot::SlotSeen, "slot.seen", 1;
     StackChecked = stack::StackChecked, "stack.checked", 1;
     LogSnapped = log::LogSnapped, "log.snapped", 1;

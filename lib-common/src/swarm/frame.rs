@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_raw_stream_gives_lines_and_chunks() {
-        let long = [b'x'; CHUNK];
+        let long = vec![b'x'; CHUNK];
         let bytes = [
             AT.as_bytes(),
             b"one\r\n",

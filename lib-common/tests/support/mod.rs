@@ -1,7 +1,7 @@
 //! The frozen lines, and the names that a type's fields have on the wire.
 #![allow(dead_code)] // each test binary uses its own part
 
-use lib_common::record::{Body, Head, Known, case, domain, log, pr, run, slot, stack, verdict};
+use lib_common::record::{Body, Head, Known, case, domain, guard, log, pr, run, slot, stack, verdict};
 use serde::de::{Deserializer, Error, Visitor};
 use serde::forward_to_deserialize_any;
 
@@ -34,6 +34,11 @@ pub fn fields_of(kind: &str) -> Vec<&'static str> {
         fields::<run::RunFinished>(),
         fields::<run::TestFinished>(),
         fields::<run::StackKept>(),
+        fields::<guard::GuardStarted>(),
+        fields::<guard::GuardPassed>(),
+        fields::<guard::GuardCreated>(),
+        fields::<guard::GuardRefused>(),
+        fields::<guard::GuardFinished>(),
         fields::<slot::SlotSeen>(),
         fields::<stack::StackChecked>(),
         fields::<log::LogSnapped>(),

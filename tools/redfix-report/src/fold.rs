@@ -146,7 +146,12 @@ impl Fold {
             | Known::DomainAudited(_)
             | Known::SlotSeen(_)
             | Known::StackChecked(_)
-            | Known::StackKept(_) => {}
+            | Known::StackKept(_)
+            | Known::GuardStarted(_)
+            | Known::GuardPassed(_)
+            | Known::GuardCreated(_)
+            | Known::GuardRefused(_)
+            | Known::GuardFinished(_) => {}
         }
     }
 

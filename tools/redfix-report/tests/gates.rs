@@ -78,7 +78,7 @@ fn a_run_that_was_refused_before_it_created_anything_has_no_logs_to_show() {
         ledger.get("run.finished", 0)["cleanup"]["created"] = created;
         rules(M1, &ledger, &Fake(Ok(())), NotAsked)
     };
-    let refused = json!(["not of this run: POST /x"]);
+    let refused = json!(["of others: POST /x"]);
     assert_eq!(told("refusals", refused.clone(), json!([])), [""; 0]);
     assert_eq!(told("reason", json!("namespace: stack warm-x is taken"), json!([])), [""; 0]);
     assert_eq!(told("reason", json!("the command was idle"), json!([])), ["no-snap"]);

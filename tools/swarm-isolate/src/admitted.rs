@@ -1,17 +1,17 @@
-//! Stacks that the command names itself, within `--namespace`: what appears there during the run is the run's.
+//! Stacks that the command names itself, within `--allow stack=PATTERN`: what appears there during the run is the run's.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::time::Duration;
 
 use lib_common::docker::{ApiError, Engine};
+use lib_common::pattern::Pattern;
 use lib_common::swarm::object::{Kind, Object, parse};
 use lib_common::{Error, Result};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::clean::stack_of;
-use crate::command::pattern::Pattern;
 use crate::slot::Slot;
 
 const EVERY: Duration = Duration::from_secs(1);

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
+use lib_common::allow;
 use lib_common::clock::{Clock, rfc3339};
 use lib_common::diag::Diag;
 use lib_common::docker::Engine;
@@ -39,6 +40,8 @@ use crate::teardown::vigil::{Changes, Vigil};
 /// What every attempt of this call shares.
 pub struct Context<'c> {
     pub engine: &'c Engine,
+    /// The guard's program.
+    pub guard: &'c Path,
     pub args: &'c RunArgs,
     pub command: &'c [String],
     pub subject: &'c Subject,
@@ -72,6 +75,8 @@ pub enum End {
     SlotLost,
     /// Of time.
     Budget,
+    /// The guard died: the command reached no engine any more.
+    Unguarded,
     /// The namespace was not free.
     Taken(Taken),
     /// It could not be started.
@@ -235,7 +240,7 @@ async fn in_slot(
     make_private_dir(&attempt.folder)
         .map_err(|e| Error::cannot("making the evidence folder", e).on(attempt.folder.display()))?;
     let slots = slot.count().await;
-    let patterns = &context.args.command.namespace;
+    let patterns = &allow::stacks(&context.args.command.allow);
     if let Some(taken) = clean::taken(&attempt.names, patterns, &context.seen.stacks, &objects, &services) {
         return Ok(Some(refused(context, attempt, slots, taken)));
     }

@@ -5,13 +5,13 @@
 
 use std::collections::HashSet;
 
+use lib_common::pattern::Pattern;
 use lib_common::swarm::label::STACK;
 use lib_common::swarm::object::Object;
 use lib_common::swarm::traefik::Label;
 use lib_common::swarm::traefik::rule::{self, Hit};
 use serde_json::Value;
 
-use crate::command::pattern::Pattern;
 use crate::plan::Namespace;
 
 /// Why the run cannot start.
@@ -34,7 +34,7 @@ pub fn taken(
     let admitted = objects.iter().find_map(|object| Some((object, stack_of(object, patterns)?)));
     if let Some((object, stack)) = admitted {
         let text =
-            format!("{object} is there already, and --namespace would take it for the run's ({stack})");
+            format!("{object} is there already, and --allow would take it for the run's (stack={stack})");
         return Some(Taken::Leftover(text));
     }
     if let Some(object) = objects.iter().find(|object| object.is_of(&names.stack)) {

@@ -8,7 +8,6 @@ use lib_common::cli::{Common, EngineArg, LedgerArg, Voice, duration};
 use lib_common::exit::ToolArgs;
 
 use crate::command::cli::CommandArgs;
-use crate::guard::cli::GuardArgs;
 use crate::load::cli::LoadArgs;
 use crate::sequence::SequenceArgs;
 use crate::slot::{ShowArgs, SlotArgs};
@@ -95,8 +94,6 @@ pub struct RunArgs {
     /// Folder for the evidence of each attempt (default: the ledger's folder, else a temporary one)
     #[arg(long, value_name = "DIR", env = "REDFIX_EVIDENCE_DIR", hide_env_values = true)]
     pub evidence: Option<PathBuf>,
-    #[command(flatten)]
-    pub guard: GuardArgs,
     /// Say what would be run, change nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,

@@ -30,10 +30,6 @@ pub use cli::Args;
 pub use command::env::Mapping;
 pub use command::launch::called;
 #[doc(hidden)] // for fuzzing
-pub use command::pattern::Pattern;
-#[doc(hidden)]
-pub use guard::fuzz as guard_fuzz;
-#[doc(hidden)] // for fuzzing
 pub use records::report::parse as parse_report;
 
 use std::time::Duration;
@@ -123,6 +119,7 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
     }
     let engine = Engine::connect(&args.engine).await?;
     let info = engine.require_manager().await?;
+    let guard = guard::find()?;
     let remover = Remover::new(&engine, &info, &args.run);
     // Before this process adopts orphans: the reaper must not become its child again.
     let reaper = Reaper::start().await?;
@@ -160,6 +157,7 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
         subject.lease.iter().for_each(|lease| leases.keep(lease));
         let context = Context {
             engine: &engine,
+            guard: &guard,
             args: &args.run,
             command: &args.command,
             subject: &subject,

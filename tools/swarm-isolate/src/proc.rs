@@ -63,7 +63,12 @@ fn parse_stat(text: &str) -> Option<Process> {
 
 /// CPU seconds of this process so far.
 pub fn own_cpu() -> Option<f64> {
-    parse_stat(&fs::read_to_string("/proc/self/stat").ok()?).map(|process| process.cpu)
+    cpu_of("self")
+}
+
+/// CPU seconds of a process so far.
+pub fn cpu_of(pid: &str) -> Option<f64> {
+    parse_stat(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?).map(|process| process.cpu)
 }
 
 /// Pressure of the node's CPUs: `some avg10` in percent.

@@ -1,9 +1,10 @@
 //! The runs of one call: what is on record before them, which comes next, and where their records go.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
+use lib_common::cli::Place;
 use lib_common::emit::Emitter;
 use lib_common::ledger::{Ledger, folder_of};
 use lib_common::record::run::Outcome;
@@ -14,7 +15,6 @@ use tempfile::TempDir;
 
 use crate::attempt::End;
 use crate::cli::Args;
-use crate::command::cli::RecordsTo;
 use crate::plan::{Seen, Subject};
 use crate::records::Records;
 use crate::sequence::{Leases, Turns};
@@ -210,10 +210,9 @@ fn exit(outcome: Outcome, end: &End, through: bool) -> Exit {
 }
 
 /// Records go there instead of to standard output, which is the command's.
-fn elsewhere(to: &RecordsTo) -> Result<Box<dyn Write>> {
-    let path = to.path();
-    let open = OpenOptions::new().append(true).create(matches!(to, RecordsTo::File(_))).open(&path);
-    let file = open.map_err(|e| Error::cannot("opening the file for records", e).on(path.display()))?;
+fn elsewhere(to: &Place) -> Result<Box<dyn Write>> {
+    let file = to.open();
+    let file = file.map_err(|e| Error::cannot("opening the file for records", e).on(to.path().display()))?;
     Ok(Box::new(file))
 }
 

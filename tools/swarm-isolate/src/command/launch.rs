@@ -12,7 +12,7 @@ use std::process::{Command, ExitCode};
 use clap::Parser;
 use rustix::process::Signal;
 
-use crate::guard::mount;
+use lib_common::cover;
 
 /// Become CMD in a session of its own (internal: `swarm-isolate` starts itself with it)
 #[derive(Parser, Debug)]
@@ -88,8 +88,8 @@ fn prepare(args: &LaunchArgs) -> Result<(), (&'static str, io::Error)> {
             return Err(("following the tool", io::Error::other("it is gone")));
         }
     }
-    if let Some(guard) = args.guard.as_ref().filter(|_| mount::is_possible()) {
-        mount::cover(guard, args.engine.as_deref())
+    if let Some(guard) = args.guard.as_ref().filter(|_| cover::is_possible()) {
+        cover::cover(guard, args.engine.as_deref())
             .map_err(|e| ("covering the engine's socket", io::Error::other(e.to_string())))?;
     }
     if args.pty {

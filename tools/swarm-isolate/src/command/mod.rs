@@ -8,7 +8,6 @@ pub mod group;
 pub mod idle;
 pub mod launch;
 pub mod output;
-pub mod pattern;
 pub mod pty;
 pub mod run;
 pub mod strays;

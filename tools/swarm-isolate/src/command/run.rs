@@ -14,7 +14,7 @@ use crate::attempt::{Attempt, Context, End, Ran};
 use crate::command::check::{self, Checked};
 use crate::command::group::{Ended, Group, Start, Stdout, shell};
 use crate::command::{idle, strays};
-use crate::guard::{self, Guard, Policy, Tells};
+use crate::guard::{self, Guard, policy};
 use crate::load::makers;
 use crate::load::sampler::{self, Load, Own};
 use crate::slot::Slot;
@@ -34,13 +34,18 @@ pub async fn run(
     let scratch = tempfile::tempdir().map_err(|e| Error::cannot("making a scratch folder", e))?;
     let mut notes = Vec::new();
     let args = context.args;
-    let (secrets, values) = guard::secrets::pipe()?;
-    let values = args.companion.is_some().then_some(values);
-    let policy =
-        Policy::new(&args.guard, &args.command.namespace, &attempt.id, &attempt.names, scratch.path());
-    let (vocabulary, calls) = (context.vocabulary.clone(), context.remover.calls.clone());
-    let tells = Tells { secrets: values, vocabulary, calls };
-    let guard = Guard::start(context.engine, policy, tells).await?;
+    let (secrets, values) = guard::secrets::to_companion()?;
+    let policy = policy::of_run(&attempt.id, &attempt.names, scratch.path(), &args.command.allow)?;
+    let guard = Guard::start(guard::Start {
+        program: context.guard,
+        engine: context.engine,
+        policy: &policy,
+        vocabulary: context.vocabulary,
+        companion: args.companion.is_some().then_some(values),
+        calls: context.remover.calls.clone(),
+        close: args.command.records_descriptor(),
+    })
+    .await?;
     let companion = start_companion(context, attempt, &secrets, &mut notes)?;
     let mut command = match start_command(context, attempt, &guard, scratch.path(), &mut notes) {
         Ok(command) => command,
@@ -55,9 +60,10 @@ pub async fn run(
     context.diag.phase(format_args!("running {} {}", attempt.condition.name(), attempt.names.stack));
 
     let (own, stacks) = watch::channel(vec![attempt.names.stack.clone()]);
-    let sampling = Sampling::start(context, stacks.clone(), [Some(&command), companion.as_ref()], load);
+    let mine = [Some(&command), companion.as_ref()];
+    let sampling = Sampling::start(context, stacks.clone(), mine, load, guard.id());
     let end = tokio::select! {
-        end = end(context, slot, stacks, &mut command) => end,
+        end = end(context, slot, stacks, &guard, &mut command) => end,
         never = admitted.record(context.engine, slot, attempt.stacks(), &own) => match never {},
     };
     let took = started.1.elapsed();
@@ -83,7 +89,7 @@ pub async fn run(
 fn start_companion(
     context: &Context<'_>,
     attempt: &Attempt,
-    secrets: &guard::secrets::Reader,
+    secrets: &guard::secrets::Lent,
     notes: &mut Vec<String>,
 ) -> Result<Option<Group>> {
     let Some(line) = &context.args.companion else { return Ok(None) };
@@ -148,6 +154,7 @@ async fn end(
     context: &Context<'_>,
     slot: &Slot,
     stacks: watch::Receiver<Vec<String>>,
+    guard: &Guard,
     command: &mut Group,
 ) -> End {
     let args = &context.args.command;
@@ -165,6 +172,7 @@ async fn end(
         _ = stop.wait_for(Option::is_some) => End::Stopped(context.stop.borrow().unwrap_or_default()),
         _ = lost.wait_for(|lost| *lost) => End::SlotLost,
         () = context.budget.spent() => End::Budget,
+        () = guard.gone() => End::Unguarded,
     }
 }
 
@@ -207,6 +215,7 @@ impl Sampling {
         stacks: watch::Receiver<Vec<String>>,
         mine: [Option<&Group>; 2],
         load: Vec<PathBuf>,
+        guard: i32,
     ) -> Self {
         let mine = || mine.iter().copied().flatten();
         let own = Own {
@@ -214,6 +223,7 @@ impl Sampling {
             groups: mine().filter(|group| group.cgroup().is_none()).map(Group::id).collect(),
             cgroups: mine().filter_map(Group::cgroup).map(Path::to_owned).collect(),
             load,
+            guard: Some(guard),
         };
         let (halt, halted) = watch::channel(false);
         Self { halt, task: tokio::spawn(sampler::sample(context.engine.clone(), own, halted)) }

@@ -1,9 +1,16 @@
 //! The secrets that a run's output may tell: those of our own environment, and what the guard sees being created.
 
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use lib_common::redact::{Key, Redactor, is_ordinary};
+use lib_common::{Error, Result};
+use rustix::event::{PollFd, PollFlags};
+use serde_json::Value;
+use tokio::sync::mpsc;
 
 /// Grows while the run goes on; shared by everything that writes foreign text.
 #[derive(Clone)]
@@ -13,6 +20,37 @@ struct Shared {
     words: Mutex<Words>,
     /// Grows with each secret that is learnt.
     version: AtomicU64,
+    told: Mutex<Option<Told>>,
+}
+
+/// What the guard tells: secrets, one a line.
+struct Told {
+    /// Read without waiting.
+    pipe: OwnedFd,
+    /// The beginning of a line whose end is not there yet.
+    rest: Vec<u8>,
+    /// Who hears the same.
+    companion: Option<mpsc::UnboundedSender<Vec<u8>>>,
+}
+
+impl Told {
+    /// The lines that are in the pipe by now, and whether there may be more later.
+    fn read(&mut self) -> (Vec<Vec<u8>>, bool) {
+        let mut chunk = [0; 4096];
+        let goes_on = loop {
+            match rustix::io::read(&self.pipe, &mut chunk) {
+                Ok(0) => break false,
+                Ok(read) => self.rest.extend_from_slice(&chunk[..read]),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(e) => break e == rustix::io::Errno::AGAIN,
+            }
+        };
+        let mut lines = Vec::new();
+        while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
+            lines.push(self.rest.drain(..=end).collect());
+        }
+        (lines, goes_on)
+    }
 }
 
 struct Words {
@@ -27,7 +65,7 @@ impl Vocabulary {
         let key = Key::random();
         let redactor = Redactor::with_key(&secrets, &key);
         let words = Mutex::new(Words { secrets, key, redactor });
-        Self(Arc::new(Shared { words, version: AtomicU64::new(0) }))
+        Self(Arc::new(Shared { words, version: AtomicU64::new(0), told: Mutex::default() }))
     }
 
     /// The secrets in our own environment, which the command inherits.
@@ -55,8 +93,63 @@ impl Vocabulary {
         self.0.version.fetch_add(1, Ordering::Release);
     }
 
+    /// Learns what the guard tells through `pipe`, and passes it on to the companion.
+    pub fn hear(&self, pipe: OwnedFd, companion: Option<mpsc::UnboundedSender<Vec<u8>>>) -> Result<()> {
+        let bell = pipe.try_clone().map_err(|e| Error::cannot("opening the pipe for secrets", e))?;
+        *self.told() = Some(Told { pipe, rest: Vec::new(), companion });
+        let vocabulary = self.clone();
+        // For the companion, who waits for it: we ourselves look before each line that we write.
+        std::thread::spawn(move || {
+            loop {
+                let mut watched = [PollFd::new(&bell, PollFlags::IN)];
+                match rustix::event::poll(&mut watched, None) {
+                    Err(rustix::io::Errno::INTR) => continue,
+                    Err(_) => break,
+                    Ok(_) => vocabulary.catch_up(),
+                }
+                // The guard has gone, and there is nothing more to read.
+                if !watched[0].revents().contains(PollFlags::IN) {
+                    break;
+                }
+            }
+        });
+        Ok(())
+    }
+
+    /// The guard has ended: what it told is learnt, and the companion hears no more.
+    pub fn heard(&self) {
+        self.catch_up();
+        *self.told() = None;
+    }
+
+    /// Learns what the guard has told by now. The guard tells a secret before the engine hears of it, so whatever the
+    /// command says of it comes later.
+    fn catch_up(&self) {
+        let mut told = self.told();
+        let Some(source) = told.as_mut() else { return };
+        let (lines, goes_on) = source.read();
+        for line in lines {
+            let secret: Value = serde_json::from_slice(&line).unwrap_or_default();
+            if let Ok(value) = BASE64.decode(secret["value_base64"].as_str().unwrap_or_default()) {
+                self.learn(&value);
+            }
+            if let Some(companion) = &source.companion {
+                // It may have ended before the command did.
+                let _ = companion.send(line);
+            }
+        }
+        if !goes_on {
+            *told = None;
+        }
+    }
+
+    fn told(&self) -> MutexGuard<'_, Option<Told>> {
+        self.0.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A redactor that knows what is known by now, for a text that is all there.
     pub fn redactor(&self) -> Redactor {
+        self.catch_up();
         self.words().redactor.fork()
     }
 
@@ -83,6 +176,7 @@ pub struct Stream {
 
 impl Stream {
     pub fn line(&mut self, line: &[u8]) -> Vec<u8> {
+        self.vocabulary.catch_up();
         let version = self.vocabulary.version();
         // Within a private key every line is hidden, whatever is known.
         if version != self.version && !self.redactor.is_within_key() {
@@ -109,5 +203,24 @@ mod tests {
         assert!(!said(stream.line(b"still correct-horse-battery\n")).contains("horse"));
         vocabulary.learn(b"postgres");
         assert_eq!(said(stream.line(b"postgres starts\n")), "postgres starts\n", "an everyday word");
+    }
+
+    #[tokio::test]
+    async fn what_the_guard_told_before_a_line_was_said_is_hidden_in_it() {
+        let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::NONBLOCK).unwrap();
+        let (companion, mut heard) = mpsc::unbounded_channel();
+        let vocabulary = Vocabulary::new::<&str>(&[]);
+        vocabulary.hear(read, Some(companion)).unwrap();
+        let mut stream = vocabulary.stream();
+        let line = b"{\"name\":\"pw\",\"value_base64\":\"eDhLcTAtc3RhcGxlLTc3\"}\n";
+        let (one, two) = line.split_at(20);
+        rustix::io::write(&write, one).unwrap();
+        assert_eq!(stream.line(b"x8Kq0-staple-77\n"), b"x8Kq0-staple-77\n", "half a line says nothing");
+        rustix::io::write(&write, two).unwrap();
+        // Nothing else was scheduled in between.
+        assert!(!String::from_utf8(stream.line(b"x8Kq0-staple-77\n")).unwrap().contains("staple"));
+        assert_eq!(heard.recv().await.unwrap(), line);
+        drop(write);
+        assert_eq!(heard.recv().await, None, "it ends with the guard");
     }
 }

@@ -1,116 +1,128 @@
-//! The guard: a socket that speaks the engine's API for one run, and lets it touch nothing but its own.
-//!
-//! The story of a request: its head is brought into one normal form ([`request`]), found in the allow-list
-//! ([`route`]), its body parsed so that it can be read in one way only ([`json`], [`shape`]); the [`rule`] of its
-//! kind decides, asking for what it does not know ([`facts`], [`resolve`]); then it is stamped with the run's
-//! label and carried to the engine ([`serve`], [`forward`]; an archive of images is read and written anew by [`load`]). Deciding is pure; what is not allowed is refused,
-//! with the rule's name and a way out, and recorded ([`report`]). Beside it, the engine's own events show what
-//! went around the guard ([`watch`], [`bypass`]).
+//! The guard in the engine's place, as a program of its own: started before the command, listened to, and ended after
+//! it. The command sees nothing but its socket, so when the guard is gone the command reaches nothing.
 
-mod ask;
-mod bulk;
-mod bypass;
-pub mod cli;
-mod facts;
-mod forward;
-pub mod fuzz;
-mod json;
-mod load;
-pub mod mount;
-mod pause;
-mod policy;
-mod report;
-mod request;
-mod resolve;
-mod route;
-mod rule;
+pub mod policy;
+mod records;
 pub mod secrets;
-mod serve;
-mod shape;
-#[cfg(test)]
-mod tests;
-mod verdict;
-mod watch;
 
-use std::fs::{self, Permissions};
+use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::process::Stdio;
 
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use lib_common::allow::Policy;
+use lib_common::cover;
 use lib_common::docker::{Endpoint, Engine};
 use lib_common::{Error, Result};
-use tokio::sync::oneshot;
+use rustix::process::{Pid, Signal};
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::{Child, Command};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 
-pub use policy::Policy;
-pub use report::Report;
-use secrets::{Values, Writer};
-use serve::Shared;
+pub use records::Report;
+use secrets::Lent;
 
 use crate::command::vocabulary::Vocabulary;
+use crate::command::{launch, strays};
 use crate::teardown::calls::Calls;
 
-/// A guard that listens. It has a thread of its own: nothing that the tool does meanwhile holds it up.
+const PROGRAM: &str = "swarm-guard";
+/// It concludes with a few calls to the engine, each within the engine's deadline.
+const LAST_CALLS: u32 = 10;
+
+/// The guard's program: the one beside our own first, since they were installed together.
+pub fn find() -> Result<PathBuf> {
+    let beside = std::env::current_exe().ok().map(|own| own.with_file_name(PROGRAM));
+    beside.filter(|path| path.is_file()).or_else(|| which::which(PROGRAM).ok()).ok_or_else(|| {
+        Error::cannot("looking for the guard", "neither beside swarm-isolate nor on PATH")
+            .on(PROGRAM)
+            .hint("install it with swarm-isolate (make install), or put its folder on PATH")
+    })
+}
+
+/// A guard that listens.
 pub struct Guard {
     socket: PathBuf,
     /// The engine's socket, where it is one.
     engine: Option<PathBuf>,
-    stop: oneshot::Sender<()>,
-    done: oneshot::Receiver<Report>,
-    _placeholder: Option<mount::Placeholder>,
+    child: Child,
+    pid: i32,
+    records: JoinHandle<Report>,
+    /// True once it has said its last word.
+    silent: watch::Receiver<bool>,
+    deadline: std::time::Duration,
+    vocabulary: Vocabulary,
+    _placeholder: Option<cover::Placeholder>,
     /// Private to this user; goes with the guard.
     _folder: tempfile::TempDir,
 }
 
-/// Who hears of what passes by.
-pub struct Tells {
-    /// The companion, of secrets' values.
-    pub secrets: Option<Writer>,
-    /// Our own redaction, of the same.
-    pub vocabulary: Vocabulary,
-    /// The comparison of what is not the run's, of calls that change something.
+/// What a guard is started with.
+pub struct Start<'s> {
+    pub program: &'s Path,
+    pub engine: &'s Engine,
+    pub policy: &'s Policy,
+    /// Learns each secret that the command creates.
+    pub vocabulary: &'s Vocabulary,
+    /// Hears the same.
+    pub companion: Option<mpsc::UnboundedSender<Vec<u8>>>,
+    /// Learns which calls that change something were made, and when.
     pub calls: Calls,
+    /// Where our records go, if that is an open descriptor: it is not inherited.
+    pub close: Option<u32>,
 }
 
 impl Guard {
-    /// Listens from now on; returns when the engine's events are being watched.
-    pub async fn start(engine: &Engine, policy: Policy, tells: Tells) -> Result<Self> {
+    /// Returns when the guard listens and watches the engine's events.
+    pub async fn start(start: Start<'_>) -> Result<Self> {
         let doing = "starting the guard";
         let cannot = |e: std::io::Error| Error::cannot(doing, e);
         let folder = tempfile::Builder::new().prefix("redfix-guard-").tempdir().map_err(cannot)?;
-        fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).map_err(cannot)?;
+        std::fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).map_err(cannot)?;
         let socket = folder.path().join("docker.sock");
-        let listener = UnixListener::bind(&socket).map_err(|e| cannot(e).on(socket.display()))?;
-        fs::set_permissions(&socket, Permissions::from_mode(0o600)).map_err(cannot)?;
-        listener.set_nonblocking(true).map_err(cannot)?;
+        let (told, tells) = secrets::from_guard()?;
+        let mut child = tells.lend(|| spawn(&start, &socket, &tells))?;
+        drop(tells);
+        let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).unwrap_or_default();
+        strays::spare(pid);
+        start.vocabulary.hear(told, start.companion)?;
 
         let (ready, is_ready) = oneshot::channel();
-        let (stop, stopped) = oneshot::channel();
-        let (tell, done) = oneshot::channel();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot)?;
-        let real = engine.clone();
-        let work = move || {
-            // Whoever waits for the report sees the channel close if this fails.
-            if let Ok(report) = runtime.block_on(run(real, policy, tells, listener, ready, stopped)) {
-                let _ = tell.send(report);
+        let (tell, silent) = watch::channel(false);
+        let records = child.stdout.take().map(|out| records::listen(out, ready, start.calls, tell));
+        let records = tokio::spawn(async move {
+            match records {
+                Some(records) => records.await,
+                None => Report::default(),
             }
-        };
-        std::thread::Builder::new().name("guard".into()).spawn(work).map_err(cannot)?;
-        let object = engine.endpoint().to_string();
-        tokio::time::timeout(engine.timeout(), is_ready)
-            .await
-            .ok()
-            .and_then(std::result::Result::ok)
-            .ok_or_else(|| Error::again(doing, "the engine does not tell its events").on(object))?;
-        let path = match engine.endpoint() {
+        });
+        let line = serde_json::to_string(start.policy).map_err(|e| Error::cannot(doing, e))?;
+        if let Some(mut policy) = child.stdin.take() {
+            // A guard that cannot be told its bounds never gets ready.
+            let _ = policy.write_all(format!("{line}\n").as_bytes()).await;
+        }
+        let deadline = start.engine.timeout() * LAST_CALLS;
+        if !matches!(tokio::time::timeout(deadline, is_ready).await, Ok(Ok(()))) {
+            let cause = "it did not begin to listen";
+            return Err(Error::again(doing, cause).on(start.program.display()).hint("it said why, above"));
+        }
+        let engine = match start.engine.endpoint() {
             Endpoint::Unix(path) => Some(path.clone()),
             Endpoint::Tcp(_) => None,
         };
-        let placeholder = mount::is_possible().then(mount::Placeholder::at_default).flatten();
-        Ok(Self { socket, engine: path, stop, done, _placeholder: placeholder, _folder: folder })
+        Ok(Self {
+            socket,
+            engine,
+            child,
+            pid,
+            records,
+            silent,
+            deadline,
+            vocabulary: start.vocabulary.clone(),
+            _placeholder: cover::is_possible().then(cover::Placeholder::at_default).flatten(),
+            _folder: folder,
+        })
     }
 
     pub fn socket(&self) -> &Path {
@@ -122,78 +134,62 @@ impl Guard {
         self.engine.as_deref()
     }
 
+    /// Process id.
+    pub fn id(&self) -> i32 {
+        self.pid
+    }
+
+    /// Returns when the guard is gone without having been asked to.
+    pub async fn gone(&self) {
+        let _ = self.silent.clone().wait_for(|silent| *silent).await;
+    }
+
     /// Ends it and tells what it saw.
-    pub async fn stop(self) -> Report {
-        let _ = self.stop.send(());
-        self.done.await.unwrap_or_else(|_| Report {
-            unproved: Some("the guard came to an unexpected end".into()),
-            ..Report::default()
-        })
-    }
-}
-
-async fn run(
-    engine: Engine,
-    policy: Policy,
-    tells: Tells,
-    listener: UnixListener,
-    ready: oneshot::Sender<()>,
-    stopped: oneshot::Receiver<()>,
-) -> Result<Report> {
-    let cannot = |e: std::io::Error| Error::cannot("starting the guard", e);
-    let listener = tokio::net::UnixListener::from_std(listener).map_err(cannot)?;
-    let shared = Shared::new(engine, policy, Values::new(tells.secrets, tells.vocabulary)?, tells.calls);
-    let started = epoch();
-    tokio::spawn(watch::follow(Arc::clone(&shared), ready));
-    tokio::select! {
-        () = accept(&listener, &shared) => {}
-        // Dropped or told: both are the end.
-        _ = stopped => {}
-    }
-    Ok(conclude(&shared, started).await)
-}
-
-async fn accept(listener: &tokio::net::UnixListener, shared: &Arc<Shared>) {
-    loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            // No descriptors left, most likely: connections that end give some back.
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            continue;
-        };
-        let shared = Arc::clone(shared);
-        let service = service_fn(move |request| serve::serve(Arc::clone(&shared), request));
-        let connection =
-            hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-        tokio::spawn(async move {
-            // A client that goes away in the middle ends its own connection only.
-            let _ = connection.with_upgrades().await;
-        });
-    }
-}
-
-/// Waits for creations on their way, then looks once more for what went around the guard.
-async fn conclude(shared: &Shared, started: u64) -> Report {
-    let patience = shared.engine.timeout();
-    let settled = tokio::time::timeout(patience, shared.creating.write()).await.is_ok();
-    let looked = watch::last_look(shared, started, epoch() + 1).await;
-    let unproved = match looked {
-        Ok(()) if settled => None,
-        Ok(()) => Some("the engine had not answered every call of the run".to_owned()),
-        Err(e) => Some(format!("what went around the guard is not known: {}", e.message)),
-    };
-    let state = shared.state();
-    Report {
-        requests: state.requests,
-        refused: state.refusals.count,
-        refusals: state.refusals.list(),
-        unseen: state.sightings.judge(&shared.policy, &state.known),
-        note: (!mount::is_possible()).then(|| NOT_COVERED.to_owned()),
-        unproved,
+    pub async fn stop(mut self) -> Report {
+        if let Some(pid) = Pid::from_raw(self.pid) {
+            let _ = rustix::process::kill_process(pid, Signal::TERM);
+        }
+        let told = tokio::time::timeout(self.deadline, &mut self.records).await;
+        if told.is_err() {
+            let _ = self.child.start_kill();
+        }
+        let mut report = told.ok().and_then(std::result::Result::ok).unwrap_or_default();
+        let status = self.child.wait().await;
+        strays::forget(self.pid);
+        self.vocabulary.heard();
+        if !report.is_whole {
+            let how = status.map_or_else(|e| e.to_string(), |status| status.to_string());
+            report.died =
+                Some(format!("the guard died ({how}): the command's calls reached no engine any more"));
+        }
+        report.note = (!cover::is_possible()).then(|| NOT_COVERED.to_owned());
+        report
     }
 }
 
 const NOT_COVERED: &str = "without the right to mount, the guard did not cover the engine's own socket";
 
-fn epoch() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+/// In a session of its own, so that no signal of a terminal ends it; it ends when we do.
+fn spawn(start: &Start, socket: &Path, tells: &Lent) -> Result<Child> {
+    let engine = start.engine;
+    let mut command = Command::new("/proc/self/exe");
+    command.arg(launch::WORD).arg("--parent").arg(std::process::id().to_string());
+    if let Some(number) = start.close {
+        command.arg("--close").arg(number.to_string());
+    }
+    command
+        .arg("--")
+        .arg(start.program)
+        .args(["--quiet", "--policy", "-", "--socket"])
+        .arg(socket)
+        .arg("--secrets")
+        .arg(tells.number().to_string())
+        .arg("--host")
+        .arg(engine.endpoint().to_string())
+        .arg("--engine-timeout")
+        .arg(format!("{}ms", engine.timeout().as_millis()))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true);
+    command.spawn().map_err(|e| Error::cannot("starting the guard", e).on(start.program.display()))
 }

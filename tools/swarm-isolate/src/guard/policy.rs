@@ -1,146 +1,47 @@
-//! What belongs to the run, by name: names of new objects, images, domains. No I/O.
+//! The bounds of one run: what is its own, and what the operator allows beyond it. No I/O.
 
-use crate::command::pattern::Pattern;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::cli::GuardArgs;
-use super::verdict::Refusal;
+use lib_common::allow::{Allow, Kind, Policy, values};
+use lib_common::{Error, Result};
+
 use crate::plan::Namespace;
 
-/// The bounds of one run.
-#[derive(Debug, Clone)]
-pub struct Policy {
-    /// The attempt's id.
-    pub run: String,
-    pub stack: String,
-    /// Patterns of further stack names, which the harness chooses itself.
-    pub namespaces: Vec<Pattern>,
-    /// Domains whose routes the run may make; names below them too.
-    pub domains: Vec<String>,
-    /// Networks of others that it may join, by name.
-    pub networks: Vec<String>,
-    /// Services of others that it may exec into.
-    pub exec: Vec<String>,
-    /// Further repository prefixes for its images.
-    pub images: Vec<String>,
-    /// The one folder whose parts may be mounted.
-    pub scratch: PathBuf,
-}
+/// Joined by what a domain is routed to; allowed where no network is named.
+const PROXY: &str = "proxy";
 
-impl Policy {
-    /// The run's own names, and what the options add. The scratch folder exists.
-    pub fn new(
-        args: &GuardArgs,
-        namespaces: &[Pattern],
-        run: &str,
-        names: &Namespace,
-        scratch: &Path,
-    ) -> Self {
-        let lower = |names: &[String]| {
-            names.iter().map(|name| name.trim_matches('.').to_ascii_lowercase()).collect::<Vec<_>>()
-        };
-        Self {
-            run: run.to_owned(),
-            stack: names.stack.clone(),
-            namespaces: namespaces.to_vec(),
-            domains: [lower(std::slice::from_ref(&names.domain)), lower(&args.allow_domain)].concat(),
-            networks: args.allow_network.clone(),
-            exec: args.allow_exec.clone(),
-            images: args.image_prefix.iter().filter(|prefix| !prefix.is_empty()).cloned().collect(),
-            scratch: scratch.canonicalize().unwrap_or_else(|_| scratch.to_owned()),
-        }
-    }
-
-    /// A stack that is the run's: its own, or one that a pattern admits.
-    pub fn is_stack(&self, name: &str) -> bool {
-        name == self.stack || self.namespaces.iter().any(|pattern| pattern.matches(name))
-    }
-
-    /// A name that is a stack of the run, or begins with one and one of the `borders`.
-    fn is_under(&self, name: &str, borders: &[char]) -> bool {
-        let cuts = name.char_indices().filter(|(_, c)| borders.contains(c)).map(|(at, _)| at);
-        self.is_stack(name) || cuts.into_iter().any(|at| self.is_stack(&name[..at]))
-    }
-
-    /// Names of new objects.
-    pub fn is_name(&self, name: &str) -> bool {
-        self.is_under(name, &['_', '-', '.'])
-    }
-
-    pub fn name(&self, kind: &str, name: &str) -> Result<(), Refusal> {
-        let known = self.is_name(name);
-        known.then_some(()).ok_or_else(|| {
-            Refusal::new("namespace", format!("{kind} '{name}'"))
-                .remedy(format!("begin its name with '{}_', or admit it with --namespace", self.stack))
-        })
-    }
-
-    /// Names of Traefik routers, services and middlewares.
-    pub fn is_router(&self, name: &str) -> bool {
-        self.is_under(name, &['_', '-', '.', '@'])
-    }
-
-    /// An image reference or repository of the run's own.
-    pub fn image(&self, reference: &str) -> Result<(), Refusal> {
-        let with_host = reference.strip_prefix("docker.io/").unwrap_or(reference);
-        let plain = with_host.strip_prefix("library/").unwrap_or(with_host);
-        let admitted = self.images.iter().any(|prefix| {
-            let rest = plain.strip_prefix(prefix.as_str());
-            rest.is_some_and(|r| {
-                prefix.ends_with('/') || r.is_empty() || r.starts_with(['/', ':', '_', '-', '.'])
-            })
-        });
-        let own = self.is_under(plain, &['/', ':', '_', '-', '.', '@']);
-        (own || admitted).then_some(()).ok_or_else(|| {
-            Refusal::new("image", format!("'{reference}' is not of the run's own repositories"))
-                .remedy(format!("name it '{}/...', or admit its prefix with --image-prefix", self.stack))
-        })
-    }
+/// The run's own names and its scratch folder, then what is allowed besides.
+pub fn of_run(run: &str, names: &Namespace, scratch: &Path, allowed: &[Allow]) -> Result<Policy> {
+    let scratch = scratch.to_string_lossy();
+    let own = [(Kind::Domain, names.domain.as_str()), (Kind::Path, scratch.as_ref())];
+    let proxy = values(allowed, Kind::Network).next().is_none().then_some((Kind::Network, PROXY));
+    let ours = own.into_iter().chain(proxy).map(|(kind, value)| Allow::new(kind, value));
+    let ours: std::result::Result<Vec<Allow>, String> = ours.collect();
+    let ours = ours.map_err(|e| Error::cannot("planning a run", e))?;
+    Ok(Policy {
+        owner: run.to_owned(),
+        stack: Some(names.stack.clone()),
+        allow: [&ours[..], allowed].concat(),
+    })
 }
 
 #[cfg(test)]
-pub mod tests {
+mod tests {
     use super::*;
 
-    pub const RUN: &str = "01JD000000000000000000AAAA";
-
-    pub fn policy() -> Policy {
-        Policy {
-            run: RUN.into(),
-            stack: "iso-x_ci_example".into(),
-            namespaces: vec!["immi-??????_ci_example".parse().unwrap()],
-            domains: vec!["iso-x.ci.example".into()],
-            networks: vec!["proxy".into()],
-            exec: vec!["backups_app".into()],
-            images: vec!["localhost/ci/".into(), "ours".into()],
-            scratch: "/scratch".into(),
-        }
+    fn told(allowed: &[&str]) -> String {
+        let names = Namespace { domain: "iso-x.ci".into(), stack: "iso-x_ci".into() };
+        let allowed: Vec<Allow> = allowed.iter().map(|text| text.parse().unwrap()).collect();
+        let policy = of_run("01JD", &names, Path::new("/tmp/s"), &allowed).unwrap();
+        assert_eq!((policy.owner.as_str(), policy.stack.as_deref()), ("01JD", Some("iso-x_ci")));
+        let all: Vec<String> = policy.allow.iter().map(ToString::to_string).collect();
+        all.join(" ")
     }
 
     #[test]
-    fn names() {
-        for own in ["iso-x_ci_example", "iso-x_ci_example_app", "immi-0a1b2c_ci_example_db"] {
-            assert!(policy().is_name(own), "{own}");
-        }
-        for strange in ["iso-x_ci", "iso-x_ci_examples", "live_app", "", "immi-0a1b2c3_ci_example_db", "_app"]
-        {
-            assert!(!policy().is_name(strange), "{strange}");
-        }
-    }
-
-    #[test]
-    fn images() {
-        for own in [
-            "iso-x_ci_example",
-            "docker.io/library/iso-x_ci_example:1",
-            "localhost/ci/a:b",
-            "ours_web",
-            "ours:1",
-        ] {
-            assert!(policy().image(own).is_ok(), "{own}");
-        }
-        for strange in ["oursx", "redfix/busybox:latest", "", "x/iso-x_ci_example", "localhost/cix"] {
-            assert!(policy().image(strange).is_err(), "{strange}");
-        }
+    fn a_runs_own_come_first_and_the_proxy_goes_for_a_named_network() {
+        assert_eq!(told(&[]), "domain=iso-x.ci path=/tmp/s network=proxy");
+        assert_eq!(told(&["exec=bot"]), "domain=iso-x.ci path=/tmp/s network=proxy exec=bot");
+        assert_eq!(told(&["network=edge"]), "domain=iso-x.ci path=/tmp/s network=edge");
     }
 }

@@ -1,7 +1,7 @@
 //! How busy the node was with what is not the run's: measured, never assumed.
 //!
 //! Foreign CPU = the node's busy time minus that of the run's containers, of the processes that this tool
-//! started for the run, and of the tool itself. The engine's own work counts as foreign: it cannot be told
+//! started for the run, of the guard, and of the tool itself. The engine's own work counts as foreign: it cannot be told
 //! whom it serves.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -42,6 +42,8 @@ pub struct Own {
     pub groups: Vec<i32>,
     pub cgroups: Vec<PathBuf>,
     pub load: Vec<PathBuf>,
+    /// Process id of the guard, while there is one.
+    pub guard: Option<i32>,
 }
 
 /// Samples until `stop` turns true (or its sender is gone) and returns the whole stretch. `None`: this
@@ -143,6 +145,7 @@ impl Account {
                 self.note(&process.pid.to_string(), Some(process.cpu));
             }
         }
+        self.note("swarm-guard", own.guard.and_then(|pid| proc::cpu_of(&pid.to_string())));
         self.note("swarm-isolate", proc::own_cpu());
     }
 

@@ -100,7 +100,13 @@ fn refusals(context: &Context, ran: &Ran) -> Vec<Text> {
 /// The command's own end, unless the run as a whole was no sample.
 fn judged(context: &Context, finished: &Finished) -> (Outcome, Option<String>) {
     let (outcome, reason) = outcome::of(&finished.ran.end, finished.ran.checked.as_ref());
-    if !matches!(outcome, Outcome::Pass | Outcome::Fail | Outcome::Timeout) {
+    let is_sample = matches!(outcome, Outcome::Pass | Outcome::Fail | Outcome::Timeout);
+    if let Some(how) =
+        finished.ran.guard.died.as_ref().filter(|_| is_sample || finished.ran.end == End::Unguarded)
+    {
+        return (Outcome::Infra, Some(how.clone()));
+    }
+    if !is_sample {
         return (outcome, reason);
     }
     if let [first, ..] = finished.ran.guard.unseen.as_slice() {

@@ -20,6 +20,7 @@ pub fn of(end: &End, checked: Option<&Checked>) -> Judged {
         }
         End::Stopped(number) => because(Outcome::Aborted, format!("stopped by signal {number}")),
         End::Budget => because(Outcome::Aborted, "the budget was spent"),
+        End::Unguarded => because(Outcome::Infra, "the guard died"),
         End::SlotLost => because(Outcome::Disturbed, "somebody else took the slot"),
         End::Taken(Taken::Live(what)) => because(Outcome::Fail, format!("namespace: {what}")),
         End::Taken(Taken::Leftover(what)) => {
@@ -88,6 +89,7 @@ mod tests {
             (End::Idle, Outcome::Timeout, "--idle-timeout"),
             (End::Stopped(2), Outcome::Aborted, "signal 2"),
             (End::SlotLost, Outcome::Disturbed, "slot"),
+            (End::Unguarded, Outcome::Infra, "the guard died"),
             (End::Taken(Taken::Live("domain x".into())), Outcome::Fail, "namespace: domain x"),
             (End::Taken(Taken::Leftover("service y".into())), Outcome::Disturbed, "not a clean start"),
             (End::NotStarted("no pty".into()), Outcome::Infra, "no pty"),

@@ -12,7 +12,12 @@ pub struct Calls(Arc<Mutex<Vec<Noted>>>);
 impl Calls {
     /// Before the call is made: an answer may never come.
     pub fn note(&self, id: &str) {
-        let call = Noted { at: Instant::now(), id: id.to_owned() };
+        self.note_at(id, Instant::now());
+    }
+
+    /// A call of the command, that was made at this time.
+    pub fn note_at(&self, id: &str, at: Instant) {
+        let call = Noted { at, id: id.to_owned() };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(call);
     }
 

@@ -1,0 +1,211 @@
+//! What somebody may do on the engine beyond touching what is his own: one list of kind and value. It is the same in
+//! the policy that `swarm-guard` reads, in the line that `swarm-isolate` hands to it, in a recipe's `needs`, and behind
+//! `--allow KIND=VALUE`. No I/O.
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::pattern::Pattern;
+use crate::swarm::stack::STACK_MAX;
+
+/// What a leave is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Network of others that may be joined, by its name.
+    Network,
+    /// Service or container of others whose containers may be exec'd into, such as a backup bot.
+    Exec,
+    /// Domain that may be routed, with all below it; `*` for any.
+    Domain,
+    /// Pattern of further stack names: new objects may be named so.
+    Stack,
+    /// Further repository prefix for images that are made.
+    Image,
+    /// Absolute path of a folder of the host: it, and what lies in it, may be mounted.
+    Path,
+}
+
+impl Kind {
+    const ALL: [Self; 6] = [Self::Network, Self::Exec, Self::Domain, Self::Stack, Self::Image, Self::Path];
+
+    /// The word before the `=`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Network => "network",
+            Self::Exec => "exec",
+            Self::Domain => "domain",
+            Self::Stack => "stack",
+            Self::Image => "image",
+            Self::Path => "path",
+        }
+    }
+}
+
+/// One leave, checked: its value is what its kind wants.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
+pub struct Allow {
+    kind: Kind,
+    value: String,
+}
+
+/// As it stands in JSON.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Unchecked {
+    kind: Kind,
+    value: String,
+}
+
+impl Allow {
+    /// The error says what kind of value is wanted.
+    pub fn new(kind: Kind, value: impl Into<String>) -> Result<Self, String> {
+        let value = value.into();
+        match kind {
+            _ if value.is_empty() => return Err(format!("{}= wants a value", kind.word())),
+            Kind::Stack => drop(value.parse::<Pattern>()?),
+            Kind::Path if !Path::new(&value).is_absolute() => {
+                return Err(format!("path={value} is not absolute"));
+            }
+            _ => {}
+        }
+        Ok(Self { kind, value })
+    }
+
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+}
+
+impl TryFrom<Unchecked> for Allow {
+    type Error = String;
+
+    fn try_from(given: Unchecked) -> Result<Self, String> {
+        Self::new(given.kind, given.value)
+    }
+}
+
+/// `KIND=VALUE`
+impl FromStr for Allow {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (word, value) = text.split_once('=').ok_or("not of the form KIND=VALUE")?;
+        let kind = Kind::ALL.into_iter().find(|kind| kind.word() == word);
+        let kind = kind.ok_or_else(|| {
+            format!("{word} is not known; known are {}", Kind::ALL.map(Kind::word).join(", "))
+        })?;
+        Self::new(kind, value)
+    }
+}
+
+impl fmt::Display for Allow {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}={}", self.kind.word(), self.value)
+    }
+}
+
+/// The values of one kind, in their order.
+pub fn values(allow: &[Allow], kind: Kind) -> impl Iterator<Item = &str> {
+    allow.iter().filter(move |one| one.kind == kind).map(|one| one.value.as_str())
+}
+
+/// The patterns of further stack names.
+#[must_use]
+pub fn stacks(allow: &[Allow]) -> Vec<Pattern> {
+    values(allow, Kind::Stack).filter_map(|pattern| pattern.parse().ok()).collect()
+}
+
+/// The bounds of one owner: what a policy file and the line of `swarm-isolate` hold, as one JSON object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// Everything that is created is labelled with it.
+    pub owner: String,
+    /// The stack whose name begins the names of new objects; without it the owner's name does.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub stack: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub allow: Vec<Allow>,
+}
+
+impl Policy {
+    /// The policy in `text`.
+    ///
+    /// # Errors
+    /// In words, what is wrong with it.
+    pub fn parse(text: &[u8]) -> Result<Self, String> {
+        let policy: Self = serde_json::from_slice(text).map_err(|e| e.to_string())?;
+        name(&policy.owner)?;
+        policy.stack.as_deref().map_or(Ok(()), |stack| name(stack).map(drop))?;
+        Ok(policy)
+    }
+}
+
+/// The name of an owner, or of a stack: it must do for both, because an owner's name begins those of his objects.
+pub fn name(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let is_name = text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(plain);
+    (is_name && text.len() <= STACK_MAX).then(|| text.to_owned()).ok_or_else(|| {
+        format!("'{text}' is no name: letters, digits, '-', '_' and '.', at most {STACK_MAX}, a letter or digit first")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_leave_reads_the_same_behind_the_option_and_in_json() {
+        for (text, json) in [
+            ("network=proxy", r#"{"kind":"network","value":"proxy"}"#),
+            ("domain=*", r#"{"kind":"domain","value":"*"}"#),
+            ("stack=immi-??????.ci", r#"{"kind":"stack","value":"immi-??????.ci"}"#),
+            ("path=/srv/a=b", r#"{"kind":"path","value":"/srv/a=b"}"#),
+        ] {
+            let allow: Allow = text.parse().unwrap();
+            assert_eq!(serde_json::to_string(&allow).unwrap(), json);
+            assert_eq!(serde_json::from_str::<Allow>(json).unwrap(), allow);
+            assert_eq!(allow.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_wherever_it_stands() {
+        for bad in ["proxy", "net=proxy", "network=", "stack=*", "path=srv", "Network=x"] {
+            assert!(bad.parse::<Allow>().is_err(), "{bad}");
+        }
+        for bad in [
+            r#"{"kind":"stack","value":"*"}"#,
+            r#"{"kind":"network","value":""}"#,
+            r#"{"kind":"network","value":"x","more":1}"#,
+            r#"{"kind":"swarm","value":"x"}"#,
+            r#""network=proxy""#,
+        ] {
+            assert!(serde_json::from_str::<Allow>(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_policy_is_whole_or_refused() {
+        let policy = Policy::parse(br#"{"owner": "ci", "allow": [{"kind": "network", "value": "proxy"}]}"#);
+        assert_eq!(values(&policy.unwrap().allow, Kind::Network).collect::<Vec<_>>(), ["proxy"]);
+        for bad in [
+            r#"{"allow": []}"#,
+            r#"{"owner": ""}"#,
+            r#"{"owner": "a b"}"#,
+            r#"{"owner": "-a"}"#,
+            r#"{"owner": "ci", "stack": ""}"#,
+            r#"{"owner": "ci", "alow": []}"#,
+            r#"{"owner": "ci"} {"owner": "ci"}"#,
+        ] {
+            assert!(Policy::parse(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+}

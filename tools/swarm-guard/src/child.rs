@@ -1,0 +1,78 @@
+//! The command that the guard stands in front of: started where it sees the guard in the engine's place, and ended
+//! when somebody wants the guard to end.
+
+use std::io;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+
+use lib_common::{Error, Exit, Result, cover};
+use rustix::process::{Pid, Signal};
+use tokio::sync::oneshot;
+
+/// As `env` and `docker run` have it: what would start the command failed, it cannot be executed, it is not there.
+const FAILED: u8 = 125;
+const NOT_EXECUTABLE: u8 = 126;
+const NOT_FOUND: u8 = 127;
+
+pub struct Child {
+    pid: Option<Pid>,
+    ended: oneshot::Receiver<io::Result<ExitStatus>>,
+    /// For the guard to be mounted on, where there is no engine's socket.
+    _placeholder: Option<cover::Placeholder>,
+}
+
+impl Child {
+    /// Covers the default sockets, and the engine's own, where that is possible.
+    pub async fn start(command: &[String], socket: &Path, engine: Option<PathBuf>) -> Result<Self> {
+        let placeholder = cover::is_possible().then(cover::Placeholder::at_default).flatten();
+        let (start, started) = oneshot::channel();
+        let (end, ended) = oneshot::channel();
+        let (words, guard) = (command.to_vec(), socket.to_owned());
+        // The mounts are for this thread and for what it starts: everybody else keeps seeing the engine.
+        std::thread::spawn(move || match spawn(&words, &guard, engine.as_deref()) {
+            Ok(mut child) => {
+                let _ = start.send(Ok(child.id()));
+                let _ = end.send(child.wait());
+            }
+            Err(error) => drop(start.send(Err(error))),
+        });
+        let failed = |e| Error::child(FAILED, "starting the command", e);
+        let id = started.await.map_err(failed)??;
+        let pid = i32::try_from(id).ok().and_then(Pid::from_raw);
+        Ok(Self { pid, ended, _placeholder: placeholder })
+    }
+
+    /// Until it has ended.
+    pub async fn wait(&mut self) -> Result<Exit> {
+        let failed = |e: &dyn std::fmt::Display| Error::child(FAILED, "waiting for the command", e);
+        let status = (&mut self.ended).await.map_err(|e| failed(&e))?.map_err(|e| failed(&e))?;
+        let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
+        Ok(if code == 0 { Exit::Done } else { Exit::Child(u8::try_from(code).unwrap_or(u8::MAX)) })
+    }
+
+    /// Passes a signal on.
+    pub fn signal(&self, signal: Signal) {
+        if let Some(pid) = self.pid {
+            // It may have ended just now.
+            let _ = rustix::process::kill_process(pid, signal);
+        }
+    }
+}
+
+fn spawn(command: &[String], guard: &Path, engine: Option<&Path>) -> Result<std::process::Child> {
+    if cover::is_possible() {
+        cover::cover(guard, engine)?;
+    }
+    let started = Command::new(&command[0])
+        .args(&command[1..])
+        .env("DOCKER_HOST", format!("unix://{}", guard.display()))
+        .env_remove("DOCKER_CONTEXT")
+        .env_remove("DOCKER_TLS_VERIFY")
+        .env_remove("DOCKER_CERT_PATH")
+        .spawn();
+    started.map_err(|e| {
+        let code = if e.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { NOT_EXECUTABLE };
+        Error::child(code, "starting the command", e).on(&command[0])
+    })
+}

@@ -1,0 +1,150 @@
+//! Looks up what a decision needs to know: names and id prefixes become full ids, as the engine finds them.
+
+use std::path::{Path, PathBuf};
+
+use lib_common::docker::{ApiError, Engine, filters, percent_encode};
+use lib_common::swarm::label::{self, SERVICE_NAME};
+use serde_json::Value;
+
+use crate::facts::{Found, Object};
+use crate::verdict::Kind;
+
+/// What the engine, or this machine, says of one reference; an error is no answer.
+pub async fn look_up(engine: &Engine, kind: Kind, reference: &str) -> Result<Found, ApiError> {
+    if kind == Kind::Path {
+        return Ok(path(Path::new(reference)));
+    }
+    if reference.is_empty() {
+        return Ok(Found::Missing(400, format!("no {} is named", kind.word())));
+    }
+    let encoded = match kind {
+        Kind::Image => reference.split('/').map(percent_encode).collect::<Vec<_>>().join("/"),
+        _ => percent_encode(reference),
+    };
+    match engine.get(&describe(kind, &encoded)).await {
+        Ok(value) => {
+            let mut object = object(kind, &value);
+            if kind == Kind::Volume && object.owner.is_none() && is_anonymous(&object.name) {
+                object.owner = owner_of(engine, &object.name).await?;
+            }
+            Ok(Found::Object(Box::new(object)))
+        }
+        // 400 and 500 are how some engines say "ambiguous".
+        Err(e) if e.status != 0 => Ok(Found::Missing(e.status, e.message)),
+        Err(e) => Err(e),
+    }
+}
+
+/// The engine's own name for a volume that nobody named.
+fn is_anonymous(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// The owner of a volume without a name and label: that of all containers that mount it.
+async fn owner_of(engine: &Engine, volume: &str) -> Result<Option<String>, ApiError> {
+    let path = format!("/containers/json?all=1&{}", filters(&[("volume", volume)]));
+    let users = engine.get(&path).await?;
+    let mut owners: Vec<Option<&str>> =
+        users.as_array().into_iter().flatten().map(|user| user["Labels"][label::RUN].as_str()).collect();
+    owners.dedup();
+    Ok(if let [Some(owner)] = owners[..] { Some(owner.to_owned()) } else { None })
+}
+
+fn describe(kind: Kind, reference: &str) -> String {
+    match kind {
+        Kind::Container => format!("/containers/{reference}/json"),
+        Kind::Service => format!("/services/{reference}"),
+        Kind::Task => format!("/tasks/{reference}"),
+        Kind::Network => format!("/networks/{reference}"),
+        Kind::SwarmNetwork => format!("/networks/{reference}?scope=swarm"),
+        Kind::Volume => format!("/volumes/{reference}"),
+        Kind::Config => format!("/configs/{reference}"),
+        Kind::Secret => format!("/secrets/{reference}"),
+        Kind::Exec => format!("/exec/{reference}/json"),
+        Kind::Image => format!("/images/{reference}/json"),
+        Kind::Path => String::new(),
+    }
+}
+
+/// The parts of a description that decisions are made of.
+fn object(kind: Kind, value: &Value) -> Object {
+    let (id, name, labels) = match kind {
+        Kind::Container => (&value["Id"], &value["Name"], &value["Config"]["Labels"]),
+        Kind::Service | Kind::Config | Kind::Secret => {
+            (&value["ID"], &value["Spec"]["Name"], &value["Spec"]["Labels"])
+        }
+        Kind::Task => (&value["ID"], &value["ID"], &value["Spec"]["ContainerSpec"]["Labels"]),
+        Kind::Network | Kind::SwarmNetwork => (&value["Id"], &value["Name"], &value["Labels"]),
+        Kind::Volume => (&value["Name"], &value["Name"], &value["Labels"]),
+        Kind::Exec => (&value["ID"], &value["ID"], &Value::Null),
+        Kind::Image => (&value["Id"], &value["Id"], &value["Config"]["Labels"]),
+        Kind::Path => (&Value::Null, &Value::Null, &Value::Null),
+    };
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let label = |name: &str| labels[name].as_str().map(ToOwned::to_owned);
+    let tags = value["RepoTags"].as_array().into_iter().flatten();
+    Object {
+        id: text(id),
+        name: text(name).trim_start_matches('/').to_owned(),
+        owner: label(label::RUN),
+        service: label(SERVICE_NAME),
+        container: value["ContainerID"].as_str().map(ToOwned::to_owned),
+        tags: tags.filter_map(Value::as_str).map(ToOwned::to_owned).collect(),
+        labels: labels.as_object().filter(|_| kind == Kind::Image).cloned().unwrap_or_default(),
+    }
+}
+
+/// The path without symbolic links; what does not exist yet counts by its nearest parent.
+fn path(given: &Path) -> Found {
+    let odd = || Found::Missing(400, format!("{} is no plain absolute path", given.display()));
+    let plain = given.components().all(|part| !matches!(part, std::path::Component::ParentDir));
+    if !given.is_absolute() || !plain {
+        return odd();
+    }
+    let mut missing = Vec::new();
+    let mut existing: PathBuf = given.to_owned();
+    let real = loop {
+        match existing.canonicalize() {
+            Ok(real) => break real,
+            // A link that leads nowhere yet would be followed once there is something.
+            Err(_) if existing.is_symlink() => return odd(),
+            Err(_) => match (existing.file_name(), existing.parent()) {
+                (Some(name), Some(parent)) => {
+                    missing.push(name.to_owned());
+                    existing = parent.to_owned();
+                }
+                _ => return odd(),
+            },
+        }
+    };
+    let whole = missing.iter().rev().fold(real, |path, part| path.join(part));
+    match whole.to_str() {
+        Some(id) => Found::Object(Box::new(Object { id: id.to_owned(), ..Object::default() })),
+        None => odd(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn real(path_given: &Path) -> Option<String> {
+        match path(path_given) {
+            Found::Object(object) => Some(object.id),
+            Found::Missing(..) => None,
+        }
+    }
+
+    #[test]
+    fn links_are_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        std::os::unix::fs::symlink("/etc", root.join("out")).unwrap();
+        std::os::unix::fs::symlink("/nowhere/yet", root.join("later")).unwrap();
+        assert_eq!(real(&root.join("out/new")).unwrap(), "/etc/new");
+        assert_eq!(real(&root.join("a/b")).unwrap(), root.join("a/b").to_str().unwrap());
+        assert_eq!(real(&root.join("a/../../b")), None);
+        assert_eq!(real(&root.join("later")), None);
+        assert_eq!(real(Path::new("relative")), None);
+    }
+}

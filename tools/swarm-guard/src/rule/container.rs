@@ -1,0 +1,168 @@
+//! Containers: made without a way to the host, changed only by their owner.
+
+use serde_json::{Map, Value};
+
+use super::mounts;
+use crate::ask::{Ask, text};
+use crate::labels;
+use crate::refusal::Refusal;
+use crate::shape::container;
+use crate::verdict::{Answer, Decision, Forward, Kind, Outgoing, Stop};
+
+const ALONE: &str = "run it without: it would reach beyond its own containers";
+
+pub fn create(ask: &Ask) -> Decision {
+    let mut body = ask.body(&container::CREATE)?;
+    if let Some(name) = ask.head.get("name").filter(|name| !name.is_empty()) {
+        ask.policy.name("container", name.trim_start_matches('/'))?;
+    }
+    ask.stamp(&mut body, "Labels")?;
+    image_labels(ask, text(&body, "Image"))?;
+    let mut forward = Forward { creates: Some(Kind::Container), ..ask.forward() };
+    runtime(text(&body, "Runtime"))?;
+    let host = &mut body["HostConfig"];
+    if host.is_object() {
+        modes(host)?;
+        runtime(text(host, "Runtime"))?;
+        super::volume::driver(text(host, "VolumeDriver"), &Value::Null)?;
+        security(&host["SecurityOpt"])?;
+        mounts::binds(ask, &mut host["Binds"], &mut forward)?;
+        mounts::mounts(ask, &mut host["Mounts"], &mut forward)?;
+        links(ask, &mut host["VolumesFrom"])?;
+        links(ask, &mut host["Links"])?;
+    }
+    networks(ask, &mut body)?;
+    Ok(forward.json(body))
+}
+
+/// A container inherits its image's labels, Traefik's among them.
+fn image_labels(ask: &Ask, image: &str) -> Result<(), Stop> {
+    if let Some(found) = ask.facts.find(Kind::Image, image)? {
+        for (key, value) in &found.labels {
+            labels::traefik(ask.policy, key, value.as_str().unwrap_or_default())?;
+        }
+    }
+    Ok(())
+}
+
+fn modes(host: &Value) -> Result<(), Refusal> {
+    const FINE: [(&str, &[&str]); 5] = [
+        ("PidMode", &["", "private"]),
+        ("IpcMode", &["", "none", "private", "shareable"]),
+        ("UTSMode", &[""]),
+        ("UsernsMode", &[""]),
+        ("CgroupnsMode", &["", "private"]),
+    ];
+    for (key, fine) in FINE {
+        let mode = text(host, key);
+        if !fine.contains(&mode) {
+            return Err(Refusal::new("host namespace", format!("HostConfig.{key} '{mode}'")).remedy(ALONE));
+        }
+    }
+    Ok(())
+}
+
+fn runtime(name: &str) -> Result<(), Refusal> {
+    let plain = ["", "runc"].contains(&name);
+    plain.then_some(()).ok_or_else(|| Refusal::new("runtime", name.to_owned()).remedy(ALONE))
+}
+
+/// Only what takes something away.
+fn security(options: &Value) -> Result<(), Refusal> {
+    let harmless = ["no-new-privileges", "no-new-privileges:true", "no-new-privileges=true"];
+    let odd =
+        options.as_array().into_iter().flatten().filter_map(Value::as_str).find(|o| !harmless.contains(o));
+    odd.map_or(Ok(()), |option| Err(Refusal::new("security option", option.to_owned()).remedy(ALONE)))
+}
+
+/// Containers by full id: `NAME:ALIAS` of a link, `NAME:MODE` of volumes that are shared.
+pub fn links(ask: &Ask, list: &mut Value) -> Result<(), Stop> {
+    for link in list.as_array_mut().into_iter().flatten() {
+        let given = link.as_str().unwrap_or_default().to_owned();
+        let (name, rest) = given.split_once(':').map_or((&*given, None), |(name, rest)| (name, Some(rest)));
+        let id = &ask.own(Kind::Container, name.trim_start_matches('/'))?.id;
+        *link = rest.map_or_else(|| id.clone(), |rest| format!("{id}:{rest}")).into();
+    }
+    Ok(())
+}
+
+/// The network of its mode, and those of its endpoints.
+fn networks(ask: &Ask, body: &mut Value) -> Result<(), Stop> {
+    let mode = text(&body["HostConfig"], "NetworkMode").to_owned();
+    let main = match mode.as_str() {
+        "" | "default" | "bridge" | "none" => None,
+        "host" => return Err(host_network(&mode).into()),
+        joined if joined.starts_with("container:") => return Err(host_network(&mode).into()),
+        network => Some(ask.network(Kind::Network, network)?),
+    };
+    if let Some(main) = main {
+        body["HostConfig"]["NetworkMode"] = main.id.clone().into();
+    }
+    let Some(endpoints) = body["NetworkingConfig"]["EndpointsConfig"].as_object_mut() else { return Ok(()) };
+    let mut resolved = Map::new();
+    for (name, mut endpoint) in std::mem::take(endpoints) {
+        if let Some(list) = endpoint.get_mut("Links") {
+            links(ask, list)?;
+        }
+        let key = if ["default", "bridge", "none"].contains(&name.as_str()) {
+            name
+        } else {
+            let network = ask.network(Kind::Network, &name)?;
+            let id = text(&endpoint, "NetworkID");
+            if !id.is_empty() {
+                let id = ask.network(Kind::Network, id)?.id.clone();
+                endpoint["NetworkID"] = id.into();
+            }
+            // The engine finds the mode's own endpoint by id, any other one by its name.
+            let is_main = main.is_some_and(|main| main.id == network.id);
+            if is_main { network.id.clone() } else { network.name.clone() }
+        };
+        resolved.insert(key, endpoint);
+    }
+    *endpoints = resolved;
+    Ok(())
+}
+
+fn host_network(mode: &str) -> Refusal {
+    Refusal::new("host namespace", format!("HostConfig.NetworkMode '{mode}'"))
+        .remedy("join a network of your own")
+}
+
+/// Start, stop, kill and the like.
+pub fn act(ask: &Ask) -> Decision {
+    ask.for_own(Kind::Container)
+}
+
+pub fn attach(ask: &Ask) -> Decision {
+    Ok(Forward { answer: Answer::Hijack, ..ask.for_own(Kind::Container)? })
+}
+
+/// Files into a container.
+pub fn put(ask: &Ask) -> Decision {
+    Ok(Forward { body: Outgoing::Archive, ..ask.for_own(Kind::Container)? })
+}
+
+/// docker-compose puts a container aside under twelve digits of its id.
+pub fn rename(ask: &Ask) -> Decision {
+    let name = ask.head.get("name").unwrap_or_default().trim_start_matches('/');
+    let aside = name.split_once('_').filter(|(id, _)| {
+        id.len() == 12 && id.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c))
+    });
+    ask.policy.name("container", aside.map_or(name, |(_, name)| name))?;
+    ask.for_own(Kind::Container)
+}
+
+/// A link is another name for somebody's container, so none is removed.
+pub fn delete(ask: &Ask) -> Decision {
+    const NO: [&str; 5] = ["", "0", "no", "false", "none"];
+    let link = ask.head.get("link").unwrap_or_default().trim().to_ascii_lowercase();
+    if !NO.contains(&link.as_str()) {
+        return Err(Refusal::new("query", "link").remedy("remove the container itself").into());
+    }
+    ask.for_own(Kind::Container)
+}
+
+pub fn update(ask: &Ask) -> Decision {
+    let body = ask.body(&container::UPDATE)?;
+    Ok(ask.for_own(Kind::Container)?.json(body))
+}

@@ -1,0 +1,32 @@
+//! Commands inside containers.
+
+use crate::ask::Ask;
+use crate::shape::container;
+use crate::verdict::{Answer, Decision, Forward, Kind, Stop};
+
+pub fn create(ask: &Ask) -> Decision {
+    let target = ask.exec_target(&ask.params[0])?.id.clone();
+    let mut body = ask.body(&container::EXEC)?;
+    if let Some(map) = body.as_object_mut() {
+        map.remove("Container");
+    }
+    Ok(Forward { creates: Some(Kind::Exec), ..ask.forward_to(&target).json(body) })
+}
+
+pub fn start(ask: &Ask) -> Decision {
+    let body = ask.body(&container::EXEC_START)?;
+    Ok(Forward { answer: Answer::Hijack, ..known(ask)?.json(body) })
+}
+
+pub fn resize(ask: &Ask) -> Decision {
+    known(ask)
+}
+
+/// An exec that the guard let through, or one in a container that it would let through.
+fn known(ask: &Ask) -> Result<Forward, Stop> {
+    let exec = ask.facts.must(Kind::Exec, &ask.params[0])?;
+    if !ask.is_own(Kind::Exec, exec) {
+        ask.exec_target(exec.container.as_deref().unwrap_or_default())?;
+    }
+    Ok(ask.forward_to(&exec.id))
+}

@@ -1,0 +1,135 @@
+//! Images: built, tagged and removed under the owner's own repositories; others' are only read and pulled.
+
+use lib_common::swarm::label;
+use serde_json::{Value, json};
+
+use crate::ask::Ask;
+use crate::labels;
+use crate::refusal::Refusal;
+use crate::shape::container::COMMIT;
+use crate::verdict::{Answer, Decision, Forward, Kind, Outgoing, Stop};
+
+const PLAIN: &str = "build it without";
+
+/// `POST /build`: the image gets the owner's label, and no container is left behind.
+pub fn build(ask: &Ask) -> Decision {
+    let head = ask.head;
+    for (_, tag) in head.query.iter().filter(|(key, tag)| key == "t" && !tag.is_empty()) {
+        ask.policy.image(tag)?;
+    }
+    for (key, rule) in [("cgroupparent", "cgroup parent"), ("securityopt", "security option")] {
+        if head.get(key).is_some_and(|value| !["", "null", "[]"].contains(&value)) {
+            return Err(Refusal::new(rule, format!("build with {key}")).remedy(PLAIN).into());
+        }
+    }
+    let mut forward = Forward { body: Outgoing::Archive, builds: true, ..ask.forward() };
+    match head.get("networkmode").unwrap_or_default() {
+        "" | "default" | "bridge" | "none" => {}
+        mode if mode == "host" || mode.starts_with("container:") => {
+            return Err(Refusal::new("host namespace", format!("build with networkmode {mode}"))
+                .remedy(PLAIN)
+                .into());
+        }
+        network => forward.head.set("networkmode", ask.network(Kind::Network, network)?.id.clone()),
+    }
+    outputs(head.get("outputs").unwrap_or_default())?;
+    let mut given = parsed(head.get("labels").unwrap_or_default())?;
+    labels::check(ask.policy, given.as_object().into_iter().flatten())?;
+    given[label::RUN] = ask.policy.owner.clone().into();
+    forward.head.set("labels", given.to_string());
+    // Intermediate containers have no label: none may outlive the build.
+    forward.head.set("rm", "1");
+    forward.head.set("forcerm", "1");
+    Ok(forward)
+}
+
+/// `BuildKit` may write to the client; other outputs name images by themselves.
+fn outputs(text: &str) -> Result<(), Stop> {
+    let fine = |output: &Value| matches!(output["Type"].as_str(), Some("local" | "tar"));
+    let all = text.is_empty()
+        || crate::json::parse(text.as_bytes())
+            .is_ok_and(|value| value.as_array().is_some_and(|list| list.iter().all(fine)) || value.is_null());
+    Ok(all.then_some(()).ok_or_else(|| Refusal::new("image", "build outputs").remedy(PLAIN))?)
+}
+
+fn parsed(labels: &str) -> Result<Value, Stop> {
+    if labels.is_empty() {
+        return Ok(json!({}));
+    }
+    let value = crate::json::parse(labels.as_bytes()).map_err(|e| Refusal::new("query", e))?;
+    match value {
+        Value::Null => Ok(json!({})),
+        Value::Object(_) => Ok(value),
+        _ => Err(Refusal::new("query", "labels that are no object").into()),
+    }
+}
+
+/// `POST /session`: what a build asks its client for. It gives the client no power over the engine.
+#[allow(clippy::unnecessary_wraps)] // rules have one signature
+pub fn session(ask: &Ask) -> Decision {
+    Ok(Forward { answer: Answer::Hijack, ..ask.forward() })
+}
+
+/// `POST /images/create`: a pull is what each deploy does; an import makes an image of the owner's own.
+pub fn create(ask: &Ask) -> Decision {
+    let mut forward = ask.forward();
+    let import = ask.head.get("fromSrc").is_some_and(|source| !source.is_empty());
+    if import {
+        if let Some(repo) = ask.head.get("repo").filter(|repo| !repo.is_empty()) {
+            ask.policy.image(repo)?;
+        }
+        labelled(ask, &mut forward);
+        forward.body = Outgoing::Archive;
+    }
+    Ok(forward)
+}
+
+/// `POST /commit`
+pub fn commit(ask: &Ask) -> Decision {
+    let container = ask.own(Kind::Container, ask.head.get("container").unwrap_or_default())?.id.clone();
+    if let Some(repo) = ask.head.get("repo").filter(|repo| !repo.is_empty()) {
+        ask.policy.image(repo)?;
+    }
+    let mut forward = ask.forward();
+    forward.head.set("container", container);
+    labelled(ask, &mut forward);
+    match ask.body {
+        None | Some(Value::Null) => Ok(forward),
+        Some(_) => Ok(forward.json(ask.body(&COMMIT)?)),
+    }
+}
+
+/// The last of the changes that are made to the new image.
+fn labelled(ask: &Ask, forward: &mut Forward) {
+    forward.head.query.push(("changes".into(), format!("LABEL {}={}", label::RUN, ask.policy.owner)));
+}
+
+/// `POST /images/{}/tag`
+pub fn tag(ask: &Ask) -> Decision {
+    ask.policy.image(ask.head.get("repo").unwrap_or_default())?;
+    Ok(ask.forward())
+}
+
+/// `DELETE /images/{}`: a tag of the owner's own, or an image that it has made and nobody else has tagged.
+pub fn delete(ask: &Ask) -> Decision {
+    let reference = &ask.params[0];
+    let image = ask.facts.must(Kind::Image, reference)?;
+    let ours = ask.is_own(Kind::Image, image);
+    let by_tag = ask.policy.image(reference);
+    if by_tag.is_err() && !(ours && image.tags.iter().all(|tag| ask.policy.image(tag).is_ok())) {
+        by_tag?;
+    }
+    // The last tag takes the image with it.
+    if !ours && image.tags.iter().all(|tag| ask.policy.image(tag).is_ok()) {
+        return Err(Refusal::new("image", format!("'{reference}' is the last name of an image of others"))
+            .remedy("leave it")
+            .into());
+    }
+    Ok(ask.forward())
+}
+
+/// `POST /images/load`: what the archive would tag is written in it, and looked at before it is sent on.
+#[allow(clippy::unnecessary_wraps)] // rules have one signature
+pub fn load(ask: &Ask) -> Decision {
+    Ok(Forward { body: Outgoing::Images, ..ask.forward() })
+}

@@ -1,0 +1,87 @@
+//! Mounts: volumes of the owner, and what lies in folders that are allowed. Nothing else of the host.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::volume;
+use crate::ask::{Ask, text};
+use crate::refusal::Refusal;
+use crate::verdict::{Forward, Kind, Stop};
+
+/// `HostConfig.Binds`: `SOURCE:TARGET[:MODE]`, a path or the name of a volume.
+pub fn binds(ask: &Ask, binds: &mut Value, forward: &mut Forward) -> Result<(), Stop> {
+    for bind in binds.as_array_mut().into_iter().flatten() {
+        let Some(given) = bind.as_str() else {
+            return Err(Refusal::new("body", "HostConfig.Binds holds no text").into());
+        };
+        let parts: Vec<&str> = given.split(':').collect();
+        let (source, rest) = match parts[..] {
+            // A target alone: a volume without a name, which goes with its container.
+            [_] => continue,
+            [source, target] => (source, target.to_owned()),
+            [source, target, mode] => {
+                check_mode(mode)?;
+                (source, format!("{target}:{mode}"))
+            }
+            _ => return Err(Refusal::new("host path", format!("mount {given}")).into()),
+        };
+        if source.starts_with('/') {
+            *bind = format!("{}:{rest}", host_path(ask, source)?).into();
+        } else if volume::usable(ask, source)? {
+            forward.make_volumes.push(source.to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// `Mounts` of a container or of a service's tasks.
+pub fn mounts(ask: &Ask, mounts: &mut Value, forward: &mut Forward) -> Result<(), Stop> {
+    for mount in mounts.as_array_mut().into_iter().flatten() {
+        match text(mount, "Type") {
+            "bind" => {
+                let path = host_path(ask, text(mount, "Source"))?;
+                check_mode(text(&mount["BindOptions"], "Propagation"))?;
+                mount["Source"] = path.into();
+            }
+            // Without a type the engine takes it for a volume.
+            "volume" | "" => {
+                let name = text(mount, "Source").to_owned();
+                if !name.is_empty() && volume::usable(ask, &name)? {
+                    forward.expect_volumes.push(name);
+                }
+                if mount["VolumeOptions"].is_null() {
+                    mount["VolumeOptions"] = json!({});
+                }
+                let options = &mut mount["VolumeOptions"];
+                let driver = &options["DriverConfig"];
+                volume::driver(text(driver, "Name"), &driver["Options"])?;
+                ask.stamp(options, "Labels")?;
+            }
+            "tmpfs" => {}
+            other => return Err(Refusal::new("mount", format!("type '{other}'")).into()),
+        }
+    }
+    Ok(())
+}
+
+fn check_mode(mode: &str) -> Result<(), Refusal> {
+    const MODES: [&str; 11] =
+        ["", "ro", "rw", "z", "Z", "nocopy", "consistent", "cached", "delegated", "private", "rprivate"];
+    let odd = mode.split(',').find(|word| !MODES.contains(word));
+    odd.map_or(Ok(()), |word| Err(Refusal::new("mount", format!("mode '{word}'"))))
+}
+
+/// The canonical path, if it lies in a folder that is allowed.
+fn host_path(ask: &Ask, path: &str) -> Result<String, Stop> {
+    let real = &ask.facts.must(Kind::Path, path)?.id;
+    let is_allowed = ask.policy.folders.iter().any(|folder| Path::new(real).starts_with(folder));
+    if !real.contains(':') && is_allowed {
+        return Ok(real.clone());
+    }
+    let remedy = match ask.policy.folders.first() {
+        Some(folder) => format!("mount a volume, or what lies in {}", folder.display()),
+        None => "mount a volume, or allow a folder: --allow path=DIR".into(),
+    };
+    Err(Refusal::new("host path", path.to_owned()).remedy(remedy).into())
+}

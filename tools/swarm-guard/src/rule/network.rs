@@ -1,0 +1,62 @@
+//! Networks: made inside the namespace, joined where the owner may.
+
+use serde_json::Value;
+
+use crate::ask::{Ask, text};
+use crate::refusal::Refusal;
+use crate::shape::small;
+use crate::verdict::{Decision, Forward, Kind};
+
+pub fn create(ask: &Ask) -> Decision {
+    let mut body = ask.body(&small::NETWORK)?;
+    ask.policy.name("network", text(&body, "Name"))?;
+    let driver = text(&body, "Driver");
+    if !["", "bridge", "overlay"].contains(&driver) {
+        return Err(Refusal::new("network driver", driver.to_owned())
+            .remedy("use overlay or bridge: others reach the host's own network")
+            .into());
+    }
+    if !["", "default"].contains(&text(&body["IPAM"], "Driver")) {
+        return Err(Refusal::new("network driver", "IPAM driver").remedy("use the default").into());
+    }
+    options(&body["Options"])?;
+    ask.stamp(&mut body, "Labels")?;
+    Ok(Forward { creates: Some(Kind::Network), ..ask.forward().json(body) })
+}
+
+pub fn delete(ask: &Ask) -> Decision {
+    ask.for_own(Kind::Network)
+}
+
+pub fn connect(ask: &Ask) -> Decision {
+    member(ask, ask.body(&small::CONNECT)?)
+}
+
+pub fn disconnect(ask: &Ask) -> Decision {
+    member(ask, ask.body(&small::DISCONNECT)?)
+}
+
+/// The owner's own containers, and networks that they may be in.
+fn member(ask: &Ask, mut body: Value) -> Decision {
+    let network = ask.network(Kind::Network, &ask.params[0])?.id.clone();
+    let container = ask.own(Kind::Container, text(&body, "Container"))?.id.clone();
+    body["Container"] = container.into();
+    if let Some(links) = body["EndpointConfig"].get_mut("Links") {
+        super::container::links(ask, links)?;
+    }
+    Ok(ask.forward_to(&network).json(body))
+}
+
+/// A bridge may not be one that exists already: its name is an option.
+fn options(options: &Value) -> Result<(), Refusal> {
+    const HARMLESS: [&str; 4] = [
+        "encrypted",
+        "com.docker.network.driver.mtu",
+        "com.docker.network.bridge.enable_icc",
+        "com.docker.network.bridge.enable_ip_masquerade",
+    ];
+    let odd = options.as_object().into_iter().flatten().find(|(key, _)| !HARMLESS.contains(&key.as_str()));
+    odd.map_or(Ok(()), |(key, _)| {
+        Err(Refusal::new("driver options", key.clone()).remedy("leave the option out"))
+    })
+}

@@ -1,0 +1,67 @@
+//! Services: stamped on themselves and on their tasks, with nothing of others attached.
+
+use serde_json::Value;
+
+use super::mounts;
+use crate::ask::{Ask, text};
+use crate::refusal::Refusal;
+use crate::shape::service::SPEC;
+use crate::verdict::{Decision, Forward, Kind, Stop};
+
+pub fn create(ask: &Ask) -> Decision {
+    let (body, forward) = checked(ask, ask.forward())?;
+    ask.policy.name("service", text(&body, "Name"))?;
+    Ok(Forward { creates: Some(Kind::Service), ..forward.json(body) })
+}
+
+pub fn update(ask: &Ask) -> Decision {
+    let service = ask.own(Kind::Service, &ask.params[0])?;
+    let (body, forward) = checked(ask, ask.forward_to(&service.id))?;
+    if text(&body, "Name") != service.name {
+        return Err(Refusal::new("namespace", format!("a new name for service '{}'", service.name)).into());
+    }
+    Ok(forward.json(body))
+}
+
+pub fn delete(ask: &Ask) -> Decision {
+    ask.for_own(Kind::Service)
+}
+
+fn checked(ask: &Ask, mut forward: Forward) -> Result<(Value, Forward), Stop> {
+    let mut body = ask.body(&SPEC)?;
+    ask.stamp(&mut body, "Labels")?;
+    networks(ask, &mut body["Networks"])?;
+    let task = &mut body["TaskTemplate"];
+    let runtime = text(task, "Runtime");
+    if !["", "container"].contains(&runtime) {
+        return Err(Refusal::new("plugin", format!("runtime '{runtime}'")).into());
+    }
+    networks(ask, &mut task["Networks"])?;
+    let container = &mut task["ContainerSpec"];
+    if !container.is_object() {
+        return Err(Refusal::new("body", "TaskTemplate.ContainerSpec is no object").into());
+    }
+    ask.stamp(container, "Labels")?;
+    mounts::mounts(ask, &mut container["Mounts"], &mut forward)?;
+    references(ask, &mut container["Secrets"], Kind::Secret, "SecretID", "SecretName")?;
+    references(ask, &mut container["Configs"], Kind::Config, "ConfigID", "ConfigName")?;
+    Ok((body, forward))
+}
+
+fn networks(ask: &Ask, list: &mut Value) -> Result<(), Stop> {
+    for attachment in list.as_array_mut().into_iter().flatten() {
+        let id = ask.network(Kind::SwarmNetwork, text(attachment, "Target"))?.id.clone();
+        attachment["Target"] = id.into();
+    }
+    Ok(())
+}
+
+/// Secrets and configs by id, with the name that goes with it.
+fn references(ask: &Ask, list: &mut Value, kind: Kind, id: &str, name: &str) -> Result<(), Stop> {
+    for reference in list.as_array_mut().into_iter().flatten() {
+        let object = ask.own(kind, text(reference, id))?;
+        reference[id] = object.id.clone().into();
+        reference[name] = object.name.clone().into();
+    }
+    Ok(())
+}

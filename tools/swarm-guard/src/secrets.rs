@@ -1,0 +1,33 @@
+//! Tells the values of secrets to whoever must hide them in what he writes. The engine itself never tells a secret's
+//! value, so this is told before the engine hears of it.
+//!
+//! One line for each: `{"name":"...","value_base64":"..."}`.
+
+use std::io;
+
+use lib_common::cli::Place;
+use lib_common::{Error, Result};
+use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::unix::pipe::Sender;
+use tokio::sync::Mutex;
+
+/// The pipe, if there is one.
+pub struct Secrets(Option<Mutex<Sender>>);
+
+impl Secrets {
+    /// Within a runtime. The descriptor is taken: nobody that is started later inherits it.
+    pub fn open(descriptor: Option<u32>) -> Result<Self> {
+        let Some(number) = descriptor else { return Ok(Self(None)) };
+        let pipe = Place::Descriptor(number).take().and_then(Sender::from_file);
+        let cannot = |e| Error::cannot("opening the pipe for secrets", e).on(format!("descriptor {number}"));
+        Ok(Self(Some(Mutex::new(pipe.map_err(cannot)?))))
+    }
+
+    /// Returns when the line is in the pipe.
+    pub async fn tell(&self, name: &str, value_base64: &str) -> io::Result<()> {
+        let Some(pipe) = &self.0 else { return Ok(()) };
+        let line = json!({"name": name, "value_base64": value_base64});
+        pipe.lock().await.write_all(format!("{line}\n").as_bytes()).await
+    }
+}

@@ -1,0 +1,361 @@
+//! One request through the guard: read, decided on, carried out, answered.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::{Bytes, Incoming as Stream};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use hyper::{Request, Response, StatusCode};
+use lib_common::docker::ApiError;
+use lib_common::record::guard::{GuardCreated, GuardPassed, GuardRefused};
+use lib_common::swarm::label::{self, STACK};
+use lib_common::text::Text;
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, text};
+use crate::bulk;
+use crate::facts::{Facts, Found};
+use crate::forward::{self, Body};
+use crate::load;
+use crate::refusal::Refusal;
+use crate::request::Head;
+use crate::resolve;
+use crate::route::{self, Incoming, Route};
+use crate::shared::Shared;
+use crate::tell::{Event, Unheard};
+use crate::verdict::{Answer, Forward, Kind, Outgoing, Stop};
+
+/// Largest JSON body that the guard reads.
+const MAX_BODY: usize = 16 * 1024 * 1024;
+/// Most objects that one request may name.
+const MAX_LOOK_UPS: usize = 1000;
+/// Largest answer that names a new object, or describes the swarm.
+const MAX_ANSWER: usize = 1024 * 1024;
+
+/// Why a request gets no answer of the engine's own.
+enum Failure {
+    Refused(Refusal),
+    /// The engine's answer to a look-up.
+    Answer(u16, String),
+    Engine(String),
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// What cannot be written down does not reach the engine.
+impl From<Unheard> for Failure {
+    fn from(_: Unheard) -> Self {
+        Self::Engine("the guard is ending".into())
+    }
+}
+
+/// Answers one request.
+pub async fn serve(shared: Arc<Shared>, request: Request<Stream>) -> Result<Response<Body>, Infallible> {
+    let (method, target) = (request.method().to_string(), target(&request));
+    shared.state().requests += 1;
+    let head = match Head::parse(&method, &target) {
+        Ok(head) => head,
+        Err(refusal) => {
+            let path = target.split('?').next().unwrap_or_default();
+            let shown: String = path.chars().take(80).flat_map(char::escape_default).collect();
+            drain(request.into_body()).await;
+            return Ok(refuse(&shared, format!("{method} {shown}"), refusal).await);
+        }
+    };
+    let named = head.to_string();
+    Ok(match handle(&shared, head, request).await {
+        Ok(response) => response,
+        Err(Failure::Refused(refusal)) => refuse(&shared, named, refusal).await,
+        Err(Failure::Answer(status, message)) => {
+            message_of(StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY), &message)
+        }
+        Err(Failure::Engine(cause)) => {
+            message_of(StatusCode::BAD_GATEWAY, &format!("swarm-guard: no answer from the engine: {cause}"))
+        }
+    })
+}
+
+/// Path and query, also of a request in absolute form.
+fn target(request: &Request<Stream>) -> String {
+    request.uri().path_and_query().map_or_else(|| request.uri().to_string(), ToString::to_string)
+}
+
+async fn handle(
+    shared: &Arc<Shared>,
+    head: Head,
+    mut request: Request<Stream>,
+) -> Result<Response<Body>, Failure> {
+    let found = route::find(&head).and_then(|found| no_form(&request).map(|()| found));
+    let (route, params) = match found {
+        Ok(found) => found,
+        Err(refusal) => {
+            drain(request.into_body()).await;
+            return Err(refusal.into());
+        }
+    };
+    let client = hyper::upgrade::on(&mut request);
+    let (parts, body) = request.into_parts();
+    let mut body = Some(body);
+    let json = read(route, &mut body, &parts.headers).await?;
+    let forward = match decide(shared, route, &head, &params, json.as_ref()).await {
+        Ok(forward) => forward,
+        Err(failure) => {
+            if let Some(body) = body {
+                drain(body).await;
+            }
+            return Err(failure);
+        }
+    };
+    if forward.creates.is_none() {
+        return carry_out(shared, forward, &parts, body, Some(client)).await;
+    }
+    // A client that goes away must not hide what the engine makes for it.
+    let shared = Arc::clone(shared);
+    let work = tokio::spawn(async move {
+        let _creating = shared.creating.read().await;
+        carry_out(&shared, forward, &parts, body, None).await
+    });
+    work.await.map_err(|e| Failure::Engine(e.to_string()))?
+}
+
+/// Form values would override the query.
+fn no_form(request: &Request<Stream>) -> Result<(), Refusal> {
+    let kind = request.headers().get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
+    let kind = String::from_utf8_lossy(kind).trim().to_ascii_lowercase();
+    if kind.starts_with("application/x-www-form-urlencoded") || kind.starts_with("multipart/") {
+        return Err(Refusal::new("form", "a form as body").remedy("send JSON, and parameters in the query"));
+    }
+    Ok(())
+}
+
+/// Takes the body as the route has it: parsed, or none. An archive stays where it is.
+async fn read(
+    route: &Route,
+    body: &mut Option<Stream>,
+    headers: &hyper::HeaderMap,
+) -> Result<Option<Value>, Failure> {
+    if route.incoming == Incoming::Archive {
+        return Ok(None);
+    }
+    let Some(stream) = body.take() else { return Ok(None) };
+    let announced = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
+    let large = || {
+        Refusal::new("body", format!("more than {} MiB of JSON", MAX_BODY >> 20)).remedy("send less at once")
+    };
+    if announced.is_some_and(|length: usize| length > MAX_BODY) {
+        drain(stream).await;
+        return Err(large().into());
+    }
+    let bytes = Limited::new(stream, MAX_BODY).collect().await.map_err(|_| large())?.to_bytes();
+    let empty = bytes.iter().all(u8::is_ascii_whitespace);
+    match route.incoming {
+        _ if empty => Ok(None),
+        Incoming::Json => {
+            let odd = |e| Refusal::new("body", format!("not plain JSON: {e}")).remedy("each key once, UTF-8");
+            Ok(Some(crate::json::parse(&bytes).map_err(odd)?))
+        }
+        _ => Err(Refusal::new("body", "a body where the API has none").remedy("send none").into()),
+    }
+}
+
+/// Asks the rule again and again, with what it needed to know before.
+async fn decide(
+    shared: &Shared,
+    route: &Route,
+    head: &Head,
+    params: &[String],
+    body: Option<&Value>,
+) -> Result<Forward, Failure> {
+    let mut facts = Facts::default();
+    for _ in 0..MAX_LOOK_UPS {
+        let decision = {
+            let state = shared.state();
+            let (policy, known) = (&shared.policy, &state.known);
+            (route.decide)(&Ask { head, params, body, policy, facts: &facts, known })
+        };
+        match decision {
+            Ok(forward) => return Ok(forward),
+            Err(Stop::Refuse(refusal)) => return Err(refusal.into()),
+            Err(Stop::Answer(status, message)) => return Err(Failure::Answer(status, message)),
+            Err(Stop::Need(kind, reference)) => {
+                let recalled = shared.state().known.recall(kind, &reference);
+                let found = match recalled {
+                    Some(object) => Found::Object(Box::new(object)),
+                    None => resolve::look_up(&shared.engine, kind, &reference)
+                        .await
+                        .map_err(|e: ApiError| Failure::Engine(e.message))?,
+                };
+                facts.learn(kind, reference, found);
+            }
+        }
+    }
+    Err(Refusal::new("body", format!("more than {MAX_LOOK_UPS} objects named")).into())
+}
+
+async fn carry_out(
+    shared: &Arc<Shared>,
+    forward: Forward,
+    parts: &hyper::http::request::Parts,
+    stream: Option<Stream>,
+    client: Option<hyper::upgrade::OnUpgrade>,
+) -> Result<Response<Body>, Failure> {
+    let owner = &shared.policy.owner;
+    if forward.head.changes() {
+        let (method, path) = (forward.head.method.clone(), forward.head.path());
+        shared.teller.tell(Event::Passed(GuardPassed { owner: owner.clone(), method, path })).await?;
+    }
+    for name in &forward.make_volumes {
+        let body = json!({"Name": name, "Labels": {label::RUN: owner}});
+        let made = shared.engine.post("/volumes/create", Some(&body)).await;
+        made.map_err(|e| Failure::Engine(e.message))?;
+        remember(shared, Kind::Volume, name, name).await?;
+    }
+    {
+        let known = &mut shared.state().known;
+        known.built |= forward.builds;
+        known.expected_volumes.extend(forward.expect_volumes);
+    }
+    if let Some((name, value)) = &forward.secret {
+        let told = shared.secrets.tell(name, value).await;
+        told.map_err(|e| Failure::Engine(format!("the secret's value cannot be told: {e}")))?;
+    }
+    let creates = forward.creates.map(|kind| Created::of(kind, &forward.body));
+    let (kind, body) = match forward.body {
+        Outgoing::Nothing => (None, forward::nothing()),
+        Outgoing::Json(body) => (Some("application/json"), forward::whole(body.to_string())),
+        Outgoing::Archive => {
+            (Some("application/x-tar"), stream.map_or_else(forward::nothing, forward::stream))
+        }
+        Outgoing::Images => {
+            let checked = match stream {
+                Some(stream) => load::checked(&shared.policy, stream).await?,
+                None => forward::nothing(),
+            };
+            (Some("application/x-tar"), checked)
+        }
+    };
+    let hijack = forward.answer == Answer::Hijack;
+    let headers = forward::request_headers(&parts.headers, kind, hijack);
+    if forward.answer == Answer::Bulk && parts.method == hyper::Method::GET {
+        let answer = bulk::get(shared.engine.endpoint(), &forward.head.target(), headers).await;
+        return answer.map_err(Failure::Engine);
+    }
+    let mut request = Request::new(body);
+    *request.method_mut() = parts.method.clone();
+    *request.uri_mut() = forward.head.target().parse().map_err(|e| Failure::Engine(format!("{e}")))?;
+    *request.headers_mut() = headers;
+    let engine = &shared.engine;
+    let sent = shared.pool.send(engine.endpoint(), engine.timeout(), request, hijack).await;
+    let response = sent.map_err(Failure::Engine)?;
+    if let Some(creates) = creates {
+        return created(shared, creates, response).await;
+    }
+    if forward.answer == Answer::Scrubbed {
+        return scrubbed(response).await;
+    }
+    Ok(forward::answer(response, client.filter(|_| hijack)))
+}
+
+/// What the engine was asked to make.
+struct Created {
+    kind: Kind,
+    name: String,
+    stack: String,
+}
+
+impl Created {
+    fn of(kind: Kind, body: &Outgoing) -> Self {
+        let Outgoing::Json(body) = body else {
+            return Self { kind, name: String::new(), stack: String::new() };
+        };
+        // Only the swarm's networks are found by their name alone.
+        let swarm = text(body, "Driver") == "overlay" || text(body, "Scope") == "swarm";
+        let kind = if kind == Kind::Network && swarm { Kind::SwarmNetwork } else { kind };
+        Self { kind, name: text(body, "Name").to_owned(), stack: text(&body["Labels"], STACK).to_owned() }
+    }
+}
+
+/// Remembers what the engine has made.
+async fn created(
+    shared: &Shared,
+    made: Created,
+    response: Response<Stream>,
+) -> Result<Response<Body>, Failure> {
+    let success = response.status().is_success();
+    let (parts, bytes) = whole(response).await?;
+    let value: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    let id = ["Id", "ID", "Name"].iter().find_map(|key| value[key].as_str());
+    if let Some(id) = id.filter(|_| success) {
+        shared.state().known.stacks.insert(made.stack);
+        remember(shared, made.kind, id, &made.name).await?;
+    }
+    Ok(Response::from_parts(parts, forward::whole(bytes)))
+}
+
+/// From now on the object is the owner's.
+async fn remember(shared: &Shared, kind: Kind, id: &str, name: &str) -> Result<(), Failure> {
+    shared.state().known.add(kind, id, name);
+    let created = GuardCreated {
+        owner: shared.policy.owner.clone(),
+        kind: kind.word().to_owned(),
+        id: id.to_owned(),
+        name: name.to_owned(),
+    };
+    Ok(shared.teller.tell(Event::Created(created)).await?)
+}
+
+/// The swarm's description without what would let others join it.
+async fn scrubbed(response: Response<Stream>) -> Result<Response<Body>, Failure> {
+    let (mut parts, bytes) = whole(response).await?;
+    let mut value: Value = serde_json::from_slice(&bytes).map_err(|e| Failure::Engine(e.to_string()))?;
+    if let Some(map) = value.as_object_mut() {
+        map.remove("JoinTokens");
+    }
+    parts.headers.remove(CONTENT_LENGTH);
+    Ok(Response::from_parts(parts, forward::whole(value.to_string())))
+}
+
+async fn whole(response: Response<Stream>) -> Result<(hyper::http::response::Parts, Bytes), Failure> {
+    let (mut parts, body) = response.into_parts();
+    let bytes = Limited::new(body, MAX_ANSWER).collect().await.map_err(|e| Failure::Engine(e.to_string()))?;
+    parts.headers.remove(hyper::header::TRANSFER_ENCODING);
+    Ok((parts, bytes.to_bytes()))
+}
+
+/// Reads on for a moment, so that a client that is still sending gets to see its answer.
+async fn drain(body: Stream) {
+    let all = async {
+        let mut body = Limited::new(body, 64 * 1024 * 1024);
+        while body.frame().await.is_some_and(|frame| frame.is_ok()) {}
+    };
+    let _ = tokio::time::timeout(Duration::from_secs(2), all).await;
+}
+
+async fn refuse(shared: &Shared, call: String, refusal: Refusal) -> Response<Body> {
+    shared.state().refused += 1;
+    let response = message_of(StatusCode::FORBIDDEN, &format!("swarm-guard: refused: {refusal}"));
+    let told = GuardRefused {
+        owner: shared.policy.owner.clone(),
+        rule: refusal.rule.to_owned(),
+        call: Text::from(call),
+        what: Text::from(refusal.what),
+        remedy: refusal.remedy.map(Text::from),
+    };
+    // It is refused all the same if the guard is ending.
+    let _ = shared.teller.tell(Event::Refused(told)).await;
+    response
+}
+
+/// An error as the engine words it, so that clients show it.
+fn message_of(status: StatusCode, message: &str) -> Response<Body> {
+    let mut response = Response::new(forward::whole(json!({ "message": message }).to_string()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
+    response
+}

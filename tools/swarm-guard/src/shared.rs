@@ -1,0 +1,52 @@
+//! What all connections of one guard share.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use lib_common::docker::Engine;
+use tokio::sync::RwLock;
+
+use crate::bypass::Sightings;
+use crate::facts::Known;
+use crate::forward::Pool;
+use crate::policy::Policy;
+use crate::secrets::Secrets;
+use crate::tell::Teller;
+
+pub struct Shared {
+    pub engine: Engine,
+    pub policy: Arc<Policy>,
+    pub secrets: Secrets,
+    pub teller: Teller,
+    pub pool: Pool,
+    /// Held for reading while something is being created.
+    pub creating: RwLock<()>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+pub struct State {
+    pub known: Known,
+    pub sightings: Sightings,
+    pub requests: u64,
+    pub refused: u64,
+}
+
+impl Shared {
+    pub fn new(engine: Engine, policy: Policy, secrets: Secrets, teller: Teller) -> Arc<Self> {
+        let state = State { known: Known::of_owner(&policy.owner), ..State::default() };
+        Arc::new(Self {
+            engine,
+            policy: Arc::new(policy),
+            secrets,
+            teller,
+            pool: Pool::default(),
+            creating: RwLock::default(),
+            state: Mutex::new(state),
+        })
+    }
+
+    /// What is known so far. Held for a moment only, never across an await.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

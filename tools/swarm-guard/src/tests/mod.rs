@@ -1,0 +1,86 @@
+//! Decisions as a table, without an engine: a small world of the owner's own objects and of others'.
+
+mod container;
+mod objects;
+mod prop;
+
+use serde_json::{Value, json};
+
+use crate::ask::Ask;
+use crate::facts::{Facts, Found, Known, Object};
+use crate::policy::tests::{RUN, policy};
+use crate::request::Head;
+use crate::verdict::{Forward, Kind, Outgoing, Stop};
+use crate::{json as strict, route};
+
+/// `own...` is the owner's, `live...` somebody else's, `proxy` is allowed; a full id is the name with `-id`.
+fn look_up(kind: Kind, reference: &str) -> Found {
+    if kind == Kind::Path {
+        let id = reference.replace("/scratch/link", "/etc");
+        return Found::Object(Box::new(Object { id, ..Object::default() }));
+    }
+    let name = reference.strip_suffix("-id").unwrap_or(reference);
+    let own = name.starts_with("own") || name.starts_with("iso-x_ci_example_own");
+    if !own && !["live", "proxy", "backup", "image"].iter().any(|known| name.starts_with(known)) {
+        return Found::Missing(404, format!("No such {}: {reference}", kind.word()));
+    }
+    let id = if kind == Kind::Volume { name.to_owned() } else { format!("{name}-id") };
+    let routes = json!({"traefik.http.routers.live.rule": "Host(`live.ci.example`)"});
+    let labels = if name == "image-with-routes" { routes.as_object().cloned() } else { None };
+    Found::Object(Box::new(Object {
+        id,
+        name: name.to_owned(),
+        owner: own.then(|| RUN.to_owned()),
+        service: name.starts_with("backup").then(|| "backups_app".to_owned()),
+        container: (kind == Kind::Exec).then(|| format!("{}-id", name.trim_end_matches("-exec"))),
+        tags: match name {
+            "own-image" => vec!["iso-x_ci_example:1".into()],
+            "own-image-shared" => vec!["iso-x_ci_example:1".into(), "live:1".into()],
+            _ => vec!["live:1".into()],
+        },
+        labels: labels.unwrap_or_default(),
+    }))
+}
+
+/// The decision; a refusal comes as its rule, the engine's own answer as its status.
+fn decide_raw(method: &str, target: &str, body: &[u8]) -> Result<Forward, String> {
+    let head = Head::parse(method, target).map_err(|refusal| refusal.rule.to_owned())?;
+    let (route, params) = route::find(&head).map_err(|refusal| refusal.rule.to_owned())?;
+    let body = if body.is_empty() { None } else { Some(strict::parse(body).map_err(|_| "body")?) };
+    let (policy, known, mut facts) = (policy(), Known::default(), Facts::default());
+    loop {
+        let body = body.as_ref();
+        let ask = Ask { head: &head, params: &params, body, policy: &policy, facts: &facts, known: &known };
+        match (route.decide)(&ask) {
+            Ok(forward) => return Ok(forward),
+            Err(Stop::Refuse(refusal)) => return Err(refusal.rule.to_owned()),
+            Err(Stop::Answer(status, _)) => return Err(status.to_string()),
+            Err(Stop::Need(kind, reference)) => {
+                let found = look_up(kind, &reference);
+                facts.learn(kind, reference, found);
+            }
+        }
+    }
+}
+
+fn decide(method: &str, target: &str, body: &Value) -> Result<Forward, String> {
+    let text = if body.is_null() { String::new() } else { body.to_string() };
+    decide_raw(method, target, text.as_bytes())
+}
+
+/// What is sent to the engine.
+#[track_caller]
+fn sent(method: &str, target: &str, body: &Value) -> (String, Value) {
+    let forward = decide(method, target, body).unwrap_or_else(|rule| panic!("{method} {target}: {rule}"));
+    let body = match forward.body {
+        Outgoing::Json(body) => body,
+        _ => Value::Null,
+    };
+    (forward.head.target(), body)
+}
+
+#[track_caller]
+fn refused(method: &str, target: &str, body: &Value, rule: &str) {
+    let decision = decide(method, target, body);
+    assert_eq!(decision.as_ref().err().map(String::as_str), Some(rule), "{method} {target} {body}");
+}

@@ -1,0 +1,114 @@
+//! Looks at the engine itself, past the guard: which objects of the owner come into being, and are there?
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use lib_common::docker::ApiResult;
+use lib_common::record::guard::GuardFinished;
+use lib_common::swarm::event::{Events, Wanted};
+use lib_common::swarm::object;
+use lib_common::{Error, Result};
+use serde_json::json;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::shared::Shared;
+
+/// A watch that goes on until it is concluded.
+pub struct Watch {
+    /// Seconds since the epoch.
+    since: u64,
+    following: JoinHandle<()>,
+}
+
+/// Returns once the engine tells its events, and what is there already is known.
+pub async fn begin(shared: &Arc<Shared>) -> Result<Watch> {
+    let (doing, object) = ("starting the guard", shared.engine.endpoint().to_string());
+    let since = epoch();
+    let (ready, is_ready) = oneshot::channel();
+    let following = tokio::spawn(follow(Arc::clone(shared), ready));
+    let watch = Watch { since, following };
+    let told = tokio::time::timeout(shared.engine.timeout(), is_ready).await;
+    if !matches!(told, Ok(Ok(()))) {
+        return Err(Error::again(doing, "the engine does not tell its events").on(object));
+    }
+    look(shared).await.map_err(|e| e.into_error(doing, &object))?;
+    shared.state().sightings.begin();
+    Ok(watch)
+}
+
+/// Waits for creations on their way, then looks once more for what went around the guard.
+pub async fn conclude(shared: &Shared, watch: Watch) -> GuardFinished {
+    let settled = tokio::time::timeout(shared.engine.timeout(), shared.creating.write()).await.is_ok();
+    let looked = last_look(shared, watch.since, epoch() + 1).await;
+    watch.following.abort();
+    let unproved = match looked {
+        Ok(()) if settled => None,
+        Ok(()) => Some("the engine had not answered every call of the owner".to_owned()),
+        Err(e) => Some(format!("what went around the guard is not known: {}", e.message)),
+    };
+    let state = shared.state();
+    GuardFinished {
+        owner: shared.policy.owner.clone(),
+        requests: state.requests,
+        refused: state.refused,
+        unseen: state.sightings.judge(&shared.policy, &state.known),
+        unproved,
+    }
+}
+
+/// Follows the engine's events; `ready` once the engine has begun to tell them.
+async fn follow(shared: Arc<Shared>, ready: oneshot::Sender<()>) {
+    let mut ready = Some(ready);
+    loop {
+        let told = events(&shared, None, ready.take()).await;
+        if told.is_err() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+}
+
+/// What there is now, and what the engine still remembers between the two (seconds since the epoch): events
+/// that were on their way when the guard ended.
+async fn last_look(shared: &Shared, since: u64, until: u64) -> ApiResult<()> {
+    events(shared, Some((since, until)), None).await?;
+    look(shared).await
+}
+
+/// Every object that there is.
+async fn look(shared: &Shared) -> ApiResult<()> {
+    for kind in object::Kind::ALL {
+        let answer = shared.engine.get(kind.list_path()).await?;
+        let mut state = shared.state();
+        let state = &mut *state;
+        for object in object::parse(kind, &answer) {
+            let labels = json!(object.labels);
+            state.sightings.see(&shared.policy, &state.known, kind.into(), &object.id, &object.name, &labels);
+        }
+    }
+    Ok(())
+}
+
+async fn events(
+    shared: &Shared,
+    span: Option<(u64, u64)>,
+    ready: Option<oneshot::Sender<()>>,
+) -> ApiResult<()> {
+    let at = |seconds: u64| i64::try_from(seconds.saturating_mul(1_000_000_000)).unwrap_or(i64::MAX);
+    let (since, until) = span.map(|(since, until)| (at(since), at(until))).unzip();
+    let wanted = Wanted { kinds: &object::Kind::ALL, actions: &["create"], since, until };
+    let mut events = Events::open(&shared.engine, &wanted).await?;
+    if let Some(ready) = ready {
+        let _ = ready.send(());
+    }
+    while let Some(event) = events.next().await? {
+        let mut state = shared.state();
+        let state = &mut *state;
+        state.sightings.event(&shared.policy, &state.known, &event);
+    }
+    Ok(())
+}
+
+fn epoch() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+}
