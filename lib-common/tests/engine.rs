@@ -53,7 +53,8 @@ fn answer(mut stream: UnixStream, heard: &Mutex<Vec<(String, String)>>) {
         request.extend_from_slice(&chunk[..read]);
         let text = String::from_utf8_lossy(&request).into_owned();
         let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let length = head.to_lowercase().lines().find_map(|l| l.strip_prefix("content-length: ")?.parse().ok());
+        let length =
+            head.to_lowercase().lines().find_map(|l| l.strip_prefix("content-length: ")?.parse().ok());
         if body.len() >= length.unwrap_or(0) {
             break (head.to_owned(), body.to_owned());
         }
@@ -62,7 +63,9 @@ fn answer(mut stream: UnixStream, heard: &Mutex<Vec<(String, String)>>) {
     heard.lock().unwrap().push((line.clone(), body.clone()));
     let (status, answer) = match line.as_str() {
         "GET /version" => (200, r#"{"ApiVersion":"1.52","MinAPIVersion":"1.44","Version":"29.0.0"}"#),
-        "GET /v1.47/info" => (200, r#"{"Name":"n1","Swarm":{"ControlAvailable":true,"NodeID":"x"},"New":[1]}"#),
+        "GET /v1.47/info" => {
+            (200, r#"{"Name":"n1","Swarm":{"ControlAvailable":true,"NodeID":"x"},"New":[1]}"#)
+        }
         "POST /v1.47/configs/create" if body.contains("taken") => (409, r#"{"message":"AlreadyExists"}"#),
         "POST /v1.47/configs/create" if body.contains("stuck") => return std::thread::park(),
         "POST /v1.47/configs/create" => (201, r#"{"ID":"c1"}"#),
@@ -119,7 +122,11 @@ fn what_is_gone_already_is_removed() {
             let line = fake.last().0;
             assert!(line.starts_with(&format!("DELETE /v1.47/{}s/there", kind.name())), "{line}");
             // A container goes by force, with the volumes that nobody named.
-            assert_eq!(line.contains("force=true") && line.contains("v=true"), kind == Kind::Container, "{line}");
+            assert_eq!(
+                line.contains("force=true") && line.contains("v=true"),
+                kind == Kind::Container,
+                "{line}"
+            );
             assert_eq!(engine.remove(kind, "gone").await, Ok(()), "{}", kind.name());
         }
         let refused = engine.remove(Kind::Network, "busy").await.unwrap_err();
