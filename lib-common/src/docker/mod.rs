@@ -1,21 +1,25 @@
 //! The connection to the engine.
 //!
-//! One transport serves both the typed client (bollard) and raw JSON. Strangers' objects are read raw,
-//! because bollard's enums have no catch-all and one odd value would fail a whole list. bollard 0.21.1 sends
+//! One transport serves both the typed client (bollard, in `own`) and raw JSON. Strangers' objects, events and logs are read
+//! raw, because bollard's enums have no catch-all: one odd value would fail a whole list, one unknown type of event the
+//! stream, and a frame in which the engine says that it cannot read a log would count as a line of it. bollard 0.21.1 sends
 //! paths without a version whatever it is told; the transport puts the negotiated one in front.
 
 mod endpoint;
+mod own;
 mod transport;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use bollard::models::SystemInfo;
 use http_body_util::BodyExt as _;
 use hyper::body::{Bytes, Incoming};
 use hyper::{Method, Response, StatusCode};
 use serde_json::Value;
 
 pub use crate::text::percent_encode;
+pub use bollard::models;
 pub use endpoint::Endpoint;
 
 use crate::cli::EngineArg;
@@ -103,23 +107,13 @@ impl Engine {
         let mut transport = Transport::new(endpoint, arg.engine_timeout);
         let about = transport.json(Method::GET, "/version", None).await;
         let about = about.map_err(|e| e.into_error("connecting to the engine", &object))?;
-        let offered = about["ApiVersion"].as_str().and_then(parse_version);
-        let Some(offered) = offered.filter(|offered| *offered >= OLDEST) else {
-            let cause = format!("its API version is {}, 1.41 or newer is needed", about["ApiVersion"]);
-            return Err(Error::cannot("connecting to the engine", cause).on(object));
-        };
-        let (major, minor) = offered.min(NEWEST);
+        let (major, minor) = negotiate(&about)
+            .map_err(|cause| Error::cannot("connecting to the engine", cause).on(object.clone()))?;
         transport.set_version(major, minor);
         let transport = Arc::new(transport);
         let typed = transport::typed(&transport)
             .map_err(|e| ApiError::from(e).into_error("connecting to the engine", &object))?;
         Ok(Self { transport, typed, version: about["Version"].as_str().unwrap_or_default().to_owned() })
-    }
-
-    /// The typed client, for our own objects.
-    #[must_use]
-    pub fn typed(&self) -> &bollard::Docker {
-        &self.typed
     }
 
     /// Engine version, e.g. `20.10.24+dfsg1`.
@@ -177,12 +171,12 @@ impl Engine {
         }
     }
 
-    /// Fails unless this engine manages a swarm.
-    pub async fn require_manager(&self) -> Result<Value> {
+    /// What the engine says of itself; fails unless it manages a swarm.
+    pub async fn require_manager(&self) -> Result<SystemInfo> {
         let doing = "looking for a swarm manager";
         let object = self.endpoint().to_string();
-        let info = self.get("/info").await.map_err(|e| e.into_error(doing, &object))?;
-        if info["Swarm"]["ControlAvailable"].as_bool() != Some(true) {
+        let info = self.info().await.map_err(|e| e.into_error(doing, &object))?;
+        if info.swarm.as_ref().and_then(|swarm| swarm.control_available) != Some(true) {
             return Err(Error::cannot(doing, NO_MANAGER).on(object).hint(MANAGER_HINT));
         }
         Ok(info)
@@ -197,6 +191,20 @@ pub fn filters(pairs: &[(&str, &str)]) -> String {
     format!("filters={}", percent_encode(&json))
 }
 
+/// The newest API version that both the engine and these tools speak, from the engine's answer to `/version`.
+fn negotiate(about: &Value) -> std::result::Result<(u64, u64), String> {
+    let version = |key: &str| about[key].as_str().and_then(parse_version);
+    let newest = version("ApiVersion").unwrap_or_default();
+    let oldest = version("MinAPIVersion").unwrap_or_default();
+    if newest < OLDEST {
+        return Err(format!("its API version is {}, 1.41 or newer is needed", about["ApiVersion"]));
+    }
+    if oldest > NEWEST {
+        return Err(format!("its oldest API version is {}, 1.47 or older is needed", about["MinAPIVersion"]));
+    }
+    Ok(newest.min(NEWEST))
+}
+
 fn parse_version(text: &str) -> Option<(u64, u64)> {
     let (major, minor) = text.split_once('.')?;
     Some((major.parse().ok()?, minor.parse().ok()?))
@@ -207,4 +215,23 @@ fn status_error(status: StatusCode, body: &[u8]) -> ApiError {
     let message = parsed.as_ref().and_then(|v| v["message"].as_str()).map(ToOwned::to_owned);
     let message = message.unwrap_or_else(|| String::from_utf8_lossy(body).trim().to_owned());
     ApiError { status: status.as_u16(), message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::negotiate;
+    use serde_json::json;
+
+    #[test]
+    fn the_newest_version_that_both_speak() {
+        let with =
+            |newest: &str, oldest: &str| negotiate(&json!({"ApiVersion": newest, "MinAPIVersion": oldest}));
+        assert_eq!(with("1.41", "1.12"), Ok((1, 41)), "20.10");
+        assert_eq!(with("1.51", "1.24"), Ok((1, 47)), "28");
+        assert_eq!(with("1.52", "1.44"), Ok((1, 47)), "29");
+        assert!(with("1.40", "1.12").unwrap_err().contains("1.41 or newer"));
+        assert!(with("1.60", "1.48").unwrap_err().contains("1.47 or older"));
+        assert_eq!(negotiate(&json!({"ApiVersion": "1.47"})), Ok((1, 47)));
+        assert!(negotiate(&json!({})).is_err());
+    }
 }

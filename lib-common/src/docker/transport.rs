@@ -82,7 +82,8 @@ impl Transport {
         Err(status_error(status, &body.to_bytes()))
     }
 
-    async fn within<T>(&self, work: impl Future<Output = ApiResult<T>>) -> ApiResult<T> {
+    /// `work`, or an error once the deadline of a call has passed.
+    pub async fn within<T>(&self, work: impl Future<Output = ApiResult<T>>) -> ApiResult<T> {
         let late = || no_answer(format!("no answer within {} s", self.timeout.as_secs_f32()));
         tokio::time::timeout(self.timeout, work).await.map_err(|_| late())?
     }
@@ -140,7 +141,8 @@ pub(super) fn typed(transport: &Arc<Transport>) -> Result<bollard::Docker, bolla
     bollard::Docker::connect_with_custom_transport(
         send,
         Some("redfix://engine"),
-        transport.timeout.as_secs(),
+        // Whole seconds; the transport's own deadline comes first.
+        transport.timeout.as_secs().saturating_add(1),
         &version,
     )
 }

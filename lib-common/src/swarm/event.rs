@@ -140,7 +140,7 @@ mod tests {
     fn a_stream_without_line_ends_does_not_fill_the_memory() {
         let mut lines = Lines::default();
         for _ in 0..5 {
-            assert_eq!(lines.push(&[b'x'; LONGEST / 2]), Vec::<Value>::new());
+            assert_eq!(lines.push(&vec![b'x'; LONGEST / 2]), Vec::<Value>::new());
             assert!(lines.0.len() <= LONGEST);
         }
     }

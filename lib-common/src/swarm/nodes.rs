@@ -93,7 +93,8 @@ impl Nodes {
         for other in self.others.iter() {
             match other.connected(&self.manager).await {
                 Ok(engine) => {
-                    others.push(Other { node: other.node.clone(), engine: OnceCell::new_with(Some(engine)) });
+                    let engine = OnceCell::new_with(Some(engine));
+                    others.push(Other { node: other.node.clone(), engine });
                 }
                 Err(e) => drop(silent.insert(other.node.name.clone(), e)),
             }

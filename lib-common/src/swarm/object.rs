@@ -38,19 +38,6 @@ impl Kind {
         }
     }
 
-    /// The path that removes one.
-    #[must_use]
-    pub fn delete_path(self, id: &str) -> String {
-        match self {
-            Self::Service => format!("/services/{id}"),
-            Self::Container => format!("/containers/{id}?force=1&v=1"),
-            Self::Network => format!("/networks/{id}"),
-            Self::Config => format!("/configs/{id}"),
-            Self::Secret => format!("/secrets/{id}"),
-            Self::Volume => format!("/volumes/{id}"),
-        }
-    }
-
     /// The engine's word for it, in events as well as in paths.
     #[must_use]
     pub fn name(self) -> &'static str {

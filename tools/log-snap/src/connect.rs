@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use lib_common::cli::EngineArg;
 use lib_common::clock::Clock;
 use lib_common::docker::Engine;
+use lib_common::docker::models::SystemInfo;
 use lib_common::swarm::nodes::NodeArg;
 use lib_common::{Error, Result};
-use serde_json::Value;
 
 use crate::bundle::entry;
 use crate::node::Node;
@@ -34,7 +34,7 @@ pub async fn connect(arg: &EngineArg, others: &[NodeArg], files: bool, clock: &d
         let connected = async {
             let engine = node.connect(arg.engine_timeout).await?;
             let before = clock.now().as_millisecond();
-            let info = engine.get("/info").await.map_err(|e| e.into_error("asking a node", &node.host))?;
+            let info = engine.info().await.map_err(|e| e.into_error("asking a node", &node.host))?;
             let skew = self::skew(&info, before, clock);
             Ok::<_, Error>((engine, info, skew))
         };
@@ -57,13 +57,14 @@ pub async fn connect(arg: &EngineArg, others: &[NodeArg], files: bool, clock: &d
 }
 
 impl Swarm {
-    fn add(&mut self, engine: Engine, info: &Value, files: bool, clock_skew_ms: Option<i64>) {
-        let (id, name) = (text(&info["Swarm"]["NodeID"]), text(&info["Name"]));
+    fn add(&mut self, engine: Engine, info: &SystemInfo, files: bool, clock_skew_ms: Option<i64>) {
+        let id = info.swarm.as_ref().and_then(|swarm| swarm.node_id.clone()).unwrap_or_default();
+        let name = info.name.clone().unwrap_or_default();
         // The list of nodes may well name the manager too.
         if self.peers.iter().any(|peer| peer.id == id) {
             return;
         }
-        let root = PathBuf::from(text(&info["DockerRootDir"]));
+        let root = PathBuf::from(info.docker_root_dir.clone().unwrap_or_default());
         let here = engine.endpoint().is_local() && is_this_machine(info);
         let files = (files && root.join("containers").is_dir()).then(|| root.clone());
         self.nodes.push(entry::Node {
@@ -96,20 +97,19 @@ impl Swarm {
 }
 
 /// The engine's clock less ours, in the middle of the question that was asked at `before`.
-fn skew(info: &Value, before: i64, clock: &dyn Clock) -> Option<i64> {
-    let theirs: jiff::Timestamp = text(&info["SystemTime"]).parse().ok()?;
+fn skew(info: &SystemInfo, before: i64, clock: &dyn Clock) -> Option<i64> {
+    let theirs: jiff::Timestamp = info.system_time.as_ref()?.parse().ok()?;
     Some(theirs.as_millisecond() - i64::midpoint(before, clock.now().as_millisecond()))
 }
 
 /// A socket may lead elsewhere (`ssh -L`), so the machine itself is compared.
-fn is_this_machine(info: &Value) -> bool {
+fn is_this_machine(info: &SystemInfo) -> bool {
     let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let total = memory
         .lines()
-        .find_map(|line| line.strip_prefix("MemTotal:")?.split_whitespace().next()?.parse::<u64>().ok());
+        .find_map(|line| line.strip_prefix("MemTotal:")?.split_whitespace().next()?.parse::<i64>().ok());
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let root = text(&info["DockerRootDir"]);
-    info["MemTotal"].as_u64() == total.map(|kib| kib * 1024)
-        && info["KernelVersion"] == kernel.trim()
-        && Path::new(&root).is_dir()
+    info.mem_total == total.map(|kib| kib * 1024)
+        && info.kernel_version.as_deref() == Some(kernel.trim())
+        && info.docker_root_dir.as_ref().is_some_and(|root| Path::new(root).is_dir())
 }

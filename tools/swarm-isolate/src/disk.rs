@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use lib_common::docker::Engine;
+use lib_common::docker::models::SystemInfo;
 use lib_common::{Error, Result};
 
 /// Exit 75 unless each folder's file system has `least` bytes for us.
@@ -24,8 +25,8 @@ pub fn check(folders: &[&Path], least: u64) -> Result<()> {
 }
 
 /// The engine's data folder, if it is on this machine.
-pub fn engine_folder<'i>(engine: &Engine, info: &'i serde_json::Value) -> Option<&'i Path> {
-    info["DockerRootDir"].as_str().filter(|_| engine.endpoint().is_local()).map(Path::new)
+pub fn engine_folder<'i>(engine: &Engine, info: &'i SystemInfo) -> Option<&'i Path> {
+    info.docker_root_dir.as_deref().filter(|_| engine.endpoint().is_local()).map(Path::new)
 }
 
 /// The folder itself, or the nearest one above it that is there.

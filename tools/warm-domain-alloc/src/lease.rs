@@ -3,8 +3,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lib_common::clock::rfc3339;
+use lib_common::docker::models::ConfigSpec;
 use lib_common::record::domain::{DomainLeased, DomainReleased};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 
 use crate::name::{Candidate, Class};
 
@@ -107,26 +109,36 @@ impl Lease {
     }
 
     /// The config object, held.
-    pub fn spec(&self) -> Value {
-        // "redfix lease": a config needs at least one byte.
-        json!({"Name": self.config_name(), "Labels": self.labels(State::Held), "Data": "cmVkZml4IGxlYXNl"})
+    pub fn spec(&self) -> ConfigSpec {
+        ConfigSpec {
+            name: Some(self.config_name()),
+            labels: Some(self.labels(State::Held)),
+            // "redfix lease": a config needs at least one byte.
+            data: Some("cmVkZml4IGxlYXNl".to_owned()),
+            templating: None,
+        }
     }
 
-    pub fn labels(&self, state: State) -> Value {
-        json!({
-            LABEL: self.id,
-            "redfix.lease.state": match state { State::Held => "held", State::Released => "released" },
-            "redfix.recipe": self.recipe,
-            "redfix.purpose": self.purpose,
-            HOLDER: self.holder,
-            "redfix.domain": self.domain,
-            "redfix.stack": self.stack,
-            "redfix.class": self.class,
-            "redfix.ttl-ms": self.ttl_ms.to_string(),
-            "redfix.investigation": self.investigation,
-            "redfix.granted": self.granted,
-            "redfix.renewed": self.renewed,
-        })
+    pub fn labels(&self, state: State) -> HashMap<String, String> {
+        let state = match state {
+            State::Held => "held",
+            State::Released => "released",
+        };
+        let labels = [
+            (LABEL, self.id.clone()),
+            ("redfix.lease.state", state.to_owned()),
+            ("redfix.recipe", self.recipe.clone()),
+            ("redfix.purpose", self.purpose.clone()),
+            (HOLDER, self.holder.clone()),
+            ("redfix.domain", self.domain.clone()),
+            ("redfix.stack", self.stack.clone()),
+            ("redfix.class", self.class.clone()),
+            ("redfix.ttl-ms", self.ttl_ms.to_string()),
+            ("redfix.investigation", self.investigation.clone()),
+            ("redfix.granted", self.granted.clone()),
+            ("redfix.renewed", self.renewed.clone()),
+        ];
+        labels.map(|(key, value)| (key.to_owned(), value)).into()
     }
 
     /// The same lease, needed until `ttl_ms` after `now`.
@@ -225,7 +237,7 @@ impl Stored {
     /// The spec of an update to this lease and state.
     pub fn updated_spec(&self, lease: &Lease, state: State) -> Value {
         let mut spec = self.spec.clone();
-        spec["Labels"] = lease.labels(state);
+        spec["Labels"] = json!(lease.labels(state));
         spec
     }
 }
@@ -264,7 +276,7 @@ pub mod tests {
         let mut released = config(&lease, 8);
         released["Spec"] = stored.updated_spec(&lease, State::Released);
         assert!(!Stored::parse(&released).unwrap().is_held());
-        assert_eq!(released["Spec"]["Data"], lease.spec()["Data"]);
+        assert_eq!(released["Spec"]["Data"].as_str(), lease.spec().data.as_deref());
     }
 
     #[test]

@@ -25,8 +25,8 @@ pub async fn are_all(nodes: &Nodes) -> ApiResult<bool> {
 }
 
 async fn id_of(engine: &Engine) -> ApiResult<String> {
-    let info = engine.get("/info").await?;
-    Ok(info["Swarm"]["NodeID"].as_str().unwrap_or_default().to_owned())
+    let info = engine.info().await?;
+    Ok(info.swarm.and_then(|swarm| swarm.node_id).unwrap_or_default())
 }
 
 /// The answers of all other nodes to one call.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use lib_common::docker::{ApiError, ApiResult, Engine, percent_encode};
 use lib_common::swarm::nodes::Nodes;
+use lib_common::swarm::object::Kind;
 use lib_common::{Error, Result};
 use serde_json::{Value, json};
 
@@ -59,11 +60,7 @@ impl Store for Engine {
     }
 
     async fn create(&self, lease: &Lease) -> ApiResult<bool> {
-        match self.post("/configs/create", Some(&lease.spec())).await {
-            Ok(_) => Ok(true),
-            Err(e) if e.status == 409 => Ok(false),
-            Err(e) => Err(e),
-        }
+        self.create_config(lease.spec()).await
     }
 
     async fn swap(&self, read: &Stored, lease: &Lease, state: State) -> ApiResult<bool> {
@@ -76,7 +73,7 @@ impl Store for Engine {
     }
 
     async fn delete(&self, tombstone: &Stored) -> ApiResult<()> {
-        Engine::delete(self, &format!("/configs/{}", tombstone.config_id)).await
+        self.remove(Kind::Config, &tombstone.config_id).await
     }
 }
 
@@ -273,7 +270,7 @@ pub mod fake {
         }
 
         fn put(&self, lease: &Lease) -> bool {
-            let spec = lease.spec();
+            let spec = json!(lease.spec());
             if self.configs.borrow().iter().any(|config| config["Spec"]["Name"] == spec["Name"]) {
                 return false;
             }

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use lib_common::docker::models::ConfigSpec;
+use serde_json::Value;
 
 use crate::teardown::objects::RUN;
 
@@ -158,14 +159,21 @@ pub fn labels(place: Place, total: Option<u32>, holding: Option<&Holding>) -> La
 }
 
 /// The whole config object: an update must repeat name and data.
-pub fn spec(place: Place, labels: &Labels) -> Value {
-    json!({"Name": place.config(), "Labels": labels, "Data": DATA})
+pub fn spec(place: Place, labels: &Labels) -> ConfigSpec {
+    let labels = labels.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+    ConfigSpec {
+        name: Some(place.config()),
+        labels: Some(labels),
+        data: Some(DATA.to_owned()),
+        templating: None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use serde_json::json;
 
     fn config(place: Place, total: Option<u32>, holding: Option<&Holding>) -> Value {
         let spec = spec(place, &labels(place, total, holding));

@@ -2,6 +2,7 @@
 //! deleted, because a deletion has no version check.
 
 use lib_common::docker::{ApiResult, Engine, filters};
+use serde_json::json;
 
 use super::labels::{LABEL, Labels, Place, Seen, spec};
 use super::wake::Wake;
@@ -27,15 +28,12 @@ impl Store for Engine {
     }
 
     async fn create(&self, place: Place, labels: &Labels) -> ApiResult<()> {
-        match self.post("/configs/create", Some(&spec(place, labels))).await {
-            Err(e) if e.status != 409 => Err(e),
-            _ => Ok(()),
-        }
+        self.create_config(spec(place, labels)).await.map(drop)
     }
 
     async fn swap(&self, read: &Seen, labels: &Labels) -> ApiResult<bool> {
         let path = format!("/configs/{}/update?version={}", read.config_id, read.version);
-        match self.post(&path, Some(&spec(read.place, labels))).await {
+        match self.post(&path, Some(&json!(spec(read.place, labels)))).await {
             Ok(_) => Ok(true),
             Err(e) if e.is_out_of_sequence() || e.is_missing() => Ok(false),
             Err(e) => Err(e),
@@ -52,8 +50,6 @@ pub mod fake {
     //! The store in memory, with the engine's rules.
 
     use std::sync::{Arc, Mutex};
-
-    use serde_json::json;
 
     use super::*;
 

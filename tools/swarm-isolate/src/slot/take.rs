@@ -53,8 +53,8 @@ impl Slots {
     /// swarm; to ask for another one is an error.
     pub async fn open(engine: &Engine, asked: Option<u32>) -> Result<Self> {
         let info = engine.require_manager().await?;
-        let swarm = info["Swarm"]["Cluster"]["ID"].as_str().unwrap_or("unknown");
-        let slots = Self::new(engine.clone(), Locks::of(swarm));
+        let swarm = info.swarm.and_then(|swarm| swarm.cluster?.id);
+        let slots = Self::new(engine.clone(), Locks::of(swarm.as_deref().unwrap_or("unknown")));
         slots.prepare(asked).await?;
         Ok(slots)
     }

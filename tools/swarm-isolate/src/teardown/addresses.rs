@@ -7,11 +7,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use lib_common::docker::models::{
+    EndpointSpec, EndpointSpecModeEnum, NetworkAttachmentConfig, ServiceSpec, ServiceSpecMode,
+    ServiceSpecModeReplicated, TaskSpec, TaskSpecContainerSpec,
+};
 use lib_common::docker::{ApiResult, Engine, filters};
 use lib_common::record::run::NetworkUse;
 use lib_common::swarm::address;
 use lib_common::swarm::label::{self, RUN, STACK};
-use serde_json::{Value, json};
+use lib_common::swarm::object::Kind;
+use serde_json::Value;
 
 use super::calls::Calls;
 use super::objects::Target;
@@ -100,23 +105,34 @@ pub async fn probe(
 ) -> Option<String> {
     let tag: String = network.chars().take(12).collect();
     // Should we die here, the labels make it part of what is torn down.
-    let labels: BTreeMap<&str, &String> = [(RUN, target.runs.first()), (STACK, target.stacks.first())]
-        .into_iter()
-        .filter_map(|(key, value)| Some((key, value?)))
-        .collect();
-    let service = json!({
-        "Name": format!("redfix-probe-{tag}-{}", lib_common::new_id().to_ascii_lowercase()),
-        "Labels": labels,
-        "TaskTemplate": {"ContainerSpec": {"Image": "redfix/none"}, "Networks": [{"Target": network}]},
-        "Mode": {"Replicated": {"Replicas": 0}},
-        "EndpointSpec": {"Mode": "vip"},
-    });
+    let labels = [(RUN, target.runs.first()), (STACK, target.stacks.first())];
+    let labels = labels.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.clone())));
+    let service = ServiceSpec {
+        name: Some(format!("redfix-probe-{tag}-{}", lib_common::new_id().to_ascii_lowercase())),
+        labels: Some(labels.collect()),
+        task_template: Some(TaskSpec {
+            container_spec: Some(TaskSpecContainerSpec {
+                image: Some("redfix/none".to_owned()),
+                ..TaskSpecContainerSpec::default()
+            }),
+            networks: Some(vec![NetworkAttachmentConfig {
+                target: Some(network.to_owned()),
+                ..NetworkAttachmentConfig::default()
+            }]),
+            ..TaskSpec::default()
+        }),
+        mode: Some(ServiceSpecMode {
+            replicated: Some(ServiceSpecModeReplicated { replicas: Some(0) }),
+            ..ServiceSpecMode::default()
+        }),
+        endpoint_spec: Some(EndpointSpec { mode: Some(EndpointSpecModeEnum::VIP), ports: None }),
+        ..ServiceSpec::default()
+    };
     let asked = async {
-        let made = engine.post("/services/create", Some(&service)).await?;
-        let id = made["ID"].as_str().unwrap_or_default().to_owned();
+        let id = engine.create_service(service).await?;
         calls.note(&id);
         let given = has_address(engine, &id, network).await;
-        engine.delete(&format!("/services/{id}")).await?;
+        engine.remove(Kind::Service, &id).await?;
         given
     };
     match asked.await {
@@ -144,6 +160,7 @@ async fn has_address(engine: &Engine, service: &str, network: &str) -> ApiResult
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn networks() -> Value {
         json!([{"Id": "p", "Name": "proxy", "Scope": "swarm", "Labels": {}, "IPAM": {"Config": [{"Subnet": "10.0.0.0/28"}]}},

@@ -165,8 +165,8 @@ impl Down<'_> {
             for object in objects.iter().filter(|object| object.kind == kind) {
                 let Ok(engine) = self.nodes.engine_of(object.node.as_deref()).await else { return false };
                 self.calls.note(&object.id);
-                let path = kind.delete_path(&object.id);
-                asked.spawn(async move { engine.delete(&path).await.is_ok() });
+                let id = object.id.clone();
+                asked.spawn(async move { engine.remove(kind, &id).await.is_ok() });
             }
             if !asked.join_all().await.into_iter().all(|gone| gone) {
                 return false;

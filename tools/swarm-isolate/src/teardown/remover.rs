@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use lib_common::diag::Diag;
+use lib_common::docker::models::SystemInfo;
 use lib_common::docker::{ApiError, ApiResult, Engine};
 use lib_common::swarm::nodes::Nodes;
 use lib_common::{Error, Result};
-use serde_json::Value;
 
 use super::calls::Calls;
 use super::objects::{Snapshot, Target};
@@ -32,8 +32,8 @@ pub struct Remover {
 
 impl Remover {
     /// `info`: what the manager says of itself.
-    pub fn new(manager: &Engine, info: &Value, args: &RunArgs) -> Self {
-        let name = info["Name"].as_str().unwrap_or_default();
+    pub fn new(manager: &Engine, info: &SystemInfo, args: &RunArgs) -> Self {
+        let name = info.name.as_deref().unwrap_or_default();
         let nodes = Nodes::new(manager, name, &args.down.nodes);
         let protect = args.down.protect.clone();
         Self { nodes, protect, timeout: args.teardown_timeout, calls: Calls::default() }

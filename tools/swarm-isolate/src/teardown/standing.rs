@@ -5,9 +5,11 @@
 //! config, then takes the intent back by compare-and-swap. Whoever took the slot over meanwhile wins, tears
 //! the stack down and forgets the config.
 
+use lib_common::docker::models::ConfigSpec;
 use lib_common::docker::{ApiResult, Engine, filters};
 use lib_common::swarm::label;
-use serde_json::{Value, json};
+use lib_common::swarm::object::Kind;
+use serde_json::Value;
 
 use super::Outcome;
 use super::objects::Target;
@@ -73,16 +75,18 @@ impl Standing {
         format!("{}{}", self.why.prefix(), self.attempt)
     }
 
-    fn spec(&self) -> Value {
-        json!({
-            "Name": self.name(),
-            "Labels": {
-                self.why.label(): self.attempt,
-                "redfix.stacks": self.stacks.join(","),
-                "redfix.about": self.about,
-            },
-            "Data": DATA,
-        })
+    fn spec(&self) -> ConfigSpec {
+        let labels = [
+            (self.why.label(), self.attempt.clone()),
+            ("redfix.stacks", self.stacks.join(",")),
+            ("redfix.about", self.about.clone()),
+        ];
+        ConfigSpec {
+            name: Some(self.name()),
+            labels: Some(labels.map(|(key, value)| (key.to_owned(), value)).into()),
+            data: Some(DATA.to_owned()),
+            templating: None,
+        }
     }
 
     fn parse(why: Why, config: &Value) -> Option<Self> {
@@ -100,10 +104,7 @@ impl Standing {
 
 /// Writes it down; it may be there already.
 pub async fn put(engine: &Engine, standing: &Standing) -> ApiResult<()> {
-    match engine.post("/configs/create", Some(&standing.spec())).await {
-        Err(e) if e.status != 409 => Err(e),
-        _ => Ok(()),
-    }
+    engine.create_config(standing.spec()).await.map(drop)
 }
 
 pub async fn list(engine: &Engine, why: Why) -> ApiResult<Vec<Standing>> {
@@ -114,7 +115,7 @@ pub async fn list(engine: &Engine, why: Why) -> ApiResult<Vec<Standing>> {
 /// Everything of the attempt is gone: nothing stands any more.
 pub async fn forget(engine: &Engine, attempt: &str) -> ApiResult<()> {
     for why in [Why::Kept, Why::Owed] {
-        engine.delete(&format!("/configs/{}{attempt}", why.prefix())).await?;
+        engine.remove(Kind::Config, &format!("{}{attempt}", why.prefix())).await?;
     }
     Ok(())
 }
@@ -122,13 +123,14 @@ pub async fn forget(engine: &Engine, attempt: &str) -> ApiResult<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn what_is_written_is_read() {
         for why in [Why::Kept, Why::Owed] {
             let standing = Standing::new(why, "01A", &["x".into(), "x-load".into()], "mumble 1.0".into());
             let spec = standing.spec();
-            assert!(spec["Name"].as_str().unwrap().len() <= 64);
+            assert!(spec.name.as_ref().unwrap().len() <= 64);
             let config = json!({"Spec": spec});
             assert_eq!(Standing::parse(why, &config), Some(standing.clone()));
             assert!(standing.is_called("x") && standing.is_called("01A") && !standing.is_called("x-"));
