@@ -1,7 +1,5 @@
 //! Keeps a snapshot of the swarm current by the engine's events, within one batch of grants.
 
-use std::collections::BTreeMap;
-
 use lib_common::Result;
 use lib_common::docker::{Engine, percent_encode};
 use serde_json::{Value, json};
@@ -114,9 +112,6 @@ async fn apply(world: &mut World, event: &Value, engine: &Engine) -> Result<()> 
     }
     Ok(())
 }
-
-/// Names that no engine lists: what `add_extra` puts back after the world was read anew.
-pub type Extra = BTreeMap<String, Kind>;
 
 #[cfg(test)]
 mod tests {

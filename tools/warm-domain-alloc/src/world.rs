@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use crate::lease::{Lease, Stored};
 use crate::router::{self, Router};
-use crate::watch::Extra;
 
 pub const STACK_LABEL: &str = "com.docker.stack.namespace";
 
@@ -70,6 +69,9 @@ pub struct Lists {
     pub more_volumes: Vec<Value>,
     pub more_containers: Vec<Value>,
 }
+
+/// Names that no engine lists: what `add_extra` puts back after the world was read anew.
+pub type Extra = BTreeMap<String, Kind>;
 
 /// Names (lower case: the engine compares without case), routers and shared networks.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use lib_common::names::{STACK_MAX, stack_of};
 
-use super::cause::Cause;
+use super::cause::{Cause, Finding};
 use super::tasks;
 use crate::compose::Objects;
 use crate::route::alias::{self, Shadowed};
@@ -12,13 +12,6 @@ use crate::route::proxy::Proxy;
 use crate::route::swarm::{Service, Swarm};
 use crate::router::{self, Protocol, Router};
 use lib_common::rule::{self, Hit};
-
-/// One reason, with what shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    pub cause: Cause,
-    pub evidence: Vec<String>,
-}
 
 /// What would become of requests for a domain.
 #[derive(Clone, Debug, Default)]
