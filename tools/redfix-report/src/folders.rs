@@ -40,6 +40,7 @@ impl Folders {
     }
 
     /// The end of the command's log in an attempt's evidence, if it has one.
+    #[must_use]
     pub fn log(&self, evidence: &Evidence) -> Option<String> {
         let mut file = File::open(self.find(&evidence.path).ok()?.join("command.log")).ok()?;
         let end = file.metadata().ok()?.len();
