@@ -42,15 +42,6 @@ impl Piece {
     }
 }
 
-/// One line of a block.
-#[derive(Debug, Clone, Copy)]
-pub struct Line<'b> {
-    /// With its line feed.
-    pub raw: &'b [u8],
-    /// Without it, where it is UTF-8 and not too long.
-    pub text: Option<&'b str>,
-}
-
 /// Whole lines; only the last one of a stream may lack its line feed.
 #[derive(Debug)]
 pub struct Block<T> {
@@ -81,8 +72,8 @@ impl<T> Block<T> {
         ends.chain(rest).map(move |end| &bytes[std::mem::replace(&mut start, end)..end])
     }
 
-    /// The lines as texts, where they are some.
-    pub fn lines(&self) -> impl Iterator<Item = Line<'_>> {
+    /// The lines with their line feeds, and as texts without them where they are UTF-8 and not too long.
+    pub fn lines(&self) -> impl Iterator<Item = (&[u8], Option<&str>)> {
         let bytes = self.bytes();
         // Checked at once, which is faster; line by line only where one of them is not UTF-8.
         let whole = std::str::from_utf8(bytes).ok();
@@ -96,7 +87,7 @@ impl<T> Block<T> {
                 }
                 None => std::str::from_utf8(content).ok(),
             };
-            Line { raw, text }
+            (raw, text)
         })
     }
 

@@ -7,5 +7,5 @@
 mod block;
 mod team;
 
-pub use block::{Arrival, Block, Blocks, Line, Piece, SIZE};
+pub use block::{Arrival, Block, Blocks, Piece, SIZE};
 pub use team::{Parser, each};

@@ -59,8 +59,8 @@ impl blocks::Parser for Parser {
     fn parse(&mut self, block: &mut Block<Event>) {
         let mut events = std::mem::take(&mut block.found);
         let bytes = block.bytes();
-        for (number, line) in (0..).zip(block.lines()) {
-            match line.text.map_or(Look::Doubtful, look) {
+        for (number, (raw, text)) in (0..).zip(block.lines()) {
+            match text.map_or(Look::Doubtful, look) {
                 Look::Other => {}
                 Look::Test(test) => {
                     events.extend(self.text(&test).map(Event::Text));
@@ -70,7 +70,7 @@ impl blocks::Parser for Parser {
                 Look::Known(known) => events.push(Event::Known(known)),
                 Look::Doubtful => {
                     // A line beyond 4 GiB has no place: its beginning is as doubtful.
-                    let place = Piece::of(bytes, line.raw).or_else(|| Piece::of(bytes, &line.raw[..1]));
+                    let place = Piece::of(bytes, raw).or_else(|| Piece::of(bytes, &raw[..1]));
                     events.extend(place.map(|line| Event::Doubtful { line, number }));
                 }
             }

@@ -38,7 +38,7 @@ impl blocks::Parser for Parser {
     fn parse(&mut self, block: &mut Block<Parsed>) {
         let mut found = std::mem::take(&mut block.found);
         let bytes = block.bytes();
-        found.extend(block.lines().map(|one| one.text.map_or(Parsed::Doubtful, |text| line(bytes, text))));
+        found.extend(block.lines().map(|(_, text)| text.map_or(Parsed::Doubtful, |text| line(bytes, text))));
         block.found = found;
     }
 }
