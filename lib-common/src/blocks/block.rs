@@ -184,3 +184,55 @@ impl<'a, T> Blocks<'a, T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Gives at most `step` bytes a read, as a pipe may.
+    struct Trickle<'a>(&'a [u8], usize);
+
+    impl Read for Trickle<'_> {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let step = self.1.min(into.len());
+            self.0.read(&mut into[..step])
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_split_changes_a_line(
+            lines in proptest::collection::vec("[a-zé]{0,40}", 0..60),
+            longest in 0..3 * SIZE,
+            step in 1usize..2 * SIZE,
+            full: bool,
+            ends: bool,
+        ) {
+            let all = [lines.join("\n"), "x".repeat(longest), lines.join("\n")].join("\n");
+            let all = if ends { all + "\n" } else { all };
+            let arrival = if full { Arrival::Full } else { Arrival::AsRead };
+            let mut blocks: Blocks<()> =
+                Blocks::new(Box::new(Trickle(all.as_bytes(), step)), "test", u64::MAX, arrival);
+            let (mut read, mut line) = (Vec::new(), 1);
+            while let Some(block) = blocks.next_block().unwrap() {
+                prop_assert_eq!(block.first, line);
+                prop_assert!(block.lines().all(|(_, text)| text.is_some()));
+                line += block.raw().count() as u64;
+                prop_assert!(read.last().is_none_or(|byte| *byte == b'\n'), "a block begins with a line");
+                read.extend_from_slice(block.bytes());
+                blocks.recycle(block);
+            }
+            prop_assert!(read == all.as_bytes());
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_or_no_text_has_none() {
+        let mut blocks: Blocks<()> =
+            Blocks::new(Box::new(&b"abcd\r\nabcde\n\xff\n"[..]), "test", 4, Arrival::AsRead);
+        let block = blocks.next_block().unwrap().unwrap();
+        let texts: Vec<Option<&str>> = block.lines().map(|(_, text)| text).collect();
+        assert_eq!(texts, [Some("abcd"), None, None]);
+    }
+}

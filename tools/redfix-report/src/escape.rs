@@ -114,6 +114,7 @@ mod tests {
         assert_eq!(plain("\x1b[31;1mred\x1b[0m\tand\r\n  blue\x07"), "red and blue");
         assert_eq!(plain("\x1b]8;;http://evil\x1b\\click\x1b]8;;\x07!"), "click!");
         assert_eq!(plain("a\u{202e}b\u{9b}2Jc\u{0}\u{7f}\x1b(Bd"), "abcd");
+        assert_eq!(plain("a\u{fffe}b\u{ffff}"), "ab");
     }
 
     #[test]
