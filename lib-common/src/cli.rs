@@ -8,6 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use jiff::{Span, SpanRelativeTo};
 
 /// When to colour standard error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -119,21 +120,14 @@ impl FromStr for Place {
     }
 }
 
-/// Reads `500ms`, `30s`, `5m`, `8h`, `2d`, or several in a row (`1h30m`).
+/// Reads a time in jiff's "friendly" form, `500ms`, `30s`, `5m`, `1h30m`, `2d` or `1 hour 30 minutes`, or in that of
+/// ISO 8601, `PT1H30M`. A day has 24 hours; months, years and what is negative are refused.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    const UNITS: [(&str, u64); 5] =
-        [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
-    let bad = || format!("'{text}' is not a time such as 500ms, 30s, 5m, 1h30m or 2d");
-    let (mut rest, mut total) = (text, 0u64);
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(bad)?;
-        let number: u64 = rest[..digits].parse().map_err(|_| bad())?;
-        let end = rest[digits..].find(|c: char| c.is_ascii_digit()).map_or(rest.len(), |at| digits + at);
-        let (_, unit) = UNITS.iter().find(|(name, _)| *name == &rest[digits..end]).ok_or_else(bad)?;
-        total = number.checked_mul(*unit).and_then(|ms| total.checked_add(ms)).ok_or_else(bad)?;
-        rest = &rest[end..];
-    }
-    if text.is_empty() { Err(bad()) } else { Ok(Duration::from_millis(total)) }
+    let length = text.parse::<Span>().and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()));
+    length
+        .ok()
+        .and_then(|length| Duration::try_from(length).ok())
+        .ok_or_else(|| format!("'{text}' is not a time such as 500ms, 30s, 5m, 1h30m or 2d"))
 }
 
 /// Reads `4096`, `64KiB`, `16MiB`, `2GiB`.
@@ -159,8 +153,23 @@ mod tests {
     fn durations() {
         let ms = |text| duration(text).map(|d| d.as_millis());
         assert_eq!(ms("500ms"), Ok(500));
-        assert_eq!(ms("1h30m"), Ok(5_400_000));
-        for bad in ["", "5", "m", "5x", "-1s", "99999999999999999999s", "9999999999999999999d"] {
+        for text in ["1h30m", "1h 30m", "1.5h", "1 hour 30 minutes", "90 min", "PT1H30M"] {
+            assert_eq!(ms(text), Ok(5_400_000), "{text}");
+        }
+        assert_eq!(ms("2d"), ms("48h"));
+        assert_eq!(ms("0s"), Ok(0));
+        for bad in [
+            "",
+            "5",
+            "m",
+            "5x",
+            "-1s",
+            "1s ago",
+            "1month",
+            "1y",
+            "99999999999999999999s",
+            "9999999999999999999d",
+        ] {
             assert!(duration(bad).is_err(), "{bad}");
         }
     }

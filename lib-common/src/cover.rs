@@ -6,8 +6,8 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::{Error, Result};
-use nix::mount::{MsFlags, mount};
-use nix::sched::{CloneFlags, unshare};
+use rustix::mount::{MountPropagationFlags, mount_bind, mount_change};
+use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 /// Where clients look for an engine if nothing tells them.
 const DEFAULTS: [&str; 2] = ["/run/docker.sock", "/var/run/docker.sock"];
@@ -29,16 +29,17 @@ fn may_mount(status: &str) -> bool {
 
 /// Covers the default sockets, and `engine`, with `guard` in a mount namespace of this process's own. To be
 /// called by a process with one thread, before it becomes the command.
+#[allow(unsafe_code)]
 pub fn cover(guard: &Path, engine: Option<&Path>) -> Result<()> {
     let doing = "covering the engine's socket";
-    let cannot = |e: nix::Error| Error::cannot(doing, e).on(guard.display());
-    unshare(CloneFlags::CLONE_NEWNS).map_err(cannot)?;
+    let cannot = |e: rustix::io::Errno| Error::cannot(doing, e).on(guard.display());
+    // SAFETY: the mount namespace alone is unshared, and no descriptor table that another thread could look into.
+    unsafe { unshare_unsafe(UnshareFlags::NEWNS) }.map_err(cannot)?;
     // Mounts of the host still come in; ours do not get out.
-    let flags = MsFlags::MS_REC | MsFlags::MS_SLAVE;
-    mount(None::<&str>, "/", None::<&str>, flags, None::<&str>).map_err(cannot)?;
+    let flags = MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC;
+    mount_change("/", flags).map_err(cannot)?;
     for target in targets(engine) {
-        mount(Some(guard), &target, None::<&str>, MsFlags::MS_BIND, None::<&str>)
-            .map_err(|e| Error::cannot(doing, e).on(target.display()))?;
+        mount_bind(guard, &target).map_err(|e| Error::cannot(doing, e).on(target.display()))?;
     }
     Ok(())
 }

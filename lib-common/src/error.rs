@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use crate::exit::Exit;
+use crate::code::Exit;
 
 pub type Result<T> = std::result::Result<T, Error>;
 

@@ -1,4 +1,4 @@
-//! Exit codes, and the one `main` that every tool shares.
+//! The one `main` that every tool shares.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::process::ExitCode;
@@ -7,40 +7,9 @@ use clap::Parser;
 
 use crate::cli::Voice;
 use crate::clock::{Clock, SystemClock};
+use crate::code::Exit;
 use crate::diag::Diag;
 use crate::error::{Error, Result};
-
-/// How a tool ends. The codes are the same in every tool and stand in every man page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
-    /// 0: done.
-    Done,
-    /// 1: ran, and the answer is no (a gate fails, CI is red, undecided with `--require`).
-    No,
-    /// 2: cannot (usage, input, configuration, I/O).
-    Cannot,
-    /// 75: try again (engine or forge away, no slot, deadline, budget spent).
-    Again,
-    /// A wrapped command's own code (125, 126 and 127 as `env` and `docker run` use them).
-    Child(u8),
-    /// Ended by this signal; the shell sees 128 + its number.
-    Signal(i32),
-}
-
-impl Exit {
-    /// The number that the shell sees.
-    #[must_use]
-    pub fn code(self) -> u8 {
-        match self {
-            Self::Done => 0,
-            Self::No => 1,
-            Self::Cannot => 2,
-            Self::Again => 75,
-            Self::Child(code) => code,
-            Self::Signal(number) => u8::try_from(128 + number).unwrap_or(u8::MAX),
-        }
-    }
-}
 
 /// Everything a tool may touch of the outside world besides the engine: passed in, so that `run` is testable.
 pub struct Io<'a> {
@@ -105,16 +74,5 @@ fn die_by(number: i32) {
     unsafe {
         libc::signal(number, libc::SIG_DFL);
         libc::raise(number);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn codes_are_the_documented_ones() {
-        let codes = [Exit::Done, Exit::No, Exit::Cannot, Exit::Again, Exit::Child(7), Exit::Signal(15)];
-        assert_eq!(codes.map(Exit::code), [0, 1, 2, 75, 7, 143]);
     }
 }

@@ -1,13 +1,15 @@
 //! What two or more redfix tools need, nothing else.
 //!
 //! [`record`] defines the lines that the tools exchange, [`stream`] reads and passes them on byte for byte,
-//! [`ledger`] keeps them on disk before anybody else sees them, [`exit`] and [`error`] give every tool the
-//! same codes and the same voice.
+//! [`blocks`] reads long streams of them on two threads, [`ledger`] keeps them on disk before anybody else sees
+//! them, [`code`] and [`error`] give every tool the same codes and the same voice.
 
 pub mod allow;
+pub mod blocks;
 pub mod case;
 pub mod cli;
 pub mod clock;
+pub mod code;
 #[cfg(feature = "docker")]
 pub mod cover;
 pub mod diag;
@@ -29,8 +31,9 @@ pub mod stream;
 pub mod swarm;
 pub mod text;
 
+pub use code::Exit;
 pub use error::{Error, Result};
-pub use exit::{Exit, Io};
+pub use exit::Io;
 
 /// Version of the workspace; every tool carries the same one.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

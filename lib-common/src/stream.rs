@@ -174,7 +174,7 @@ pub fn is_object(raw: &[u8]) -> bool {
     check_object(trim(raw)).is_ok()
 }
 
-fn trim(raw: &[u8]) -> &[u8] {
+pub(crate) fn trim(raw: &[u8]) -> &[u8] {
     let raw = raw.strip_suffix(b"\n").unwrap_or(raw);
     raw.strip_suffix(b"\r").unwrap_or(raw)
 }

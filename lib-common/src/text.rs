@@ -5,6 +5,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -86,12 +87,13 @@ impl<'de> Deserialize<'de> for Text {
     }
 }
 
+/// What [`percent_encode`] encodes.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 /// Percent-encodes everything but unreserved characters (RFC 3986, section 2.3).
 #[must_use]
 pub fn percent_encode(text: impl AsRef<[u8]>) -> String {
-    let keep = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let encode = |&byte: &u8| if keep(byte) { (byte as char).to_string() } else { format!("%{byte:02X}") };
-    text.as_ref().iter().map(encode).collect()
+    percent_encoding::percent_encode(text.as_ref(), RESERVED).to_string()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 pub mod case;
 pub mod domain;
 pub mod guard;
+mod line;
 pub mod log;
 pub mod pr;
 pub mod run;
@@ -22,6 +23,8 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub use line::{Look, TestLine, look};
 
 /// Factor levels of one attempt, at least `load` and `fix`. Ordered, so that equal factors print equally.
 pub type Factors = BTreeMap<String, String>;

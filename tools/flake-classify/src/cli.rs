@@ -9,8 +9,8 @@ use lib_common::cli::{Common, Voice, duration};
 use lib_common::exit::ToolArgs;
 use lib_common::{Error, Result};
 
-use crate::judge::Settings;
 use crate::rule::{Rule, cap};
+use crate::settings::Settings;
 
 /// Decide genuine, load-flake, flake or inconclusive in as few runs as possible
 // One flag, one field.

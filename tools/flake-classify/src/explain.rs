@@ -7,10 +7,12 @@ use lib_common::record::verdict::{Tally, Verdict};
 
 use crate::cure::Cure;
 use crate::finding::Finding;
-use crate::judge::{Settings, Why};
+use crate::judge::Why;
 use crate::needed::Needed;
 use crate::plan::{self, Next};
 use crate::rule::{Load, runs};
+use crate::settings::Settings;
+use crate::verdict;
 use crate::words::{self, odds};
 use lib_common::glr;
 
@@ -21,7 +23,7 @@ pub fn explain(finding: &Finding, settings: &Settings, needed: &mut Needed) -> S
         // Writing to a string cannot fail.
         let _ = writeln!(text, "  {line}");
     };
-    say(words::sentence(finding, settings));
+    say(verdict::sentence(finding, settings));
     ratios(finding, settings).into_iter().for_each(&mut say);
     clean_bounds(finding).into_iter().for_each(&mut say);
     agreement(finding).into_iter().for_each(&mut say);
@@ -167,7 +169,7 @@ fn change(finding: &Finding, settings: &Settings, needed: &mut Needed) -> Vec<St
         Next::Settled => {
             let unattributed =
                 finding.judgement.verdict == Verdict::Genuine && finding.attribution.shown.is_empty();
-            unattributed.then(|| words::next_experiment(finding)).into_iter().collect()
+            unattributed.then(|| verdict::next_experiment(finding)).into_iter().collect()
         }
     }
 }

@@ -1,19 +1,19 @@
-//! Everything that the runs of one case prove, and the records that say so. Pure.
+//! Everything that the runs of one case prove. Pure.
 
 use std::collections::BTreeSet;
 
 use lib_common::record::case::CaseFailed;
-use lib_common::record::verdict::{Cause, FixOutcome, FixVerdict, FlakeVerdict};
+use lib_common::record::verdict::{Cause, FixOutcome, FixVerdict};
 
 use crate::contrast::{self, Attribution};
 use crate::fix;
 use crate::fold::{Case, Fold};
-use crate::judge::{Judgement, Settings, judge};
+use crate::judge::{Judgement, judge};
 use crate::pool::Pool;
 use crate::rule::Load;
 use crate::sample::Sample;
+use crate::settings::Settings;
 use crate::texts::Texts;
-use crate::words;
 
 /// One case, decided as far as its runs go.
 #[derive(Debug)]
@@ -75,25 +75,5 @@ impl Finding {
         }
         let looks = Looks::of(&pool.base[..judgement.used], texts);
         Self { failed, pool, judgement, attribution, fixes, looks, overfull: case.overfull }
-    }
-
-    /// The `flake.verdict` of this case.
-    pub fn verdict(&self, settings: &Settings) -> FlakeVerdict {
-        let counts = &self.judgement.counts;
-        let used = &self.pool.base[..self.judgement.used];
-        FlakeVerdict {
-            case: self.failed.case.clone(),
-            verdict: self.judgement.verdict,
-            isolated: counts.isolated,
-            loaded: counts.loaded,
-            ratios: counts.ratios(),
-            thresholds: settings.rule.thresholds(counts),
-            attempts: used.iter().map(|sample| sample.id().to_owned()).collect(),
-            excluded: self.pool.excluded.records(),
-            cause: self.attribution.cause,
-            shown_by: self.attribution.shown.first().cloned(),
-            routes: self.attribution.routes.clone(),
-            sentence: words::sentence(self, settings),
-        }
     }
 }

@@ -10,7 +10,7 @@ use crate::judge::Judgement;
 use crate::pool::{Pool, tally};
 use crate::rule::{Load, Rule, T, runs};
 use crate::sample::Sample;
-use crate::words;
+use crate::words::{self, odds, plural};
 
 /// A fix is judged on two red runs at least.
 pub const REDS: RedsNeeded = RedsNeeded(2);
@@ -60,10 +60,27 @@ pub fn verdicts(failed: &CaseFailed, pool: &Pool, judgement: &Judgement, rule: &
             further_runs,
             sentence: String::new(),
         };
-        record.sentence = words::fix_sentence(&record, load);
+        record.sentence = sentence(&record, load);
         Some(record)
     };
     pool.fixes.iter().filter_map(verdict).collect()
+}
+
+/// The verdict's sentence.
+fn sentence(record: &FixVerdict, load: Load) -> String {
+    let before = words::tally(record.before, load.name());
+    let after = words::tally(record.after, load.name());
+    let odds = odds(record.ratio);
+    let seen = format!("without the fix {before}, with it {after}");
+    match record.verdict {
+        FixOutcome::Fixed => format!("fixed: {seen}; {odds} against \"it fails as often as before\""),
+        FixOutcome::NotFixed => format!("not-fixed: {seen}; what still fails is more than noise"),
+        FixOutcome::Inconclusive => format!(
+            "inconclusive: {seen}; {odds} against \"it fails as often as before\", {} more green {} would settle it",
+            record.further_runs,
+            plural(record.further_runs, "run")
+        ),
+    }
 }
 
 #[cfg(test)]

@@ -6,17 +6,7 @@ use crate::eprocess;
 use crate::pool::count;
 use crate::rule::{Counts, Load, Rule};
 use crate::sample::Sample;
-
-/// What the user may choose.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Settings {
-    pub rule: Rule,
-    /// First to last failing isolated run on one machine, in milliseconds, from which on they count as independent.
-    pub spacing_ms: i64,
-    pub accept_correlated: bool,
-    /// Count runs whose condition somebody claims and nothing measured.
-    pub accept_claimed: bool,
-}
+use crate::settings::Settings;
 
 /// Why it is what it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

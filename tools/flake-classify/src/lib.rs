@@ -1,8 +1,8 @@
 //! Decide genuine, load-flake, flake or inconclusive in as few runs as possible.
 //!
 //! `input` and `fold` turn the stream into cases, `history` reads what other CIs wrote, `sample` and `pool` say
-//! which runs count, `judge` decides by `rule`, `contrast` and `fix` compare what was varied, `plan` says what
-//! to run next.
+//! which runs count, `judge` decides by `rule`, `contrast` and `fix` compare what was varied, `finding` holds what
+//! they say of a case, `verdict` makes a record of it, `plan` says what to run next.
 
 mod attempt;
 mod cases;
@@ -27,9 +27,11 @@ mod props;
 mod recheck;
 mod rule;
 mod sample;
+mod settings;
 #[cfg(test)]
 mod testing;
 mod texts;
+mod verdict;
 mod window;
 mod words;
 
@@ -41,12 +43,12 @@ pub use input::fuzz as fuzz_stream;
 
 use finding::{Finding, findings};
 use fold::Fold;
-use judge::Settings;
 use lib_common::emit::Emitter;
 use lib_common::record::verdict::Verdict;
 use lib_common::{Error, Exit, Io, Result};
 use needed::Needed;
 use plan::Next;
+use settings::Settings;
 
 pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
     let settings = args.settings()?;

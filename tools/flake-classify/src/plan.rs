@@ -8,11 +8,12 @@ use crate::contrast::{Level, red_load};
 use crate::cure::{self, Cure, RedsNeeded};
 use crate::finding::Finding;
 use crate::fix;
-use crate::judge::{Settings, Why};
+use crate::judge::Why;
 use crate::needed::{Cost, Needed};
 use crate::pool::{count, tally};
 use crate::rule::{Load, runs};
 use crate::sample::{self, NO_FIX};
+use crate::settings::Settings;
 use crate::words;
 
 /// Excluded attempts in a row after which asking for the same run again is pointless.

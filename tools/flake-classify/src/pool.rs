@@ -8,9 +8,9 @@ use lib_common::record::verdict::{Exclusion, Tally};
 
 use crate::attempt::{Attempt, Profile, Setup};
 use crate::fold::Case;
-use crate::judge::Settings;
 use crate::rule::{Counts, Load};
 use crate::sample::{self, Group, Sample};
+use crate::settings::Settings;
 
 /// Attempts that are named per reason.
 const NAMED: usize = 10;

@@ -10,11 +10,11 @@ use proptest::sample::select;
 
 use crate::explain::explain;
 use crate::finding::findings;
-use crate::judge::Settings;
 use crate::needed::Needed;
 use crate::plan;
 use crate::recheck::recheck;
 use crate::rule::Rule;
+use crate::settings::Settings;
 use crate::testing::{CASE, failed, fold, found, history, run_body, settings, test};
 
 fn verdict(records: &[Known], settings: &Settings) -> FlakeVerdict {

@@ -5,7 +5,7 @@ use lib_common::record::verdict::{FixVerdict, FlakeVerdict};
 
 use crate::finding::Finding;
 use crate::fold::Case;
-use crate::judge::Settings;
+use crate::settings::Settings;
 
 /// Largest relative difference of a ratio that is rounding.
 const ROUNDING: f64 = 1e-9;

@@ -6,8 +6,8 @@ use lib_common::record::case::CaseFailed;
 use lib_common::record::run::{Outcome, TestOutcome};
 
 use crate::attempt::{Attempt, Profile, Reason, Run, Seen};
-use crate::judge::Settings;
 use crate::rule::Load;
+use crate::settings::Settings;
 
 /// The level of `fix` without a fix.
 pub const NO_FIX: &str = "none";

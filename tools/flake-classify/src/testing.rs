@@ -6,8 +6,8 @@ use lib_common::record::{Factors, Known};
 
 use crate::finding::{Finding, findings};
 use crate::fold::Fold;
-use crate::judge::Settings;
 use crate::rule::Rule;
+use crate::settings::Settings;
 
 pub const CASE: &str = "mumble@1/custom/test_x.py::test_y";
 

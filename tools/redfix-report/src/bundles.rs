@@ -10,9 +10,10 @@ use lib_common::record::log::LogSnapped;
 use lib_common::{Error, Result};
 use serde::Deserialize;
 
-use crate::evidence::{Folders, newest_red};
 use crate::fold::Fold;
+use crate::folders::Folders;
 use crate::program;
+use crate::verdict::newest_red;
 
 const DOING: &str = "verifying the log bundles";
 /// The index's last line is shorter; and so much of a log is shown.

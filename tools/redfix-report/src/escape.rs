@@ -49,10 +49,11 @@ fn skip_csi(chars: &mut Chars) {
     chars.next_if(|c| ('\x40'..='\x7e').contains(c));
 }
 
-/// Marks that change the direction of text or take no room: they can make a line read as another.
+/// Marks that change the direction of text or take no room: they can make a line read as another. And the two
+/// characters besides control characters that XML does not allow.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}'..='\u{ffff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// At most `limit` characters, an ellipsis where something was cut.
@@ -113,6 +114,7 @@ mod tests {
         assert_eq!(plain("\x1b[31;1mred\x1b[0m\tand\r\n  blue\x07"), "red and blue");
         assert_eq!(plain("\x1b]8;;http://evil\x1b\\click\x1b]8;;\x07!"), "click!");
         assert_eq!(plain("a\u{202e}b\u{9b}2Jc\u{0}\u{7f}\x1b(Bd"), "abcd");
+        assert_eq!(plain("a\u{fffe}b\u{ffff}"), "ab");
     }
 
     #[test]

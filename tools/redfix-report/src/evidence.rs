@@ -1,52 +1,20 @@
 //! Evidence on disk: does each deciding attempt's folder, or everybody's, still hash to what was recorded.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::path::{Component, Path, PathBuf};
 
 use lib_common::evidence::root_hash;
-use lib_common::ledger::folder_of;
 use lib_common::record::run::Evidence;
 
 use crate::bundles::Logs;
-use crate::fold::{Case, Fold};
-use crate::gate::{m1, quote};
+use crate::fold::Fold;
+use crate::folders::Folders;
+use crate::shell::quote;
+use crate::verdict::{chosen, newest_red};
 
 /// Looks a folder of evidence up and hashes it.
 pub trait Bundles {
     /// `Err` says for people why it does not verify.
     fn verify(&self, evidence: &Evidence) -> Result<(), String>;
-}
-
-/// Evidence below one of these folders, tried in order.
-pub struct Folders(pub Vec<PathBuf>);
-
-impl Folders {
-    /// `named` first, then the folder of each ledger file.
-    #[must_use]
-    pub fn of(named: Option<&Path>, files: &[PathBuf]) -> Self {
-        let mut bases: Vec<PathBuf> = named.map(Path::to_owned).into_iter().collect();
-        for file in files.iter().filter(|file| *file != Path::new("-")) {
-            let folder = folder_of(file);
-            bases.push(folder.to_owned());
-        }
-        bases.dedup();
-        Self(bases)
-    }
-
-    /// The folder that a record calls `path`; `Err` says for people why there is none.
-    pub fn find(&self, path: &str) -> Result<PathBuf, String> {
-        let relative = Path::new(path);
-        if path.is_empty() || !relative.components().all(|part| matches!(part, Component::Normal(_))) {
-            return Err(format!("path {path} leaves the ledger's folder"));
-        }
-        if self.0.is_empty() {
-            return Err("its folder is not known".into());
-        }
-        let folders = self.0.iter().map(|base| base.join(relative));
-        folders.into_iter().find(|folder| folder.is_dir()).ok_or(format!("folder {path} is not there"))
-    }
 }
 
 impl Bundles for Folders {
@@ -58,30 +26,6 @@ impl Bundles for Folders {
             Err(error) => Err(format!("evidence in {} cannot be read: {}", evidence.path, error.cause())),
         }
     }
-}
-
-/// Bytes of a log that are read, from its end.
-const TAIL: u64 = 16 * 1024;
-
-impl Folders {
-    /// The end of the command's log in an attempt's evidence, if it has one.
-    fn log(&self, evidence: &Evidence) -> Option<String> {
-        let mut file = File::open(self.find(&evidence.path).ok()?.join("command.log")).ok()?;
-        let end = file.metadata().ok()?.len();
-        file.seek(SeekFrom::Start(end.saturating_sub(TAIL))).ok()?;
-        let mut bytes = Vec::new();
-        file.take(TAIL).read_to_end(&mut bytes).ok()?;
-        Some(String::from_utf8_lossy(&bytes).into_owned())
-    }
-}
-
-/// The newest run that the verdict counts and that is red, of those that are `wanted`.
-#[must_use]
-pub fn newest_red<'a>(case: &'a Case, fold: &'a Fold, wanted: impl Fn(&str) -> bool) -> Option<&'a str> {
-    let red = |id: &&String| {
-        wanted(id) && fold.runs.get(id).is_some_and(|run| fold.runs.sample(run, &case.key) == Some(false))
-    };
-    m1::chosen(case, fold)?.attempts.iter().rev().find(red).map(String::as_str)
 }
 
 /// The logs of the newest counted red run of each case, where the evidence is `verified`.
@@ -158,7 +102,7 @@ fn owners(attempt: &str, fold: &Fold) -> Vec<String> {
 pub fn verify_deciding(fold: &Fold, bundles: &dyn Bundles) -> BTreeMap<String, Result<(), String>> {
     let mut verified = BTreeMap::new();
     for case in fold.cases() {
-        for id in m1::chosen(case, fold).map(|verdict| &verdict.attempts).into_iter().flatten() {
+        for id in chosen(case, fold).map(|verdict| &verdict.attempts).into_iter().flatten() {
             let Some(evidence) = fold.runs.get(id).and_then(|run| run.evidence.as_ref()) else { continue };
             verified.entry(id.clone()).or_insert_with(|| bundles.verify(evidence));
         }

@@ -1,7 +1,10 @@
 //! The report as `JUnit` in the Jenkins dialect: a suite per gate, a test per case. Pure.
 
+use std::io;
+
 use lib_common::{Error, Result};
-use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestSuite};
+use quick_xml::events::{BytesDecl, BytesText, Event};
+use quick_xml::{ElementWriter, Writer};
 
 use crate::escape::cut;
 use crate::gate::{Gate, Missing};
@@ -11,42 +14,86 @@ use crate::row::Row;
 /// Longest text of one test, in characters: readers drop or choke on more.
 const LONGEST: usize = 16 * 1024;
 
+type Xml = Writer<Vec<u8>>;
+
 /// One suite per gate that was asked for. Names are unique: `recipe` and `case gate`.
 pub fn render(report: &Report) -> Result<String> {
-    let mut document = Document::new("redfix");
-    for gate in report.selected() {
-        let mut suite = TestSuite::new(gate.line());
-        if report.rows().len() == 0 {
-            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-            status.set_type("empty").set_message("no case on the ledger: nothing that a gate could pass on");
-            let mut test = TestCase::new(format!("a case is on the ledger {}", gate.name.name()), status);
-            test.set_classname("redfix");
-            suite.add_test_case(test);
-        }
-        for row in report.rows() {
-            suite.add_test_case(test(gate, &row));
-        }
-        document.add_test_suite(suite);
-    }
-    document.to_string().map_err(|e| Error::cannot("writing the report", e))
+    let mut xml = Writer::new_with_indent(Vec::new(), b' ', 4);
+    document(report, &mut xml).map_err(|e| Error::cannot("writing the report", e))?;
+    String::from_utf8(xml.into_inner()).map_err(|e| Error::cannot("writing the report", e))
 }
 
-fn test(gate: &Gate, row: &Row) -> TestCase {
-    let status = match row.missing.get(&gate.name).map(Vec::as_slice) {
-        Some([first, rest @ ..]) => {
-            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-            let more = if rest.is_empty() { String::new() } else { format!(" (and {} more)", rest.len()) };
-            status.set_type(first.rule).set_message(first.what.clone() + &more);
-            status.set_description(cut(&words(first, rest), LONGEST));
-            status
+fn document(report: &Report, xml: &mut Xml) -> io::Result<()> {
+    let gates = report.selected();
+    let all = |count: fn(&Gate) -> usize| gates.iter().map(|gate| count(gate)).sum::<usize>().to_string();
+    xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
+    xml.create_element("testsuites")
+        .with_attributes([
+            ("name", "redfix"),
+            ("tests", &all(tests)),
+            ("skipped", "0"),
+            ("failures", &all(failures)),
+            ("errors", "0"),
+        ])
+        .write_inner_content(|xml| gates.iter().try_for_each(|gate| suite(gate, report, xml)))?;
+    xml.write_indent()
+}
+
+/// A gate on nothing has one test, which says so.
+fn tests(gate: &Gate) -> usize {
+    gate.cases.max(1)
+}
+
+fn failures(gate: &Gate) -> usize {
+    tests(gate) - gate.passing
+}
+
+fn suite(gate: &Gate, report: &Report, xml: &mut Xml) -> io::Result<()> {
+    let element = xml.create_element("testsuite").with_attributes([
+        ("name", &*gate.line()),
+        ("tests", &tests(gate).to_string()),
+        ("skipped", "0"),
+        ("errors", "0"),
+        ("failures", &failures(gate).to_string()),
+    ]);
+    let write = |xml: &mut Xml| {
+        if gate.cases == 0 {
+            nothing(gate, xml)?;
         }
-        _ => TestCaseStatus::success(),
+        report.rows().try_for_each(|row| test(gate, &row, xml))
     };
-    let mut test = TestCase::new(format!("{} {}", row.key, gate.name.name()), status);
-    test.set_classname(&row.recipe);
+    element.write_inner_content(write).map(drop)
+}
+
+fn nothing(gate: &Gate, xml: &mut Xml) -> io::Result<()> {
+    let name = format!("a case is on the ledger {}", gate.name.name());
+    let why = "no case on the ledger: nothing that a gate could pass on";
+    xml.create_element("testcase")
+        .with_attributes([("name", &*name), ("classname", "redfix")])
+        .write_inner_content(|xml| failure(xml, why, "empty").write_empty().map(drop))
+        .map(drop)
+}
+
+fn test(gate: &Gate, row: &Row, xml: &mut Xml) -> io::Result<()> {
     let facts: Vec<String> = row.facts().iter().map(|(label, value)| format!("{label}: {value}")).collect();
-    test.set_system_out(cut(&facts.join("\n"), LONGEST));
-    test
+    let name = format!("{} {}", row.key, gate.name.name());
+    let element =
+        xml.create_element("testcase").with_attributes([("name", &*name), ("classname", &row.recipe)]);
+    let write = |xml: &mut Xml| {
+        if let Some([first, rest @ ..]) = row.missing.get(&gate.name).map(Vec::as_slice) {
+            let more = if rest.is_empty() { String::new() } else { format!(" (and {} more)", rest.len()) };
+            let text = cut(&words(first, rest), LONGEST);
+            failure(xml, &(first.what.clone() + &more), first.rule)
+                .write_text_content(BytesText::new(&text))?;
+        }
+        let facts = cut(&facts.join("\n"), LONGEST);
+        xml.create_element("system-out").write_text_content(BytesText::new(&facts)).map(drop)
+    };
+    element.write_inner_content(write).map(drop)
+}
+
+fn failure<'x>(xml: &'x mut Xml, message: &str, rule: &str) -> ElementWriter<'x, Vec<u8>> {
+    xml.create_element("failure").with_attributes([("message", message), ("type", rule)])
 }
 
 /// Everything that blocks, with what would supply it.

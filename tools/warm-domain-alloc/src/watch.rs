@@ -1,7 +1,5 @@
 //! Keeps a snapshot of the swarm current by the engine's events, within one batch of grants.
 
-use std::collections::BTreeMap;
-
 use lib_common::Result;
 use lib_common::docker::Engine;
 use lib_common::swarm::event::{Events, Wanted};
@@ -111,6 +109,3 @@ async fn apply(world: &mut World, event: &Value, engine: &Engine) -> Result<()> 
     }
     Ok(())
 }
-
-/// Names that no engine lists: what `add_extra` puts back after the world was read anew.
-pub type Extra = BTreeMap<String, Kind>;

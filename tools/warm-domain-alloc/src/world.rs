@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use crate::lease::{Lease, Stored};
 use crate::router::{self, Router};
-use crate::watch::Extra;
 
 /// What a name is the name of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,6 +68,9 @@ pub struct Lists {
     pub more_volumes: Vec<Value>,
     pub more_containers: Vec<Value>,
 }
+
+/// Names that no engine lists: what `add_extra` puts back after the world was read anew.
+pub type Extra = BTreeMap<String, Kind>;
 
 /// Names (lower case: the engine compares without case), routers and shared networks.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,14 +1,11 @@
 //! The record stream, read once in blocks of whole lines: parsed by two threads where it comes fast enough,
 //! folded and passed on in order by this one.
 
-mod block;
-mod canon;
 mod parse;
-mod team;
-mod wire;
 
 use std::collections::HashSet;
 
+use lib_common::blocks::{self, Arrival, Block, Blocks, Parser as _};
 use lib_common::cli::Common;
 use lib_common::emit::Emitter;
 use lib_common::record::{Body, Known};
@@ -17,7 +14,6 @@ use lib_common::{Error, Io, Result};
 
 use crate::attempt::Facts;
 use crate::fold::{self, Fold};
-use block::{Block, Blocks};
 use parse::{Event, Parser, Run};
 
 /// What errors call the stream.
@@ -40,13 +36,13 @@ fn read(common: &Common, io: &mut Io, emitter: &mut Emitter, torn: Torn) -> Resu
             .hint("pipe records into it: flake-classify < ledger.jsonl"));
     }
     let input = std::mem::replace(&mut io.stdin, Box::new(std::io::empty()));
-    let mut blocks = Blocks::new(input, common.max_line);
+    let mut blocks = Blocks::new(Box::new(input), NAME, common.max_line, Arrival::AsRead);
     let mut stream = Stream {
         fold: Fold::default(),
         reader: Reader::new(std::io::empty(), NAME, common, torn),
         investigation: common.investigation.clone(),
     };
-    team::each(&mut blocks, |mut block| {
+    blocks::each(&mut blocks, Parser::default, |mut block| {
         let (good, outcome) = stream.take(&mut block, io);
         if torn == Torn::Error {
             write(io, &block.bytes()[..good])?;
@@ -72,11 +68,11 @@ struct Stream {
 
 impl Stream {
     /// How many bytes of the block are good, and the error that ends them.
-    fn take(&mut self, block: &mut Block, io: &Io) -> (usize, Result<()>) {
+    fn take(&mut self, block: &mut Block<Event>, io: &Io) -> (usize, Result<()>) {
         // Taken out and given back, so that the block's text can be read meanwhile.
-        let mut events = std::mem::take(&mut block.events);
+        let mut events = std::mem::take(&mut block.found);
         if self.investigation.is_none() {
-            self.investigation = block.lines().find_map(investigation);
+            self.investigation = block.raw().find_map(investigation);
         }
         for event in events.drain(..) {
             match event {
@@ -104,7 +100,7 @@ impl Stream {
                 }
             }
         }
-        block.events = events;
+        block.found = events;
         (block.bytes().len(), Ok(()))
     }
 
@@ -140,12 +136,12 @@ pub fn is_same<B: Body + PartialEq>(read: Option<&B>, ours: &B) -> bool {
 /// For fuzzing: the whole reader over `bytes`, split at any place.
 #[doc(hidden)]
 pub fn fuzz(bytes: &[u8]) {
-    let mut blocks = Blocks::new(Box::new(bytes), 1 << 20);
-    while let Ok(Some(mut block)) = blocks.next() {
+    let mut blocks = Blocks::new(Box::new(bytes), NAME, 1 << 20, Arrival::AsRead);
+    while let Ok(Some(mut block)) = blocks.next_block() {
         let lines = block.lines().count();
-        Parser::new(1 << 20).parse(&mut block);
+        Parser::default().parse(&mut block);
         let mut numbers = HashSet::new();
-        for event in &block.events {
+        for event in &block.found {
             if let Event::Doubtful { line, number } = event {
                 assert!(line.range().end <= block.bytes().len() && (*number as usize) < lines);
                 assert!(numbers.insert(*number));

@@ -109,7 +109,7 @@ fn a_long_file_is_read_by_the_team() {
         records.extend(history(&format!("{number:05}"), "Ii", 5, &[]));
     }
     let text = lines(&records);
-    assert!(text.len() > 4 * block::SIZE);
+    assert!(text.len() > 4 * blocks::SIZE);
     let (out, fold) = passed(&text[..], false);
     assert!(out == text, "byte for byte");
     assert_eq!(verdicts(&fold.unwrap()), verdicts(&crate::testing::fold(records)));
@@ -140,7 +140,7 @@ fn a_record_of_a_known_type_that_is_none_is_named() {
 #[test]
 fn a_line_longer_than_a_block_goes_through_and_one_beyond_the_limit_is_named() {
     let line = |length: usize| format!("{{\"a\":\"{}\"}}\n", "x".repeat(length - 8));
-    let long = line(block::SIZE + 1000);
+    let long = line(blocks::SIZE + 1000);
     let text = format!("{{}}\n{long}{{}}\n");
     assert!(passed(text.as_bytes(), false).0 == text.as_bytes());
     let text = format!("{{}}\n{}", line((1 << 20) + 2));

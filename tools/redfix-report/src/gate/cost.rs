@@ -2,10 +2,12 @@
 
 use lib_common::record::verdict::FlakeVerdict;
 
-use super::{Choice, Missing, more_runs, quote};
+use super::missing::{Choice, Missing};
+use super::supply::more_runs;
 use crate::bound;
+use crate::duration::duration;
 use crate::fold::{Case, Fold};
-use crate::row::duration;
+use crate::shell::quote;
 
 /// Runs that a contrast or another load is worth before one looks again.
 const LOOK: u64 = 3;

@@ -4,42 +4,15 @@ use std::collections::BTreeSet;
 
 use lib_common::record::verdict::{Cause, FlakeVerdict, Tally, Verdict};
 
-use super::{Missing, Proofs, Rederivation, classify, cost, more_runs};
+use super::cost;
+use super::missing::Missing;
+use super::proofs::{Proofs, Rederivation};
+use super::supply::{classify, more_runs};
 use crate::fold::{Case, Fold};
 use crate::lean::Run;
 use crate::runs::{at_baseline, level};
-
-/// The verdict that counts: the one that covers the most eligible runs, the newest of equals.
-#[must_use]
-pub fn chosen<'a>(case: &'a Case, fold: &Fold) -> Option<&'a FlakeVerdict> {
-    let covered = |verdict: &FlakeVerdict| {
-        let ids: BTreeSet<_> = verdict.attempts.iter().collect();
-        let eligible =
-            |id: &&String| fold.runs.get(id).is_some_and(|run| fold.runs.is_eligible(run, &case.key));
-        ids.into_iter().filter(eligible).count()
-    };
-    case.verdicts.iter().max_by_key(|verdict| covered(verdict))
-}
-
-/// Whether a verdict says anything.
-#[must_use]
-pub fn is_decided(verdict: &FlakeVerdict) -> bool {
-    verdict.verdict != Verdict::Inconclusive
-}
-
-/// The runs of a verdict that the ledger holds, each once.
-#[must_use]
-pub fn counted<'a>(verdict: &FlakeVerdict, fold: &'a Fold) -> Vec<&'a Run> {
-    let ids: BTreeSet<_> = verdict.attempts.iter().collect();
-    ids.into_iter().filter_map(|id| fold.runs.get(id)).collect()
-}
-
-/// Greens and reds of a verdict's runs under one load, without a fix.
-#[must_use]
-pub fn recount(verdict: &FlakeVerdict, fold: &Fold, load: &str) -> Tally {
-    let alike = |run: &&Run| level(&run.factors, "load") == load && level(&run.factors, "fix") == "none";
-    fold.runs.tally(counted(verdict, fold).into_iter().filter(alike), &verdict.case)
-}
+use crate::shell::quote;
+use crate::verdict::{chosen, counted, excluded, is_decided, recount};
 
 /// Everything that M1 still wants of `case`; empty when it passes.
 #[must_use]
@@ -123,13 +96,8 @@ fn stale(case: &Case, verdict: &FlakeVerdict, fold: &Fold, proofs: &Proofs) -> O
         return None;
     }
     let what = format!("stale: {} eligible run(s) on the ledger since its deciding run", later.len());
-    let supply = vec!["redfix-report".into(), "--recheck".into(), super::quote(&proofs.ledger)];
+    let supply = vec!["redfix-report".into(), "--recheck".into(), quote(&proofs.ledger)];
     Some(Missing::new("stale", what, supply))
-}
-
-/// The attempts that any verdict of the case excluded, with a reason.
-pub fn excluded(case: &Case) -> impl Iterator<Item = &String> {
-    case.verdicts.iter().flat_map(|verdict| &verdict.excluded).flat_map(|excluded| &excluded.attempts)
 }
 
 /// The counts of the verdict against a recount from the runs.
@@ -179,7 +147,7 @@ fn attempt(case: &Case, id: &str, fold: &Fold, proofs: &Proofs) -> Vec<Missing> 
     if run.evidence.is_none() {
         all.push(Missing::new("no-evidence", format!("attempt {id} has no evidence folder"), again()));
     } else if let Err(why) = proofs.evidence.get(id).unwrap_or(&Err("not looked at".into())) {
-        let supply = vec!["redfix-report".into(), "--evidence DIR".into(), super::quote(&proofs.ledger)];
+        let supply = vec!["redfix-report".into(), "--evidence DIR".into(), quote(&proofs.ledger)];
         all.push(Missing::new("bad-evidence", format!("attempt {id}: {why}"), supply));
     }
     if fold.runs.snap(id).is_none() && !run.came_to_nothing {

@@ -7,11 +7,16 @@ use lib_common::record::Factors;
 use lib_common::record::case::Stage;
 use lib_common::record::verdict::{FixOutcome, FixVerdict, FlakeVerdict, Verdict};
 
+use super::cost;
+use super::missing::Missing;
+use super::proofs::Proofs;
 use super::proposal::{self, Proposal};
-use super::{LOAD_WITH, Missing, Proofs, classify, cost, m1, quote};
+use super::supply::{LOAD_WITH, classify, more_runs};
 use crate::fold::{Case, Fold};
 use crate::lean::Run;
 use crate::runs::level;
+use crate::shell::quote;
+use crate::verdict::{chosen, excluded, is_decided};
 
 /// The proposal that comes nearest to passing (the newest of equals), and what it lacks.
 #[must_use]
@@ -29,10 +34,10 @@ pub fn nearest<'a>(
 /// Everything that M2 still wants of `case`; empty when it passes.
 #[must_use]
 pub fn judge(case: &Case, fold: &Fold, proofs: &Proofs) -> Vec<Missing> {
-    let verdict = m1::chosen(case, fold).filter(|verdict| m1::is_decided(verdict));
+    let verdict = chosen(case, fold).filter(|verdict| is_decided(verdict));
     let mut all = Vec::new();
     if verdict.is_none() {
-        let supply = super::more_runs(case, &proofs.ledger);
+        let supply = more_runs(case, &proofs.ledger);
         let cost = cost::further(case, fold);
         all.push(Missing::new("no-verdict", "no decided verdict to fix", supply).costing(cost));
     }
@@ -123,7 +128,7 @@ fn proof(case: &Case, patch: &str, fold: &Fold, proofs: &Proofs) -> Vec<Missing>
             all.push(Missing::new(rule, format!("after-fix attempt {id} {what}"), more()));
         }
     }
-    let excluded: BTreeSet<&String> = m1::excluded(case).collect();
+    let excluded: BTreeSet<&String> = excluded(case).collect();
     let unseen = fold.runs.of_case(&case.key).into_iter().filter(|run| {
         !attempts.contains(&run.attempt_id)
             && !excluded.contains(&run.attempt_id)
@@ -147,7 +152,7 @@ fn after_runs(
     fold: &Fold,
     ledger: &str,
 ) -> Vec<String> {
-    let flake = m1::chosen(case, fold).is_some_and(|verdict| verdict.verdict == Verdict::LoadFlake);
+    let flake = chosen(case, fold).is_some_and(|verdict| verdict.verdict == Verdict::LoadFlake);
     let guess = if flake { "loaded" } else { "isolated" };
     let condition = judged.and_then(|fix| fix.under.get("load")).map_or(guess, String::as_str);
     let runs = judged.map_or(5, |fix| fix.further_runs.max(1));

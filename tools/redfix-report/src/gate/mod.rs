@@ -1,19 +1,22 @@
 //! The gates: what each case still lacks, and the lines that a machine reads. Pure.
 
 mod cost;
-pub mod m1;
+mod m1;
 pub mod m2;
+mod missing;
+mod proofs;
 pub mod proposal;
-
-use std::collections::BTreeMap;
+mod supply;
 
 use clap::ValueEnum;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::bundles::FirstError;
-use crate::evidence::Fault;
 use crate::fold::{Case, Fold};
+
+pub use missing::{Choice, Missing};
+pub use proofs::{Proofs, Rederivation};
+pub use supply::LOAD_WITH;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, JsonSchema)]
 pub enum GateName {
@@ -43,79 +46,6 @@ impl GateName {
             Self::M1 => "proven",
             Self::M2 => "fixed",
         }
-    }
-}
-
-/// Why a case blocks a gate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Missing {
-    /// The condition that is not met; one word, for machines.
-    pub rule: &'static str,
-    /// For people.
-    pub what: String,
-    /// The command that would supply it, in pieces that a renderer may put on lines of their own.
-    pub supply: Vec<String>,
-    /// What that may cost, as far as the ledger tells.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cost: Option<String>,
-    /// Other ways on, where there is a choice.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub choices: Vec<Choice>,
-}
-
-/// One of several ways on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Choice {
-    pub name: &'static str,
-    pub supply: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cost: Option<String>,
-}
-
-impl Missing {
-    fn new(rule: &'static str, what: impl Into<String>, supply: Vec<String>) -> Self {
-        Self { rule, what: what.into(), supply, cost: None, choices: Vec::new() }
-    }
-
-    fn costing(mut self, cost: Option<String>) -> Self {
-        self.cost = cost;
-        self
-    }
-}
-
-/// What an independent re-derivation from the raw records says of the verdicts.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Rederivation {
-    #[default]
-    NotAsked,
-    Agrees,
-    /// Its objection, for people.
-    Disagrees(String),
-}
-
-/// What the gates are judged by besides the ledger: results of I/O that was done before.
-#[derive(Debug, Default)]
-pub struct Proofs {
-    /// Whether the evidence of an attempt verifies, else why not.
-    pub evidence: BTreeMap<String, Result<(), String>>,
-    /// The end of an attempt's log, where its evidence verifies.
-    pub logs: BTreeMap<String, String>,
-    /// What `--verify-evidence` found.
-    pub faults: Vec<Fault>,
-    /// What went wrong first by the log bundle of an attempt, else a word why that is not known.
-    pub first_errors: BTreeMap<String, Result<FirstError, String>>,
-    pub rederivation: Rederivation,
-    /// What commands call the ledger.
-    pub ledger: String,
-}
-
-impl Proofs {
-    /// The objection of the re-derivation to `case`: the lines that name it, or all where none names a case.
-    fn objection(&self, case: &str, fold: &Fold) -> Option<String> {
-        let Rederivation::Disagrees(text) = &self.rederivation else { return None };
-        let own: Vec<&str> = text.lines().filter(|line| line.contains(case)).collect();
-        let names_one = fold.cases().any(|case| text.contains(&case.key));
-        if names_one { (!own.is_empty()).then(|| own.join("; ")) } else { Some(text.clone()) }
     }
 }
 
@@ -153,38 +83,6 @@ impl Gate {
     }
 }
 
-/// Shell quoting where a word needs it.
-#[must_use]
-pub fn quote(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
-/// What loads the node in the runs that a report asks for.
-pub const LOAD_WITH: &str = "--load-with 'ground/load slow 0.5'";
-
-/// Further runs for a case: the flow of the design, over the ledger that is there.
-fn more_runs(case: &Case, ledger: &str) -> Vec<String> {
-    vec![
-        "swarm-isolate".into(),
-        "--until 'flake-classify --next'".into(),
-        "--companion 'log-snap attach'".into(),
-        LOAD_WITH.into(),
-        format!("-- scripts/lifecycle {}", quote(&case.recipe())),
-        format!("<{}", quote(ledger)),
-        "| flake-classify".into(),
-    ]
-}
-
-/// The verdicts derived again from the runs that are there.
-fn classify(ledger: &str) -> Vec<String> {
-    vec!["flake-classify".into(), format!("<{}", quote(ledger))]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,13 +94,5 @@ mod tests {
             assert!(!gate.passes());
             assert_eq!(gate.line(), format!("GATE {} FAIL 0/0 {}", name.name(), name.achieved()));
         }
-    }
-
-    #[test]
-    fn words_are_quoted_for_the_shell() {
-        assert_eq!(quote("a-b_c.d"), "a-b_c.d");
-        assert_eq!(quote("$(x)"), "'$(x)'");
-        assert_eq!(quote("it's"), r"'it'\''s'");
-        assert_eq!(quote(""), "''");
     }
 }

@@ -6,7 +6,8 @@ use std::fmt::Write;
 use jiff::Timestamp;
 
 use super::draw::escaped;
-use crate::row::{Row, RunRow, duration};
+use crate::duration::duration;
+use crate::row::{Row, RunRow};
 
 const WIDTH: f64 = 1000.0;
 const LANE: usize = 18;

@@ -2,14 +2,14 @@
 //! line; the rest in blocks, which two threads parse.
 
 mod parse;
-mod team;
 #[cfg(test)]
 mod tests;
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, Read, Write};
 use std::path::{Path, PathBuf};
 
+use lib_common::blocks::{self, Arrival, Block, Blocks};
 use lib_common::cli::Common;
 use lib_common::diag::Diag;
 use lib_common::record::{Head, Known};
@@ -20,7 +20,7 @@ use crate::fold::Fold;
 use crate::order::{Order, Ordered};
 use crate::runs;
 use crate::state::journal;
-use parse::{Block, Parsed};
+use parse::{Parsed, Parser};
 
 /// Everything that was read, in one order that does not depend on the order of reading.
 #[derive(Debug, Default)]
@@ -47,18 +47,6 @@ pub struct Keep {
 
 /// What errors call standard input.
 const STANDARD: &str = "standard input";
-
-/// Why reading in blocks stopped.
-enum Stop {
-    Error(Error),
-    Read(std::io::Error),
-}
-
-impl From<std::io::Error> for Stop {
-    fn from(error: std::io::Error) -> Self {
-        Self::Read(error)
-    }
-}
 
 /// Takes lines in; [`Gather::finish`] names what they were.
 pub struct Gather {
@@ -130,7 +118,7 @@ impl Gather {
     /// As [`Gather::read`], in blocks.
     pub fn read_blocks(
         &mut self,
-        input: impl BufRead,
+        input: impl Read,
         name: &str,
         common: &Common,
         torn: Torn,
@@ -138,31 +126,23 @@ impl Gather {
     ) -> Result<()> {
         // Looks at single lines in the careful way.
         let mut reader = Reader::new(std::io::empty(), name, common, torn);
-        let mut number = 0;
-        let outcome = team::each(input, common.max_line, |block| {
-            let lines = block.lines.len() as u64;
-            self.block(block, number, &mut reader, name, diag).map_err(Stop::Error)?;
-            number += lines;
-            Ok(())
-        });
-        outcome.map_err(|stop| match stop {
-            Stop::Error(error) => error,
-            Stop::Read(e) => {
-                Error::cannot("reading the record stream", e).on(format!("{name} after line {number}"))
-            }
+        let mut blocks = Blocks::new(Box::new(input), name, common.max_line, Arrival::Full);
+        blocks::each(&mut blocks, Parser::default, |mut block| {
+            self.block(&mut block, &mut reader, name, diag)?;
+            Ok(block)
         })
     }
 
     fn block(
         &mut self,
-        mut block: Block,
-        before: u64,
+        block: &mut Block<Parsed>,
         reader: &mut Reader<std::io::Empty>,
         name: &str,
         diag: &Diag,
     ) -> Result<()> {
-        let lines = std::mem::take(&mut block.lines);
-        for (parsed, (number, raw)) in lines.into_iter().zip((before + 1..).zip(block.raw())) {
+        // Taken out and given back, so that the block's text can be read meanwhile.
+        let mut found = std::mem::take(&mut block.found);
+        for (parsed, (number, raw)) in found.drain(..).zip((block.first..).zip(block.raw())) {
             let doubtful = matches!(parsed, Parsed::Doubtful);
             if !doubtful && (self.raw.is_some() || self.investigation.is_none()) {
                 self.keep(&Line { raw: raw.to_vec(), number, is_object: true });
@@ -172,10 +152,10 @@ impl Gather {
                 Parsed::Known(hash, order, head, body) => self.record(hash, order, &head.ts, body),
                 Parsed::Test(hash, test) => {
                     self.hashes.push(hash);
-                    let (attempt, case) = (block.text(&test.attempt), block.text(&test.case));
+                    let (attempt, case) = (block.text(test.attempt), block.text(test.case));
                     let result =
                         runs::TestResult { attempt, case, outcome: test.outcome, message: test.message };
-                    self.fold.tested(block.text(&test.ts), result);
+                    self.fold.tested(block.text(test.ts), result);
                 }
                 Parsed::Doubtful => {
                     if let Some(line) = reader.examine(raw.to_vec(), number, diag)? {
@@ -185,6 +165,7 @@ impl Gather {
                 }
             }
         }
+        block.found = found;
         Ok(())
     }
 
@@ -254,9 +235,8 @@ pub fn read(
         } else {
             let open =
                 File::open(file).map_err(|e| Error::cannot("opening the ledger", e).on(file.display()))?;
-            let input = BufReader::with_capacity(256 * 1024, open);
             let name = file.display().to_string();
-            gather.read_blocks(input, &name, common, Torn::SetAside, &io.diag)?;
+            gather.read_blocks(open, &name, common, Torn::SetAside, &io.diag)?;
         }
     }
     Ok(gather.finish())

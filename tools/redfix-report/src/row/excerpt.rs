@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use crate::bundles::FirstError;
 use crate::escape::{cut, plain};
-use crate::evidence::newest_red;
 use crate::fold::{Case, Fold};
 use crate::gate::Proofs;
+use crate::verdict::newest_red;
 
 /// Longest line, and most lines: the bundle has the whole.
 const LONGEST: usize = 400;

@@ -16,12 +16,13 @@ use crate::bound;
 use crate::escape::{cut, plain};
 use crate::fold::{Case, Fold};
 use crate::gate::proposal::{self, Proposal};
-use crate::gate::{self, Choice, GateName, Missing, Proofs, m1, m2};
+use crate::gate::{self, Choice, GateName, Missing, Proofs, m2};
 use crate::lean::Run;
 use crate::runs::{at_baseline, level};
+use crate::verdict::{chosen, counted, is_decided, recount};
 
 pub use excerpt::Excerpt;
-pub use run::{RunRow, duration};
+pub use run::RunRow;
 pub use trace::{Point, Trace};
 
 /// Longest foreign text in a cell; the ledger has the whole.
@@ -116,8 +117,8 @@ impl Row {
 /// A case in words.
 #[must_use]
 pub fn row(case: &Case, fold: &Fold, proofs: &Proofs) -> Row {
-    let verdict = m1::chosen(case, fold);
-    let proposed = m2::nearest(case, verdict.filter(|v| m1::is_decided(v)), fold, proofs).map(|(one, _)| one);
+    let verdict = chosen(case, fold);
+    let proposed = m2::nearest(case, verdict.filter(|v| is_decided(v)), fold, proofs).map(|(one, _)| one);
     let fix = match proposed {
         Some(proposed) => m2::fix_verdict(case, proposed.patch()),
         None => case.fixes.last(),
@@ -192,8 +193,8 @@ fn isolation(case: &Case, verdict: Option<&FlakeVerdict>, fold: &Fold) -> String
             && at_baseline(run, case.failed())
             && fold.runs.is_eligible(run, &case.key)
     };
-    let tally = |load: &str| match verdict.filter(|verdict| m1::is_decided(verdict)) {
-        Some(verdict) => m1::recount(verdict, fold, load),
+    let tally = |load: &str| match verdict.filter(|verdict| is_decided(verdict)) {
+        Some(verdict) => recount(verdict, fold, load),
         None => fold
             .runs
             .tally(fold.runs.of_case(&case.key).into_iter().filter(|run| countable(run, load)), &case.key),
@@ -289,7 +290,7 @@ fn promoted(case: &Case, fold: &Fold) -> String {
 
 fn evidence(verdict: Option<&FlakeVerdict>, fold: &Fold, proofs: &Proofs) -> String {
     let Some(verdict) = verdict else { return NONE.into() };
-    let runs = m1::counted(verdict, fold);
+    let runs = counted(verdict, fold);
     let whole = |run: &&&Run| matches!(proofs.evidence.get(&run.attempt_id), Some(Ok(())));
     let verified = runs.iter().filter(whole).count();
     let snaps = runs.iter().filter_map(|run| fold.runs.snap(&run.attempt_id));

@@ -4,8 +4,9 @@ use lib_common::record::verdict::FlakeVerdict;
 
 use crate::escape::plain;
 use crate::fold::Fold;
-use crate::gate::{LOAD_WITH, quote};
+use crate::gate::LOAD_WITH;
 use crate::runs::level;
+use crate::shell::quote;
 
 /// The deciding run once more: a domain of its own, the same version, condition and factor levels.
 pub fn deciding(verdict: &FlakeVerdict, fold: &Fold) -> Option<Vec<String>> {

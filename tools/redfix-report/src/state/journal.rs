@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use lib_common::record::Known;
 use lib_common::record::pr::SkipState;
 
+use crate::duration::duration;
 use crate::escape::{cut, markdown, plain};
-use crate::row::duration;
 use crate::runs::level;
 
 /// Longest line, in characters before escaping.

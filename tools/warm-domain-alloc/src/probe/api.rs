@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::cause::Cause;
-use super::judge::Finding;
+use super::cause::{Cause, Finding};
 use lib_common::swarm::traefik::rule::{self, Hit};
 
 /// A router as Traefik has it.

@@ -25,6 +25,13 @@ macro_rules! causes {
     };
 }
 
+/// One reason, with what shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    pub cause: Cause,
+    pub evidence: Vec<String>,
+}
+
 causes! {
     DnsMissing "dns-missing" "dns" "the name has no address"
         "make the DNS record, or the wildcard record of its base domain";

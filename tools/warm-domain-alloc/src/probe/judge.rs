@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use lib_common::swarm::stack::{self, STACK_MAX, stack_of};
 use lib_common::swarm::traefik::Protocol;
 
-use super::cause::Cause;
+use super::cause::{Cause, Finding};
 use super::tasks;
 use crate::compose::Objects;
 use crate::route::alias::{self, Shadowed};
@@ -13,13 +13,6 @@ use crate::route::proxy::Proxy;
 use crate::route::swarm::{Service, Swarm};
 use crate::router::{self, Router};
 use lib_common::swarm::traefik::rule::{self, Hit};
-
-/// One reason, with what shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    pub cause: Cause,
-    pub evidence: Vec<String>,
-}
 
 /// What would become of requests for a domain.
 #[derive(Clone, Debug, Default)]

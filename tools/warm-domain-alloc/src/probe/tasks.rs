@@ -2,8 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::cause::Cause;
-use super::judge::Finding;
+use super::cause::{Cause, Finding};
 use crate::route::proxy::Proxy;
 use crate::route::swarm::{Service, Swarm, Task};
 

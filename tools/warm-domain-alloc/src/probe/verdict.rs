@@ -7,8 +7,8 @@ use lib_common::text::Text;
 use regex::Regex;
 
 use super::api::{self, ApiRouter};
-use super::cause::Cause;
-use super::judge::{Finding, Judgement};
+use super::cause::{Cause, Finding};
+use super::judge::Judgement;
 use super::log;
 use super::net::{Answer, NoAnswer, NoConnection, Seen};
 use super::target::Target;
