@@ -49,14 +49,14 @@ fn answer(mut stream: UnixStream, heard: &Mutex<Vec<(String, String)>>) {
     let mut request = Vec::new();
     let (head, body) = loop {
         let mut chunk = [0; 4096];
-        let read = stream.read(&mut chunk).unwrap();
-        request.extend_from_slice(&chunk[..read]);
+        let count = stream.read(&mut chunk).unwrap();
+        request.extend_from_slice(&chunk[..count]);
         let text = String::from_utf8_lossy(&request).into_owned();
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let Some((first, rest)) = text.split_once("\r\n\r\n") else { continue };
         let length =
-            head.to_lowercase().lines().find_map(|l| l.strip_prefix("content-length: ")?.parse().ok());
-        if body.len() >= length.unwrap_or(0) {
-            break (head.to_owned(), body.to_owned());
+            first.to_lowercase().lines().find_map(|l| l.strip_prefix("content-length: ")?.parse().ok());
+        if rest.len() >= length.unwrap_or(0) {
+            break (first.to_owned(), rest.to_owned());
         }
     };
     let line = head.lines().next().unwrap().trim_end_matches(" HTTP/1.1").to_owned();

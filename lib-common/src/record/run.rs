@@ -17,6 +17,15 @@ pub struct RunPlanned {
     /// Fewest and expected further runs until this case is settled.
     pub minimum_runs: u32,
     pub expected_runs: f64,
+    /// Before this time the run would tell nothing new: the reds of one machine have to be apart.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub not_before: Option<String>,
+    /// What a run of this case costs with its teardown: the mean of those on record.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cost_ms: Option<u64>,
+    /// Cases like this one that an hour of runs settles, as expected: the higher, the sooner its turn.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub priority: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub minimum_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none", default)]

@@ -61,7 +61,8 @@ pub struct Run {
     pub id: Rc<str>,
     /// Milliseconds since 1970; `None` where the record's time cannot be read.
     pub started: Option<i64>,
-    pub duration_ms: u64,
+    /// How long it took, with its teardown.
+    pub cost_ms: u64,
     pub profile: Arc<Profile>,
     pub signature: Option<Arc<str>>,
 }
@@ -205,7 +206,7 @@ fn remember<T>(recent: &mut VecDeque<Arc<T>>, new: &Arc<T>) {
 pub struct Facts<'a> {
     pub id: &'a str,
     pub started: Option<i64>,
-    pub duration_ms: u64,
+    pub cost_ms: u64,
     pub profile: Arc<Profile>,
     pub signature: Option<&'a str>,
 }
@@ -230,7 +231,7 @@ impl Shared {
         Run {
             id: Rc::from(facts.id),
             started: facts.started,
-            duration_ms: facts.duration_ms,
+            cost_ms: facts.cost_ms,
             profile: self.adopt(&facts.profile),
             signature: self.maybe(facts.signature),
         }

@@ -212,7 +212,7 @@ impl Fold {
         let facts = Facts {
             id: &record.attempt_id,
             started: milliseconds(&record.started),
-            duration_ms: record.duration_ms,
+            cost_ms: record.duration_ms.saturating_add(record.cleanup.duration_ms),
             profile: self.profiles.of(&View::of(record)),
             signature: record.signature.as_deref(),
         };

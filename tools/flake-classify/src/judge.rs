@@ -69,6 +69,19 @@ pub fn crossing(rule: &Rule, counts: &Counts) -> Option<Verdict> {
     if counts.runs() <= rule.cap { rule.decide(counts) } else { eprocess::decide(counts) }
 }
 
+/// When the next isolated run tells something new, in milliseconds since 1970: one more red would make it `genuine` but for
+/// the time between the reds of one machine. `None`: at once.
+pub fn not_before(base: &[Sample], settings: &Settings) -> Option<i64> {
+    let one_more = count(base).and(Load::Isolated, true);
+    if settings.accept_correlated || crossing(&settings.rule, &one_more) != Some(Verdict::Genuine) {
+        return None;
+    }
+    let mut red = base.iter().filter(|sample| sample.red && sample.load == Load::Isolated);
+    let first = red.next()?;
+    let one_machine = red.all(|sample| sample.boot() == first.boot());
+    first.started().filter(|_| one_machine).map(|started| started.saturating_add(settings.spacing_ms))
+}
+
 /// Whether the failing isolated runs share one boot of one machine within less than `spacing_ms`.
 pub fn back_to_back(base: &[Sample], spacing_ms: i64) -> bool {
     let mut red = base.iter().filter(|sample| sample.red && sample.load == Load::Isolated);
@@ -111,6 +124,26 @@ mod tests {
         assert_eq!(judged(history("a", "IIIII", 3, &[]), &settings()).verdict, Verdict::Genuine);
         let accepted = Settings { accept_correlated: true, ..settings() };
         assert_eq!(judged(history("a", "IIIII", 1, &[]), &accepted).why, Why::AcceptedCorrelated);
+    }
+
+    #[test]
+    fn the_red_that_would_decide_is_made_when_it_can() {
+        let of = |records, settings: &Settings| {
+            let all = std::iter::once(failed()).chain(records);
+            not_before(&Pool::new(&case(), fold(all).cases()[0].1, settings, false).base, settings)
+        };
+        let minute = 60_000;
+        assert_eq!(of(history("a", "III", 1, &[]), &settings()), None, "a fourth red decides nothing");
+        assert_eq!(of(history("a", "IIII", 1, &[]), &settings()), Some(10 * minute));
+        assert_eq!(of(history("a", "IIIII", 1, &[]), &settings()), Some(10 * minute), "correlated so far");
+        assert_eq!(of(history("a", "IIIIi", 1, &[]), &settings()), None);
+        let accepted = Settings { accept_correlated: true, ..settings() };
+        assert_eq!(of(history("a", "IIII", 1, &[]), &accepted), None);
+        let mut records = history("a", "IIII", 1, &[]);
+        if let Known::RunFinished(run) = &mut records[2] {
+            run.boot_id = "b2".into();
+        }
+        assert_eq!(of(records, &settings()), None, "a second machine");
     }
 
     #[test]

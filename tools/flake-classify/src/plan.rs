@@ -1,5 +1,7 @@
 //! The next run that tells most: the verdict first, then contrasts, then fixes. Pure.
 
+use jiff::Timestamp;
+use lib_common::clock::rfc3339;
 use lib_common::record::Factors;
 use lib_common::record::run::RunPlanned;
 use lib_common::record::verdict::{Tally, Verdict};
@@ -8,7 +10,7 @@ use crate::contrast::{Level, red_load};
 use crate::cure::{self, Cure, RedsNeeded};
 use crate::finding::Finding;
 use crate::fix;
-use crate::judge::Why;
+use crate::judge::{Why, not_before};
 use crate::needed::{Cost, Needed};
 use crate::pool::{count, tally};
 use crate::rule::{Load, runs};
@@ -79,7 +81,10 @@ fn for_verdict(finding: &Finding, settings: &Settings, needed: &mut Needed) -> O
     };
     let (if_pass, if_fail) = (means(false), means(true));
     let why = format!("the verdict needs another {} run: {}", load.name(), words::counts(counts));
-    Some(planned(finding, fix::under(&finding.failed, load), NO_FIX, why, cost, [if_pass, if_fail]))
+    let mut plan = planned(finding, fix::under(&finding.failed, load), NO_FIX, why, cost, [if_pass, if_fail]);
+    let not_before = not_before(&finding.pool.base, settings).filter(|_| load == Load::Isolated);
+    plan.not_before = not_before.and_then(|ms| Timestamp::from_millisecond(ms).ok()).map(rfc3339);
+    Some(plan)
 }
 
 fn undecided(minimum: Option<u32>) -> String {
@@ -182,7 +187,7 @@ fn planned(
     [if_pass, if_fail]: [String; 2],
 ) -> RunPlanned {
     factors.insert("fix".into(), fix.to_owned());
-    let mean = finding.pool.mean_ms();
+    let cost_ms = finding.pool.cost_ms();
     let minimum_runs = cost.minimum.unwrap_or(1);
     RunPlanned {
         case: finding.failed.case.clone(),
@@ -190,11 +195,21 @@ fn planned(
         why,
         minimum_runs,
         expected_runs: (cost.expected * 100.0).round() / 100.0,
-        minimum_ms: mean.map(|ms| ms.saturating_mul(u64::from(minimum_runs))),
-        expected_ms: mean.map(|ms| (ms as f64 * cost.expected).round() as u64),
+        not_before: None,
+        cost_ms,
+        minimum_ms: cost_ms.map(|ms| ms.saturating_mul(u64::from(minimum_runs))),
+        expected_ms: cost_ms.map(|ms| (ms as f64 * cost.expected).round() as u64),
+        priority: Some(priority(cost_ms, cost.expected)),
         if_pass,
         if_fail,
     }
+}
+
+/// Cases like this one that an hour of runs settles, as expected; a run of unknown cost counts as a minute.
+#[allow(clippy::cast_precision_loss)]
+fn priority(cost_ms: Option<u64>, expected_runs: f64) -> f64 {
+    let hours = cost_ms.unwrap_or(60_000).max(1) as f64 * expected_runs.max(1.0) / 3_600_000.0;
+    (1000.0 / hours).round() / 1000.0
 }
 
 #[cfg(test)]

@@ -143,12 +143,12 @@ impl Pool {
         Ok(())
     }
 
-    /// Mean duration of the runs that counted, whatever for.
-    pub fn mean_ms(&self) -> Option<u64> {
+    /// What a run costs, with its teardown: the mean of those that counted, whatever for.
+    pub fn cost_ms(&self) -> Option<u64> {
         let all =
             self.base.iter().chain(self.contrasts.values().flatten()).chain(self.fixes.values().flatten());
         let (sum, count) = all.fold((0u128, 0u128), |(sum, count), sample| {
-            (sum + u128::from(sample.attempt.run.duration_ms), count + 1)
+            (sum + u128::from(sample.attempt.run.cost_ms), count + 1)
         });
         (count > 0).then(|| u64::try_from(sum / count).unwrap_or(u64::MAX))
     }

@@ -253,7 +253,7 @@ async fn in_slot(
         return Err(error);
     }
     let admitted = Admitted::new(patterns, objects);
-    let outcome = loaded(context, &attempt, slot, &admitted, watch).await;
+    let outcome = Box::pin(loaded(context, &attempt, slot, &admitted, watch)).await;
     strays::kill().await;
     let admitted = admitted.found(context.engine).await;
     vigil.admit(&admitted);

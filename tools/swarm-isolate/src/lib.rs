@@ -34,6 +34,8 @@ pub use records::report::parse as parse_report;
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use attempt::{Context, End};
 use cli::Action;
 use command::strays;
@@ -42,7 +44,7 @@ use lib_common::docker::Engine;
 use lib_common::emit::Emitter;
 use lib_common::{Error, Exit, Io, Result};
 use plan::Subject;
-use sequence::{Leases, Turns, spacing};
+use sequence::{Leases, Turn, Turns, spacing};
 use series::Series;
 use slot::{Ask, Budget, Gate, ShowArgs};
 use teardown::reaper::Reaper;
@@ -142,13 +144,13 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
         args.run.down.nodes.iter().map(|node| node.name.clone()).filter(|n| !n.is_empty()).collect();
     let mut turns = Turns::new(args, subjects, &series.seen);
 
-    while let Some((subject, factors)) = series.next(&mut turns).await? {
+    while let Some(Turn { subject, factors, not_before }) = series.next(&mut turns).await? {
         if let Some(why) = budget.forbids(longest, Instant::now()) {
             return Err(Error::again("starting another run", why)
                 .on("--budget")
                 .hint("what is done is on record"));
         }
-        if !apart(args, io, &series, &budget, stop.clone()).await? {
+        if !apart(args, io, &series, not_before, &budget, stop.clone()).await? {
             return Ok(Exit::Signal(stop.borrow().unwrap_or_default()));
         }
         let folders: Vec<_> =
@@ -212,19 +214,21 @@ fn reserve(args: &Args) -> Budget {
     Budget::new(args.run.slot.budget, reserve, Instant::now())
 }
 
-/// Waits until the next run is far enough from the one before it. False: asked to stop.
+/// Waits, without a slot, until the next run is far enough from those before it. False: asked to stop.
 async fn apart(
     args: &Args,
     io: &Io<'_>,
     series: &Series<'_>,
+    not_before: Option<Timestamp>,
     budget: &Budget,
     mut stop: signals::Stop,
 ) -> Result<bool> {
-    let pause = spacing::wait(args.run.sequence.spacing, series.seen.last_start, io.clock.now());
+    let now = io.clock.now();
+    let pause = spacing::wait(args.run.sequence.spacing, series.seen.last_start, not_before, now);
     if pause.is_zero() {
         return Ok(true);
     }
-    io.diag.phase(format_args!("waiting {} s between runs", pause.as_secs()));
+    io.diag.phase(format_args!("the next run starts in {} s: earlier it would tell nothing new", pause.as_secs()));
     tokio::select! {
         () = tokio::time::sleep(pause) => Ok(true),
         () = budget.spent() => Err(Error::again("waiting between runs", "the budget is spent")),

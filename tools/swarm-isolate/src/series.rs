@@ -17,7 +17,7 @@ use crate::attempt::End;
 use crate::cli::Args;
 use crate::plan::{Seen, Subject};
 use crate::records::Records;
-use crate::sequence::{Leases, Turns};
+use crate::sequence::{Leases, Turn, Turns};
 use crate::until::Spool;
 
 pub struct Series<'a> {
@@ -117,7 +117,7 @@ impl<'a> Series<'a> {
     }
 
     /// Whose run is next and with which factors, or `None` when there is nothing more to run.
-    pub async fn next(&mut self, turns: &mut Turns) -> Result<Option<(Subject, Factors)>> {
+    pub async fn next(&mut self, turns: &mut Turns) -> Result<Option<Turn>> {
         turns.next(self.args, &mut self.spool).await
     }
 

@@ -5,6 +5,7 @@ use std::io::{Seek, SeekFrom, Write};
 use std::process::Stdio;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use lib_common::record::{Factors, Known};
 use lib_common::stream::Line;
 use lib_common::{Error, Result};
@@ -41,8 +42,16 @@ impl Spool {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Answer {
     Settled,
-    /// The case to run for, and with which factors.
-    Run(String, Factors),
+    Run(Planned),
+}
+
+/// A run that is asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Planned {
+    pub case: String,
+    pub factors: Factors,
+    /// Earlier it would tell nothing new.
+    pub not_before: Option<Timestamp>,
 }
 
 /// Runs `command` with all records on its standard input.
@@ -58,20 +67,24 @@ pub async fn ask(command: &str, spool: &mut Spool) -> Result<Answer> {
     match output.status.code() {
         Some(0) => Ok(Answer::Settled),
         Some(1) => planned(&output.stdout)
-            .ok_or_else(|| fail("it exited 1 without a run.planned".into()))
-            .map(|(case, factors)| Answer::Run(case, factors)),
+            .map(Answer::Run)
+            .ok_or_else(|| fail("it exited 1 without a run.planned".into())),
         Some(code) => Err(fail(format!("it exited {code}; 0 (settled) and 1 (more runs) are understood"))),
         None => Err(fail(format!("it ended by {}", output.status))),
     }
 }
 
-/// Case and factors of the first `run.planned`.
-fn planned(stdout: &[u8]) -> Option<(String, Factors)> {
+/// The first `run.planned`.
+fn planned(stdout: &[u8]) -> Option<Planned> {
     stdout.split(|byte| *byte == b'\n').filter(|raw| !raw.is_empty()).find_map(|raw| {
         let line = Line { raw: raw.to_vec(), number: 0, is_object: true };
         let keys = line.keys();
         match Known::parse(&keys.kind?, keys.v?, raw).ok()?? {
-            Known::RunPlanned(plan) => Some((plan.case, plan.factors)),
+            Known::RunPlanned(plan) => Some(Planned {
+                not_before: plan.not_before.and_then(|time| time.parse().ok()),
+                case: plan.case,
+                factors: plan.factors,
+            }),
             _ => None,
         }
     })
@@ -97,9 +110,10 @@ mod tests {
 
     #[test]
     fn it_reads_all_records_and_its_plan_is_read() {
-        let plan = r#"{"type":"run.planned","v":1,"ts":"t","investigation":"i","tool":"x/1","case":"a@1/t","factors":{"load":"loaded"},"why":"w","minimum_runs":1,"expected_runs":1.5,"if_pass":"p","if_fail":"f"}"#;
+        let plan = r#"{"type":"run.planned","v":1,"ts":"t","investigation":"i","tool":"x/1","case":"a@1/t","factors":{"load":"loaded"},"not_before":"2026-06-17T23:18:04.000Z","why":"w","minimum_runs":1,"expected_runs":1.5,"if_pass":"p","if_fail":"f"}"#;
         let command = format!("grep -qx '{{\"a\":1}}' && echo '{plan}'; exit 1");
         let factors = Factors::from([("load".into(), "loaded".into())]);
-        assert_eq!(answer(&command).unwrap(), Answer::Run("a@1/t".into(), factors));
+        let not_before = Some("2026-06-17T23:18:04Z".parse().unwrap());
+        assert_eq!(answer(&command).unwrap(), Answer::Run(Planned { case: "a@1/t".into(), factors, not_before }));
     }
 }

@@ -39,7 +39,7 @@ pub enum Event {
 pub struct Run {
     pub id: String,
     pub started: Option<i64>,
-    pub duration_ms: u64,
+    pub cost_ms: u64,
     pub profile: Arc<Profile>,
     pub signature: Option<String>,
     pub cases: Vec<String>,
@@ -94,7 +94,7 @@ impl Parser {
         Event::Run(Box::new(Run {
             id: record.attempt_id.clone(),
             started: milliseconds(&record.started),
-            duration_ms: record.duration_ms,
+            cost_ms: record.duration_ms.saturating_add(record.cleanup.duration_ms),
             profile: self.profiles.of(&View::of(record)),
             signature: record.signature.clone(),
             cases: record.cases.clone(),

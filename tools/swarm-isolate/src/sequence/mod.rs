@@ -8,4 +8,4 @@ pub mod turns;
 
 pub use cli::SequenceArgs;
 pub use lease::Leases;
-pub use turns::Turns;
+pub use turns::{Turn, Turns};

@@ -4,11 +4,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// How long until the next run may start. A clock that was put back makes nobody wait longer than `spacing`.
-pub fn wait(spacing: Duration, last_start: Option<Timestamp>, now: Timestamp) -> Duration {
-    let Some(last) = last_start else { return Duration::ZERO };
-    let since = Duration::try_from(now.duration_since(last)).unwrap_or_default();
-    spacing.saturating_sub(since)
+/// How long until the next run may start: `spacing` after the last one, and not before the time it was planned for. A clock that was put back makes nobody wait longer than `spacing`.
+pub fn wait(
+    spacing: Duration,
+    last_start: Option<Timestamp>,
+    not_before: Option<Timestamp>,
+    now: Timestamp,
+) -> Duration {
+    let between = |from: Timestamp, to: Timestamp| Duration::try_from(to.duration_since(from)).unwrap_or_default();
+    let apart = last_start.map_or(Duration::ZERO, |last| spacing.saturating_sub(between(last, now)));
+    not_before.map_or(apart, |then| apart.max(between(now, then)))
 }
 
 /// The node that the next run is asked to use, after `attempts` runs: each in turn.
@@ -32,9 +37,13 @@ mod tests {
             (Some(100), 9999, 0),
             (Some(9999), 100, 60),
         ] {
-            assert_eq!(wait(spacing, last.map(at), at(now)).as_secs(), expected, "{last:?} {now}");
+            assert_eq!(wait(spacing, last.map(at), None, at(now)).as_secs(), expected, "{last:?} {now}");
         }
-        assert_eq!(wait(Duration::ZERO, Some(at(5)), at(5)), Duration::ZERO);
+        assert_eq!(wait(Duration::ZERO, Some(at(5)), None, at(5)), Duration::ZERO);
+        for (not_before, expected) in [(90, 0), (100, 0), (130, 30), (200, 100)] {
+            let wait = wait(spacing, Some(at(50)), Some(at(not_before)), at(100)).as_secs();
+            assert_eq!(wait, expected.max(10), "{not_before}");
+        }
     }
 
     #[test]

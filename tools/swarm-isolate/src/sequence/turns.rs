@@ -1,12 +1,21 @@
 //! What runs next: recipes one after another, as many runs as asked for, or what the asked program plans.
 
+use jiff::Timestamp;
 use lib_common::case::CaseKey;
 use lib_common::record::Factors;
 use lib_common::{Error, Result};
 
 use crate::cli::Args;
 use crate::plan::{self, Seen, Subject};
-use crate::until::{self, Answer, Spool};
+use crate::until::{self, Answer, Planned, Spool};
+
+/// One run that is due.
+pub struct Turn {
+    pub subject: Subject,
+    pub factors: Factors,
+    /// Earlier it would tell nothing new.
+    pub not_before: Option<Timestamp>,
+}
 
 pub struct Turns {
     /// Each subject with how many runs `--runs` still asks for.
@@ -35,19 +44,21 @@ impl Turns {
         }
     }
 
-    /// Whose run is next and with which factors, or `None` when there is nothing more to run.
-    pub async fn next(&mut self, args: &Args, spool: &mut Spool) -> Result<Option<(Subject, Factors)>> {
+    /// What is run next, or `None` when there is nothing more to run.
+    pub async fn next(&mut self, args: &Args, spool: &mut Spool) -> Result<Option<Turn>> {
         let Some(command) = &args.run.until else { return Ok(self.counted()) };
         match until::ask(command, spool).await? {
             Answer::Settled => Ok(None),
-            Answer::Run(case, factors) => Ok(Some((self.subject_of(&case)?, factors))),
+            Answer::Run(Planned { case, factors, not_before }) => {
+                Ok(Some(Turn { subject: self.subject_of(&case)?, factors, not_before }))
+            }
         }
     }
 
-    fn counted(&mut self) -> Option<(Subject, Factors)> {
+    fn counted(&mut self) -> Option<Turn> {
         let (subject, open) = self.subjects.iter_mut().find(|(_, open)| *open > 0)?;
         *open -= 1;
-        Some((subject.clone(), self.asked.clone()))
+        Some(Turn { subject: subject.clone(), factors: self.asked.clone(), not_before: None })
     }
 
     /// The subject that serves a case; where there is but one, it serves all.
@@ -89,7 +100,7 @@ mod tests {
     fn recipes_one_after_another_each_as_often() {
         let args = args(&["--runs", "2"]);
         let mut turns = Turns::new(&args, vec![subject("a"), subject("b")], &Seen::default());
-        let order: Vec<String> = std::iter::from_fn(|| turns.counted()).map(|(s, _)| s.recipe).collect();
+        let order: Vec<String> = std::iter::from_fn(|| turns.counted()).map(|turn| turn.subject.recipe).collect();
         assert_eq!(order, ["a", "a", "b", "b"]);
     }
 
