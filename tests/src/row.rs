@@ -161,7 +161,7 @@ impl Neighbours {
     /// The tasks that run in the stack, with their containers.
     #[must_use]
     pub fn tasks_of(stack: &str) -> Vec<String> {
-        let label = format!("label={}", label::of_stack(&stack));
+        let label = format!("label={}", label::of_stack(stack));
         let mut all: Vec<String> =
             docker(["ps", "--no-trunc", "--format", "{{.ID}} {{.Names}}", "--filter", &label])
                 .lines()

@@ -24,7 +24,7 @@ impl Services {
 
     fn create_of(&self, image: &str, name: &str, options: &[&str], command: &[&str]) {
         let stack = &self.0.name;
-        let (label, name) = (label::of_stack(&stack), format!("{stack}_{name}"));
+        let (label, name) = (label::of_stack(stack), format!("{stack}_{name}"));
         let fixed = ["service", "create", "-d", "--no-resolve-image", "--stop-grace-period", "1s"];
         let named = ["--label", &label, "--container-label", &label, "--name", &name];
         docker([&fixed[..], &named, options, &[image], command].concat());

@@ -103,7 +103,7 @@ fn stack(client: &Client, dir: &Path) {
     let deploy = ["stack", "deploy", "--resolve-image", "never", "-c", compose.to_str().unwrap(), name];
     client.run(&deploy);
     client.run(&deploy);
-    let filter = format!("label={}", label::of_stack(&name));
+    let filter = format!("label={}", label::of_stack(name));
     let running = ["ps", "-q", "--filter", &filter];
     wait_for("the stack's container", 180, || !client.run(&running).is_empty());
     let container = client.run(&running).lines().next().unwrap().to_owned();

@@ -17,7 +17,7 @@ impl Live {
     fn new(stack: &str, domain: &str) -> Self {
         let name = format!("{stack}_app");
         let rule = format!("traefik.http.routers.x.rule=Host(`{domain}`)");
-        let stack = label::of_stack(&stack);
+        let stack = label::of_stack(stack);
         docker([
             "service",
             "create",

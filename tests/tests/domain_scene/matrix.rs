@@ -336,7 +336,7 @@ pub fn bluesky(matrix: &Matrix, stack: &str, domain: &str) {
                      https:// {\n\ttls {\n\t\tissuer internal\n\t\ton_demand\n\t}\n\treverse_proxy http://app:80\n}\n";
     let config = scene.config(&format!("caddy-{stack}"), caddyfile);
     let own = format!("{stack}_default");
-    scene.network(&own, &["--label", &label::of_stack(&stack)]);
+    scene.network(&own, &["--label", &label::of_stack(stack)]);
     let script = format!(
         "mkdir -p /tmp/w && echo own page of {stack} >/tmp/w/index.html && echo yes >/tmp/w/tls-check && exec httpd -f -p 80 -h /tmp/w"
     );

@@ -77,7 +77,7 @@ impl Scene {
                 .to_vec();
         let mut push = |flag: &str, value: String| args.extend([flag.to_owned(), value]);
         push("--label", self.label());
-        push("--label", label::of_stack(&stack));
+        push("--label", label::of_stack(stack));
         for (key, value) in service.labels {
             push("--label", format!("{key}={value}"));
         }
