@@ -25,11 +25,11 @@ impl Fake {
         let folder = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(folder.path().join("engine.sock")).unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let heard = Arc::clone(&asked);
+        let shared = Arc::clone(&asked);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let heard = Arc::clone(&heard);
-                std::thread::spawn(move || answer(stream.unwrap(), &heard));
+                let shared = Arc::clone(&shared);
+                std::thread::spawn(move || answer(stream.unwrap(), &shared));
             }
         });
         Self { folder, asked }
@@ -45,7 +45,7 @@ impl Fake {
     }
 }
 
-fn answer(mut stream: UnixStream, heard: &Mutex<Vec<(String, String)>>) {
+fn answer(mut stream: UnixStream, asked: &Mutex<Vec<(String, String)>>) {
     let mut request = Vec::new();
     let (head, body) = loop {
         let mut chunk = [0; 4096];
@@ -60,7 +60,7 @@ fn answer(mut stream: UnixStream, heard: &Mutex<Vec<(String, String)>>) {
         }
     };
     let line = head.lines().next().unwrap().trim_end_matches(" HTTP/1.1").to_owned();
-    heard.lock().unwrap().push((line.clone(), body.clone()));
+    asked.lock().unwrap().push((line.clone(), body.clone()));
     let (status, answer) = match line.as_str() {
         "GET /version" => (200, r#"{"ApiVersion":"1.52","MinAPIVersion":"1.44","Version":"29.0.0"}"#),
         "GET /v1.47/info" => {

@@ -5,7 +5,7 @@ use regex::Regex;
 
 use crate::name::{Candidate, SUFFIX};
 use crate::router;
-use crate::world::{Kind, World};
+use crate::world::{NameOf, World};
 
 /// What stands in the way of `candidate`, in words; `None`: it collides with nothing.
 pub fn clash(candidate: &Candidate, world: &World) -> Option<String> {
@@ -20,9 +20,9 @@ pub fn clash(candidate: &Candidate, world: &World) -> Option<String> {
 
 /// Neither may be the beginning of the other: what a stack's objects, an attempt's stack and its domain begin
 /// with.
-pub fn names_meet(kind: Kind, other: &str, candidate: &Candidate) -> bool {
+pub fn names_meet(kind: NameOf, other: &str, candidate: &Candidate) -> bool {
     // Somebody's `app` on a shared network begins nothing.
-    continues(other, &candidate.label) || (kind != Kind::Alias && continues(&candidate.stack, other))
+    continues(other, &candidate.label) || (kind != NameOf::Alias && continues(&candidate.stack, other))
 }
 
 /// Whether `long` is `short`, or goes on behind it with a separator.
@@ -60,6 +60,7 @@ mod tests {
     use super::*;
     use crate::name::Base;
     use crate::router::of_labels;
+    use lib_common::swarm::object::Kind;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -67,7 +68,7 @@ mod tests {
         Candidate::new(label, &Base::parse("ci.example").unwrap())
     }
 
-    fn clash_with(kind: Kind, name: &str) -> bool {
+    fn clash_with(kind: NameOf, name: &str) -> bool {
         let mut world = World::default();
         world.add(kind, &json!(name));
         clash(&candidate("iso-gite-1a2b3c"), &world).is_some()
@@ -84,7 +85,7 @@ mod tests {
             "iso-gite",
             "iso",
         ] {
-            assert!(clash_with(Kind::Config, taken), "{taken}");
+            assert!(clash_with(Kind::Config.into(), taken), "{taken}");
         }
         for free in [
             "iso-gite-1a2b3",
@@ -94,10 +95,10 @@ mod tests {
             "proxy",
             "iso-gite-1a2b3d_ci_example",
         ] {
-            assert!(!clash_with(Kind::Config, free), "{free}");
+            assert!(!clash_with(Kind::Config.into(), free), "{free}");
         }
-        assert!(!clash_with(Kind::Alias, "iso"));
-        assert!(clash_with(Kind::Alias, "iso-gite-1a2b3c_ci_example_app"));
+        assert!(!clash_with(NameOf::Alias, "iso"));
+        assert!(clash_with(NameOf::Alias, "iso-gite-1a2b3c_ci_example_app"));
     }
 
     #[test]
@@ -140,7 +141,7 @@ mod tests {
             let (held, wanted) = (candidate(&one), candidate(&two));
             let mut world = World::default();
             for name in [&held.stack, &held.label] {
-                world.add(Kind::Lease, &json!(name));
+                world.add(NameOf::Lease, &json!(name));
             }
             if clash(&wanted, &world).is_none() {
                 let all = |name: &Candidate| [name.stack.clone(), stack_of(&attempt_domain(&name.domain, &suffix))];

@@ -40,7 +40,7 @@ use lib_common::{Error, Exit, Io, Result};
 use manage::Selection;
 use store::Store;
 use watch::Watch;
-use world::Kind;
+use world::NameOf;
 
 pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -122,7 +122,7 @@ async fn alloc(args: &Args, alloc: &AllocArgs, io: &mut Io<'_>) -> Result<Exit> 
     let mut watch = if recipes.len() > 1 { Some(Watch::start(&engine, &nodes, &look).await?) } else { None };
     let mut world = store::world(&engine, &nodes, &look).await?;
     if let Some(dir) = &alloc.abra_dir {
-        world.add_extra(abra::stacks(dir)?.into_iter().map(|stack| (stack, Kind::App)).collect());
+        world.add_extra(abra::stacks(dir)?.into_iter().map(|stack| (stack, NameOf::App)).collect());
     }
     let interrupt = Interrupt::watch()?;
     let clock = io.clock;

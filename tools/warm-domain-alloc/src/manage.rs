@@ -12,7 +12,7 @@ use crate::intake::Seen;
 use crate::lease::{Lease, Stored};
 use crate::nodes;
 use crate::store::{self, Look, Store, fail};
-use crate::world::{Kind, World};
+use crate::world::{NameOf, World};
 
 /// Which leases are meant; everything that is given must agree.
 #[derive(Debug, Default, Clone)]
@@ -165,9 +165,9 @@ fn keep(lease: &Lease, world: &World, sees_all: bool, now: Timestamp) -> Option<
     let name = lease.name();
     // What is only in abra's folder is not on the swarm; the lease itself is not left of itself.
     let is_left =
-        |(kind, other): &&(Kind, String)| *kind != Kind::Lease && clash::continues(other, &name.label);
+        |(kind, other): &&(NameOf, String)| *kind != NameOf::Lease && clash::continues(other, &name.label);
     let left = world.names.iter().find(is_left);
-    left.map(|(kind, other): &(Kind, String)| format!("{} {other} is left", kind.singular()))
+    left.map(|(kind, other): &(NameOf, String)| format!("{} {other} is left", kind.singular()))
 }
 
 /// A release that cannot be printed has still happened: the error names it.
@@ -191,6 +191,7 @@ mod tests {
     use crate::store::fake::Fake;
     use lib_common::clock::SystemClock;
     use lib_common::diag::Diag;
+    use lib_common::swarm::object::Kind;
     use serde_json::{Value, json};
 
     fn io(out: &mut Vec<u8>) -> Io<'_> {

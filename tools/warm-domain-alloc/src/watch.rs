@@ -4,21 +4,15 @@ use lib_common::Result;
 use lib_common::docker::Engine;
 use lib_common::swarm::event::{Events, Wanted};
 use lib_common::swarm::nodes::Nodes;
-use lib_common::swarm::object;
+use lib_common::swarm::object::Kind;
 use serde_json::Value;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender, error::TryRecvError};
 
 use crate::store::{self, Look};
-use crate::world::{Kind, World};
+use crate::world::{NameOf, World};
 
 /// Configs are asked for by name when a lease is stored: the leases of everybody else would be events too.
-const KINDS: [object::Kind; 5] = [
-    object::Kind::Service,
-    object::Kind::Network,
-    object::Kind::Volume,
-    object::Kind::Secret,
-    object::Kind::Container,
-];
+const KINDS: [Kind; 5] = [Kind::Service, Kind::Network, Kind::Volume, Kind::Secret, Kind::Container];
 
 /// What keeps a snapshot current between two looks at it.
 pub trait Refresh {

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lib_common::swarm::label::STACK;
+use lib_common::swarm::object::Kind;
 use serde_json::Value;
 
 use crate::lease::{Lease, Stored};
@@ -11,15 +12,11 @@ use crate::router::{self, Router};
 
 /// What a name is the name of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum NameOf {
     Stack,
-    Service,
-    Network,
+    Object(Kind),
     /// Of a service on a network that is not of its own stack.
     Alias,
-    Volume,
-    Secret,
-    Config,
     Lease,
     /// Of a Traefik router: two of one name drop each other.
     Router,
@@ -27,26 +24,28 @@ pub enum Kind {
     App,
 }
 
-impl Kind {
+impl From<Kind> for NameOf {
+    fn from(kind: Kind) -> Self {
+        Self::Object(kind)
+    }
+}
+
+impl NameOf {
     const COUNTED: [(Self, &str); 7] = [
         (Self::Stack, "stacks"),
-        (Self::Service, "services"),
-        (Self::Network, "networks"),
+        (Self::Object(Kind::Service), "services"),
+        (Self::Object(Kind::Network), "networks"),
         (Self::Alias, "aliases"),
-        (Self::Volume, "volumes"),
-        (Self::Secret, "secrets"),
-        (Self::Config, "configs"),
+        (Self::Object(Kind::Volume), "volumes"),
+        (Self::Object(Kind::Secret), "secrets"),
+        (Self::Object(Kind::Config), "configs"),
     ];
 
     pub fn singular(self) -> &'static str {
         match self {
             Self::Stack => "stack",
-            Self::Service => "service",
-            Self::Network => "network",
+            Self::Object(kind) => kind.name(),
             Self::Alias => "network alias",
-            Self::Volume => "volume",
-            Self::Secret => "secret",
-            Self::Config => "config",
             Self::Lease => "lease",
             Self::Router => "router named",
             Self::App => "abra's app",
@@ -75,7 +74,7 @@ pub type Extra = BTreeMap<String, Kind>;
 /// Names (lower case: the engine compares without case), routers and shared networks.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct World {
-    pub names: BTreeSet<(Kind, String)>,
+    pub names: BTreeSet<(NameOf, String)>,
     pub routers: Vec<Router>,
     /// Overlay networks that belong to no stack.
     pub shared: BTreeSet<String>,
@@ -127,7 +126,7 @@ impl World {
 
     /// What was looked at, as a record says it: kind and count. Leases count apart: each has two names here.
     pub fn checked(&self) -> Vec<String> {
-        let kinds = Kind::COUNTED.iter().map(|(kind, plural)| {
+        let kinds = NameOf::COUNTED.iter().map(|(kind, plural)| {
             let count = self.names.iter().filter(|(of, _)| of == kind).count();
             format!("{plural}={count}")
         });
@@ -162,8 +161,8 @@ impl World {
 
     pub fn add_lease(&mut self, lease: &Lease) {
         let name = lease.name();
-        self.add(Kind::Lease, &name.stack.into());
-        self.add(Kind::Lease, &name.label.into());
+        self.add(NameOf::Lease, &name.stack.into());
+        self.add(NameOf::Lease, &name.label.into());
         self.leases.push(lease.clone());
     }
 
@@ -177,7 +176,7 @@ impl World {
 
     fn add_routers(&mut self, labels: &Value, owner: &str) {
         for router in router::of_labels(labels, owner) {
-            self.add(Kind::Router, &router.name.as_str().into());
+            self.add(NameOf::Router, &router.name.as_str().into());
             self.routers.push(router);
         }
     }
@@ -198,19 +197,19 @@ impl World {
             let owner = owner.as_deref();
             if owner.is_none() || owner != stack {
                 for alias in array(&attached["Aliases"]) {
-                    self.add(Kind::Alias, alias);
+                    self.add(NameOf::Alias, alias);
                 }
             }
         }
     }
 
     fn add_stack(&mut self, labels: &Value) {
-        self.add(Kind::Stack, &labels[STACK]);
+        self.add(NameOf::Stack, &labels[STACK]);
     }
 
-    pub fn add(&mut self, kind: Kind, name: &Value) {
+    pub fn add(&mut self, what: impl Into<NameOf>, name: &Value) {
         if let Some(name) = name.as_str().filter(|name| !name.is_empty()) {
-            self.names.insert((kind, name.to_lowercase()));
+            self.names.insert((what.into(), name.to_lowercase()));
         }
     }
 }
@@ -250,15 +249,15 @@ mod tests {
             more_volumes: vec![json!({"Volumes": [{"Name": "elsewhere"}]})],
             more_containers: vec![json!([{"Labels": stack("five")}])],
         });
-        let of = |kind: Kind| -> Vec<&str> {
-            world.names.iter().filter(|(of, _)| *of == kind).map(|(_, name)| name.as_str()).collect()
+        let of = |what: NameOf| -> Vec<&str> {
+            world.names.iter().filter(|(of, _)| *of == what).map(|(_, name)| name.as_str()).collect()
         };
-        assert_eq!(of(Kind::Stack), ["five", "four", "one", "three", "two"]);
-        assert_eq!(of(Kind::Service), ["one_app"]);
-        assert_eq!(of(Kind::Alias), ["app", "unknown"]);
-        assert_eq!(of(Kind::Network), ["bridge", "ingress", "one_internal", "proxy"]);
+        assert_eq!(of(NameOf::Stack), ["five", "four", "one", "three", "two"]);
+        assert_eq!(of(Kind::Service.into()), ["one_app"]);
+        assert_eq!(of(NameOf::Alias), ["app", "unknown"]);
+        assert_eq!(of(Kind::Network.into()), ["bridge", "ingress", "one_internal", "proxy"]);
         assert_eq!(
-            [of(Kind::Volume), of(Kind::Secret), of(Kind::Config)],
+            [of(Kind::Volume.into()), of(Kind::Secret.into()), of(Kind::Config.into())],
             [vec!["elsewhere", "one_data"], vec!["one_key_v1"], vec!["plain"]]
         );
         assert_eq!(world.shared.iter().collect::<Vec<_>>(), ["proxy"]);

@@ -7,7 +7,8 @@ use lib_common::swarm::stack::{STACK_MAX, stack_of};
 use super::{Finding, Scene};
 use crate::clash;
 use crate::limits::{CONFIG_MAX, LABEL_MAX};
-use crate::world::Kind;
+use crate::world::NameOf;
+use lib_common::swarm::object::Kind;
 
 /// This close to a limit, the next version number may go over it.
 const NEAR: usize = 3;
@@ -17,9 +18,9 @@ pub fn findings(scene: &Scene) -> Vec<Finding> {
     let mut found = Vec::new();
     for (kind, name) in &scene.world.names {
         let max = match kind {
-            Kind::Service | Kind::Network => LABEL_MAX,
-            Kind::Secret | Kind::Config => CONFIG_MAX,
-            Kind::Stack => STACK_MAX,
+            NameOf::Object(Kind::Service | Kind::Network) => LABEL_MAX,
+            NameOf::Object(Kind::Secret | Kind::Config) => CONFIG_MAX,
+            NameOf::Stack => STACK_MAX,
             _ => continue,
         };
         let length = name.chars().count();
@@ -45,7 +46,8 @@ fn leases_without_stack(scene: &Scene) -> Vec<Finding> {
     let held = scene.leases.iter().filter(|stored| stored.is_held());
     let idle = held.filter(|stored| {
         let label = stored.lease.name().label;
-        let is_its = |(kind, name): &&(Kind, String)| *kind == Kind::Stack && clash::continues(name, &label);
+        let is_its =
+            |(kind, name): &&(NameOf, String)| *kind == NameOf::Stack && clash::continues(name, &label);
         !scene.world.names.iter().any(|name| is_its(&name))
     });
     let finding = |stored: &crate::lease::Stored| Finding {
@@ -71,9 +73,10 @@ fn stacks_without_lease(scene: &Scene) -> Vec<Finding> {
         .filter(|stored| stored.is_held())
         .map(|stored| stored.lease.name().label)
         .collect();
-    let stacks = scene.world.names.iter().filter(|(kind, name)| *kind == Kind::Stack && name.ends_with(&end));
+    let stacks =
+        scene.world.names.iter().filter(|(kind, name)| *kind == NameOf::Stack && name.ends_with(&end));
     let free = stacks.filter(|(_, name)| !leased.iter().any(|label| clash::continues(name, label)));
-    let finding = |(_, name): &(Kind, String)| Finding {
+    let finding = |(_, name): &(NameOf, String)| Finding {
         breaks: false,
         kind: "stack-without-lease",
         what: format!("stack {name} is below {base} and nobody leased it"),

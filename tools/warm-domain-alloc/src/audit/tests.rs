@@ -3,7 +3,8 @@
 use super::*;
 use crate::lease::tests::lease;
 use crate::route::swarm::tests::{net, svc, swarm};
-use crate::world::Kind;
+use crate::world::NameOf;
+use lib_common::swarm::object::Kind;
 use serde_json::{Value, json};
 
 fn audit(networks: &[Value], pairs: Vec<(Value, Value)>) -> Vec<Finding> {
@@ -118,11 +119,11 @@ fn networks_that_fill_up() {
 #[test]
 fn names_and_leases() {
     let mut world = World::default();
-    world.add(Kind::Stack, &json!("a".repeat(46)));
+    world.add(NameOf::Stack, &json!("a".repeat(46)));
     world.add(Kind::Config, &json!("c".repeat(62)));
     world.add(Kind::Service, &json!("s".repeat(60)));
-    world.add(Kind::Stack, &json!("held-1_ci_example"));
-    world.add(Kind::Stack, &json!("warm-x_ci_example"));
+    world.add(NameOf::Stack, &json!("held-1_ci_example"));
+    world.add(NameOf::Stack, &json!("warm-x_ci_example"));
     let stored = |label: &str| {
         let mut of = lease(label);
         of.domain = format!("{label}.ci.example");

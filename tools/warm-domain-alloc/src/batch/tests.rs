@@ -213,7 +213,7 @@ async fn a_batch_goes_on_where_one_recipe_gets_no_name() {
     let clock = FixedClock(Timestamp::UNIX_EPOCH);
     let interrupt = Interrupt::default();
     let (terms, mut world) = (terms("{class}-{recipe}"), World::default());
-    world.add(crate::world::Kind::Service, &json!("iso-b_ci_example_app"));
+    world.add(lib_common::swarm::object::Kind::Service, &json!("iso-b_ci_example_app"));
     let granter = Granter { store: &fake, terms: &terms, clock: &clock, interrupt: &interrupt };
     let recipes = ["a", "b", "c", "ü", "d"].map(ToOwned::to_owned);
     let batch = granter.grant_all(&recipes, &mut world, &mut ()).await;
