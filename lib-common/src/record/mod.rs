@@ -57,10 +57,6 @@ pub struct Keys<'a> {
     pub v: Option<u32>,
     #[serde(borrow, default)]
     pub investigation: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    pub case: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    pub attempt_id: Option<Cow<'a, str>>,
 }
 
 /// A record type: its name, its format's version and its fields.
