@@ -112,8 +112,8 @@ fn a_standing_guard_lets_its_owner_touch_what_it_created_and_nothing_else() {
     let name = format!("{}_app", guard.owner);
     let create =
         ["service", "create", "-d", "--no-resolve-image", "--name", &name, "--replicas", "0", IMAGE, "true"];
-    let output = guard.docker(&create);
-    assert!(output.status.success(), "{}", said(&output));
+    let service = guard.docker(&create);
+    assert!(service.status.success(), "{}", said(&service));
     let label = ["service", "inspect", "--format", "{{index .Spec.Labels \"redfix.run\"}}", &name];
     assert_eq!(docker(label).trim(), guard.owner, "the owner's name is the stamp");
     for call in [

@@ -334,7 +334,7 @@ async fn command(
     load: &makers::Running,
 ) -> Ran {
     let started = (rfc3339(context.clock.now()), Instant::now());
-    match beside::run(context, attempt, slot, admitted, load.cgroups()).await {
+    match Box::pin(beside::run(context, attempt, slot, admitted, load.cgroups())).await {
         Ok(ran) => ran,
         Err(error) => Ran {
             started: started.0,
