@@ -69,7 +69,7 @@ pub struct Lists {
 }
 
 /// Names that no engine lists: what `add_extra` puts back after the world was read anew.
-pub type Extra = BTreeMap<String, Kind>;
+pub type Extra = BTreeMap<String, NameOf>;
 
 /// Names (lower case: the engine compares without case), routers and shared networks.
 #[derive(Clone, Debug, Default, PartialEq)]
