@@ -78,7 +78,7 @@ fn the_walk_of_the_architecture_goes_through_files_that_are_there() {
         let path = if whole { name } else { format!("tools/{}/src/{name}", tools.last().expect("a tool")) };
         assert!(root().join(&path).is_file(), "{path}");
     }
-    assert_eq!(tools.len(), 7, "{tools:?}");
+    assert_eq!(tools.len(), 8, "{tools:?}");
 }
 
 #[test]

@@ -50,7 +50,7 @@ fn many_runs_of_the_baseline_push_no_fix_out_and_prefer_no_outcome() {
                 let facts = Facts {
                     id: &body.attempt_id,
                     started: milliseconds(&body.started),
-                    duration_ms: 1,
+                    cost_ms: 1,
                     profile: Profiles::default().of(&View::of(&body)),
                     signature: None,
                 };

@@ -204,7 +204,7 @@ mod tests {
         let facts = Facts {
             id: "1",
             started: milliseconds(&body.started),
-            duration_ms: 1,
+            cost_ms: 1,
             profile: Profiles::default().of(&View::of(&body)),
             signature: None,
         };

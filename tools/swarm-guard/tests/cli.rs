@@ -23,7 +23,17 @@ fn without_an_engine_the_command_is_not_run_and_no_socket_is_left() {
     for args in [
         &["--owner", "ci", "--", "touch", &ran_text][..],
         &["--owner", "ci", "--socket", &socket_text],
-        &["--owner", "ci", "--socket", &socket_text, "--allow", "network=proxy,stack=ci-*", "--", "touch", &ran_text],
+        &[
+            "--owner",
+            "ci",
+            "--socket",
+            &socket_text,
+            "--allow",
+            "network=proxy,stack=ci-*",
+            "--",
+            "touch",
+            &ran_text,
+        ],
     ] {
         let output = run(args);
         assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(75), b"".as_slice()), "{args:?}");
@@ -73,7 +83,10 @@ fn a_policy_that_is_not_understood_is_named_and_nothing_runs() {
         let output = run(&["--policy", &path, "--", "true"]);
         let told = stderr(&output);
         assert_eq!(output.status.code(), Some(2), "{text}: {told}");
-        assert!(told.contains(&format!("reading the policy: {path}: ")) && told.contains(words), "{text}: {told}");
+        assert!(
+            told.contains(&format!("reading the policy: {path}: ")) && told.contains(words),
+            "{text}: {told}"
+        );
     }
     let missing = run(&["--policy", "/nonexistent/policy.json", "--", "true"]);
     assert_eq!(missing.status.code(), Some(2), "{}", stderr(&missing));

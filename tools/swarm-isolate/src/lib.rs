@@ -228,7 +228,10 @@ async fn apart(
     if pause.is_zero() {
         return Ok(true);
     }
-    io.diag.phase(format_args!("the next run starts in {} s: earlier it would tell nothing new", pause.as_secs()));
+    io.diag.phase(format_args!(
+        "the next run starts in {} s: earlier it would tell nothing new",
+        pause.as_secs()
+    ));
     tokio::select! {
         () = tokio::time::sleep(pause) => Ok(true),
         () = budget.spent() => Err(Error::again("waiting between runs", "the budget is spent")),

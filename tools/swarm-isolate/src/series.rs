@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 use lib_common::cli::Place;
 use lib_common::emit::Emitter;
 use lib_common::ledger::{Ledger, folder_of};
+use lib_common::record::Known;
 use lib_common::record::run::Outcome;
-use lib_common::record::{Factors, Known};
 use lib_common::stream::{Line, Reader, Torn, is_object};
 use lib_common::{Error, Exit, Io, Result};
 use tempfile::TempDir;
 
 use crate::attempt::End;
 use crate::cli::Args;
-use crate::plan::{Seen, Subject};
+use crate::plan::Seen;
 use crate::records::Records;
 use crate::sequence::{Leases, Turn, Turns};
 use crate::until::Spool;

@@ -114,6 +114,9 @@ mod tests {
         let command = format!("grep -qx '{{\"a\":1}}' && echo '{plan}'; exit 1");
         let factors = Factors::from([("load".into(), "loaded".into())]);
         let not_before = Some("2026-06-17T23:18:04Z".parse().unwrap());
-        assert_eq!(answer(&command).unwrap(), Answer::Run(Planned { case: "a@1/t".into(), factors, not_before }));
+        assert_eq!(
+            answer(&command).unwrap(),
+            Answer::Run(Planned { case: "a@1/t".into(), factors, not_before })
+        );
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender, error::TryRecvError};
 
 use crate::store::{self, Look};
-use crate::world::{NameOf, World};
+use crate::world::World;
 
 /// Configs are asked for by name when a lease is stored: the leases of everybody else would be events too.
 const KINDS: [Kind; 5] = [Kind::Service, Kind::Network, Kind::Volume, Kind::Secret, Kind::Container];

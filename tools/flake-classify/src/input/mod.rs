@@ -77,9 +77,8 @@ impl Stream {
         for event in events.drain(..) {
             match event {
                 Event::Run(run) => {
-                    let Run { id, started, duration_ms, profile, signature, cases } = *run;
-                    let facts =
-                        Facts { id: &id, started, duration_ms, profile, signature: signature.as_deref() };
+                    let Run { id, started, cost_ms, profile, signature, cases } = *run;
+                    let facts = Facts { id: &id, started, cost_ms, profile, signature: signature.as_deref() };
                     self.fold.run(&facts, cases.iter().map(String::as_str));
                 }
                 Event::Result { attempt, case, outcome, signature } => self.fold.result(fold::Result {

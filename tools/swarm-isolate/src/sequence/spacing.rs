@@ -11,7 +11,8 @@ pub fn wait(
     not_before: Option<Timestamp>,
     now: Timestamp,
 ) -> Duration {
-    let between = |from: Timestamp, to: Timestamp| Duration::try_from(to.duration_since(from)).unwrap_or_default();
+    let between =
+        |from: Timestamp, to: Timestamp| Duration::try_from(to.duration_since(from)).unwrap_or_default();
     let apart = last_start.map_or(Duration::ZERO, |last| spacing.saturating_sub(between(last, now)));
     not_before.map_or(apart, |then| apart.max(between(now, then)))
 }

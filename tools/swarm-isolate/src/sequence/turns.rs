@@ -100,7 +100,8 @@ mod tests {
     fn recipes_one_after_another_each_as_often() {
         let args = args(&["--runs", "2"]);
         let mut turns = Turns::new(&args, vec![subject("a"), subject("b")], &Seen::default());
-        let order: Vec<String> = std::iter::from_fn(|| turns.counted()).map(|turn| turn.subject.recipe).collect();
+        let order: Vec<String> =
+            std::iter::from_fn(|| turns.counted()).map(|turn| turn.subject.recipe).collect();
         assert_eq!(order, ["a", "a", "b", "b"]);
     }
 
