@@ -202,7 +202,7 @@ mod tests {
             r#"{"owner": "a b"}"#,
             r#"{"owner": "-a"}"#,
             r#"{"owner": "ci", "stack": ""}"#,
-            r#"{"owner": "ci", "alow": []}"#,
+            r#"{"owner": "ci", "leave": []}"#,
             r#"{"owner": "ci"} {"owner": "ci"}"#,
         ] {
             assert!(Policy::parse(bad.as_bytes()).is_err(), "{bad}");

@@ -27,8 +27,8 @@ fn may_mount(status: &str) -> bool {
     bits.is_some_and(|bits| bits >> SYS_ADMIN & 1 == 1)
 }
 
-/// Covers the default sockets, and `engine`, with `guard` in a mount namespace of this process's own. To be
-/// called by a process with one thread, before it becomes the command.
+/// Covers the default sockets, and `engine`, with `guard` in a mount namespace of the calling thread's own:
+/// what that thread starts afterwards, or becomes, sees them so.
 #[allow(unsafe_code)]
 pub fn cover(guard: &Path, engine: Option<&Path>) -> Result<()> {
     let doing = "covering the engine's socket";

@@ -218,6 +218,23 @@ fn a_command_finds_the_guard_and_its_own_exit_code_passes_through() {
 }
 
 #[test]
+fn a_guard_that_is_asked_to_go_asks_its_command() {
+    require_engine();
+    let dir = e2e::folder::Folder::new();
+    let (runs, asked) = (dir.path().join("runs"), dir.path().join("asked"));
+    let script = format!(
+        "trap 'touch {}; exit 4' TERM; touch {}; while :; do sleep 0.1; done",
+        asked.display(),
+        runs.display()
+    );
+    let mut command = Command::new(tool("swarm-guard"));
+    let mut guard = command.args(["--owner", "job", "--", "sh", "-c", &script]).spawn().unwrap();
+    wait_for("the command", 60, || runs.exists());
+    e2e::run::kill(&guard, "-TERM");
+    assert_eq!((guard.wait().unwrap().code(), asked.exists()), (Some(4), true));
+}
+
+#[test]
 fn going_around_it_is_told_and_no_success() {
     let around = format!("nsenter --target {} --mount docker -H $ENGINE", std::process::id());
     let script = format!("{around} config create job_c /etc/hostname && {around} config rm job_c");

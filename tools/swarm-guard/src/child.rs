@@ -51,11 +51,11 @@ impl Child {
         Ok(if code == 0 { Exit::Done } else { Exit::Child(u8::try_from(code).unwrap_or(u8::MAX)) })
     }
 
-    /// Passes a signal on.
-    pub fn signal(&self, signal: Signal) {
+    /// Asks it to end. The signals of a terminal (`SIGINT`, `SIGHUP`) it gets from there, as this process does.
+    pub fn terminate(&self) {
         if let Some(pid) = self.pid {
             // It may have ended just now.
-            let _ = rustix::process::kill_process(pid, signal);
+            let _ = rustix::process::kill_process(pid, Signal::TERM);
         }
     }
 }

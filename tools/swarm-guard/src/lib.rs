@@ -1,12 +1,12 @@
 //! A socket that speaks the engine's API for one owner, and lets it touch nothing but its own.
 //!
-//! The story of a request: its head is brought into one normal form ([`request`]), found in the allow-list
-//! ([`route`]), its body parsed so that it can be read in one way only ([`json`], [`shape`]); the [`rule`] of its
-//! kind decides, asking for what it does not know ([`facts`], [`resolve`]); then it is stamped with the owner's
-//! label and carried to the engine ([`serve`], [`forward`]; a long answer by [`bulk`]; an archive of images is read
-//! and written anew by [`load`]). Deciding is pure; what is not allowed is refused, with the rule's name and a way
-//! out, and told ([`tell`]). Beside it, the engine's own events show what went around the guard ([`watch`],
-//! [`bypass`]).
+//! The story of a request: its head is brought into one normal form (`request`), found in the allow-list
+//! (`route`), its body parsed so that it can be read in one way only (`json`, `shape`); the `rule` of its
+//! kind decides, asking for what it does not know (`facts`, `resolve`); then it is stamped with the owner's
+//! label and carried to the engine (`serve`, `forward`; a long answer by `bulk`; an archive of images is read
+//! and written anew by `load`). Deciding is pure; what is not allowed is refused, with the rule's name and a way
+//! out, and told (`tell`). Beside it, the engine's own events show what went around the guard (`watch`,
+//! `bypass`).
 
 mod ask;
 mod bulk;
@@ -50,6 +50,7 @@ use lib_common::emit::Emitter;
 use lib_common::record::guard::{GuardFinished, GuardStarted};
 use lib_common::{Error, Exit, Io, Result, cover};
 use policy::Policy;
+use rustix::process::Signal;
 use secrets::Secrets;
 use shared::Shared;
 use socket::Socket;
@@ -129,7 +130,7 @@ async fn stand(
         loop {
             tokio::select! {
                 exit = child.wait() => return exit,
-                signal = stop.wait() => child.signal(signal),
+                signal = stop.wait() => if signal == Signal::TERM { child.terminate() },
             }
         }
     };
