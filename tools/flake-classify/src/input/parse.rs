@@ -60,20 +60,21 @@ impl blocks::Parser for Parser {
         let mut events = std::mem::take(&mut block.found);
         let bytes = block.bytes();
         for (number, (raw, text)) in (0..).zip(block.lines()) {
-            match text.map_or(Look::Doubtful, look) {
-                Look::Other => {}
+            let found = match text.map_or(Look::Doubtful, look) {
+                Look::Other => continue,
                 Look::Test(test) => {
                     events.extend(self.text(&test).map(Event::Text));
-                    events.extend(event(bytes, &test));
+                    event(bytes, &test)
                 }
-                Look::Known(Known::RunFinished(run)) => events.push(self.run(&run)),
-                Look::Known(known) => events.push(Event::Known(known)),
-                Look::Doubtful => {
-                    // A line beyond 4 GiB has no place: its beginning is as doubtful.
-                    let place = Piece::of(bytes, raw).or_else(|| Piece::of(bytes, &raw[..1]));
-                    events.extend(place.map(|line| Event::Doubtful { line, number }));
-                }
-            }
+                Look::Known(Known::RunFinished(run)) => Some(self.run(&run)),
+                Look::Known(known) => Some(Event::Known(known)),
+                Look::Doubtful => None,
+            };
+            events.extend(found.or_else(|| {
+                // A line beyond 4 GiB has no place: its beginning is as doubtful.
+                let place = Piece::of(bytes, raw).or_else(|| Piece::of(bytes, &raw[..1]));
+                place.map(|line| Event::Doubtful { line, number })
+            }));
         }
         block.found = events;
     }
