@@ -4,6 +4,9 @@ use std::fmt;
 
 use crate::error::{Error, Result};
 
+/// The version of a recipe that no record names.
+pub const UNVERSIONED: &str = "unversioned";
+
 /// `recipe@version/test`; `test` may itself hold slashes (`custom/test_x.py::test_y`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CaseKey {

@@ -53,7 +53,7 @@ impl Row {
     pub fn run(recipe: &'static str) -> Self {
         require_engine();
         let dir = crate::folder::Folder::new();
-        let output = script(&format!("{recipe}.sh"), dir.path())
+        let output = script(&format!("scripts/{recipe}.sh"), dir.path())
             .stderr(Stdio::inherit())
             .output()
             .expect("the script starts");

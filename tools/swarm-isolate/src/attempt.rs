@@ -1,12 +1,10 @@
 //! One attempt from an empty namespace back to an empty namespace.
 
-use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::Instant;
 
 use lib_common::allow;
-use lib_common::clock::{Clock, rfc3339};
-use lib_common::diag::Diag;
+use lib_common::clock::rfc3339;
 use lib_common::docker::Engine;
 use lib_common::ledger::make_private_dir;
 use lib_common::record::Factors;
@@ -15,173 +13,20 @@ use serde_json::Value;
 
 use crate::admitted::{self, Admitted};
 use crate::clean::{self, Taken};
-use crate::cli::RunArgs;
-use crate::command::cgroup::{self, Cgroup};
-use crate::command::check::Checked;
-use crate::command::env::Facts;
-use crate::command::vocabulary::Vocabulary;
-use crate::command::{run as beside, strays};
-use crate::guard;
+use crate::command::{cgroup, run as beside, strays};
+use crate::context::{Attempt, Context};
+use crate::finished::{End, Finished, Ran};
 use crate::load::cli::Condition;
 use crate::load::condition::{self, Before};
-use crate::load::makers::{self, Maker};
-use crate::load::sampler::Load;
+use crate::load::makers;
 use crate::load::watch::Watch;
-use crate::plan::{Namespace, Seen, Subject};
-use crate::signals::Stop;
-use crate::slot::{Ask, Budget, Gate, Slot, Want};
+use crate::records;
+use crate::slot::{Ask, Gate, Slot, Want};
 use crate::teardown::Outcome as Teardown;
 use crate::teardown::begun::Begun;
 use crate::teardown::objects::Target;
-use crate::teardown::reaper::Reaper;
 use crate::teardown::remover::Remover;
 use crate::teardown::vigil::{Changes, Vigil};
-
-/// What every attempt of this call shares.
-pub struct Context<'c> {
-    pub engine: &'c Engine,
-    /// The guard's program.
-    pub guard: &'c Path,
-    pub args: &'c RunArgs,
-    pub command: &'c [String],
-    pub subject: &'c Subject,
-    pub seen: &'c Seen,
-    /// The node whose turn it is, where there are several.
-    pub turn: Option<&'c str>,
-    pub investigation: &'c str,
-    /// Evidence folders are made below it; records name them relative to it.
-    pub base: &'c Path,
-    /// Its folder is temporary: nobody keeps the evidence.
-    pub temporary: bool,
-    pub ledger: Option<&'c Path>,
-    pub remover: &'c Remover,
-    pub reaper: &'c Reaper,
-    pub vocabulary: &'c Vocabulary,
-    pub stop: Stop,
-    pub budget: Budget,
-    pub diag: &'c Diag,
-    pub clock: &'c dyn Clock,
-}
-
-/// How the command came to its end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum End {
-    Exited(ExitStatus),
-    Timeout,
-    Idle,
-    /// By this signal to us.
-    Stopped(i32),
-    /// Somebody else took the slot.
-    SlotLost,
-    /// Of time.
-    Budget,
-    /// The guard died: the command reached no engine any more.
-    Unguarded,
-    /// The namespace was not free.
-    Taken(Taken),
-    /// It could not be started.
-    NotStarted(String),
-}
-
-/// What the command's own part of an attempt brought.
-#[derive(Debug)]
-pub struct Ran {
-    pub started: String,
-    pub took: Duration,
-    pub end: End,
-    pub checked: Option<Checked>,
-    pub during: Option<Load>,
-    /// A port that the neighbours and the run fought for.
-    pub conflict: Option<String>,
-    /// What the guard refused, and what went around it.
-    pub guard: guard::Report,
-    /// Lines that the companion printed.
-    pub companion: Vec<Vec<u8>>,
-    pub notes: Vec<String>,
-}
-
-impl Ran {
-    /// A command that never ran, for this reason.
-    fn not(context: &Context<'_>, end: End) -> Self {
-        Self {
-            started: rfc3339(context.clock.now()),
-            took: Duration::ZERO,
-            end,
-            checked: None,
-            during: None,
-            conflict: None,
-            guard: guard::Report::default(),
-            companion: Vec::new(),
-            notes: Vec::new(),
-        }
-    }
-}
-
-/// Everything that a record of the attempt is made of.
-pub struct Finished {
-    pub attempt: Attempt,
-    pub before: Before,
-    pub ran: Ran,
-    pub teardown: Teardown,
-    pub changes: Changes,
-    /// Slots held, of how many.
-    pub slots: (u32, u32),
-}
-
-/// An attempt that is about to be made.
-pub struct Attempt {
-    pub id: String,
-    pub names: Namespace,
-    pub factors: Factors,
-    pub condition: Condition,
-    pub folder: PathBuf,
-    pub makers: Vec<Maker>,
-}
-
-impl Attempt {
-    fn plan(context: &Context<'_>, factors: &Factors) -> Result<Self> {
-        let id = lib_common::new_id();
-        let condition = crate::plan::condition(factors)?;
-        Ok(Self {
-            names: context.subject.namespace_under(&id, factors),
-            factors: factors.clone(),
-            condition,
-            folder: context.base.join(&id),
-            makers: makers::plan(context, condition)?,
-            id,
-        })
-    }
-
-    /// Every stack that the attempt is about to create, the load's included.
-    pub fn stacks(&self) -> Vec<String> {
-        let load = self.makers.iter().map(|maker| maker.names.stack.clone());
-        std::iter::once(self.names.stack.clone()).chain(load).collect()
-    }
-
-    /// What its children are told.
-    pub fn facts<'f>(&'f self, context: &'f Context<'_>) -> Facts<'f> {
-        Facts {
-            investigation: context.investigation,
-            attempt: &self.id,
-            stack: &self.names.stack,
-            domain: &self.names.domain,
-            recipe: &context.subject.recipe,
-            version: self.factors.get("version").unwrap_or(&context.subject.version),
-            reference: context.subject.reference.as_deref(),
-            factors: &self.factors,
-            evidence: &self.folder,
-            folder: context.base,
-            scratch: None,
-            engine: context.engine.endpoint(),
-            node: context.turn,
-        }
-    }
-
-    /// A control group for one of its children, or in words why there is none.
-    pub fn cgroup(&self, role: &str) -> std::result::Result<Cgroup, String> {
-        Cgroup::make(&self.id, role)
-    }
-}
 
 /// Runs the command once. `Ok(None)`: asked to stop before the command was started.
 pub async fn run(context: &Context<'_>, factors: &Factors) -> Result<Option<Finished>> {
@@ -272,8 +117,7 @@ async fn in_slot(
 /// With `--keep-on-success`, a green run's own stacks stay.
 fn keeps(context: &Context<'_>, outcome: &Result<Option<(Before, Ran)>>) -> bool {
     let green = |ran: &Ran| {
-        crate::records::outcome::of(&ran.end, ran.checked.as_ref()).0
-            == lib_common::record::run::Outcome::Pass
+        records::outcome::of(&ran.end, ran.checked.as_ref()).0 == lib_common::record::run::Outcome::Pass
     };
     context.args.down.keep_on_success && matches!(outcome, Ok(Some((_, ran))) if green(ran))
 }
@@ -295,7 +139,7 @@ fn refused(context: &Context<'_>, attempt: Attempt, slots: (u32, u32), taken: Ta
     Finished {
         attempt,
         before: Before::default(),
-        ran: Ran::not(context, End::Taken(taken)),
+        ran: Ran::not(rfc3339(context.clock.now()), End::Taken(taken)),
         teardown: Teardown::default(),
         changes: Changes::default(),
         slots,
@@ -336,11 +180,9 @@ async fn command(
     let started = (rfc3339(context.clock.now()), Instant::now());
     match Box::pin(beside::run(context, attempt, slot, admitted, load.cgroups())).await {
         Ok(ran) => ran,
-        Err(error) => Ran {
-            started: started.0,
-            took: started.1.elapsed(),
-            ..Ran::not(context, End::NotStarted(error.to_string()))
-        },
+        Err(error) => {
+            Ran { took: started.1.elapsed(), ..Ran::not(started.0, End::NotStarted(error.to_string())) }
+        }
     }
 }
 
@@ -381,7 +223,7 @@ async fn tear_down(
 
 /// What finishes the attempt should we be killed.
 fn begun(context: &Context<'_>, attempt: &Attempt) -> Begun {
-    let (args, milliseconds) = (context.args, crate::records::milliseconds);
+    let (args, milliseconds) = (context.args, records::milliseconds);
     Begun {
         investigation: context.investigation.to_owned(),
         ledger: context.ledger.map(Path::to_owned),
@@ -395,6 +237,6 @@ fn begun(context: &Context<'_>, attempt: &Attempt) -> Begun {
         stacks: attempt.stacks(),
         grace_ms: milliseconds(args.command.grace),
         teardown_timeout_ms: milliseconds(args.teardown_timeout),
-        run: crate::records::killed::of_killed(context, attempt),
+        run: records::killed::of_killed(context, attempt),
     }
 }

@@ -9,7 +9,9 @@ mod attempt;
 mod clean;
 mod cli;
 mod command;
+mod context;
 mod disk;
+mod finished;
 #[doc(hidden)]
 pub mod fuzzing;
 mod guard;
@@ -36,10 +38,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use attempt::{Context, End};
 use cli::Action;
 use command::strays;
 use command::vocabulary::Vocabulary;
+use context::Context;
+use finished::End;
 use lib_common::docker::Engine;
 use lib_common::emit::Emitter;
 use lib_common::{Error, Exit, Io, Result};

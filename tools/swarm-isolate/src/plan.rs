@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
+use lib_common::case::UNVERSIONED;
 use lib_common::record::case::{CaseFailed, Contrast, LastGreen};
 use lib_common::record::domain::DomainLeased;
 use lib_common::record::run::{Outcome, RunFinished, TestOutcome};
@@ -12,9 +13,6 @@ use lib_common::{Error, Result};
 
 use crate::cli::RunArgs;
 use crate::load::cli::Condition;
-
-/// The version of a recipe that no record names.
-pub const UNVERSIONED: &str = "unversioned";
 
 /// What the records on standard input and in the ledger say, as far as a run needs it.
 #[derive(Debug, Default)]

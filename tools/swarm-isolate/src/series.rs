@@ -13,8 +13,8 @@ use lib_common::stream::{Line, Reader, Torn, is_object};
 use lib_common::{Error, Exit, Io, Result};
 use tempfile::TempDir;
 
-use crate::attempt::End;
 use crate::cli::Args;
+use crate::finished::End;
 use crate::plan::Seen;
 use crate::records::Records;
 use crate::sequence::{Leases, Turn, Turns};

@@ -4,10 +4,9 @@
 use std::path::Path;
 use std::str::FromStr;
 
+use lib_common::case::UNVERSIONED;
 use lib_common::docker::Endpoint;
 use lib_common::record::Factors;
-
-use crate::plan::UNVERSIONED;
 
 /// Everything that an attempt knows of itself.
 #[derive(Debug, Clone)]

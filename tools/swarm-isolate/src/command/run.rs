@@ -10,10 +10,11 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::admitted::Admitted;
-use crate::attempt::{Attempt, Context, End, Ran};
 use crate::command::check::{self, Checked};
 use crate::command::group::{Ended, Group, Start, Stdout, shell};
 use crate::command::{idle, strays};
+use crate::context::{Attempt, Context};
+use crate::finished::{End, Ran};
 use crate::guard::{self, Guard, policy};
 use crate::load::makers;
 use crate::load::sampler::{self, Load, Own};

@@ -8,7 +8,7 @@ use super::cli::{Condition, LoadArgs};
 use super::makers;
 use super::sampler::Load;
 use super::watch::Watch;
-use crate::attempt::{Attempt, Context};
+use crate::context::{Attempt, Context};
 use crate::teardown;
 
 /// What was seen just before the command started.

@@ -1,5 +1,5 @@
-//! What loads the node during a loaded run: `--load-with`, and `--neighbours`: copies of the command in namespaces
-//! of their own. Only the run beside them is a sample.
+//! Loads the node during a loaded run: starts and ends the makers, each in a namespace of its own. Only the run beside them
+//! is a sample.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,42 +10,9 @@ use lib_common::{Error, Result};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::cli::Condition;
 use super::ports;
-use crate::attempt::{Attempt, Context};
-use crate::command::group::{Group, Start, Stdout, shell};
-use crate::plan::Namespace;
-
-/// One that is to run, with names that no other has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Maker {
-    pub attempt: String,
-    pub names: Namespace,
-    /// Name of its log, without the ending.
-    pub log: String,
-    command: Vec<String>,
-}
-
-/// The makers of a run; none for an isolated one.
-pub fn plan(context: &Context<'_>, condition: Condition) -> Result<Vec<Maker>> {
-    let args = &context.args.load;
-    if condition == Condition::Isolated {
-        return Ok(Vec::new());
-    }
-    let maker = |log: String, command: Vec<String>| {
-        let attempt = lib_common::new_id();
-        Maker { names: context.subject.namespace(&attempt), attempt, log, command }
-    };
-    let load = args.load_with.iter().map(|line| maker("load".into(), shell(line).to_vec()));
-    let copies =
-        (1..=args.neighbours).map(|number| maker(format!("neighbour-{number}"), context.command.to_vec()));
-    let all: Vec<Maker> = load.chain(copies).collect();
-    if all.is_empty() {
-        return Err(Error::cannot("planning a run", "a loaded run without a load")
-            .hint("give --load-with CMD, or --neighbours N"));
-    }
-    Ok(all)
-}
+use crate::command::group::{Group, Start, Stdout};
+use crate::context::{Attempt, Context};
 
 /// Those that run.
 #[derive(Default)]

@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod condition;
 pub mod machine;
+pub mod maker;
 pub mod makers;
 pub mod ports;
 pub mod sampler;

@@ -2,7 +2,7 @@
 
 use lib_common::record::run::{Isolation, NodeLoad};
 
-use crate::attempt::{End, Finished};
+use crate::finished::{End, Finished};
 use crate::load::cli::{Condition, LoadArgs};
 use crate::load::condition::too_much;
 use crate::load::sampler::{self, Load, round};

@@ -3,7 +3,7 @@
 use lib_common::clock::rfc3339;
 use lib_common::record::run::{Cleanup, Isolation, Outcome, RunFinished};
 
-use crate::attempt::{Attempt, Context};
+use crate::context::{Attempt, Context};
 
 /// What is to be said of an attempt whose tool was killed, as far as it is known at its beginning; whoever
 /// finishes it fills in how long it took and what became of its objects.

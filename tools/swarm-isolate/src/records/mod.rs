@@ -19,7 +19,8 @@ use lib_common::signature::signature;
 use lib_common::text::Text;
 use lib_common::{evidence, junit};
 
-use crate::attempt::{Context, End, Finished, Ran};
+use crate::context::Context;
+use crate::finished::{End, Finished, Ran};
 use crate::plan::Subject;
 
 /// What one attempt yields, in the order in which it is written.

@@ -5,9 +5,9 @@ use std::process::ExitStatus;
 
 use lib_common::record::run::Outcome;
 
-use crate::attempt::End;
 use crate::clean::Taken;
 use crate::command::check::Checked;
+use crate::finished::End;
 
 type Judged = (Outcome, Option<String>);
 

@@ -1,0 +1,78 @@
+//! What came of an attempt: how its command ended, what was seen meanwhile, what its teardown left. No I/O.
+
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use crate::clean::Taken;
+use crate::command::check::Checked;
+use crate::context::Attempt;
+use crate::guard;
+use crate::load::condition::Before;
+use crate::load::sampler::Load;
+use crate::teardown::Outcome as Teardown;
+use crate::teardown::vigil::Changes;
+
+/// How the command came to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    Exited(ExitStatus),
+    Timeout,
+    Idle,
+    /// By this signal to us.
+    Stopped(i32),
+    /// Somebody else took the slot.
+    SlotLost,
+    /// `--budget` ran out.
+    Budget,
+    /// The guard died: the command reached no engine any more.
+    Unguarded,
+    /// The namespace was not free.
+    Taken(Taken),
+    /// It could not be started.
+    NotStarted(String),
+}
+
+/// What the command's own part of an attempt brought.
+#[derive(Debug)]
+pub struct Ran {
+    pub started: String,
+    pub took: Duration,
+    pub end: End,
+    pub checked: Option<Checked>,
+    pub during: Option<Load>,
+    /// A port that the neighbours and the run fought for.
+    pub conflict: Option<String>,
+    /// What the guard refused, and what went around it.
+    pub guard: guard::Report,
+    /// Lines that the companion printed.
+    pub companion: Vec<Vec<u8>>,
+    pub notes: Vec<String>,
+}
+
+impl Ran {
+    /// A command that never ran, for this reason.
+    pub fn not(started: String, end: End) -> Self {
+        Self {
+            started,
+            took: Duration::ZERO,
+            end,
+            checked: None,
+            during: None,
+            conflict: None,
+            guard: guard::Report::default(),
+            companion: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+}
+
+/// Everything that a record of the attempt is made of.
+pub struct Finished {
+    pub attempt: Attempt,
+    pub before: Before,
+    pub ran: Ran,
+    pub teardown: Teardown,
+    pub changes: Changes,
+    /// Slots held, of how many.
+    pub slots: (u32, u32),
+}
