@@ -74,7 +74,7 @@ fn a_policy_that_is_not_understood_is_named_and_nothing_runs() {
     for (text, words) in [
         ("", "EOF"),
         (r#"{"allow": []}"#, "missing field `owner`"),
-        (r#"{"owner": "ci", "alow": []}"#, "unknown field `alow`"),
+        (r#"{"owner": "ci", "grants": []}"#, "unknown field `grants`"),
         (r#"{"owner": "ci", "allow": [{"kind": "planet", "value": "earth"}]}"#, "unknown variant `planet`"),
         (r#"{"owner": "ci", "allow": [{"kind": "path", "value": "here"}]}"#, "path=here is not absolute"),
         (r#"{"owner": "a b"}"#, ""),

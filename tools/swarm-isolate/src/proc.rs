@@ -61,6 +61,16 @@ fn parse_stat(text: &str) -> Option<Process> {
     })
 }
 
+/// Whether a process runs. One that was killed, and that its parent has not waited for yet, does not.
+pub fn runs(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|text| !is_dead(&text))
+}
+
+/// The state behind the name: `Z` is a zombie, `X` is dead (proc(5)).
+fn is_dead(stat: &str) -> bool {
+    stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with(['Z', 'X']))
+}
+
 /// CPU seconds of this process so far.
 pub fn own_cpu() -> Option<f64> {
     cpu_of("self")
@@ -92,6 +102,18 @@ pub fn boot_id() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_zombie_does_not_run() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        while runs(child.id()) {
+            std::thread::yield_now();
+        }
+        assert!(std::path::Path::new(&format!("/proc/{}", child.id())).exists(), "nobody has waited for it");
+        child.wait().unwrap();
+        assert!(!runs(child.id()) && runs(std::process::id()));
+        assert!(is_dead("7 (a) b) Z 1 7") && !is_dead("7 (Z) S 1 7"));
+    }
 
     #[test]
     fn idle_time_is_not_busy() {

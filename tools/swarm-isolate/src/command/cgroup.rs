@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
+use crate::proc;
+
 const PREFIX: &str = "redfix-";
 /// Of an attempt's id, a ULID.
 const ID_LENGTH: usize = 26;
@@ -98,9 +100,7 @@ fn sweep_in(parent: &Path, attempt: Option<&str>) {
     let prefix = format!("{PREFIX}{}", attempt.unwrap_or_default());
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with(&prefix)
-            && owner(&name).is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists())
-        {
+        if name.starts_with(&prefix) && owner(&name).is_some_and(|pid| !proc::runs(pid)) {
             let group = Cgroup { path: entry.path() };
             group.kill();
             let until = Instant::now() + EMPTY_DEADLINE;
