@@ -127,7 +127,7 @@ snapshot() {
   } | awk -v others="$(other_engines)" -v name="$name" '
     $0 ~ "redfix-(engine/)?" name "([ /]|$)" || $0 ~ "rf-" name "[ _:]" { print; next }
     /redfix-engine\/.|\/redfix-|rf-/ { next }
-    others != "" && /path .*\/(docker|containerd|runc|redfix-engine)$/ { next } # shared by the engines that run
+    others != "" && /path .*\/(docker|docker.sock|containerd|runc|redfix-engine)$/ { next } # shared by the engines and guards that run
     { print }' | sort
 }
 
@@ -140,7 +140,7 @@ as_before() {
   snapshot >"$work/after"
   comm -3 "$work/before" "$work/after" >"$work/difference"
   # What engines share comes and goes with those of others, too.
-  [[ ! -e $work/others ]] || sed -i -E '/path .*\/(docker|containerd|runc|redfix-engine)$/d' "$work/difference"
+  [[ ! -e $work/others ]] || sed -i -E '/path .*\/(docker|docker.sock|containerd|runc|redfix-engine)$/d' "$work/difference"
   [[ ! -s $work/difference ]] || { echo 'differs from before:' && cat "$work/difference" && return 1; }
 }
 

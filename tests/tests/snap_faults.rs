@@ -71,8 +71,10 @@ fn a_log_that_is_rotated_while_it_is_read_is_whole() {
 #[test]
 fn the_file_and_the_engine_tell_the_same_and_long_lines_are_whole() {
     let (stack, dir) = (Stack::new(), e2e::folder::Folder::new());
+    // By its API an engine gives the last part of a long line of the `local` driver without a line feed, so that its end is
+    // known by the next line of the same output only: nothing of the other output may come in between.
     let long = "head -c 1048576 /dev/zero | tr '\\0' y; echo; echo é \\\"quoted\\\" '<&>' \"$(printf '\\033[1m\\t')\"; \
-                echo two >&2; printf 'no line feed'; exec sleep 1000";
+                sleep 2; echo two >&2; printf 'no line feed'; exec sleep 1000";
     stack.deploy(&[
         ("json", long, ""),
         ("local", long, "    logging: {driver: local}\n"),
