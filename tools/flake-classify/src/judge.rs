@@ -76,24 +76,23 @@ pub fn not_before(base: &[Sample], settings: &Settings) -> Option<i64> {
     if settings.accept_correlated || crossing(&settings.rule, &one_more) != Some(Verdict::Genuine) {
         return None;
     }
-    let mut red = base.iter().filter(|sample| sample.red && sample.load == Load::Isolated);
-    let first = red.next()?;
-    let one_machine = red.all(|sample| sample.boot() == first.boot());
-    first.started().filter(|_| one_machine).map(|started| started.saturating_add(settings.spacing_ms))
+    let (first, _) = reds_of_one_machine(base)?;
+    first.started().map(|started| started.saturating_add(settings.spacing_ms))
 }
 
 /// Whether the failing isolated runs share one boot of one machine within less than `spacing_ms`.
 pub fn back_to_back(base: &[Sample], spacing_ms: i64) -> bool {
-    let mut red = base.iter().filter(|sample| sample.red && sample.load == Load::Isolated);
-    let Some(first) = red.next() else { return false };
-    let (mut last, mut one_machine) = (first, true);
-    for sample in red {
-        last = sample;
-        one_machine &= sample.boot() == first.boot();
-    }
+    let Some((first, last)) = reds_of_one_machine(base) else { return false };
     // Without a time nothing shows that they were apart.
     let apart = last.started().zip(first.started()).map(|(last, first)| last.saturating_sub(first));
-    one_machine && apart.unwrap_or(0) < spacing_ms
+    apart.unwrap_or(0) < spacing_ms
+}
+
+/// The first and the last failing isolated run, where all of them share one boot of one machine.
+fn reds_of_one_machine(base: &[Sample]) -> Option<(&Sample, &Sample)> {
+    let red = || base.iter().filter(|sample| sample.red && sample.load == Load::Isolated);
+    let (first, last) = (red().next()?, red().next_back()?);
+    red().all(|sample| sample.boot() == first.boot()).then_some((first, last))
 }
 
 #[cfg(test)]
