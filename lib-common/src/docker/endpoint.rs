@@ -32,6 +32,15 @@ impl Endpoint {
         }
     }
 
+    /// Its socket, where it listens on one of this machine.
+    #[must_use]
+    pub fn socket(&self) -> Option<&Path> {
+        match self {
+            Self::Unix(path) => Some(path),
+            Self::Tcp(_) => None,
+        }
+    }
+
     fn default_socket() -> Self {
         Self::Unix("/var/run/docker.sock".into())
     }

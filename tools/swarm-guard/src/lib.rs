@@ -45,7 +45,7 @@ use std::io;
 use std::sync::Arc;
 
 use child::Child;
-use lib_common::docker::{Endpoint, Engine};
+use lib_common::docker::Engine;
 use lib_common::emit::Emitter;
 use lib_common::record::guard::{GuardFinished, GuardStarted};
 use lib_common::{Error, Exit, Io, Result, cover};
@@ -122,10 +122,7 @@ async fn stand(
             stop.wait().await;
             return Ok(Exit::Done);
         }
-        let engine = match shared.engine.endpoint() {
-            Endpoint::Unix(path) => Some(path.clone()),
-            Endpoint::Tcp(_) => None,
-        };
+        let engine = shared.engine.endpoint().socket().map(ToOwned::to_owned);
         let mut child = Child::start(command, &path, engine).await?;
         loop {
             tokio::select! {

@@ -12,7 +12,7 @@ use std::process::Stdio;
 
 use lib_common::allow::Policy;
 use lib_common::cover;
-use lib_common::docker::{Endpoint, Engine};
+use lib_common::docker::Engine;
 use lib_common::{Error, Result};
 use rustix::process::{Pid, Signal};
 use tokio::io::AsyncWriteExt as _;
@@ -107,10 +107,7 @@ impl Guard {
             let cause = "it did not begin to listen";
             return Err(Error::again(doing, cause).on(start.program.display()).hint("it said why, above"));
         }
-        let engine = match start.engine.endpoint() {
-            Endpoint::Unix(path) => Some(path.clone()),
-            Endpoint::Tcp(_) => None,
-        };
+        let engine = start.engine.endpoint().socket().map(ToOwned::to_owned);
         Ok(Self {
             socket,
             engine,
