@@ -19,6 +19,18 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+/// Every tool, by the name of its program.
+pub const TOOLS: [&str; 8] = [
+    "warm-domain-alloc",
+    "swarm-guard",
+    "swarm-isolate",
+    "swarm-wait",
+    "log-snap",
+    "flake-classify",
+    "pr-open",
+    "redfix-report",
+];
+
 /// A built tool: from `REDFIX_BIN_DIR`, else from beside the test's own binary.
 ///
 /// # Panics

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use e2e::{first, pipe, records, root, tool};
+use e2e::{TOOLS, first, pipe, records, root, tool};
 
 struct Target {
     dir: e2e::folder::Folder,
@@ -73,16 +73,7 @@ fn everything(folder: &Path) -> Vec<PathBuf> {
 fn what_is_installed_works_from_where_it_lies() {
     let target = Target::new();
     target.make("install");
-    for name in [
-        "warm-domain-alloc",
-        "swarm-guard",
-        "swarm-isolate",
-        "swarm-wait",
-        "log-snap",
-        "flake-classify",
-        "pr-open",
-        "redfix-report",
-    ] {
+    for name in TOOLS {
         let output = target.call(&format!("bin/{name}")).arg("--version").output().unwrap();
         assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{name} {}\n", lib_common::VERSION));
         assert!(target.at(&format!("share/man/man1/{name}.1")).exists(), "{name}: no page");

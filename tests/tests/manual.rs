@@ -6,18 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
-use e2e::{root, tool};
-
-const TOOLS: [&str; 8] = [
-    "warm-domain-alloc",
-    "swarm-guard",
-    "swarm-isolate",
-    "swarm-wait",
-    "log-snap",
-    "flake-classify",
-    "pr-open",
-    "redfix-report",
-];
+use e2e::{TOOLS, root, tool};
 
 fn page(name: &str) -> String {
     fs::read_to_string(root().join("man").join(format!("{name}.1")))
