@@ -124,10 +124,9 @@ snapshot() {
     find /sys/fs/cgroup -type d | grep -E '/redfix-|/docker(/|$)|/[0-9a-f]{64}$' | sed 's/^/path /' || true
     find /run /var/lib /run/netns /run/redfix-engine /var/lib/redfix-engine /etc/docker /opt/containerd \
       -maxdepth 1 2>/dev/null | grep -E 'redfix|docker|containerd|netns|runc' | sed 's/^/path /' || true
-  } | awk -v others="$(other_engines)" -v name="$name" '
+  } | awk -v name="$name" '
     $0 ~ "redfix-(engine/)?" name "([ /]|$)" || $0 ~ "rf-" name "[ _:]" { print; next }
     /redfix-engine\/.|\/redfix-|rf-/ { next }
-    others != "" && /path .*\/(docker|docker.sock|containerd|runc|redfix-engine)$/ { next } # shared by the engines and guards that run
     { print }' | sort
 }
 
@@ -139,8 +138,8 @@ take_before() { snapshot >"$work/before"; }
 as_before() {
   snapshot >"$work/after"
   comm -3 "$work/before" "$work/after" >"$work/difference"
-  # What engines share comes and goes with those of others, too.
-  [[ ! -e $work/others ]] || sed -i -E '/path .*\/(docker|docker.sock|containerd|runc|redfix-engine)$/d' "$work/difference"
+  # What engines and guards share comes and goes with those of others, too.
+  [[ ! -e $work/others ]] || sed -i -E '/path .*\/(docker|docker\.sock|containerd|runc|redfix-engine)$/d' "$work/difference"
   [[ ! -s $work/difference ]] || { echo 'differs from before:' && cat "$work/difference" && return 1; }
 }
 
