@@ -11,7 +11,7 @@ for file in benches/*.sh; do
   (($# > 0)) || [[ $name == all || $name == lib ]] || benches+=("$name")
 done
 need jq awk
-scripts/fetch bench
+check/fetch bench
 undo "engine down --name bench"
 engine up --name bench
 eval "$(engine env --name bench)"

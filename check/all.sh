@@ -59,7 +59,7 @@ only_one
 rm -rf "$kept"
 mkdir -p "$kept/evidence"
 printf '%s\n' "$EPOCHSECONDS" >"$kept/began"
-step 'fetch' "$scripts/fetch" test
+step 'fetch' "$check/fetch" test
 [[ $(tail -n 1 "$kept/steps" | cut -f4) == 0 ]] || { summary || leave 1; }
 status=0
 # What is called here ends with this script, however it ends.

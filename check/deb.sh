@@ -64,7 +64,7 @@ ok 'pages and completions are in their places' inside sh -ec \
   'test -e /usr/share/man/man1/log-snap.1.gz -a -e /usr/share/man/man7/redfix.7.gz -a -e /usr/share/bash-completion/completions/redfix'
 ok 'a red recipe becomes a report' inside sh -ec \
   'redfix investigate hello >/root/report; cat /root/report; grep -q "^GATE M1 PASS 1/1" /root/report; grep -q "^GATE M2 PASS 1/1" /root/report'
-ok 'its ledger is private' inside sh -ec 'test "$(stat -Lc %a /root/.local/state/redfix/hello.last/ledger.jsonl)" = 600'
+ok 'its ledger is private' inside sh -ec 'test "$(stat -Lc %a /root/.local/state/redfix/hello/*/ledger.jsonl)" = 600'
 ok 'apt takes it away and nothing is left' inside sh -ec \
   'apt-get -qq -y purge redfix; test ! -e /usr/share/redfix -a ! -e /usr/bin/redfix -a ! -e /usr/bin/log-snap'
 printf '%d passed, %d failed\n' "$passed" "$failed"

@@ -14,7 +14,7 @@ options:
 exit: 0 they are the same; 1 they are not, a line for each difference; 2 cannot
 
 example:
-  check/expected.sh --all target/redfix/redfix.last/*.last/ledger.jsonl
+  check/expected.sh --all target/redfix/redfix-*/*/*/ledger.jsonl
 END
 }
 

@@ -15,8 +15,8 @@ for target in "${targets[@]}"; do
   grep -q "^name = \"$target\"" Cargo.toml || cannot "reading fuzz/Cargo.toml: $target: no such target"
 done
 
-# The versions of the tree, and what scripts/fetch took beside them.
-[[ -e Cargo.lock ]] || cannot 'looking for fuzz/Cargo.lock: not there' 'scripts/fetch test'
+# The versions of the tree, and what check/fetch took beside them.
+[[ -e Cargo.lock ]] || cannot 'looking for fuzz/Cargo.lock: not there' 'check/fetch test'
 
 case ${1-} in
   check)

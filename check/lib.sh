@@ -13,7 +13,7 @@ keep() {
   export EMITTED_RECORDS=$kept/emitted.jsonl E2E_EVIDENCE=$kept/evidence
 }
 keep test
-eval "$("$scripts/fetch" --path)"
+eval "$("$check/fetch" --path)"
 distribution_first
 # The assertion says why a test is red; who wants the backtrace too asks for it.
 export RUST_BACKTRACE=${BACKTRACE:-0}
@@ -47,7 +47,7 @@ offline() {
   keep "$1"
   if [[ -z ${APART-} ]]; then
     only_one
-    "$scripts/fetch" test
+    "$check/fetch" test
     exec check/apart "$check/$1.sh" "${@:2}"
   fi
   rm -rf "$kept"

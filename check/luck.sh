@@ -68,7 +68,7 @@ if [[ -n ${APART-} ]]; then inside; fi
 only_one
 rm -rf "$kept"
 mkdir -p "$kept"
-"$scripts/fetch" test
+"$check/fetch" test
 status=0
 PATH=$root/target/debug:$PATH
 interruptible setpriv --pdeathsig TERM -- check/apart "$check/luck.sh" "$times" || status=$?

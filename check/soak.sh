@@ -10,7 +10,7 @@
 cd "$root"
 seconds=$(seconds_in "${1:-20m}") || cannot "reading arguments: $1: no time" "make soak T=20m"
 RANDOM=${2:-1}
-"$scripts/fetch" test
+"$check/fetch" test
 cargo build --locked --workspace --quiet
 cargo test --locked --quiet -p e2e --test campaign --no-run
 export REDFIX_BIN=${CARGO_TARGET_DIR:-$root/target}/debug
@@ -72,7 +72,7 @@ sample() {
   )
 }
 
-# flow N: a sweep and everything that follows for one of its recipes; killed after a while and resumed, every second time.
+# flow N: a sweep and everything that follows for one of its recipes; killed after a while and begun again, every second time.
 flow() {
   local status=0 pid recipe=hello
   ((RANDOM % 2)) || recipe=notes
@@ -86,10 +86,8 @@ flow() {
     sleep $((RANDOM % 60 + 3))
     kill -KILL "$pid" 2>/dev/null && kills=$((kills + 1))
     wait "$pid" 2>/dev/null || true
-    [[ ! -L $REDFIX_DIR/redfix.open ]] || interruptible redfix resume >>"$work/log" 2>&1 || status=$?
-  else
-    interruptible redfix run --short "$recipe" >>"$work/log" 2>&1 || status=$?
   fi
+  interruptible redfix run --short "$recipe" >>"$work/log" 2>&1 || status=$?
   [[ -z $caught ]] || leave 1
   return "$status"
 }

@@ -38,19 +38,6 @@ distribution_first() {
   PATH=$folder:$PATH
 }
 
-# new_id: a ULID: 48 bits of milliseconds and 80 random bits in Crockford's base 32.
-new_id() {
-  local digits=0123456789ABCDEFGHJKMNPQRSTVWXYZ now=$((${EPOCHREALTIME/[.,]/} / 1000)) id='' shift byte
-  for ((shift = 45; shift >= 0; shift -= 5)); do id+=${digits:now>>shift&31:1}; done
-  for byte in $(od -An -N16 -tu1 /dev/urandom); do id+=${digits:byte&31:1}; done
-  printf '%s\n' "$id"
-}
-
-# order_of RECIPE: its place, a number, in the order that REDFIX_ORDER (any word) draws; where that is not set, they have none.
-order_of() {
-  [[ -z ${REDFIX_ORDER-} ]] || printf '%d\n' "0x$(printf '%s %s' "$REDFIX_ORDER" "$1" | sha256sum | cut -c1-8)"
-}
-
 # stack_of DOMAIN: the stack that abra makes of it.
 stack_of() {
   local stack=${1//./_}
@@ -94,8 +81,8 @@ undo_all() {
   undo_steps=()
 }
 # A script that dies between the lines still ends what it started, and waits for its teardown.
-job=''
-trap '[[ -z $job ]] || end_group "$job" 150; undo_all' EXIT
+jobs=()
+trap 'end_groups 150; undo_all' EXIT
 
 # running PID...: whether one of them is alive.
 running() { kill -0 "$@" 2>/dev/null; }
@@ -109,28 +96,56 @@ end_group() {
   wait "$pid" 2>/dev/null || true
 }
 
-# interruptible COMMAND...: run it in a process group of its own; INT, TERM and HUP reach all of it, and this
-# script goes on to its own clean-up once it has ended. The lock of the flow (7) is the script's alone: what outlives it
-# for a moment, when it is killed, does not keep the next one out.
-caught=''
-interruptible() {
-  local name status=0
+# end_groups SECONDS: end every job that was started.
+end_groups() {
+  local pid
+  for pid in ${jobs[@]+"${jobs[@]}"}; do kill -TERM -- "-$pid" 2>/dev/null || true; done
+  for pid in ${jobs[@]+"${jobs[@]}"}; do end_group "$pid" "$1"; done
+  jobs=()
+}
+
+# start COMMAND...: run it in the background, in a process group of its own. The lock of an investigation (9) stays this
+# script's alone: what outlives a killed script for a moment does not keep the next one out.
+start() {
   set -m
-  "$@" </dev/null 7>&- &
-  job=$!
+  "$@" </dev/null 9>&- &
+  jobs+=($!)
   set +m
+}
+
+# finish: wait for everything that was started, and return the last one's exit code; `statuses` has them all, in the order
+# of their start. INT, TERM and HUP reach all of it, and this script goes on to its own clean-up once all of it has ended.
+caught='' statuses=()
+finish() {
+  local name pid status=0
   for name in INT TERM HUP; do
     # shellcheck disable=SC2064 # the name is meant now
-    trap "caught=$name; kill -$name -- -\$job 2>/dev/null || true" "$name"
+    trap "caught=$name; signal_all $name" "$name"
   done
-  wait "$job" || status=$?
-  while running -- "-$job"; do
-    wait "$job" 2>/dev/null || true
-    sleep 0.1
+  statuses=()
+  for pid in "${jobs[@]}"; do
+    status=0
+    wait "$pid" || status=$?
+    while running -- "-$pid"; do
+      wait "$pid" 2>/dev/null || true
+      sleep 0.1
+    done
+    statuses+=("$status")
   done
-  job=''
+  jobs=()
   trap - INT TERM HUP
   return "$status"
+}
+
+signal_all() {
+  local pid
+  for pid in "${jobs[@]}"; do kill -"$1" -- "-$pid" 2>/dev/null || true; done
+}
+
+# interruptible COMMAND...: run it as such a job, to its end.
+interruptible() {
+  start "$@"
+  finish
 }
 
 # leave STATUS: exit, or die by the signal that ended us, after everything is undone.
@@ -162,60 +177,55 @@ neighbours_lock() {
   printf '/run/lock/redfix-neighbours-%s\n' "$(docker info --format '{{.Swarm.Cluster.ID}}')"
 }
 
-# allowed RECIPE: the options of swarm-isolate for what the recipe's runs may do beyond touching their own (`needs` in its
-# recipe.json; {base} is the base domain), and for what every run may (REDFIX_ALLOW, which an option would replace).
-allowed() {
-  [[ -z ${REDFIX_ALLOW-} ]] || printf -- '--allow=%s\n' "$REDFIX_ALLOW"
-  jq -r --arg base "$REDFIX_BASE_DOMAIN" '.needs[]? | "--allow=\(.kind)=\(.value | gsub("\\{base\\}"; $base))"' \
-    "$recipes/$1/recipe.json"
-}
+# about RECIPE FILTER: a word of its recipe.json, by jq; empty where it says nothing.
+about() { jq -r "$2 // empty" "$recipes/$1/recipe.json"; }
 
 # images_of RECIPE...: build and load what their recipe.json names.
 images_of() {
   local recipe images
-  mapfile -t images < <(for recipe; do jq -r '.images[]?' "$recipes/$recipe/recipe.json"; done | sort -u)
+  mapfile -t images < <(for recipe; do about "$recipe" '.images[]?'; done | sort -u)
   ((${#images[@]} == 0)) || interruptible "$ground/images/build" "${images[@]}" || leave $?
 }
 
 # surround RECIPE...: where the recipe.json of one of them says `"neighbours": true`, the live services that stand around
-# it are there until the last of us has ended, and nobody may touch them. Who is started from here is surrounded, too.
+# it are there until the last script that asked for them has ended, and no run may touch them.
 surround() {
-  local recipe wanted=''
-  [[ -z ${REDFIX_SURROUNDED-} ]] || return 0
+  local recipe wanted='' live='warm-keycloak_* warm-lasuite-docs_*'
   for recipe; do
-    [[ $(jq -r .neighbours "$recipes/$recipe/recipe.json") != true ]] || wanted=1
+    [[ $(about "$recipe" .neighbours) != true ]] || wanted=1
   done
   [[ -n $wanted ]] || return 0
   undo "exec {among}>&-; '$ground/neighbours/run' return"
   exec {among}>>"$(neighbours_lock)"
   flock -s "$among"
   interruptible "$ground/neighbours/run" borrow || leave $?
-  export REDFIX_SURROUNDED=1 REDFIX_PROTECT="${REDFIX_PROTECT-} warm-keycloak_* warm-lasuite-docs_*"
+  [[ " ${REDFIX_PROTECT-} " == *" $live "* ]] || export REDFIX_PROTECT="${REDFIX_PROTECT-} $live"
 }
 
 # publish REPO FOLDER MESSAGE [TAG]: a commit with exactly what FOLDER holds, on the branch main of REPO in the built-in
 # review queue; none where main has that already.
 publish() {
-  local bare=${REDFIX_FORGE#dir:}/$1.git copy tree parent=() commit
+  local bare=${REDFIX_FORGE#dir:}/$1.git copy tree parent=() commit queue
+  mkdir -p "${REDFIX_FORGE#dir:}"
+  exec {queue}>>"${REDFIX_FORGE#dir:}/publish.lock"
+  flock "$queue"
   copy=$(mktemp -d)
   undo "rm -rf '$copy'"
-  if [[ ! -d $bare ]]; then
-    mkdir -p "$(dirname "$bare")"
-    git init -q --bare --initial-branch=main "$bare.part.$$"
-    mv -T "$bare.part.$$" "$bare" 2>/dev/null || rm -rf "$bare.part.$$"
-  fi
+  [[ -d $bare ]] || git init -q --bare --initial-branch=main "$bare"
   cp -a "$2/." "$copy"
   local git=(git -C "$copy" --git-dir="$bare" --work-tree="$copy" -c user.name=redfix -c user.email=redfix@localhost)
   "${git[@]}" read-tree --empty
   "${git[@]}" add -A .
   tree=$("${git[@]}" write-tree)
   if commit=$("${git[@]}" rev-parse -q --verify main); then
-    [[ $(git --git-dir="$bare" rev-parse "main^{tree}") != "$tree" ]] || return 0
     parent=(-p "$commit")
   fi
-  commit=$("${git[@]}" commit-tree "$tree" ${parent[@]+"${parent[@]}"} -m "$3")
-  "${git[@]}" update-ref refs/heads/main "$commit"
-  [[ -z ${4-} ]] || "${git[@]}" update-ref "refs/tags/$4" "$commit"
+  if [[ -z $commit || $("${git[@]}" rev-parse "main^{tree}") != "$tree" ]]; then
+    commit=$("${git[@]}" commit-tree "$tree" ${parent[@]+"${parent[@]}"} -m "$3")
+    "${git[@]}" update-ref refs/heads/main "$commit"
+    [[ -z ${4-} ]] || "${git[@]}" update-ref "refs/tags/$4" "$commit"
+  fi
+  exec {queue}>&-
 }
 
 # forge RECIPE: the built-in review queue for those who have no forge: the harness, and the recipe with a tag for each
@@ -234,102 +244,122 @@ forge() {
   done
 }
 
-# lease RECIPE: a domain and a stack for its runs, with room for the longest name in its release under test.
-lease() {
-  local about=$recipes/$1
-  warm-domain-alloc --class run --compose "$about/releases/$(jq -er .version "$about/recipe.json")/compose.yml"
-}
-
-# propose RECIPE FIX [OPTION...]: the pull request of that fix, in the repository that it is for, tested by the CI there.
-propose() {
-  local folder=$recipes/$1/fixes/$2 repo
-  repo=$(<"$folder/repo")
-  [[ $repo != recipe ]] || repo=$1
-  pr-open -v --fix "$folder" --repo "$REDFIX_OWNER/$repo" --testme --wait "${@:3}"
-}
-
-# review_ci: the CI behind the built-in queue, beside us until the end.
+# review_ci: the CI behind the built-in queue, beside us until the end. A queue has one at a time; the next takes over.
 review_ci() {
   [[ $REDFIX_FORGE == dir:* ]] || return 0
   set -m
-  review-ci --forge "${REDFIX_FORGE#dir:}" --follow -- "$scripts/ci-lifecycle" </dev/null >>"$folder/review-ci.log" 2>&1 &
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  sh -c 'until "$@"; do [ $? = 75 ] && sleep 1 || exit; done' sh \
+    review-ci --forge "${REDFIX_FORGE#dir:}" --follow -- "$ground/ci-lifecycle" </dev/null >>"$REDFIX_DIR/review-ci.log" 2>&1 9>&- &
   set +m
   undo "end_group $!"
 }
 
-# open_investigation RECIPE: go on with the one that was interrupted, or begin a new one.
-open_investigation() {
-  local open=$REDFIX_DIR/$1.open
-  mkdir -p "$REDFIX_DIR"
-  exec 9>"$REDFIX_DIR/$1.lock"
-  flock -n 9 || cannot "investigating $1: another investigation of it is running here" "wait for it, or set REDFIX_DIR"
-  if [[ -L $open && -s $open/ledger.jsonl ]]; then
-    folder=$(readlink -f "$open")
-    ((${REDFIX_STEP:-0})) || say "resuming ${folder##*/}: $(wc -l <"$folder/ledger.jsonl") records, $(grep -c '"type":"run.finished"' "$folder/ledger.jsonl" || true) runs"
-  else
-    folder=$REDFIX_DIR/$(new_id)
-    (umask 077 && mkdir "$folder")
-    ln -sfnr "$folder" "$open"
-  fi
-  export REDFIX_INVESTIGATION=${folder##*/} REDFIX_LEDGER=$folder/ledger.jsonl REDFIX_LEDGER_DIR=$folder
-  undo "warm-domain-alloc release --holder '$REDFIX_INVESTIGATION' </dev/null >/dev/null"
-}
+# The stages of a recipe's pipe. What a recipe's runs need stands in its recipe.json: `load`, `companion`, `needs`; how a fix
+# is proposed stands beside its patch, in fixes/FIX/options.
 
-# failed RECIPE: the ledger so far, or the failing case of the sweep that starts it.
+# failed RECIPE: the ledger so far, or the failing cases that start it: of the sweep, else those recorded with the recipe.
 failed() {
-  if [[ -s $REDFIX_LEDGER ]]; then
-    cat "$REDFIX_LEDGER"
-  else
-    case-failed "${SWEEP:-$recipes/$1/sweep.xml}" --recipe "$1"
-  fi
+  local results=$REDFIX_DIR/sweep/$1
+  [[ -d $results ]] || results=$recipes/$1/sweep.xml
+  if [[ -s $REDFIX_LEDGER ]]; then cat "$REDFIX_LEDGER"; else case-failed "$results" --recipe "$1"; fi
 }
 
-# What is run next: all that a case still needs; or with REDFIX_STEP, how many runs are on record, one more only (that is
-# how scripts/redfix has the recipes take turns), with REDFIX_PLAN the very one in that file.
-# shellcheck disable=SC2034 # the recipes' scripts use it
-if [[ -n ${REDFIX_STEP-} ]]; then next="next-run $REDFIX_STEP ${REDFIX_PLAN-}"; else next='flake-classify --next'; fi
+# lease RECIPE: a domain and a stack for its runs, with room for the longest name in its release under test.
+lease() { warm-domain-alloc --class run --compose "$recipes/$1/releases/$(about "$1" .version)/compose.yml"; }
 
-# Who captures a run's evidence: another CI's runner calls its stack as it likes.
-# shellcheck disable=SC2034 # the recipes' scripts use it
-if [[ -n ${HARNESS-} ]]; then companion=attach; else companion='log-snap attach'; fi
-# What keeps the node busy in loaded runs, and in a sweep.
-# shellcheck disable=SC2034 # the recipes' scripts use it
-load='load slow 0.5'
-
-# pipeline: the recipe's script says it as two halves: what runs on the swarm, and what follows from the runs.
-pipeline() {
-  if [[ -n ${REDFIX_STEP-} ]]; then
-    experiments >/dev/null
-  else
-    experiments | conclusions >"$folder/report.txt"
-  fi
+# experiment RECIPE [NEXT]: the runs that its cases need, or those that the command NEXT asks for.
+experiment() {
+  local next=${2:-case-failed --fill --recipe $1 | flake-classify --next} companion load allowed
+  companion=$(about "$1" .companion) load=$(about "$1" .load)
+  # Another CI's runner calls its stack as it likes.
+  [[ -z ${HARNESS-} ]] || companion=attach
+  mapfile -t allowed < <(about "$1" '.needs[]? | "--allow=\(.kind)=\(.value)"')
+  allowed=(${REDFIX_ALLOW:+--allow="$REDFIX_ALLOW"} ${allowed[@]+"${allowed[@]//"{base}"/$REDFIX_BASE_DOMAIN}"})
+  try_later swarm-isolate -v --until "$next" --companion "${companion:-log-snap attach}" --load-with "${load:-load slow 0.5}" \
+    ${allowed[@]+"${allowed[@]}"} -- lifecycle "$1"
 }
 
-# investigate RECIPE IMAGE...: run `pipeline` as this recipe's investigation, from red to report, on an engine that has
-# these images.
+# propose RECIPE [FIX...]: a pull request for each fix (all in its folder), in the repository that it is for, tested by the
+# CI there.
+propose() {
+  local fixes fix repo options=()
+  mapfile -t fixes < <(fixes_of "$@")
+  ((${#fixes[@]})) || { cat && return; }
+  fix=$recipes/$1/fixes/${fixes[0]}
+  repo=$(<"$fix/repo")
+  [[ $repo != recipe ]] || repo=$1
+  [[ ! -e $fix/options ]] || mapfile -t options <"$fix/options"
+  try_later pr-open -v --fix "$fix" --repo "$REDFIX_OWNER/$repo" --testme --wait ${options[@]+"${options[@]}"} |
+    if ((${#fixes[@]} > 1)); then propose "$1" "${fixes[@]:1}"; else cat; fi
+}
+
+# fixes_of RECIPE [FIX...]: these, else all in its folder.
+fixes_of() {
+  local patch
+  (($# == 1)) || { printf '%s\n' "${@:2}" && return; }
+  for patch in "$recipes/$1"/fixes/*/patch; do [[ ! -e $patch ]] || basename "$(dirname "$patch")"; done
+}
+
+# trial RECIPE [FIX...]: each proved fix (all in its folder) is promoted on a copy of the recipe's canonical.
+trial() {
+  local fixes
+  mapfile -t fixes < <(fixes_of "$@")
+  if ((${#fixes[@]})); then promote "$1" "${fixes[@]/#/--trial=}"; else cat; fi
+}
+
+# try_later COMMAND...: run it; where it says 75, the investigation stays open and the same command goes on.
+try_later() {
+  local status=0
+  "$@" || status=$?
+  ((status != 75)) || : >"$folder/later"
+  return "$status"
+}
+
+# newest RECIPE [REDFIX_DIR]: the folder of its latest investigation; 1 where there is none.
+newest() {
+  local all=("${2:-$REDFIX_DIR}/$1"/*/ledger.jsonl)
+  [[ -e ${all[-1]} ]] && dirname "${all[-1]}"
+}
+
+# open_investigation RECIPE: go on with the one that was interrupted, which has no report.md yet, or begin a new one.
+open_investigation() {
+  mkdir -p "$REDFIX_DIR/$1"
+  exec 9>"$REDFIX_DIR/$1/lock"
+  # One that was killed tears down, and holds this lock until it has.
+  flock -n 9 || { say "waiting for another investigation of $1 to end" && flock -w 300 9; } ||
+    cannot "investigating $1: another investigation of it is running here" "wait for it, or set REDFIX_DIR"
+  if folder=$(newest "$1") && [[ ! -e $folder/report.md ]]; then
+    say "going on with $1/${folder##*/}: $(wc -l <"$folder/ledger.jsonl") records, $(grep -c '"type":"run.finished"' "$folder/ledger.jsonl" || true) runs"
+    swarm-isolate --ledger "$folder/ledger.jsonl" reap >/dev/null || (($? == 1)) || say "not all that a killed run left could be removed"
+    rm -f "$folder/later"
+  else
+    folder=$(mktemp -d "$REDFIX_DIR/$1/$(date -u +%Y%m%dT%H%M%S)-XXXXXX")
+  fi
+  export REDFIX_LEDGER=$folder/ledger.jsonl REDFIX_LEDGER_DIR=$folder
+  undo '[[ ! -s $REDFIX_LEDGER ]] || warm-domain-alloc release <"$REDFIX_LEDGER" >/dev/null'
+}
+
+# investigate RECIPE PIPE [open]: run the function PIPE as this recipe's investigation, from red to report; `open`: without a
+# report, so that it goes on.
 investigate() {
-  local recipe=$1 status=0
-  shift
+  local status=0
   need git jq flock python3
   engine_up redfix
-  if (($# && ${REDFIX_STEP:-0} == 0)); then interruptible "$ground/images/build" "$@" || leave $?; fi
-  surround "$recipe"
-  open_investigation "$recipe"
-  if [[ -n ${REDFIX_STEP-} ]]; then
-    interruptible pipeline || status=$?
-    leave "$status"
-  fi
-  forge "$recipe"
+  images_of "$1"
+  surround "$1"
+  open_investigation "$1"
+  forge "$1"
   review_ci
-  interruptible pipeline || status=$?
-  if [[ -z $caught ]]; then
-    rm -f "$REDFIX_DIR/$recipe.open"
-    ln -sfnr "$folder" "$REDFIX_DIR/$recipe.last"
-    cat "$folder/report.txt"
-    redfix-report --format md "$REDFIX_LEDGER" >"$folder/report.md" || true
-    say "report: $folder/report.md"
-  else
-    say "interrupted: the same command goes on from $REDFIX_LEDGER"
+  interruptible "$2" >"$folder/report.txt" || status=$?
+  [[ -n $caught ]] || cat "$folder/report.txt"
+  if [[ -n $caught || -e $folder/later ]]; then
+    say "not at its end: the same command goes on from $REDFIX_LEDGER"
+    leave 75
   fi
+  [[ -z ${3-} ]] || leave "$status"
+  redfix-report --format md "$REDFIX_LEDGER" >"$folder/report.part" || true
+  mv "$folder/report.part" "$folder/report.md"
+  say "report: $folder/report.md"
   leave "$status"
 }

@@ -2,16 +2,13 @@
 # mattermost-lts.sh: from the sweep's red restore to a proven verdict, a pull request for the recipe and its verification.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
-experiments() {
+pipe() {
   failed mattermost-lts |
     lease mattermost-lts |
-    swarm-isolate -v --until "$next" --companion "$companion" --load-with "$load" -- lifecycle mattermost-lts
-}
-
-conclusions() {
-  flake-classify |
+    experiment mattermost-lts |
+    flake-classify |
     propose mattermost-lts pg-backup |
     redfix-report --recheck
 }
 
-investigate mattermost-lts mattermost postgres
+investigate mattermost-lts pipe

@@ -47,7 +47,7 @@ make_image() {
   local tree=$work/tree file busybox
   mkdir -p "$tree"/{bin,etc,redfix-check}
   busybox=$("$root/ground/images/build" --list busybox | cut -f4)
-  [[ -e $busybox ]] || { echo "check/engine: looking for $busybox: not there; scripts/fetch test makes it" >&2 && return 1; }
+  [[ -e $busybox ]] || { echo "check/engine: looking for $busybox: not there; check/fetch test makes it" >&2 && return 1; }
   tar -C "$tree" -xf "$busybox" ./bin/busybox
   while read -r file; do
     mkdir -p "$tree$(dirname "$file")"

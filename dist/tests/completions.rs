@@ -24,7 +24,7 @@ fn ask(shell: &[&str], script: &str, folder: &Path) -> BTreeSet<String> {
         .envs([("PATH", "/usr/bin:/bin"), ("TERM", "dumb")])
         .env("HOME", folder)
         .output();
-    let output = output.unwrap_or_else(|e| panic!("{shell:?}: {e}; scripts/fetch test installs it"));
+    let output = output.unwrap_or_else(|e| panic!("{shell:?}: {e}; check/fetch test installs it"));
     assert!(output.status.success() && output.stderr.is_empty(), "{shell:?} {script}: {output:?}");
     String::from_utf8(output.stdout).unwrap().split_whitespace().map(ToOwned::to_owned).collect()
 }

@@ -6,4 +6,4 @@ here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
 
 export IMAGE_BUSYBOX=${IMAGE_BUSYBOX:-registry.example/busybox:1.36}
 export REDFIX_RECIPES=$here/../recipes
-exec "$here/../../scripts/investigate" hello
+exec "$here/../../scripts/investigate" "$@" hello

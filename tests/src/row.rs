@@ -1,11 +1,13 @@
 //! A row of the proving ground, run as an operator runs it, in the shortened form: runs back to back on one machine.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use lib_common::clock::{Clock, SystemClock, rfc3339};
 use lib_common::swarm::label;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{docker, objects_named, records, require_engine, require_images, root, tool};
 
@@ -37,6 +39,55 @@ pub fn assert_as_expected(recipes: &Path, ledgers: &[PathBuf], all: bool) {
     assert!(output.status.success(), "{out}{err}");
 }
 
+/// Writes the plan of a run of this recipe with these levels of factors, from now on, for `investigate --plan`.
+///
+/// # Panics
+/// When nothing is recorded as red with the recipe, or `dir` cannot be written.
+#[must_use]
+pub fn plan(recipes: &Path, recipe: &str, levels: &[(&str, &str)], dir: &Path) -> PathBuf {
+    let failed = script("scripts/case-failed", dir)
+        .env("REDFIX_RECIPES", recipes)
+        .arg(recipes.join(recipe).join("sweep.xml"))
+        .args(["--recipe", recipe])
+        .output()
+        .expect("case-failed starts");
+    let case = records(&failed.stdout)[0]["case"].clone();
+    let mut factors = BTreeMap::from([("load", "isolated"), ("fix", "none")]);
+    factors.extend(levels.iter().copied());
+    let plan = json!({"type": "run.planned", "v": 1, "ts": rfc3339(SystemClock.now()), "investigation": "short",
+        "tool": "tests/1", "case": case, "factors": factors, "why": "decisive", "minimum_runs": 1,
+        "expected_runs": 1, "if_pass": "the mechanism", "if_fail": "the mechanism"});
+    let file = dir.join("plan");
+    fs::write(&file, plan.to_string()).expect("the plan");
+    file
+}
+
+/// The folder of a recipe's latest investigation below `dir`, which is a state folder or a flow's.
+#[must_use]
+pub fn latest(dir: &Path, recipe: &str) -> Option<PathBuf> {
+    let entries = fs::read_dir(dir.join(recipe)).ok()?.flatten().map(|entry| entry.path());
+    entries.filter(|folder| folder.join("ledger.jsonl").exists()).max()
+}
+
+/// The folder of the last sweep below `dir`.
+///
+/// # Panics
+/// When there was none.
+#[must_use]
+pub fn sweep(dir: &Path) -> PathBuf {
+    let entries = fs::read_dir(dir).expect("a state folder").flatten().map(|entry| entry.path());
+    entries.filter(|folder| folder.join("failed.jsonl").exists()).max().expect("a sweep")
+}
+
+/// The folders that `redfix run` made below `dir`, in the order of their making.
+#[must_use]
+pub fn flows(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut all: Vec<PathBuf> = entries.filter(|folder| folder.join("recipes").exists()).collect();
+    all.sort_by_key(|folder| folder.join("sweep").metadata().and_then(|data| data.modified()).ok());
+    all
+}
+
 /// One investigation that is over.
 pub struct Row {
     recipe: &'static str,
@@ -66,8 +117,9 @@ impl Row {
     /// When the script did not come to its end.
     #[must_use]
     pub fn folder(&self) -> PathBuf {
-        let last = self.dir.path().join(format!("{}.last", self.recipe));
-        fs::canonicalize(last).expect("the investigation was closed")
+        let folder = latest(self.dir.path(), self.recipe).expect("an investigation");
+        assert!(folder.join("report.md").exists(), "the investigation was closed");
+        folder
     }
 
     /// # Panics

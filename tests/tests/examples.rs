@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use e2e::row::{flows, latest, plan, sweep};
 use e2e::snippet::{Home, commands, ends, ledger, told, unit, yaml};
 use e2e::{docker, objects_named, require_engine, root, tool, wait_for};
 
@@ -40,11 +41,13 @@ fn an_image_is_replaced() {
     docker(["tag", "redfix/busybox:latest", mine]);
     // One run tells which image the engine was given.
     let output = example("own-image/hello.sh", dir.path())
-        .envs([("IMAGE_BUSYBOX", mine), ("REDFIX_STEP", "0")])
+        .env("IMAGE_BUSYBOX", mine)
+        .arg("--plan")
+        .arg(plan(&root().join("examples/recipes"), "hello", &[], dir.path()))
         .output();
     docker(["rmi", mine]);
     assert!(output.unwrap().status.success());
-    let runs = fs::canonicalize(dir.path().join("hello.open")).unwrap();
+    let runs = latest(dir.path(), "hello").unwrap();
     let used = Command::new("grep").arg("-rlF").arg(mine).arg(&runs).output().unwrap();
     assert!(!used.stdout.is_empty(), "no evidence below {} names it", runs.display());
 }
@@ -69,7 +72,7 @@ fn woodpecker_sweeps_at_night_and_says_what_the_red_costs() {
     for output in &outputs {
         ends(output, &[0]);
     }
-    let red = ledger(&home.path("state/sweep.last/failed.jsonl"));
+    let red = ledger(&sweep(&home.path("state")).join("failed.jsonl"));
     assert_eq!((red.len(), &red[0]["recipe"]), (1, &"hello".into()), "{}", told(&outputs[1]));
     assert!(told(&outputs[2]).contains("hello"), "{}", told(&outputs[2]));
     assert_nothing_left();
@@ -137,7 +140,7 @@ fn the_units_go_on_after_a_power_cut() {
         told_last = told(&output);
     }
     assert!(told_last.contains("GATE M1 PASS 1/1") && told_last.contains("GATE M2 PASS 1/1"), "{told_last}");
-    assert!(!home.path("state/redfix.open").exists(), "it has ended");
+    assert!(flows(&home.path("state")).iter().all(|flow| flow.join("report").exists()), "it has ended");
     assert_nothing_left();
 }
 

@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use e2e::row::assert_as_expected;
+use e2e::row::{assert_as_expected, latest};
 use e2e::{docker, first, objects_named, pipe, records, require_engine, root, tool, wait_for};
 use serde_json::Value;
 
@@ -36,11 +36,9 @@ impl Flow {
         command
     }
 
-    /// The folder of the investigation that is open, or was closed last.
+    /// The folder of the latest investigation.
     fn folder(&self) -> Option<PathBuf> {
-        ["mumble.open", "mumble.last"]
-            .iter()
-            .find_map(|name| fs::canonicalize(self.dir.path().join(name)).ok())
+        latest(self.dir.path(), "mumble")
     }
 
     fn ledger(&self) -> Vec<Value> {

@@ -281,7 +281,7 @@ fn docker_compose_works_as_without_a_guard() {
             .current_dir(dir.path())
             .env("COMPOSE_PROJECT_NAME", &guarded.stack)
             .env("DOCKER_BUILDKIT", "0");
-        let output = command.output().expect("docker-compose: scripts/fetch test installs it");
+        let output = command.output().expect("docker-compose: check/fetch test installs it");
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{args:?}: {told}");
         String::from_utf8(output.stdout).unwrap()

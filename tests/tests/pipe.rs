@@ -70,13 +70,3 @@ fn jq_accepts_every_line_that_the_filters_print() {
     assert!(jq.status.success());
     assert_eq!(records(&jq.stdout).len(), records(&judged.stdout).len());
 }
-
-#[test]
-fn a_new_id_is_a_ulid_of_now() {
-    let script = format!(". {}; new_id", root().join("scripts/lib.sh").display());
-    let output = Command::new("bash").args(["-c", &script]).output().unwrap();
-    let id = String::from_utf8(output.stdout).unwrap().trim().to_owned();
-    let ours = lib_common::new_id();
-    assert_eq!(id.len(), ours.len());
-    assert!(id <= ours && id[..5] == ours[..5], "{id} and {ours} are of the same half hour");
-}

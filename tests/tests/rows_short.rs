@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use e2e::row::{Neighbours, script};
+use e2e::row::{Neighbours, latest, plan, script};
 use e2e::{docker, pipe, records, require_engine, root, tool};
 use serde_json::{Value, json};
 
@@ -29,8 +29,9 @@ impl Row {
     }
 
     fn ledger(&self) -> Vec<u8> {
-        let open = self.dir.path().join(format!("{}.open/ledger.jsonl", self.recipe));
-        fs::read(open).unwrap_or_default()
+        latest(self.dir.path(), self.recipe)
+            .and_then(|folder| fs::read(folder.join("ledger.jsonl")).ok())
+            .unwrap_or_default()
     }
 
     fn all(&self, kind: &str) -> Vec<Value> {
@@ -49,21 +50,10 @@ impl Row {
     #[track_caller]
     fn run(&self, levels: &[(&str, &str)]) -> Run {
         let before = self.all("run.finished").len();
-        let failed = script("scripts/case-failed", self.dir.path())
-            .arg(recipe(self.recipe).join("sweep.xml"))
-            .args(["--recipe", self.recipe])
-            .output()
-            .expect("case-failed starts");
-        let case = records(&failed.stdout)[0]["case"].clone();
-        let mut factors = BTreeMap::from([("load", "isolated"), ("fix", "none")]);
-        factors.extend(levels.iter().copied());
-        let plan = json!({"type": "run.planned", "v": 1, "ts": "2026-01-01T00:00:00Z", "investigation": "short",
-            "tool": "rows-short/1", "case": case, "factors": factors, "why": "decisive", "minimum_runs": 1,
-            "expected_runs": 1, "if_pass": "the mechanism", "if_fail": "the mechanism"});
-        let file = self.dir.path().join("plan");
-        fs::write(&file, plan.to_string()).expect("the plan");
-        let status = script(&format!("scripts/{}.sh", self.recipe), self.dir.path())
-            .envs([("REDFIX_STEP", before.to_string()), ("REDFIX_PLAN", file.display().to_string())])
+        let status = script("scripts/investigate", self.dir.path())
+            .arg("--plan")
+            .arg(plan(&root().join("ground/rows"), self.recipe, levels, self.dir.path()))
+            .arg(self.recipe)
             .stdout(Stdio::null())
             .stderr(Stdio::inherit())
             .status()

@@ -91,6 +91,7 @@ fn where_nothing_was_interrupted_only_the_condition_speaks() {
     ends(&condition("redfix-run.service"), &[1]);
     let resume = unit("redfix-resume.service", "ExecStart").remove(1);
     ends(&home.unit_command(&resume).output().unwrap(), &[0]);
-    fs::create_dir(home.path("state/redfix.open")).unwrap();
+    fs::create_dir(home.path("state/redfix-0123456789ab")).unwrap();
+    fs::write(home.path("state/redfix-0123456789ab/recipes"), "hello\n").unwrap();
     ends(&condition("redfix-sweep.service"), &[1]);
 }

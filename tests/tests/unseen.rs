@@ -3,7 +3,7 @@
 
 use std::process::Stdio;
 
-use e2e::row::{Neighbours, assert_as_expected, script};
+use e2e::row::{Neighbours, assert_as_expected, flows, latest, script};
 use e2e::{objects_named, root};
 
 #[test]
@@ -25,7 +25,8 @@ fn unseen_stacks_get_their_true_causes() {
     for gate in ["GATE M1 PASS 4/4", "GATE M2 PASS 4/4"] {
         assert!(report.contains(gate), "{gate}:\n{report}");
     }
-    let ledger = |name: &str| dir.path().join("redfix.last").join(format!("{name}.last/ledger.jsonl"));
+    let flow = flows(dir.path()).remove(0);
+    let ledger = |name: &str| latest(&flow, name).expect("an investigation").join("ledger.jsonl");
     assert_as_expected(&root().join(recipes), &["digest", "pastes", "thumbs", "visits"].map(ledger), true);
     // What compares them finds a verdict that is another.
     let (one, text) = (ledger("digest"), std::fs::read_to_string(ledger("digest")).expect("a ledger"));

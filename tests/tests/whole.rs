@@ -1,10 +1,9 @@
-//! What `make redfix` does, whole, with all six rows in another order than their own: each verdict, cause and route is the one
-//! expected, the swarm is as before, the users of the live provider notice nothing. Shortened: the sweep is the recorded one, and
+//! What `make redfix` does, whole, with all six rows side by side: each verdict, cause and route is the one expected, the swarm is as before, the users of the live provider notice nothing. Shortened: the sweep is the recorded one, and
 //! red runs count however close in time they are.
 
 use std::process::Stdio;
 
-use e2e::row::{Neighbours, assert_as_expected, script};
+use e2e::row::{Neighbours, assert_as_expected, flows, latest, script};
 use e2e::{objects_named, root};
 
 /// Everything on the engine but the swarm's slots, which are made once and stay.
@@ -13,7 +12,7 @@ fn snapshot() -> Vec<String> {
 }
 
 #[test]
-fn all_six_rows_in_another_order() {
+fn all_six_rows_side_by_side() {
     e2e::calm::require();
     let neighbours = Neighbours::up();
     let live = || (Neighbours::tasks_of("warm-keycloak_ci_example"), snapshot());
@@ -21,12 +20,9 @@ fn all_six_rows_in_another_order() {
     assert_eq!(before.0.len(), 1);
 
     let dir = e2e::folder::Folder::new();
-    let order = std::env::var("REDFIX_ORDER").unwrap_or_else(|_| std::process::id().to_string());
-    eprintln!("REDFIX_ORDER={order}");
     let output = script("scripts/all-rows", dir.path())
         .args(["--short", "--state-dir"])
         .arg(dir.path().join("docs"))
-        .env("REDFIX_ORDER", order)
         .stderr(Stdio::inherit())
         .output()
         .expect("the script starts");
@@ -36,7 +32,8 @@ fn all_six_rows_in_another_order() {
         assert!(report.contains(gate), "{gate}:\n{report}");
     }
 
-    let ledger = |row: &str| dir.path().join("redfix.last").join(format!("{row}.last/ledger.jsonl"));
+    let flow = flows(dir.path()).remove(0);
+    let ledger = |row: &str| latest(&flow, row).expect("an investigation").join("ledger.jsonl");
     let rows = ["bluesky-pds", "discourse", "gitea", "keycloak", "mattermost-lts", "mumble"];
     assert_as_expected(&root().join("ground/rows"), &rows.map(ledger), true);
 
