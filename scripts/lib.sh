@@ -172,10 +172,8 @@ engine_up() {
   [[ -z ${REDFIX_NODES-} ]] || export REDFIX_NODES
 }
 
-# neighbours_lock: the file that those who use the live services on this swarm hold a lock of.
-neighbours_lock() {
-  printf '/run/lock/redfix-neighbours-%s\n' "$(docker info --format '{{.Swarm.Cluster.ID}}')"
-}
+# swarm_lock NAME: a file to lock for what scripts of this swarm share: its `neighbours`, a load.
+swarm_lock() { printf '/run/lock/redfix-%s-%s\n' "$1" "$(docker info --format '{{.Swarm.Cluster.ID}}')"; }
 
 # about RECIPE FILTER: a word of its recipe.json, by jq; empty where it says nothing.
 about() { jq -r "$2 // empty" "$recipes/$1/recipe.json"; }
@@ -196,7 +194,7 @@ surround() {
   done
   [[ -n $wanted ]] || return 0
   undo "exec {among}>&-; '$ground/neighbours/run' return"
-  exec {among}>>"$(neighbours_lock)"
+  exec {among}>>"$(swarm_lock neighbours)"
   flock -s "$among"
   interruptible "$ground/neighbours/run" borrow || leave $?
   [[ " ${REDFIX_PROTECT-} " == *" $live "* ]] || export REDFIX_PROTECT="${REDFIX_PROTECT-} $live"
@@ -272,11 +270,14 @@ lease() { warm-domain-alloc --class run --compose "$recipes/$1/releases/$(about 
 experiment() {
   local next=${2:-case-failed --fill --recipe $1 | flake-classify --next} companion load allowed
   companion=$(about "$1" .companion) load=$(about "$1" .load)
+  load=${load:-load slow 0.5}
+  # Loaded runs of several recipes share the swarm, and the load: the same one twice would be another.
+  load="flock $(swarm_lock "load-$(printf %s "$load" | cksum | cut -d ' ' -f 1)") sh -c $(printf %q "$load")"
   # Another CI's runner calls its stack as it likes.
   [[ -z ${HARNESS-} ]] || companion=attach
   mapfile -t allowed < <(about "$1" '.needs[]? | "--allow=\(.kind)=\(.value)"')
   allowed=(${REDFIX_ALLOW:+--allow="$REDFIX_ALLOW"} ${allowed[@]+"${allowed[@]//"{base}"/$REDFIX_BASE_DOMAIN}"})
-  try_later swarm-isolate -v --until "$next" --companion "${companion:-log-snap attach}" --load-with "${load:-load slow 0.5}" \
+  try_later swarm-isolate -v --until "$next" --companion "${companion:-log-snap attach}" --load-with "$load" \
     ${allowed[@]+"${allowed[@]}"} -- lifecycle "$1"
 }
 
@@ -337,6 +338,7 @@ open_investigation() {
     folder=$(mktemp -d "$REDFIX_DIR/$1/$(date -u +%Y%m%dT%H%M%S)-XXXXXX")
   fi
   export REDFIX_LEDGER=$folder/ledger.jsonl REDFIX_LEDGER_DIR=$folder
+  # shellcheck disable=SC2016 # expanded when it is undone
   undo '[[ ! -s $REDFIX_LEDGER ]] || warm-domain-alloc release <"$REDFIX_LEDGER" >/dev/null'
 }
 
