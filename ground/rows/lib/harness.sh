@@ -110,10 +110,14 @@ left_out() {
     "$cases" >"$junit/left-out.xml"
 }
 
-# reach STAGE: say in run.json how far this run has come. Who wanted to know of REDFIX_LAST_STAGE only knows it then.
+# A run that tries a fix goes no further than the stage that its case (RECIPE@VERSION/STAGE/TEST) was red in.
+last_stage=''
+[[ ${REDFIX_FACTOR_FIX:-none} == none ]] || last_stage=$(cut -d / -f 2 <<<"${REDFIX_CASE-}")
+
+# reach STAGE: say in run.json how far this run has come.
 reached=''
 reach() {
-  if [[ -n ${REDFIX_LAST_STAGE-} && ${stage-} == "$REDFIX_LAST_STAGE" ]]; then
+  if [[ -n $last_stage && ${stage-} == "$last_stage" ]]; then
     left_out
     say "green, the rest is left out"
     exit 0
