@@ -1,8 +1,8 @@
-//! Commands inside containers.
+//! Rules for commands that are executed inside containers.
 
 use crate::ask::Ask;
 use crate::shape::container;
-use crate::verdict::{Answer, Decision, Forward, Kind, Stop};
+use crate::decision::{Answer, Decision, Forward, Kind, Stop};
 
 pub fn create(ask: &Ask) -> Decision {
     let target = ask.exec_target(&ask.params[0])?.id.clone();
@@ -22,7 +22,7 @@ pub fn resize(ask: &Ask) -> Decision {
     known(ask)
 }
 
-/// An exec that the guard let through, or one in a container that it would let through.
+/// An exec that was created through this guard, or one in a container that the owner may exec into.
 fn known(ask: &Ask) -> Result<Forward, Stop> {
     let exec = ask.facts.must(Kind::Exec, &ask.params[0])?;
     if !ask.is_own(Kind::Exec, exec) {
