@@ -122,7 +122,7 @@ fn a_full_evidence_folder_stops_neither_the_run_nor_its_record() {
     let output = run.output(&["--evidence", &folder], &script);
     assert!(output.status.success() && run.path("ran").exists(), "{}", said(&output));
     let last = run.last_run();
-    assert!(last["notes"].to_string().contains("command.log is not whole: No space left"), "{last:#}");
+    assert!(last["notes"].to_string().contains("command.log is incomplete: No space left"), "{last:#}");
     assert!(last["evidence"]["blake3"].is_string(), "what there is is hashed: {last:#}");
     run.assert_nothing_left();
     // Where the ledger is full too, the record goes down the pipe, and the call fails.
