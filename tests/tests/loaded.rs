@@ -203,6 +203,6 @@ fn a_load_that_never_pressed_makes_the_run_invalid_instead_of_green() {
     let output = run.output(&options, "exit 0");
     let last = run.last_run();
     assert_eq!((output.status.code(), &last["outcome"]), (Some(75), &"disturbed".into()), "{last:#}");
-    assert!(last["reason"].as_str().unwrap().contains("never was loaded"), "{last:#}");
+    assert!(last["reason"].as_str().unwrap().contains("was never loaded"), "{last:#}");
     assert_eq!(last["isolation"]["proved"], false);
 }

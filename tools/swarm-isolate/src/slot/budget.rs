@@ -37,7 +37,7 @@ impl Budget {
         self.command_end().map_or(wait, |end| wait.min(end.saturating_duration_since(now)))
     }
 
-    /// Returns when a command must end; never, where there is no budget.
+    /// Returns when a command must end; without a budget it never returns.
     pub async fn spent(&self) {
         match self.command_end() {
             Some(end) => tokio::time::sleep_until(end).await,

@@ -1,5 +1,5 @@
-//! When a holder counts as dead: its slot's version stood still for its TTL, on our own monotonic clock. No
-//! clock of anybody else is believed.
+//! Decides when a holder counts as dead: its slot's version has not changed for its TTL, by our own monotonic clock.
+//! Clocks of other machines are not used.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use tokio::time::Instant;
 
 use super::labels::{Place, Seen};
 
-/// Since when each slot has the version that it has.
+/// The version of each slot, and since when we have seen it unchanged.
 #[derive(Debug, Default)]
 pub struct Watch(HashMap<Place, (u64, Instant)>);
 
 impl Watch {
-    /// Notes what was read just now; returns how long it has not changed, as far as we saw it.
+    /// Notes a slot that was just read; returns for how long we have seen it unchanged.
     pub fn still_for(&mut self, seen: &Seen, now: Instant) -> Duration {
         let entry = self.0.entry(seen.place).or_insert((seen.version, now));
         if entry.0 != seen.version {

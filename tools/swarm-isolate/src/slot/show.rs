@@ -1,4 +1,4 @@
-//! `swarm-isolate slots`: one record for each slot, and the one way to change their number.
+//! `swarm-isolate slots`: prints one record for each slot; with `--resize` changes their number.
 
 use lib_common::clock::Clock;
 use lib_common::docker::Engine;
@@ -81,7 +81,7 @@ fn number(seen: &Seen) -> u32 {
     }
 }
 
-/// For people, with `-v`.
+/// A line for people, shown with `-v`.
 fn line(seen: &SlotSeen) -> String {
     let Some(holder) = &seen.holder else { return format!("slot {} of {}: free", seen.slot, seen.total) };
     let dead = if seen.dead { ", who is dead" } else { "" };

@@ -1,5 +1,5 @@
-//! Where slots live: config objects in the swarm's Raft store, changed only by compare-and-swap and never
-//! deleted, because a deletion has no version check.
+//! Stores slots as config objects in the swarm's Raft store. They change only by compare-and-swap, and are never
+//! deleted, because the engine deletes without checking the version.
 
 use lib_common::docker::{ApiResult, Engine, filters};
 use serde_json::json;
@@ -7,15 +7,15 @@ use serde_json::json;
 use super::labels::{LABEL, Labels, Place, Seen, spec};
 use super::wake::Wake;
 
-/// The swarm's store, or a fake of it.
+/// The swarm's store, or a fake for tests.
 pub trait Store: Clone + Send + Sync + 'static {
-    /// Every slot and the marker, of one moment.
+    /// Reads all slots and the marker at once.
     fn list(&self) -> impl Future<Output = ApiResult<Vec<Seen>>> + Send;
-    /// Makes a slot; one that is there already is fine.
+    /// Creates a slot, unless it exists already.
     fn create(&self, place: Place, labels: &Labels) -> impl Future<Output = ApiResult<()>> + Send;
-    /// Puts `labels` in the place of exactly what was read; false: it has changed or is gone.
+    /// Replaces the labels of exactly the version that was read; `false` if it has changed since or is gone.
     fn swap(&self, read: &Seen, labels: &Labels) -> impl Future<Output = ApiResult<bool>> + Send;
-    /// Tells when something may have changed. Polling is the truth; this only shortens the wait.
+    /// Wakes when something may have changed. Events may be missed, so callers poll as well.
     fn wake(&self) -> Wake {
         Wake::never()
     }
@@ -47,7 +47,7 @@ impl Store for Engine {
 
 #[cfg(test)]
 pub mod fake {
-    //! The store in memory, with the engine's rules.
+    //! A store in memory that behaves like the engine's.
 
     use std::sync::{Arc, Mutex};
 
@@ -56,7 +56,7 @@ pub mod fake {
     #[derive(Clone, Default)]
     pub struct Fake {
         pub slots: Arc<Mutex<Vec<Seen>>>,
-        /// While true nothing answers.
+        /// While true, every call fails as if the engine were away.
         pub away: Arc<Mutex<bool>>,
     }
 

@@ -1,4 +1,5 @@
-//! Finishes an attempt whose process was killed: its processes, its objects, its slot, its record.
+//! Finishes an attempt whose process was killed: ends its processes, removes its objects, frees its slot, and writes
+//! its record.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -26,18 +27,18 @@ use crate::command::cgroup;
 use crate::proc;
 use crate::slot::{Board, Seen, Slot, Slots};
 
-/// How long a reaper's slot outlives it, should it be killed too.
+/// TTL of a reaper's slot: how long the slot stays held if the reaper is killed, too.
 const SLOT_TTL: Duration = Duration::from_mins(1);
 const RETRY: Duration = Duration::from_millis(200);
-/// The kernel closes a dead process's files one after the other.
+/// How long to wait for the dead process's lock: the kernel closes its files one after the other.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Safe to call again: what is done already is found done.
+/// Finishes the attempt. It may be called again: each step finds what is done already.
 pub async fn finish(begun: &Begun, io: &mut Io<'_>) -> Result<()> {
     let Some(_hold) = take_over(begun).await else { return Ok(()) };
     if begun.run.boot_id == proc::boot_id() {
         processes::end(begun.attempt(), begun.grace()).await;
-        // Its control groups go with whatever is still in them.
+        // Kill whatever is still in its control groups, and remove those.
         cgroup::sweep(Some(begun.attempt()));
     }
     let torn = tear_down(begun, io).await;
@@ -68,13 +69,13 @@ async fn tear_down(begun: &Begun, io: &Io<'_>) -> Result<Outcome> {
     let held = take_over_slots(&engine, begun).await?;
     let mut remains = Target::of_run(begun.attempt(), &begun.stacks);
     for slot in &held {
-        // Stacks that came up only while the command ran.
+        // Add stacks that the command named itself: only the slot knows them.
         remains.stacks.extend(Target::of_remains(&slot.inherited().await).stacks);
     }
     remains.stacks.sort();
     remains.stacks.dedup();
     if held.is_empty() && is_kept(&engine, begun).await.map_err(fail)? {
-        // It was killed after it had handed the stack over.
+        // The tool was killed after it had registered the stack as kept and freed the slot.
         return Ok(Outcome { kept: begun.stacks.clone(), ..Outcome::default() });
     }
     let outcome = remover.remove_remains(&remains).await.map_err(fail)?;
@@ -92,8 +93,7 @@ async fn tear_down(begun: &Begun, io: &Io<'_>) -> Result<Outcome> {
     Ok(outcome)
 }
 
-/// The slots that the dead attempt held, unless somebody else has taken them over by now. Those that named
-/// nothing any more are freed.
+/// Takes over the slots that the dead attempt held, unless somebody else has. Those that name no stacks are freed.
 async fn take_over_slots(engine: &Engine, begun: &Begun) -> Result<Vec<Slot>> {
     let fail = |e: ApiError| e.into_error("finishing a killed run", begun.attempt());
     let slots = Slots::open(engine, None).await?;
@@ -112,7 +112,7 @@ async fn is_kept(engine: &Engine, begun: &Begun) -> ApiResult<bool> {
     Ok(standing::list(engine, Why::Kept).await?.iter().any(|kept| kept.attempt == begun.attempt()))
 }
 
-/// The engine may be on its way down or up.
+/// Connects to the engine, trying for up to `patience`: it may just be restarting.
 async fn connect(begun: &Begun, patience: Duration) -> Result<Engine> {
     let start = Instant::now();
     let arg = EngineArg {
@@ -141,7 +141,7 @@ fn record(begun: &Begun, outcome: &Outcome, io: &mut Io) -> Result<()> {
     Emitter::new(Some(begun.investigation.clone()), Some(ledger)).emit(io, &run)
 }
 
-/// What is known only at the end. No I/O.
+/// Fills in what is known only at the end. No I/O.
 fn complete(run: &RunFinished, outcome: &Outcome, now: Timestamp) -> RunFinished {
     let mut run = run.clone();
     let took = run.started.parse::<Timestamp>().map(|started| now.duration_since(started).as_millis());
