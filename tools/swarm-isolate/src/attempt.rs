@@ -22,7 +22,7 @@ use crate::load::makers;
 use crate::load::watch::Watch;
 use crate::records;
 use crate::slot::{Ask, Gate, Slot, Want};
-use crate::teardown::Outcome as Teardown;
+use crate::teardown::Teardown;
 use crate::teardown::begun::Begun;
 use crate::teardown::objects::Target;
 use crate::teardown::remover::Remover;

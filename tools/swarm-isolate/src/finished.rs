@@ -9,7 +9,7 @@ use crate::context::Attempt;
 use crate::guard;
 use crate::load::condition::Before;
 use crate::load::sampler::Load;
-use crate::teardown::Outcome as Teardown;
+use crate::teardown::Teardown;
 use crate::teardown::vigil::Changes;
 
 /// Why the command ended.

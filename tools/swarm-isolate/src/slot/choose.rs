@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::labels::{Place, Seen};
+use super::labels::{Place, SlotRead};
 
 /// How many slots are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,14 +29,14 @@ impl Want {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Board {
     pub total: u32,
-    pub slots: Vec<Seen>,
-    pub marker: Option<Seen>,
+    pub slots: Vec<SlotRead>,
+    pub marker: Option<SlotRead>,
 }
 
 impl Board {
     /// Sorts what was read. Slots beyond the swarm's number, left from a time when it had more, are dropped. `None` if
     /// there is no slot 0 yet.
-    pub fn new(seen: Vec<Seen>) -> Option<Self> {
+    pub fn new(seen: Vec<SlotRead>) -> Option<Self> {
         let (mut slots, markers): (Vec<_>, Vec<_>) =
             seen.into_iter().partition(|seen| seen.place != Place::Exclusive);
         slots.sort_by_key(|seen| seen.place);
@@ -48,7 +48,7 @@ impl Board {
     }
 
     /// All slots, then the marker.
-    pub fn all(&self) -> impl Iterator<Item = &Seen> {
+    pub fn all(&self) -> impl Iterator<Item = &SlotRead> {
         self.slots.iter().chain(&self.marker)
     }
 
@@ -65,9 +65,9 @@ pub enum Step<'b> {
     /// A config object is missing and has to be made.
     Repair,
     /// Try to take these, in this order.
-    Take(Vec<&'b Seen>),
+    Take(Vec<&'b SlotRead>),
     /// Free this marker, whose holder is dead.
-    Clear(&'b Seen),
+    Clear(&'b SlotRead),
     /// Nothing can be taken now; the text says who holds what is wanted.
     Wait(String),
 }
@@ -79,7 +79,7 @@ pub fn step<'b>(board: &'b Board, want: Want, mine: &str, dead: &BTreeSet<Place>
     if want.is_met_by(u32::try_from(owned).unwrap_or(u32::MAX)) {
         return Step::Done;
     }
-    let is_dead = |seen: &Seen| seen.holding.is_some() && dead.contains(&seen.place);
+    let is_dead = |seen: &SlotRead| seen.holding.is_some() && dead.contains(&seen.place);
     match want {
         Want::ONE => {
             if is_dead(marker) {
@@ -101,13 +101,13 @@ pub fn step<'b>(board: &'b Board, want: Want, mine: &str, dead: &BTreeSet<Place>
         _ => {}
     }
     let open = board.slots.iter().filter(|seen| seen.holding.is_none() || is_dead(seen));
-    let mut open: Vec<&Seen> = open.collect();
+    let mut open: Vec<&SlotRead> = open.collect();
     if open.is_empty() {
         return Step::Wait(holders(board, mine));
     }
     if want != Want::All {
         // Prefer the slot of a dead holder that left stacks: whoever takes it tears those down.
-        let left = |seen: &&Seen| seen.holding.as_ref().is_some_and(|held| !held.stacks.is_empty());
+        let left = |seen: &&SlotRead| seen.holding.as_ref().is_some_and(|held| !held.stacks.is_empty());
         open.sort_by_key(|seen| (!left(seen), seen.place));
     }
     Step::Take(open)
@@ -133,7 +133,7 @@ mod tests {
             let stacks = if holder.ends_with('!') { vec!["s".to_owned()] } else { vec![] };
             let name = holder.trim_end_matches('!');
             let holding = Holding { nonce: name.into(), holder: name.into(), stacks, ..Holding::default() };
-            Seen {
+            SlotRead {
                 place,
                 config_id: place.config(),
                 version: 1,

@@ -10,7 +10,7 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::labels::{Holding, Place, Seen, labels};
+use super::labels::{Holding, Place, SlotRead, labels};
 use super::lock::Lock;
 use super::store::Store;
 
@@ -55,7 +55,7 @@ impl<S: Store> Slot<S> {
 
     /// Takes the slot that was read; `false` if somebody else was faster. Stacks that a dead holder left in it become
     /// ours to tear down.
-    pub(super) async fn take(&self, read: &Seen, lock: Option<Lock>) -> ApiResult<bool> {
+    pub(super) async fn take(&self, read: &SlotRead, lock: Option<Lock>) -> ApiResult<bool> {
         let mut inner = self.inner.lock().await;
         let stacks = read.holding.as_ref().map(Holding::remains).unwrap_or_default();
         let part = Part { lock, stacks };
@@ -80,7 +80,7 @@ impl<S: Store> Slot<S> {
             return;
         }
         let Ok(seen) = inner.store.list().await else { return };
-        let marker = |seen: &&Seen| seen.place == Place::Exclusive && seen.is_held_by(&inner.me.nonce);
+        let marker = |seen: &&SlotRead| seen.place == Place::Exclusive && seen.is_held_by(&inner.me.nonce);
         if let Some(marker) = seen.iter().find(marker) {
             let _ = inner.store.swap(marker, &labels(marker.place, None, None)).await;
         }

@@ -100,7 +100,7 @@ impl Holding {
 
 /// A slot, or the marker, as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub struct SlotRead {
     pub place: Place,
     pub config_id: String,
     /// The object's version, which a compare-and-swap has to name.
@@ -111,7 +111,7 @@ pub struct Seen {
     pub holding: Option<Holding>,
 }
 
-impl Seen {
+impl SlotRead {
     /// Parses a config object. `None` if it is no slot: a slot's label and its name must agree.
     pub fn parse(config: &Value) -> Option<Self> {
         let spec = &config["Spec"];
@@ -195,7 +195,7 @@ mod tests {
             let [holder, boot_id, lock, nonce, attempt, since] = words.try_into().unwrap();
             let holding = Holding { holder, boot_id, lock, nonce, attempt, stacks, since, ttl_ms };
             let holding = held.then_some(holding);
-            let seen = Seen::parse(&config(place, total, holding.as_ref())).unwrap();
+            let seen = SlotRead::parse(&config(place, total, holding.as_ref())).unwrap();
             prop_assert_eq!(seen.holding, holding);
             prop_assert_eq!((seen.place, seen.total, seen.version), (place, total, 7));
         }
@@ -204,7 +204,7 @@ mod tests {
         fn strangers_objects_are_no_slots(label: String, name: String) {
             let config = json!({"ID": "i", "Version": {"Index": 1},
                 "Spec": {"Name": name, "Labels": {LABEL: label}}});
-            prop_assert_eq!(Seen::parse(&config), None);
+            prop_assert_eq!(SlotRead::parse(&config), None);
         }
     }
 
@@ -213,7 +213,7 @@ mod tests {
         let read = |labels: Value| {
             let config = json!({"ID": "i", "Version": {"Index": 1},
                 "Spec": {"Name": "redfix-slot-0", "Labels": labels}});
-            Seen::parse(&config)
+            SlotRead::parse(&config)
         };
         assert_eq!(read(Value::Null), None);
         assert_eq!(read(json!({LABEL: "00"})), None, "a number has one spelling");

@@ -27,7 +27,7 @@ pub use budget::Budget;
 pub use choose::{Board, Want};
 pub use cli::{ShowArgs, SlotArgs};
 pub use hold::Slot;
-pub use labels::{Place, Seen};
+pub use labels::{Place, SlotRead};
 pub use take::{Ask, Slots};
 
 /// The number of slots, unless `--slots` said otherwise when they were made.
@@ -35,7 +35,7 @@ const DEFAULT: u32 = 3;
 
 /// For the fuzz targets: reads config objects and decides on them; returns how many are slots.
 pub fn look_at(configs: &serde_json::Value) -> usize {
-    let seen: Vec<Seen> = configs.as_array().into_iter().flatten().filter_map(Seen::parse).collect();
+    let seen: Vec<SlotRead> = configs.as_array().into_iter().flatten().filter_map(SlotRead::parse).collect();
     let count = seen.len();
     if let Some(board) = Board::new(seen) {
         for want in [Want::ONE, Want::All] {

@@ -9,9 +9,9 @@ use lib_common::{Error, Result};
 use tokio::time::Instant;
 
 use super::choose::{Board, Step, Want, step};
-use super::expiry::Watch;
+use super::expiry::Ages;
 use super::hold::Slot;
-use super::labels::{Holding, Place, Seen, labels};
+use super::labels::{Holding, Place, SlotRead, labels};
 use super::lock::{Lock, Locks, Refusal};
 use super::store::Store;
 use crate::signals::Stop;
@@ -103,11 +103,11 @@ impl<S: Store> Slots<S> {
 
     /// Whether a slot's holder is known to be dead without waiting: it was a process on this host, and the kernel has
     /// dropped its lock.
-    pub fn is_dead_here(&self, seen: &Seen) -> bool {
+    pub fn is_dead_here(&self, seen: &SlotRead) -> bool {
         self.lock_of_dead(seen).is_some()
     }
 
-    fn lock_of_dead(&self, seen: &Seen) -> Option<Lock> {
+    fn lock_of_dead(&self, seen: &SlotRead) -> Option<Lock> {
         let held = seen.holding.as_ref()?;
         if held.boot_id != self.locks.boot_id() || held.lock.is_empty() {
             return None;
@@ -129,7 +129,7 @@ impl<S: Store> Slots<S> {
 
     /// Takes over the slot of a holder that the caller knows to be dead; `None` if the slot has changed meanwhile. The
     /// dead holder's stacks are in [`Slot::inherited`].
-    pub async fn take_over(&self, seen: &Seen, attempt: &str, ttl: Duration) -> ApiResult<Option<Slot<S>>> {
+    pub async fn take_over(&self, seen: &SlotRead, attempt: &str, ttl: Duration) -> ApiResult<Option<Slot<S>>> {
         let slot = Slot::new(self.store.clone(), self.somebody(attempt, ttl));
         let lock = self.locks.grab(seen.place).ok();
         Ok(slot.take(seen, lock).await?.then_some(slot))
@@ -137,19 +137,19 @@ impl<S: Store> Slots<S> {
 
     /// The slots whose holders are dead. The kernel knows it at once of processes on this host; every other holder is
     /// watched until it renews its slot or its TTL has passed. When a signal asks to stop, returns those known so far.
-    pub async fn dead(&self, ttl: Duration, stop: &Stop) -> ApiResult<Vec<Seen>> {
+    pub async fn dead(&self, ttl: Duration, stop: &Stop) -> ApiResult<Vec<SlotRead>> {
         let mut first: Option<BTreeMap<Place, u64>> = None;
-        let mut watch = Watch::default();
+        let mut ages = Ages::default();
         let wake = self.store.wake();
         loop {
             let Some(board) = self.board().await? else { return Ok(Vec::new()) };
-            let held: Vec<&Seen> = board.all().filter(|seen| seen.holding.is_some()).collect();
+            let held: Vec<&SlotRead> = board.all().filter(|seen| seen.holding.is_some()).collect();
             let versions = || held.iter().map(|seen| (seen.place, seen.version)).collect();
             let first = first.get_or_insert_with(versions);
             let (mut dead, mut doubtful) = (Vec::new(), Duration::ZERO);
             for seen in held {
                 let limit = seen.holding.as_ref().map_or(ttl, |held| held.ttl(ttl));
-                let still = watch.still_for(seen, Instant::now());
+                let still = ages.still_for(seen, Instant::now());
                 if self.is_dead_here(seen) || still >= limit {
                     dead.push(seen.clone());
                 } else if first.get(&seen.place) == Some(&seen.version) {
@@ -171,7 +171,7 @@ impl<S: Store> Slots<S> {
     /// whenever it has to wait.
     pub async fn take(&self, ask: &Ask, stop: &Stop, mut tell: impl FnMut(&str)) -> Result<Option<Slot<S>>> {
         let until = Instant::now() + ask.wait;
-        let mut watch = Watch::default();
+        let mut ages = Ages::default();
         let mut slot = Slot::new(self.store.clone(), self.somebody(&ask.attempt, ask.ttl));
         let mut wake = None;
         loop {
@@ -180,7 +180,7 @@ impl<S: Store> Slots<S> {
                 self.give_back(slot).await;
                 slot = Slot::new(self.store.clone(), self.somebody(&ask.attempt, ask.ttl));
             }
-            let obstacle = match self.round(ask, &slot, &mut watch).await {
+            let obstacle = match self.round(ask, &slot, &mut ages).await {
                 Ok(Round::Done) => {
                     if ask.want != Want::All {
                         slot.let_others_in().await;
@@ -238,7 +238,7 @@ impl<S: Store> Slots<S> {
         let _ = slot.release().await;
     }
 
-    async fn round(&self, ask: &Ask, slot: &Slot<S>, watch: &mut Watch) -> ApiResult<Round> {
+    async fn round(&self, ask: &Ask, slot: &Slot<S>, ages: &mut Ages) -> ApiResult<Round> {
         let Some(board) = self.board().await? else {
             self.make(super::DEFAULT).await?;
             return Ok(Round::Again);
@@ -253,7 +253,7 @@ impl<S: Store> Slots<S> {
         let mut locks: BTreeMap<Place, Lock> = BTreeMap::new();
         let mut dead = BTreeSet::new();
         for seen in board.all().filter(|seen| !seen.is_held_by(&nonce)) {
-            let still = watch.still_for(seen, now);
+            let still = ages.still_for(seen, now);
             let Some(held) = &seen.holding else { continue };
             if let Some(lock) = self.lock_of_dead(seen) {
                 locks.insert(seen.place, lock);
@@ -277,7 +277,7 @@ impl<S: Store> Slots<S> {
                 let mut tried = false;
                 for seen in open {
                     let lock = locks.remove(&seen.place).map_or_else(|| self.locks.grab(seen.place), Ok);
-                    let fresh = seen.holding.is_none() && watch.still_for(seen, now) < MOMENT;
+                    let fresh = seen.holding.is_none() && ages.still_for(seen, now) < MOMENT;
                     if fresh && lock.as_ref().is_err_and(|refusal| *refusal == Refusal::Busy) {
                         // Another process on this host has the lock and is about to take the slot. If that lasts longer
                         // than a moment, a dead holder's command has inherited the lock, and the slot may be taken.

@@ -50,7 +50,7 @@ const RETRY: Duration = Duration::from_millis(100);
 
 /// The result of a teardown.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub struct Teardown {
     pub created: Vec<String>,
     pub left: Vec<String>,
     /// Why it is not proved that nothing is left, one sentence each.
@@ -64,7 +64,7 @@ pub struct Outcome {
     pub took: Duration,
 }
 
-impl Outcome {
+impl Teardown {
     /// Whether nothing is left and that is proved.
     pub fn is_clean(&self) -> bool {
         self.left.is_empty() && self.unproved.is_empty()
@@ -85,9 +85,9 @@ pub struct Down<'d> {
 impl Down<'_> {
     /// Removes every object of the target, trying again what is still in use, until nothing is left or `timeout` has
     /// passed.
-    pub async fn run(mut self) -> Outcome {
+    pub async fn run(mut self) -> Teardown {
         let start = Instant::now();
-        let mut outcome = Outcome::default();
+        let mut outcome = Teardown::default();
         let wake = Wake::on(self.nodes).await;
         let mut doubts = None;
         while start.elapsed() < self.timeout {
@@ -116,7 +116,7 @@ impl Down<'_> {
     }
 
     /// Looks once, and removes what may be removed now.
-    async fn pass(&mut self, outcome: &mut Outcome, force: bool) -> ApiResult<Pass> {
+    async fn pass(&mut self, outcome: &mut Teardown, force: bool) -> ApiResult<Pass> {
         let (now, tasks, members) = tokio::join!(
             look::everything(self.nodes),
             look::tasks(self.nodes, self.target),
@@ -178,7 +178,7 @@ impl Down<'_> {
     }
 
     /// Removes images that the run built, loaded or tagged, which `look` does not list. Returns whether all are gone.
-    async fn images(&self, outcome: &mut Outcome) -> bool {
+    async fn images(&self, outcome: &mut Teardown) -> bool {
         match images::remove(self.nodes, self.target, self.calls).await {
             Ok((made, left)) => {
                 let fresh = made.iter().map(ToString::to_string);
@@ -194,7 +194,7 @@ impl Down<'_> {
         }
     }
 
-    async fn probe(&self, outcome: &Outcome) -> Vec<String> {
+    async fn probe(&self, outcome: &Teardown) -> Vec<String> {
         let mut doubts = Vec::new();
         for (network, name) in &outcome.shared {
             doubts

@@ -14,7 +14,7 @@ use super::objects::{Snapshot, Target};
 use super::pattern::Pattern;
 use super::protect::Fence;
 use super::standing::{self, Standing, Why};
-use super::{Down, Outcome};
+use super::{Down, Teardown};
 use crate::cli::RunArgs;
 use crate::slot::Slot;
 
@@ -40,19 +40,19 @@ impl Remover {
     }
 
     /// Tears down a run; `before` is what existed before it, `involved` the nodes that were seen to have its tasks.
-    pub async fn remove(&self, target: &Target, before: &Snapshot, involved: BTreeSet<String>) -> Outcome {
+    pub async fn remove(&self, target: &Target, before: &Snapshot, involved: BTreeSet<String>) -> Teardown {
         let fence = Fence { patterns: self.protect.clone(), before: before.clone() };
         self.down(target, &fence, involved).await
     }
 
     /// Tears down another process's run. As nobody knows which nodes it was on, all nodes count as involved.
-    pub async fn remove_remains(&self, target: &Target) -> ApiResult<Outcome> {
+    pub async fn remove_remains(&self, target: &Target) -> ApiResult<Teardown> {
         let fence = Fence { patterns: self.protect.clone(), before: Snapshot::default() };
         let members = self.nodes.members().await?;
         Ok(self.down(target, &fence, members.into_keys().collect()).await)
     }
 
-    async fn down(&self, target: &Target, fence: &Fence, involved: BTreeSet<String>) -> Outcome {
+    async fn down(&self, target: &Target, fence: &Fence, involved: BTreeSet<String>) -> Teardown {
         let (nodes, calls) = (&self.nodes, &self.calls);
         Down { nodes, target, fence, calls, involved, timeout: self.timeout }.run().await
     }
@@ -60,7 +60,7 @@ impl Remover {
     /// Settles what a teardown left; returns whether the slot need not name the stacks any more. What could not be proved
     /// gone becomes a debt, which a later call settles when it can ask every node. What is still there for another reason
     /// stays in the slot.
-    pub async fn settle(&self, attempt: &str, stacks: &[String], outcome: &Outcome) -> ApiResult<bool> {
+    pub async fn settle(&self, attempt: &str, stacks: &[String], outcome: &Teardown) -> ApiResult<bool> {
         let engine = &self.nodes.manager;
         if outcome.unproved.is_empty() {
             if outcome.left.is_empty() {
@@ -117,7 +117,7 @@ impl Remover {
     }
 
     /// Settles debts, each within `patience`; returns those that stay, with what is in the way.
-    pub async fn pay(&self, patience: Duration) -> ApiResult<Vec<(Standing, Outcome)>> {
+    pub async fn pay(&self, patience: Duration) -> ApiResult<Vec<(Standing, Teardown)>> {
         let mut unpaid = Vec::new();
         for debt in standing::list(&self.nodes.manager, Why::Owed).await? {
             let short = Self { timeout: patience.min(self.timeout), ..self.clone() };

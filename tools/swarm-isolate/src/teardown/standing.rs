@@ -11,7 +11,7 @@ use lib_common::swarm::label;
 use lib_common::swarm::object::Kind;
 use serde_json::Value;
 
-use super::Outcome;
+use super::Teardown;
 use super::objects::Target;
 
 const DATA: &str = "cmVkZml4"; // "redfix" in base64: the engine refuses a config without data
@@ -62,7 +62,7 @@ impl Standing {
     }
 
     /// Why the debt could not be settled, for people.
-    pub fn unpaid(&self, outcome: &Outcome) -> String {
+    pub fn unpaid(&self, outcome: &Teardown) -> String {
         let why: Vec<&str> = outcome.left.iter().chain(&outcome.unproved).map(String::as_str).collect();
         format!("not proved to be gone: {}: {}", self.stacks.join(", "), why.join("; "))
     }

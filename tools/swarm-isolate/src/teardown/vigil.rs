@@ -4,7 +4,7 @@
 use lib_common::swarm::object::Object;
 use lib_common::{Error, Result};
 
-use super::Outcome;
+use super::Teardown;
 use super::addresses;
 use super::events::Timeline;
 use super::involved::Involved;
@@ -63,12 +63,12 @@ impl Vigil {
     }
 
     /// Tears down `target`, which may have more or fewer stacks than the one that the watch began with.
-    pub async fn tear_down(&self, remover: &Remover, target: &Target) -> Outcome {
+    pub async fn tear_down(&self, remover: &Remover, target: &Target) -> Teardown {
         remover.remove(target, self.before(), self.involved.nodes()).await
     }
 
     /// Ends the watch after the teardown, and compares.
-    pub async fn end(self, remover: &Remover, outcome: &mut Outcome) -> Changes {
+    pub async fn end(self, remover: &Remover, outcome: &mut Teardown) -> Changes {
         let after = match Box::pin(survey::take(&remover.nodes, &self.target, &remover.protect)).await {
             Ok(after) => after,
             Err(e) => {

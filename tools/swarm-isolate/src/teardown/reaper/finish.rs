@@ -21,11 +21,11 @@ use super::super::begun::{Begun, Hold};
 use super::super::objects::Target;
 use super::super::remover::Remover;
 use super::super::standing::{self, Why};
-use super::super::{Outcome, calls::Calls};
+use super::super::{Teardown, calls::Calls};
 use super::processes;
 use crate::command::cgroup;
 use crate::proc;
-use crate::slot::{Board, Seen, Slot, Slots};
+use crate::slot::{Board, SlotRead, Slot, Slots};
 
 /// TTL of a reaper's slot: how long the slot stays held if the reaper is killed, too.
 const SLOT_TTL: Duration = Duration::from_mins(1);
@@ -43,7 +43,7 @@ pub async fn finish(begun: &Begun, io: &mut Io<'_>) -> Result<()> {
     }
     let torn = tear_down(begun, io).await;
     let outcome = torn.as_ref().map_or_else(
-        |error| Outcome { left: vec![format!("unknown: {error}")], ..Outcome::default() },
+        |error| Teardown { left: vec![format!("unknown: {error}")], ..Teardown::default() },
         Clone::clone,
     );
     record(begun, &outcome, io)?;
@@ -60,7 +60,7 @@ async fn take_over(begun: &Begun) -> Option<Hold> {
     }
 }
 
-async fn tear_down(begun: &Begun, io: &Io<'_>) -> Result<Outcome> {
+async fn tear_down(begun: &Begun, io: &Io<'_>) -> Result<Teardown> {
     let timeout = Duration::from_millis(begun.teardown_timeout_ms);
     let engine = connect(begun, timeout).await?;
     let fail = |e: ApiError| e.into_error("finishing a killed run", begun.attempt());
@@ -76,7 +76,7 @@ async fn tear_down(begun: &Begun, io: &Io<'_>) -> Result<Outcome> {
     remains.stacks.dedup();
     if held.is_empty() && is_kept(&engine, begun).await.map_err(fail)? {
         // The tool was killed after it had registered the stack as kept and freed the slot.
-        return Ok(Outcome { kept: begun.stacks.clone(), ..Outcome::default() });
+        return Ok(Teardown { kept: begun.stacks.clone(), ..Teardown::default() });
     }
     let outcome = remover.remove_remains(&remains).await.map_err(fail)?;
     if remover.settle(begun.attempt(), &remains.stacks, &outcome).await.map_err(fail)? {
@@ -99,7 +99,7 @@ async fn take_over_slots(engine: &Engine, begun: &Begun) -> Result<Vec<Slot>> {
     let slots = Slots::open(engine, None).await?;
     let board = slots.board().await.map_err(fail)?;
     let mut held = Vec::new();
-    let dead = |seen: &&Seen| seen.holding.as_ref().is_some_and(|held| held.attempt == begun.attempt());
+    let dead = |seen: &&SlotRead| seen.holding.as_ref().is_some_and(|held| held.attempt == begun.attempt());
     for seen in board.iter().flat_map(Board::all).filter(dead) {
         let what_for = format!("the reaper of {}", begun.attempt());
         let Some(slot) = slots.take_over(seen, &what_for, SLOT_TTL).await.map_err(fail)? else { continue };
@@ -128,7 +128,7 @@ async fn connect(begun: &Begun, patience: Duration) -> Result<Engine> {
 }
 
 /// Writes the record that the killed process could not write.
-fn record(begun: &Begun, outcome: &Outcome, io: &mut Io) -> Result<()> {
+fn record(begun: &Begun, outcome: &Teardown, io: &mut Io) -> Result<()> {
     let Some(path) = &begun.ledger else { return Ok(()) };
     if has_record(path, begun.attempt(), io)? {
         return Ok(());
@@ -142,7 +142,7 @@ fn record(begun: &Begun, outcome: &Outcome, io: &mut Io) -> Result<()> {
 }
 
 /// Fills in what is known only at the end. No I/O.
-fn complete(run: &RunFinished, outcome: &Outcome, now: Timestamp) -> RunFinished {
+fn complete(run: &RunFinished, outcome: &Teardown, now: Timestamp) -> RunFinished {
     let mut run = run.clone();
     let took = run.started.parse::<Timestamp>().map(|started| now.duration_since(started).as_millis());
     run.duration_ms = took.ok().and_then(|ms| u64::try_from(ms).ok()).unwrap_or_default();
@@ -181,10 +181,10 @@ mod tests {
     #[test]
     fn the_record_says_how_long_and_what_is_left() {
         let begun = example(Path::new("/x"));
-        let outcome = Outcome {
+        let outcome = Teardown {
             left: vec!["volume/x x".into()],
             unproved: vec!["node n2 does not answer".into()],
-            ..Outcome::default()
+            ..Teardown::default()
         };
         let run = complete(&begun.run, &outcome, "2026-06-17T23:17:03.500Z".parse().unwrap());
         assert_eq!((run.duration_ms, run.outcome), (2500, lib_common::record::run::Outcome::Aborted));

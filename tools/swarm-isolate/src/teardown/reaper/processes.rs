@@ -16,7 +16,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// in the kernel cannot be ended.
 pub async fn end(attempt: &str, grace: Duration) {
     let start = Instant::now();
-    let mut run = Run { mark: format!("REDFIX_ATTEMPT={attempt}"), seen: BTreeSet::new() };
+    let mut run = AttemptProcesses { mark: format!("REDFIX_ATTEMPT={attempt}"), seen: BTreeSet::new() };
     let mut told = BTreeSet::new();
     loop {
         let found = run.processes();
@@ -35,14 +35,14 @@ pub async fn end(attempt: &str, grace: Duration) {
 }
 
 /// The processes of one attempt.
-struct Run {
+struct AttemptProcesses {
     mark: String,
     /// Process ids that had the mark at any time. A group keeps its leader's id after the leader has ended, so members
     /// that cleared their environment are found by it.
     seen: BTreeSet<i32>,
 }
 
-impl Run {
+impl AttemptProcesses {
     fn processes(&mut self) -> Vec<Pid> {
         let me = rustix::process::getpid().as_raw_nonzero().get();
         let all: Vec<proc::Process> = proc::processes().into_iter().filter(|p| p.pid != me).collect();
@@ -80,7 +80,7 @@ mod tests {
                 .unwrap()
         };
         let (mut ours, mut other) = (start(&attempt), start("somebody-else"));
-        let mut run = Run { mark: format!("REDFIX_ATTEMPT={attempt}"), seen: BTreeSet::new() };
+        let mut run = AttemptProcesses { mark: format!("REDFIX_ATTEMPT={attempt}"), seen: BTreeSet::new() };
         // Three processes: the shell, its sleep, and the sleep without an environment.
         while run.processes().len() < 3 {
             std::thread::yield_now();
