@@ -1,4 +1,4 @@
-//! One TLS handshake that tells both: whether the certificate verifies, and what answers if it does not.
+//! Makes one TLS handshake that shows both whether the certificate verifies, and what answers if it does not.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,18 +18,18 @@ use tokio_rustls::client::TlsStream;
 
 use super::cert::{self, Certificate};
 
-/// Whom to trust.
+/// Which authorities are trusted.
 pub struct Settings {
     provider: Arc<CryptoProvider>,
-    /// `None` where no authority is trusted at all.
+    /// `None` if no authority is trusted at all.
     verifier: Option<Arc<WebPkiServerVerifier>>,
 }
 
-/// What a server showed in its handshake.
+/// What a server sent in its handshake.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Served {
     pub certificate: Certificate,
-    /// Why a client that verifies would turn away.
+    /// Why a client that verifies certificates would refuse it, if it would.
     pub refused: Option<Refused>,
 }
 
@@ -68,7 +68,7 @@ impl Settings {
     }
 }
 
-/// Shakes hands with `domain` as SNI; errors are what the other side said.
+/// Makes the handshake, with `domain` as SNI. Errors are the other side's words.
 pub async fn handshake(
     settings: &Settings,
     domain: &str,
@@ -93,7 +93,7 @@ pub async fn handshake(
     Ok((stream, served))
 }
 
-/// Verifies, remembers the outcome, and goes on in any case: nothing secret is sent.
+/// Verifies the certificate, stores the result, and accepts it in any case. That is safe because nothing secret is sent.
 #[derive(Debug)]
 struct Recorder {
     provider: Arc<CryptoProvider>,

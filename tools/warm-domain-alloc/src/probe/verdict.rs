@@ -1,4 +1,4 @@
-//! From what each layer answered, and what engine, API and log say, to one cause. No I/O.
+//! Decides on one cause from what each layer answered and what the engine, the API and the log say. No I/O.
 
 use jiff::Timestamp;
 use lib_common::record::domain::{DomainProbed, Layer};
@@ -19,20 +19,21 @@ use crate::route::proxy::Proxy;
 pub struct Known<'a> {
     pub target: &'a Target,
     pub seen: &'a Seen,
-    /// `None`: there is no engine to ask.
+    /// `None` if the engine could not be asked.
     pub judgement: Option<&'a Judgement>,
     pub proxy: Option<&'a Proxy>,
     pub api: Vec<&'a ApiRouter>,
     /// Lines of Traefik's log.
     pub log: &'a [String],
-    /// A certificate that does not verify breaks nothing.
+    /// Whether a certificate that does not verify is accepted (`--insecure`).
     pub insecure: bool,
-    /// What the page must hold.
+    /// The expression that the page must match (`--expect`).
     pub expect: Option<&'a Regex>,
     pub now: Timestamp,
 }
 
-/// Whether it routes, and what is wrong: also a fault that shows only sometimes.
+/// Whether the domain routes, and what is wrong. A domain that routes may have a finding, too: a fault that shows only
+/// now and then.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
     pub routes: bool,
@@ -45,12 +46,12 @@ impl Verdict {
     }
 }
 
-/// What an answer says about who answered.
+/// Who gave an HTTP answer, as its status and body show.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum From {
-    /// Traefik had no router (or an app that says the same words).
+    /// Traefik, which has no router for it; or an app that uses the same words.
     NoRouter,
-    /// Traefik could not reach the server.
+    /// Traefik, which could not reach the server.
     BadGateway,
     GatewayTimeout,
     NoServer,
@@ -79,7 +80,7 @@ pub fn verdict(known: &Known) -> Verdict {
     }
 }
 
-/// What would be answered if the name had an address.
+/// What would answer if the name had an address.
 fn behind(known: &Known) -> String {
     match (&known.seen.tcp, &known.seen.http) {
         (Some(Ok(address)), Some(Ok(answer))) => {
@@ -142,7 +143,7 @@ fn answered(known: &Known, answer: &Answer) -> Verdict {
     match from(answer) {
         From::NoRouter => match engine.clone().or_else(|| api::finding(&known.api, known.target.https)) {
             Some(finding) => return broken(finding),
-            // Nothing stands in the way: the app itself says so.
+            // Nothing else is wrong, so it is the app itself that says 404.
             None if known.judgement.is_some_and(|judgement| judgement.backend.is_some()) => {}
             None => return broken(Finding { cause: Cause::Unexplained, evidence: Vec::new() }),
         },
@@ -157,8 +158,9 @@ fn answered(known: &Known, answer: &Answer) -> Verdict {
     let judgement = known.judgement.cloned().unwrap_or_default();
     let is_other =
         known.expect.is_some_and(|expect| !expect.is_match(&String::from_utf8_lossy(&answer.body)));
-    // Not only whether somebody answers, but who: a stack whose own names are strangers' shows their pages. That goes
-    // before its certificate, which it may have got from a stranger's leave.
+    // Who answered matters, too: if the names inside the stack lead to strangers, it serves their pages. Report that
+    // before a bad certificate, which may be a consequence: a service that does its own TLS can have asked a stranger
+    // whether it may get one.
     if !judgement.shadowed.is_empty() && (is_other || !judgement.uses.is_empty() || answer.status >= 500) {
         let evidence = [strangers(&judgement), judgement.uses.clone()].concat();
         return broken(Finding { cause: Cause::AliasCollision, evidence });
@@ -174,12 +176,13 @@ fn answered(known: &Known, answer: &Answer) -> Verdict {
     if answer.status >= 500 {
         return broken(Finding { cause: Cause::AppError, evidence: Vec::new() });
     }
-    // It answered this time; what flips from one look of Traefik to the next is named all the same.
+    // It answered this time. But with a wrong network label Traefik takes any network, which may change at its next
+    // look, so that is named all the same.
     let flips = of_engine(known).filter(|finding| finding.cause == Cause::NetworkLabel);
     Verdict { routes: true, finding: flips }
 }
 
-/// No HTTP answer behind a connection.
+/// The connection was accepted, but no HTTP answer came.
 fn silent(known: &Known, told: &str) -> Verdict {
     let told = format!("HTTP: {told}");
     if let Some(finding) = of_engine(known) {
@@ -189,7 +192,7 @@ fn silent(known: &Known, told: &str) -> Verdict {
     Verdict { routes: false, finding: Some(with(finding, told)) }
 }
 
-/// Why Traefik has a server, and no answer from it.
+/// Why Traefik gets no answer from the server that it has.
 fn gateway(known: &Known, kind: From) -> Finding {
     let backend = known.judgement.and_then(|judgement| judgement.backend.clone()).unwrap_or_default();
     let servers = known.api.iter().map(|router| api::say(router)).collect();
@@ -204,7 +207,7 @@ fn gateway(known: &Known, kind: From) -> Finding {
     Finding { cause, evidence: [vec![evidence], servers].concat() }
 }
 
-/// Why a client that verifies turns away, though a request behind it is answered.
+/// Why a client that verifies certificates would refuse this one, although a request is answered.
 fn certificate(known: &Known) -> Option<Finding> {
     let served = known.seen.tls.as_ref()?.as_ref().ok()?;
     let refused = served.refused.as_ref().filter(|_| !known.insecure)?;
@@ -238,7 +241,7 @@ fn refusal(served: &Served, kind: Kind, domain: &str, now: Timestamp) -> Cause {
     }
 }
 
-/// The engine's first reason, with what the API shows about it.
+/// The first reason that the engine shows, with what the API says about it.
 fn of_engine(known: &Known) -> Option<Finding> {
     let mut finding = known.judgement?.findings.first()?.clone();
     finding.evidence.extend(known.api.iter().map(|router| api::say(router)));
@@ -279,7 +282,7 @@ fn first_line(body: &[u8]) -> String {
     text.lines().next().unwrap_or_default().chars().take(80).collect()
 }
 
-/// The record of a verdict, every layer that was tried in it.
+/// The record of a verdict, with every layer that was tried.
 pub fn record(known: &Known, verdict: &Verdict, took_ms: u64) -> DomainProbed {
     let finding = verdict.finding.as_ref();
     let answer = known.seen.http.as_ref().and_then(|http| http.as_ref().ok());

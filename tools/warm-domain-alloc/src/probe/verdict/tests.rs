@@ -1,4 +1,4 @@
-//! From layers to one cause: what curl's code 000 can mean, told apart.
+//! Tests how the layers' answers become one cause: the different things that curl's code 000 can mean.
 
 use super::*;
 use crate::probe::cert::Certificate;
@@ -15,7 +15,7 @@ fn answer(status: u16, body: &str) -> Option<Result<Answer, NoAnswer>> {
     Some(Ok(Answer { status, body: body.into(), ..Answer::default() }))
 }
 
-/// A connection whose certificate names these and is refused so.
+/// The layers' answers for a certificate with these names, refused in this way.
 fn seen(names: &[&str], refused: Option<Kind>) -> Seen {
     let names: Vec<String> = names.iter().map(ToString::to_string).collect();
     let certificate = Certificate { names, ..Certificate::default() };
@@ -71,7 +71,7 @@ fn what_answers_routes() {
     check(&fine(), &backend(), None);
     let redirect = Seen { http: answer(302, ""), ..fine() };
     check(&redirect, &backend(), None);
-    // The app itself says 404 in the words of Go's server; nothing on the swarm stands in its way.
+    // The app itself says 404, in the words of Go's server, and nothing on the swarm is wrong.
     check(&Seen { http: answer(404, "404 page not found\n"), ..fine() }, &backend(), None);
 }
 
@@ -148,7 +148,7 @@ fn tls_that_is_passed_on() {
         owners: vec!["a_app".into(), "warm_app".into()],
     }];
     check(&refused, &passing, Some(Cause::AliasCollision));
-    // Answered by luck: green for whoever looks at the status alone.
+    // This request was answered by luck; a check of the status alone would be green.
     check(&fine(), &passing, None);
     passing.uses = vec!["/etc/caddy/Caddyfile uses app".into()];
     check(&fine(), &passing, Some(Cause::AliasCollision));
