@@ -12,7 +12,7 @@ use crate::interrupt::Interrupt;
 use crate::lease::Lease;
 use crate::limits;
 use crate::name::{Base, Candidate, Class, Pattern, certificate_covers, cut, short, slug};
-use crate::store::Look;
+use crate::store::Scope;
 use crate::world::World;
 
 pub const DOING: &str = "leasing a domain";
@@ -39,10 +39,10 @@ pub struct Terms {
 impl Terms {
     /// Which configs have to be read before names for `recipes` are chosen: if each try gives another name, only those
     /// with names near them.
-    pub fn look(&self, recipes: &[String]) -> Look {
+    pub fn scope(&self, recipes: &[String]) -> Scope {
         let mut beginnings = BTreeSet::new();
         if self.dry_run || !self.pattern.varies() {
-            return Look::Everything;
+            return Scope::Everything;
         }
         for whole in recipes.iter().map(|recipe| slug(recipe)) {
             for (prefix, part) in self
@@ -56,12 +56,12 @@ impl Terms {
                     label.split('-').next().unwrap_or_default().to_owned()
                 };
                 if beginning("0") != beginning("1") {
-                    return Look::Everything;
+                    return Scope::Everything;
                 }
                 beginnings.insert(beginning("0"));
             }
         }
-        Look::Near { beginnings, holder: self.holder.clone() }
+        Scope::Near { beginnings, holder: self.holder.clone() }
     }
 }
 

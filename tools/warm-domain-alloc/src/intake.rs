@@ -10,7 +10,7 @@ use lib_common::{Io, Result};
 
 /// What the records on standard input say.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Seen {
+pub struct Intake {
     /// The investigation that the user named, else that of the records.
     pub investigation: Option<String>,
     /// Each recipe that failed, with its first case.
@@ -21,7 +21,7 @@ pub struct Seen {
     domains: Vec<(String, String)>,
 }
 
-impl Seen {
+impl Intake {
     /// The domains of the leases.
     pub fn domains(&self) -> Vec<String> {
         let held = self.domains.iter().filter(|(lease, _)| self.leases.contains_key(lease));
@@ -35,8 +35,8 @@ impl Seen {
 }
 
 /// Reads standard input to its end, unless it is a terminal.
-pub fn read(common: &Common, io: &mut Io, emitter: &mut Emitter) -> Result<Seen> {
-    let mut seen = Seen { investigation: common.investigation.clone(), ..Seen::default() };
+pub fn read(common: &Common, io: &mut Io, emitter: &mut Emitter) -> Result<Intake> {
+    let mut seen = Intake { investigation: common.investigation.clone(), ..Intake::default() };
     if io.stdin_is_terminal {
         return Ok(seen);
     }

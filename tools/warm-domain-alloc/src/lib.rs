@@ -30,7 +30,7 @@ use batch::Granted;
 pub use cli::Args;
 use cli::{Action, AllocArgs, GcArgs, SelectArgs};
 use grant::{Grant, Granter, Terms};
-use intake::Seen;
+use intake::Intake;
 use interrupt::Interrupt;
 use lib_common::cli::LedgerArg;
 use lib_common::docker::Engine;
@@ -117,10 +117,10 @@ async fn alloc(args: &Args, alloc: &AllocArgs, io: &mut Io<'_>) -> Result<Exit> 
     let terms = terms(alloc, base, objects, emitter.investigation());
     let engine = Engine::connect(&alloc.engine).await?;
     let nodes = nodes::connect(&alloc.nodes.nodes, &engine, &io.diag).await;
-    let look = terms.look(&recipes);
+    let scope = terms.scope(&recipes);
     // The swarm is read once. In a batch, events keep what was read up to date.
-    let mut watch = if recipes.len() > 1 { Some(Watch::start(&engine, &nodes, &look).await?) } else { None };
-    let mut world = store::world(&engine, &nodes, &look).await?;
+    let mut watch = if recipes.len() > 1 { Some(Watch::start(&engine, &nodes, &scope).await?) } else { None };
+    let mut world = store::world(&engine, &nodes, &scope).await?;
     if let Some(dir) = &alloc.abra_dir {
         world.add_extra(abra::stacks(dir)?.into_iter().map(|stack| (stack, NameOf::App)).collect());
     }
@@ -162,7 +162,7 @@ const BATCH: usize = 32;
 async fn print<S: Store>(
     granter: &Granter<'_, S>,
     grants: Vec<(String, Grant)>,
-    seen: &Seen,
+    seen: &Intake,
     io: &mut Io<'_>,
     emitter: &mut Emitter,
 ) -> Result<()> {
@@ -224,7 +224,7 @@ fn terms(alloc: &AllocArgs, base: name::Base, mut objects: compose::Objects, inv
 }
 
 /// The leases that `renew` and `release` mean: without `--lease` and `--holder`, those of the investigation.
-fn meant(args: &Args, select: &SelectArgs, io: &mut Io, emitter: &mut Emitter) -> Result<(Selection, Seen)> {
+fn meant(args: &Args, select: &SelectArgs, io: &mut Io, emitter: &mut Emitter) -> Result<(Selection, Intake)> {
     let seen = intake::read(&args.common, io, emitter)?;
     let mut selection = Selection::new(select);
     if selection.lease.is_none() && selection.holder.is_none() {

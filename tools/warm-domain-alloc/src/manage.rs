@@ -8,10 +8,10 @@ use lib_common::{Exit, Io, Result};
 
 use crate::clash;
 use crate::cli::SelectArgs;
-use crate::intake::Seen;
+use crate::intake::Intake;
 use crate::lease::{Lease, Stored};
 use crate::nodes;
-use crate::store::{self, Look, Store, fail};
+use crate::store::{self, Scope, Store, fail};
 use crate::world::{NameOf, World};
 
 /// Selects leases; a lease must match everything that is given.
@@ -87,7 +87,7 @@ pub async fn release(
     store: &impl Store,
     selection: &Selection,
     dry_run: bool,
-    seen: &Seen,
+    seen: &Intake,
     io: &mut Io<'_>,
     emitter: &mut Emitter,
 ) -> Result<Exit> {
@@ -126,7 +126,7 @@ pub async fn gc(
     // Read the leases before the world. A renewal after that makes the compare-and-swap fail; a deploy before the world is
     // read shows there.
     let leases = selected(engine, selection).await?;
-    let world = store::world(engine, nodes, &Look::Everything).await?;
+    let world = store::world(engine, nodes, &Scope::Everything).await?;
     let sees_all = nodes::are_all(nodes).await.map_err(fail("collecting leases", "the swarm's nodes"))?;
     for stored in &leases {
         let lease = &stored.lease;
@@ -222,7 +222,7 @@ mod tests {
         assert_eq!(domains, ["a.b", "b.b", "c.b"]);
 
         let gitea = Selection { recipe: Some("gitea".into()), ..Selection::default() };
-        let mut seen = Seen::default();
+        let mut seen = Intake::default();
         seen.leases.insert("id-c".into(), Some("gitea@1/x".into()));
         out.clear();
         release(&fake, &gitea, true, &seen, &mut io(&mut out), &mut emitter).await.unwrap();

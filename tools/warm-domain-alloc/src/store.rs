@@ -79,7 +79,7 @@ impl Store for Engine {
 
 /// Which of the swarm's configs are read before a name is chosen.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Look {
+pub enum Scope {
     Everything,
     /// For random names: those conflict with one of the possibly thousands of leases only by chance, and such a lease is
     /// found when the new one is stored. Other configs can conflict only if their names have one of these beginnings.
@@ -89,7 +89,7 @@ pub enum Look {
     },
 }
 
-impl Look {
+impl Scope {
     /// The path that lists these configs. The engine's filter is case-sensitive, but its names are unique without
     /// regard to case, so all spellings are asked for.
     fn configs(&self) -> String {
@@ -108,13 +108,13 @@ fn cases(beginning: &str) -> Vec<String> {
 }
 
 /// Everything on the swarm that a name can collide with.
-pub async fn world(engine: &Engine, nodes: &Nodes, look: &Look) -> Result<World> {
+pub async fn world(engine: &Engine, nodes: &Nodes, scope: &Scope) -> Result<World> {
     let get = async |path: &str| -> Result<Value> {
         Box::pin(engine.get(path)).await.map_err(|e| e.into_error("listing what is on the swarm", path))
     };
-    let path = look.configs();
+    let path = scope.configs();
     let leases = async {
-        let Look::Near { holder, .. } = look else { return Ok(Vec::new()) };
+        let Scope::Near { holder, .. } = scope else { return Ok(Vec::new()) };
         engine.find(&Query::Holder(holder.clone())).await.map_err(fail("listing leases", holder))
     };
     let (services, tasks, networks, volumes, secrets, configs, containers, leases) = tokio::try_join!(
@@ -343,7 +343,7 @@ mod tests {
 
     #[test]
     fn a_look_at_what_is_near_leaves_out_no_case() {
-        let near = |beginning: &str| Look::Near { beginnings: [beginning.into()].into(), holder: "h".into() };
+        let near = |beginning: &str| Scope::Near { beginnings: [beginning.into()].into(), holder: "h".into() };
         assert_eq!(cases("a0"), ["A0", "a0"]);
         assert_eq!(cases("canon").len(), 8);
         let listed = near("is").configs();
@@ -351,7 +351,7 @@ mod tests {
             ["IS", "Is", "iS", "is"].iter().all(|case| listed.contains(&format!("%22{case}%22"))),
             "{listed}"
         );
-        assert_eq!(Look::Everything.configs(), "/configs");
+        assert_eq!(Scope::Everything.configs(), "/configs");
     }
 
     #[tokio::test]

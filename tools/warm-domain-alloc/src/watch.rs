@@ -8,7 +8,7 @@ use lib_common::swarm::object::Kind;
 use serde_json::Value;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender, error::TryRecvError};
 
-use crate::store::{self, Look};
+use crate::store::{self, Scope};
 use crate::world::World;
 
 /// The kinds whose events are followed. Configs are left out, since every lease of anybody would make an event; they are
@@ -33,18 +33,18 @@ pub struct Watch<'a> {
     told: UnboundedReceiver<Value>,
     engine: &'a Engine,
     nodes: &'a Nodes,
-    look: &'a Look,
+    scope: &'a Scope,
 }
 
 impl<'a> Watch<'a> {
     /// Starts to listen. Call it before the snapshot is read, so that no change is missed in between.
-    pub async fn start(engine: &'a Engine, nodes: &'a Nodes, look: &'a Look) -> Result<Self> {
+    pub async fn start(engine: &'a Engine, nodes: &'a Nodes, scope: &'a Scope) -> Result<Self> {
         let wanted = Wanted { kinds: &KINDS, actions: &["create", "update"], ..Wanted::default() };
         let events = Events::open(engine, &wanted).await;
         let events = events.map_err(store::fail("listening to events", "the engine"))?;
         let (tell, told) = mpsc::unbounded_channel();
         tokio::spawn(listen(events, tell));
-        Ok(Self { told, engine, nodes, look })
+        Ok(Self { told, engine, nodes, scope })
     }
 }
 
@@ -56,10 +56,10 @@ impl Refresh for Watch<'_> {
                 Ok(event) => apply(world, &event, self.engine).await?,
                 Err(TryRecvError::Empty) => return Ok(()),
                 Err(TryRecvError::Disconnected) => {
-                    *self = Self::start(self.engine, self.nodes, self.look).await?;
+                    *self = Self::start(self.engine, self.nodes, self.scope).await?;
                     let extra = std::mem::take(&mut world.extra);
                     let mut leases = std::mem::take(&mut world.leases);
-                    *world = store::world(self.engine, self.nodes, self.look).await?;
+                    *world = store::world(self.engine, self.nodes, self.scope).await?;
                     world.add_extra(extra);
                     // Keep the leases that this process has granted meanwhile.
                     leases.retain(|lease| !world.leases.contains(lease));

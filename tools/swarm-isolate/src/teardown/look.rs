@@ -13,19 +13,19 @@ use super::order::Task;
 
 /// The objects that exist now.
 #[derive(Debug, Default)]
-pub struct Look {
+pub struct Listing {
     pub objects: Vec<Object>,
     /// Nodes that did not answer, with the reason.
     pub silent: BTreeMap<String, String>,
 }
 
 /// Lists every object on the swarm. Fails only if the manager itself does not answer.
-pub async fn everything(nodes: &Nodes) -> ApiResult<Look> {
+pub async fn everything(nodes: &Nodes) -> ApiResult<Listing> {
     let mut asked = JoinSet::new();
     for kind in Kind::ALL {
         list(&mut asked, &nodes.manager, kind, None);
     }
-    let mut look = Look::default();
+    let mut look = Listing::default();
     for (name, engine) in nodes.others().await {
         match engine {
             Ok(engine) => {

@@ -14,7 +14,7 @@ use lib_common::{Exit, Io, Result};
 
 use crate::lease::Stored;
 use crate::route::swarm::Swarm;
-use crate::store::{self, Look, Store, fail};
+use crate::store::{self, Scope, Store, fail};
 use crate::world::World;
 
 /// Everything that the audit looks at.
@@ -45,7 +45,7 @@ pub async fn run(
     emitter: &mut Emitter,
 ) -> Result<Exit> {
     let leases = engine.list().await.map_err(fail("listing the leases", "the swarm"))?;
-    let world = store::world(engine, nodes, &Look::Everything).await?;
+    let world = store::world(engine, nodes, &Scope::Everything).await?;
     let swarm = store::swarm(engine).await?;
     let found = findings(&Scene { swarm: &swarm, world: &world, leases: &leases, base });
     let mut redactor = Redactor::new::<&str>(&[]);

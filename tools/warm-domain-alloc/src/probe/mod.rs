@@ -32,9 +32,9 @@ use crate::store;
 pub use cert::parse as certificate;
 use judge::Question;
 pub use log::lines as log_lines;
-use net::{Asking, Seen};
+use net::{Asking, LayerAnswers};
 use target::Target;
-use verdict::Known;
+use verdict::Facts;
 
 /// Pause between two rounds with `--wait`.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -171,7 +171,7 @@ impl Prober<'_> {
             self.targets.iter().zip(&asked).zip(&judged).map(|((target, (seen, took_ms)), judgement)| {
                 let declared =
                     judgement.as_ref().map(|judgement| judgement.routers.as_slice()).unwrap_or_default();
-                let known = Known {
+                let facts = Facts {
                     target,
                     seen,
                     judgement: judgement.as_ref(),
@@ -182,7 +182,7 @@ impl Prober<'_> {
                     expect: self.args.expect.as_ref(),
                     now,
                 };
-                verdict::record(&known, &verdict::verdict(&known), *took_ms)
+                verdict::record(&facts, &verdict::verdict(&facts), *took_ms)
             });
         Ok(results.collect())
     }
@@ -201,7 +201,7 @@ impl Prober<'_> {
     }
 
     /// Asks all targets, `--at-once` of them at the same time; also returns how many milliseconds each took.
-    async fn ask_all(&self, instead: &[std::net::IpAddr]) -> Vec<(Seen, u64)> {
+    async fn ask_all(&self, instead: &[std::net::IpAddr]) -> Vec<(LayerAnswers, u64)> {
         let limit = Arc::new(Semaphore::new(self.args.at_once));
         let mut running = JoinSet::new();
         for (at, target) in self.targets.iter().cloned().enumerate() {
@@ -213,7 +213,7 @@ impl Prober<'_> {
                 (at, seen, u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX))
             });
         }
-        let mut all = vec![(Seen::default(), 0); self.targets.len()];
+        let mut all = vec![(LayerAnswers::default(), 0); self.targets.len()];
         while let Some(done) = running.join_next().await {
             if let Ok((at, seen, took_ms)) = done {
                 all[at] = (seen, took_ms);
@@ -223,8 +223,8 @@ impl Prober<'_> {
     }
 
     /// Traefik's log, if some target got Traefik's own certificate; else nothing.
-    async fn log(&self, asked: &[(Seen, u64)], proxy: Option<&Proxy>) -> Vec<String> {
-        let is_default = |seen: &Seen| {
+    async fn log(&self, asked: &[(LayerAnswers, u64)], proxy: Option<&Proxy>) -> Vec<String> {
+        let is_default = |seen: &LayerAnswers| {
             seen.tls
                 .as_ref()
                 .and_then(|tls| tls.as_ref().ok())

@@ -28,7 +28,7 @@ pub struct Asking {
 
 /// What each layer answered; `None` for a layer that was not reached.
 #[derive(Clone, Debug, Default)]
-pub struct Seen {
+pub struct LayerAnswers {
     pub dns: Option<Result<Vec<IpAddr>, String>>,
     pub tcp: Option<Result<SocketAddr, NoConnection>>,
     pub tls: Option<Result<Served, String>>,
@@ -57,8 +57,8 @@ pub struct Answer {
 }
 
 /// Asks one target. If DNS has no address for it, the addresses `instead` are tried, to see what would answer.
-pub async fn ask(target: &Target, asking: &Asking, instead: &[IpAddr]) -> Seen {
-    let mut seen = Seen::default();
+pub async fn ask(target: &Target, asking: &Asking, instead: &[IpAddr]) -> LayerAnswers {
+    let mut seen = LayerAnswers::default();
     let addresses = if asking.resolve.is_empty() {
         let found = resolve(target, asking.timeout).await;
         let addresses = found.clone().unwrap_or_else(|_| instead.to_vec());

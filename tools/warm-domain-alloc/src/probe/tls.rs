@@ -35,12 +35,13 @@ pub struct Served {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
-    pub kind: Kind,
+    pub kind: CertificateFault,
     pub text: String,
 }
 
+/// Why a certificate does not verify.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum CertificateFault {
     Expired,
     Name,
     Untrusted,
@@ -148,9 +149,9 @@ fn refused(error: &TlsError) -> Refused {
     let kind = match error {
         TlsError::InvalidCertificate(
             E::Expired | E::ExpiredContext { .. } | E::NotValidYet | E::NotValidYetContext { .. },
-        ) => Kind::Expired,
-        TlsError::InvalidCertificate(E::NotValidForName | E::NotValidForNameContext { .. }) => Kind::Name,
-        _ => Kind::Untrusted,
+        ) => CertificateFault::Expired,
+        TlsError::InvalidCertificate(E::NotValidForName | E::NotValidForNameContext { .. }) => CertificateFault::Name,
+        _ => CertificateFault::Untrusted,
     };
     Refused { kind, text: error.to_string() }
 }
