@@ -40,6 +40,7 @@ pub fn carry_out(job: &Job, forge: &dyn Forge, ask: bool) -> Result<Option<Done>
             let draft = Draft { head: pushed(job, *push)?, ..job.draft.clone() };
             let Opened { pull, created, lacking: left_out } = forge.open(&draft, ask)?;
             lacking = left_out;
+            // If another process opened it meanwhile, its title and text may be others.
             let as_wanted = created || !differs(&pull, &draft);
             let pull = if as_wanted { pull } else { forge.edit(&pull, &draft)? };
             let action = match (created, as_wanted) {
@@ -68,6 +69,7 @@ fn pushed(job: &Job, push: bool) -> Result<String> {
     if push {
         job.work.push(&job.draft.head, branch, job.remote_head.as_deref())?;
     }
+    // Read the branch again: a hook of the forge or another push may have moved it.
     let there = job.work.remote_heads(&[branch])?.remove(0);
     let wanted = if push { Some(&job.draft.head) } else { job.remote_head.as_ref() };
     match there {

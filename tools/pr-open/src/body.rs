@@ -90,6 +90,7 @@ pub fn is_ours(body: &str, fix_id: &str) -> bool {
 
 /// Replaces placeholders in one pass, so that a value that looks like a placeholder is not replaced.
 fn fill(template: &str, values: &[(&str, String)]) -> String {
+    // One pass, so that placeholders in a value are not replaced again.
     let (mut out, mut rest) = (String::new(), template);
     while let Some(at) = rest.find('{') {
         out.push_str(&rest[..at]);
@@ -189,6 +190,7 @@ fn diff(text: &str) -> String {
     while !text.is_char_boundary(end) {
         end -= 1;
     }
+    // A fence that is longer than every run of backquotes in the diff cannot be ended by the diff.
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
     let cut = if end < text.len() { "\n(cut here)" } else { "" };

@@ -51,6 +51,7 @@ fn folder(temporary: &Path) -> Result<PathBuf> {
         Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => return Err(fail(&e, &path)),
         _ => {}
     }
+    // In a shared /tmp, somebody else may have put a folder or a link there first.
     let there = path.symlink_metadata().map_err(|e| fail(&e, &path))?;
     if !there.is_dir() || there.uid() != user {
         return Err(fail(&"it exists and is not a folder of this user", &path));

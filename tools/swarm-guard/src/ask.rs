@@ -57,6 +57,7 @@ impl Ask<'_> {
     /// another object between the decision and the call, as a name can.
     pub fn forward_to(&self, id: &str) -> Forward {
         let mut forward = self.forward();
+        // Send the full id: a name could belong to another object by the time that the engine looks it up.
         id.clone_into(&mut forward.head.segments[1]);
         forward
     }

@@ -85,6 +85,7 @@ impl HttpBody for LongBody {
                 Poll::Ready(Some(Err(e))) => *ended = Some(Err(e)),
                 Poll::Ready(None) => *ended = Some(Ok(())),
                 Poll::Pending if piece.is_empty() => return Poll::Pending,
+                // Hand on what is there: a client that follows a log must not wait until a piece is full.
                 Poll::Pending => break,
             }
         }

@@ -69,6 +69,7 @@ fn spawn(command: &[String], guard: &Path, engine: Option<&Path>) -> Result<std:
     let started = Command::new(&command[0])
         .args(&command[1..])
         .env("DOCKER_HOST", format!("unix://{}", guard.display()))
+        // Nothing else may lead a client past the guard, or make it speak TLS to it.
         .env_remove("DOCKER_CONTEXT")
         .env_remove("DOCKER_TLS_VERIFY")
         .env_remove("DOCKER_CERT_PATH")

@@ -69,6 +69,7 @@ impl Known {
     /// has been removed since, the engine says so when the request reaches it.
     pub fn recall(&self, kind: Kind, reference: &str) -> Option<Object> {
         let id = match self.created.contains_key(&(kind.plain(), reference.to_owned())) {
+            // Names of other kinds are not unique, so the engine must say which object is meant.
             _ if !is_named_once(kind) => return None,
             true => reference,
             false => self.latest.get(&(kind, reference.to_owned()))?,

@@ -32,6 +32,7 @@ pub fn nothing() -> Body {
 
 /// The request's headers that the engine needs; all others are left out, so that none can change what it does.
 pub fn request_headers(from: &HeaderMap, content_type: Option<&'static str>, hijack: bool) -> HeaderMap {
+    // An allow-list, because an unknown header could change how the engine reads the request.
     let passes = |name: &HeaderName| {
         let name = name.as_str();
         ["user-agent", "x-registry-auth", "x-registry-config", "accept"].contains(&name)
@@ -94,6 +95,7 @@ impl Pool {
             let unsent = e.take_message();
             (e.into_error().to_string(), unsent)
         })?;
+        // A connection that was upgraded carries a stream from now on and cannot serve another request.
         if !alone {
             let mut pool = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             pool.retain(|sender| !sender.is_closed());

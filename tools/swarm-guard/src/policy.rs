@@ -31,6 +31,7 @@ impl Policy {
     pub fn new(given: &allow::Policy) -> Self {
         let list = |kind| values(&given.allow, kind).map(ToOwned::to_owned).collect::<Vec<_>>();
         let domain = |name: &str| name.trim_matches('.').to_ascii_lowercase();
+        // Paths in requests are resolved, too. Both must be, or a link would make them differ.
         let folder = |path: &str| Path::new(path).canonicalize().unwrap_or_else(|_| path.into());
         Self {
             owner: given.owner.clone(),
@@ -75,6 +76,7 @@ impl Policy {
 
     /// Refuses an image reference or repository that is not the owner's.
     pub fn image(&self, reference: &str) -> Result<(), Refusal> {
+        // The engine takes `docker.io/library/x` and `x` for the same image.
         let with_host = reference.strip_prefix("docker.io/").unwrap_or(reference);
         let plain = with_host.strip_prefix("library/").unwrap_or(with_host);
         let admitted = self.images.iter().any(|prefix| {

@@ -42,6 +42,7 @@ impl Head {
         let mut pairs = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            // Engines built with Go before 1.17 also split the query at ';'. Refuse it, since its meaning depends on that.
             let decoded = decode(key, true).zip(decode(value, true)).filter(|_| !pair.contains(';'));
             pairs.push(decoded.ok_or_else(|| {
                 Refusal::new("query", "the query holds bytes that are not UTF-8, or a ';'")

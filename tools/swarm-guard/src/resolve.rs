@@ -25,6 +25,8 @@ pub async fn look_up(engine: &Engine, kind: Kind, reference: &str) -> Result<Fou
     match engine.get(&describe(kind, &encoded)).await {
         Ok(value) => {
             let mut object = object(kind, &value);
+            // The engine makes anonymous volumes itself and gives them no label. They belong to the owner of the
+            // containers that use them.
             if kind == Kind::Volume && object.owner.is_none() && is_anonymous(&object.name) {
                 object.owner = owner_of(engine, &object.name).await?;
             }
@@ -48,6 +50,7 @@ async fn owner_of(engine: &Engine, volume: &str) -> Result<Option<String>, ApiEr
     let mut owners: Vec<Option<&str>> =
         users.as_array().into_iter().flatten().map(|user| user["Labels"][label::RUN].as_str()).collect();
     owners.dedup();
+    // A volume that containers of several owners use belongs to none of them.
     Ok(if let [Some(owner)] = owners[..] { Some(owner.to_owned()) } else { None })
 }
 

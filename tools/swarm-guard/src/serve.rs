@@ -210,10 +210,12 @@ async fn carry_out(
     client: Option<hyper::upgrade::OnUpgrade>,
 ) -> Result<Response<Body>, Failure> {
     let owner = &shared.policy.owner;
+    // The record is written before the engine gets the call, so that no change goes unrecorded.
     if forward.head.changes() {
         let (method, path) = (forward.head.method.clone(), forward.head.path());
         shared.teller.tell(Event::Passed(GuardPassed { owner: owner.clone(), method, path })).await?;
     }
+    // Make these volumes with a label: the engine would make them without one.
     for name in &forward.make_volumes {
         let body = json!({"Name": name, "Labels": {label::RUN: owner}});
         let made = shared.engine.post("/volumes/create", Some(&body)).await;
@@ -225,6 +227,7 @@ async fn carry_out(
         known.built |= forward.builds;
         known.expected_volumes.extend(forward.expect_volumes);
     }
+    // The value must be in the pipe before a container can get the secret and print it.
     if let Some((name, value)) = &forward.secret {
         let told = shared.secrets.tell(name, value).await;
         told.map_err(|e| {

@@ -32,6 +32,7 @@ pub async fn begin(shared: &Arc<Shared>) -> Result<Watch> {
     if !matches!(told, Ok(Ok(()))) {
         return Err(Error::again(doing, "the engine does not open its event stream").on(object));
     }
+    // Listen first, then list: an object that is created between the two is seen by at least one of them.
     look(shared).await.map_err(|e| e.into_error(doing, &object))?;
     shared.state().sightings.begin();
     Ok(watch)
@@ -39,6 +40,8 @@ pub async fn begin(shared: &Arc<Shared>) -> Result<Watch> {
 
 /// Waits until creations in progress are answered, then looks once more for what went around the guard.
 pub async fn conclude(shared: &Shared, watch: Watch) -> GuardFinished {
+    // Calls that create something hold this lock until the guard knows the new object's id. Wait for them, or their
+    // objects would count as unseen.
     let settled = tokio::time::timeout(shared.engine.timeout(), shared.creating.write()).await.is_ok();
     let looked = last_look(shared, watch.since, epoch() + 1).await;
     watch.following.abort();
@@ -74,6 +77,7 @@ async fn follow(shared: Arc<Shared>, ready: oneshot::Sender<()>) {
 /// Reads the events between the two times (seconds since the epoch) again, since some may not have arrived yet when
 /// the guard ended, and then the objects that exist now.
 async fn last_look(shared: &Shared, since: u64, until: u64) -> ApiResult<()> {
+    // The stream may have missed events while it was reconnecting, so read all of them again.
     events(shared, Some((since, until)), None).await?;
     look(shared).await
 }

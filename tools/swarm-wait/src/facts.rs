@@ -162,6 +162,7 @@ fn service(stack: &str, service: &Value, tasks: &Value, away: &HashSet<&str>) ->
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let tasks = list(tasks).filter(|task| task["ServiceID"] == id).map(|task| Task {
         id: text(&task["ID"]),
+        // Tasks of global services have no slot, and there is one of them on each node.
         slot: task["Slot"]
             .as_u64()
             .filter(|slot| *slot > 0)

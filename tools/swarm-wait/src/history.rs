@@ -86,6 +86,7 @@ impl History {
         let mut further = Vec::new();
         for (service, judged) in looks {
             let past = self.services.entry(service.name.clone()).or_default();
+            // The first look shows what was there before, which is no progress.
             if past.progress(service, judged) && !first {
                 self.news = now;
                 further.push(&service.name);
@@ -95,6 +96,8 @@ impl History {
             }
             past.stand(service, judged, now);
         }
+        // Another service got further. Failures that may have waited for it, such as for a database that was not up,
+        // start from zero again. A missing image does not come by itself.
         for name in further {
             for (other, past) in &mut self.services {
                 if other != name {
@@ -256,6 +259,7 @@ impl Past {
         if *count >= limit {
             return Some((kind_of(words), format!("{words}, {count} times")));
         }
+        // Errors may differ each time. So many failures of any kind are a crash loop, too.
         let all: usize = self.errors.values().map(|(count, _)| count).sum();
         (all >= 2 * limit).then(|| (Wedge::CrashLoop, format!("{all} tasks failed, the last: {words}")))
     }

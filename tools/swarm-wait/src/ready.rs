@@ -20,6 +20,7 @@ pub struct Answer {
 pub async fn ask(command: &str, stack: &str) -> Result<Answer> {
     let mut shell = Command::new("sh");
     shell.args(["-c", command]).env("REDFIX_STACK", stack).stdin(Stdio::null()).stdout(Stdio::piped());
+    // With a process group, everything that the shell started can be killed at the deadline.
     shell.stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
     let child = shell.spawn().map_err(|e| Error::cannot("starting --ready", e).on(format!("'{command}'")))?;
     let group = child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(rustix::process::Pid::from_raw);

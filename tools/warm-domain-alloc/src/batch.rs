@@ -69,6 +69,7 @@ impl<S: Store> Granter<'_, S> {
                 break;
             }
         }
+        // A signal came while names were settled. Nothing is printed yet, so give everything back.
         if let Err(error) = self.interrupt.check() {
             self.undo_all(&mut jobs).await;
             stopped.get_or_insert(error);
@@ -124,11 +125,13 @@ impl<S: Store> Granter<'_, S> {
         }
         let lease = self.lease(&job.recipe, &candidate);
         let grant = Grant { lease, is_new: true, checked: world.checked() };
+        // Later names of this batch must not collide with this one.
         world.add_lease(&grant.lease);
         if self.terms.dry_run {
             job.outcome = Some(Ok(grant));
             return Ok(());
         }
+        // Before the create, so that a signal during the call finds the lease here.
         self.interrupt.add_pending(&grant.lease);
         match self.create(&grant.lease).await {
             Ok(true) => job.stored = Some(grant),
@@ -137,6 +140,7 @@ impl<S: Store> Granter<'_, S> {
                 job.lost(&candidate);
             }
             Err(e) => {
+                // The engine may have stored the lease although its answer was lost.
                 let name = grant.lease.to_string();
                 let outcome = self.undo(&grant.lease).await;
                 return Err(e.into_error(DOING, &name).hint(format!("{name}: {outcome}")));
@@ -152,6 +156,8 @@ impl<S: Store> Granter<'_, S> {
         let stored: Vec<&Lease> =
             jobs.iter().filter_map(|job| job.stored.as_ref()).map(|grant| &grant.lease).collect();
         let Some(first) = stored.first().map(ToString::to_string) else { return Ok(()) };
+        // Other processes may have stored conflicting names at the same time. All of them look after they stored, and all
+        // find the same lease to be the earliest.
         let meeting = Query::Meeting(stored.iter().map(|lease| lease.name().label).collect());
         let same = Query::Holder(self.terms.holder.clone());
         let stacks: Vec<String> = stored.iter().map(|lease| lease.stack.clone()).collect();
@@ -237,6 +243,7 @@ impl<S: Store> Granter<'_, S> {
         if self.store.create(lease).await? {
             return Ok(true);
         }
+        // A tombstone may have the name. Reading the held leases deletes it, so try once more.
         let held = self.held(&Query::Label(lease.name().label)).await?;
         Ok(held.is_empty() && self.store.create(lease).await?)
     }

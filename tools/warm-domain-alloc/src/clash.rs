@@ -48,6 +48,7 @@ pub fn sorts_behind<'n>(
 
 /// The `--avoid` expression that matches the candidate or its attempts.
 pub fn avoided<'r>(candidate: &Candidate, avoid: &'r [Regex]) -> Option<&'r str> {
+    // The suffixes of attempts are random, so try three that a regular expression may tell apart.
     let attempts = ["000000", "aaaaaa", SUFFIX].map(|suffix| attempt_domain(&candidate.domain, suffix));
     let attempts = attempts.into_iter().filter(|_| !candidate.is_exact);
     let domains = attempts.chain([candidate.domain.clone()]);

@@ -87,6 +87,8 @@ impl Interrupt {
         let number = next(int, term).await;
         self.0.signal.store(number, Ordering::Relaxed);
         say("interrupted: undoing grants that are not printed yet; interrupt again to skip that");
+        // Meanwhile the main thread undoes the pending grants and ends the process. The lines below are reached only when that
+        // takes too long or a second signal comes.
         let _ = tokio::time::timeout(BOUND, next(int, term)).await;
         for lease in self.pending().iter() {
             say(&format!("undoing a grant: {lease}: not finished, so the lease may still be held"));

@@ -143,6 +143,7 @@ pub fn cut(slug: &str) -> String {
 
 /// Six random hexadecimal digits.
 pub fn short() -> String {
+    // A new id begins with the time, so two of the same moment would share their first characters. Their hashes do not.
     blake3::hash(lib_common::new_id().as_bytes()).to_hex()[..6].to_owned()
 }
 

@@ -55,12 +55,14 @@ impl Http {
         if let Some(token) = token {
             let mut value = HeaderValue::from_str(&format!("token {token}"))
                 .map_err(|_| fail(&"the token is not text"))?;
+            // A sensitive value is left out of debug output.
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
         let client = Client::builder()
             .user_agent(AGENT)
             .default_headers(headers)
+            // A redirect could send the token to another host.
             .redirect(redirect::Policy::none())
             .connect_timeout(timeout.min(Duration::from_secs(10)))
             .timeout(timeout)
@@ -98,6 +100,7 @@ impl Http {
             request.send().map_err(|e| why(&e)).and_then(|response| read(response).map_err(|e| why(&*e)));
         match answer {
             Err(cause) => lost(cause, None),
+            // The forge may have carried the request out all the same, so the caller looks before it sends it again.
             Ok(reply) if reply.status == 429 || reply.status >= 500 => {
                 let cause = format!("HTTP {} {}", reply.status, wire::message(&reply.body));
                 lost(cause, reply.retry_after)

@@ -29,6 +29,7 @@ impl Marker {
 /// Splits a body into its text and its marker, if it has a valid one.
 #[must_use]
 pub fn split(body: &str) -> (String, Option<Marker>) {
+    // A body that was edited in a browser has CRLF line ends.
     let body = body.replace("\r\n", "\n");
     let Some((text, rest)) = body.rsplit_once(START) else { return (body.trim_end().to_owned(), None) };
     let field =

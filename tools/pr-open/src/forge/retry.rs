@@ -15,6 +15,7 @@ const JITTER_MS: u64 = 250;
 #[must_use]
 pub fn pause(tries: u32, asked: Option<Duration>) -> Duration {
     let base = Duration::from_millis(250) * 2u32.saturating_pow(tries);
+    // Every `RandomState` has another seed, which is random enough and needs no dependency.
     let jitter = RandomState::new().hash_one(tries) % JITTER_MS;
     asked.unwrap_or(base).min(MAX) + Duration::from_millis(jitter)
 }

@@ -17,6 +17,7 @@ impl Work {
             // `:refs/heads/...` would delete the branch.
             return Err(Error::cannot("pushing the branch", "there is no commit to push").on(branch));
         }
+        // With the lease the push fails if the branch moved since we read it. An empty lease demands that it does not exist.
         let lease = format!("--force-with-lease=refs/heads/{branch}:{}", expected.unwrap_or(""));
         let refspec = format!("{commit}:refs/heads/{branch}");
         let args = ["push", "--quiet", "--no-verify", &lease, &self.remote.url, &refspec].map(String::from);

@@ -95,6 +95,7 @@ impl Git {
         for (name, value) in env {
             command = command.env(name, value);
         }
+        // Messages must be in English, because `refusal` reads them, and git must not ask, because nobody would answer.
         let quiet = [("LC_ALL", "C"), ("GIT_TERMINAL_PROMPT", "0"), ("GIT_ASKPASS", ""), ("SSH_ASKPASS", "")];
         for (name, value) in quiet {
             command = command.env(name, value);

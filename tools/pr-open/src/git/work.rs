@@ -36,6 +36,7 @@ impl Work {
             .tempdir()
             .map_err(|e| Error::cannot("making a temporary folder", e).hint("set TMPDIR"))?;
         let work = Self { git, dir, remote };
+        // An empty template keeps the machine's hooks out of the repository.
         let init = ["init", "--quiet", "--bare", "--template="].map(OsString::from);
         let made = work.git.local(init.into_iter().chain([work.dir.path().into()]), b"", &[])?;
         check(&made, "making a temporary repository", "")?;
@@ -72,6 +73,7 @@ impl Work {
         check(&self.here(&["read-tree", base], b"", &index)?, "reading the base", base)?;
         let applied = self.here(&["apply", "--cached", "--whitespace=nowarn"], patch, &index)?;
         if !applied.ok {
+            // If the patch can be taken back, the base has the change already.
             let undone = self.here(&["apply", "--cached", "--check", "--reverse"], patch, &index)?;
             return if undone.ok { Ok(None) } else { Err(stale(&applied, base)) };
         }
@@ -79,6 +81,7 @@ impl Work {
         if tree == self.read(&["rev-parse", &format!("{base}^{{tree}}")], &[])? {
             return Ok(None);
         }
+        // The base's date instead of the present: the same patch on the same base then has the same commit id.
         let date = format!("@{} +0000", self.read(&["show", "-s", "--format=%ct", base], &[])?);
         let identity = [
             ("GIT_AUTHOR_NAME", author.name.clone().into()),
@@ -140,6 +143,7 @@ impl Work {
     /// The paths that `head` changes since it left `base`; a rename counts as both of its paths.
     pub fn paths(&self, base: &str, head: &str) -> Result<Vec<String>> {
         let from = self.left_at(base, head)?;
+        // Without rename detection, both the old and the new path of a moved file are listed.
         let listed = self.here(&["diff", "--name-only", "-z", "--no-renames", &from, head], b"", &[])?;
         check(&listed, "listing what changes", head)?;
         let names = listed.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty());
@@ -205,6 +209,7 @@ impl Work {
     }
 
     pub(super) fn over_the_net(&self, args: Vec<String>, doing: &str) -> Result<Output> {
+        // The token goes through the environment, because every user can read a process's arguments.
         let mut env = vec![
             ("GIT_ALLOW_PROTOCOL".to_owned(), OsString::from("file:http:https:ssh")),
             ("GIT_CONFIG_COUNT".to_owned(), self.remote.config.len().to_string().into()),

@@ -35,6 +35,7 @@ pub fn copy(
         let mut entry = entry.map_err(|e| unread(&e))?;
         let path = plain_path(&entry)?;
         let parents = Path::new(&path).ancestors().skip(1).filter_map(Path::to_str);
+        // A parent that is not a folder could be a link, and lead an extraction out of its folder.
         if parents.into_iter().any(|parent| seen.contains(parent)) {
             return Err(refused(&format!("{path}, which lies below a file")));
         }

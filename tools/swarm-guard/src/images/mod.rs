@@ -24,6 +24,7 @@ const PIECE: usize = 64 * 1024;
 pub async fn checked(policy: &Arc<Policy>, body: Incoming) -> Result<Body, Refusal> {
     let (tell, told) = mpsc::channel(WAITING);
     let policy = Arc::clone(policy);
+    // The whole archive is checked before the engine gets its first byte, because the manifest may come last.
     let copy = tokio::task::spawn_blocking(move || {
         let file = tempfile::tempfile().map_err(|e| failed(&e))?;
         let from = Pieces { told, piece: Bytes::new() };

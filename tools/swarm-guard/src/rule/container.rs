@@ -17,6 +17,7 @@ pub fn create(ask: &Ask) -> Decision {
         ask.policy.name("container", name.trim_start_matches('/'))?;
     }
     ask.stamp(&mut body, "Labels")?;
+    // The container inherits the image's labels, and Traefik reads them.
     image_labels(ask, text(&body, "Image"))?;
     let mut forward = Forward { creates: Some(Kind::Container), ..ask.forward() };
     runtime(text(&body, "Runtime"))?;

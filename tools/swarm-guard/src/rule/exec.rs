@@ -8,6 +8,7 @@ pub fn create(ask: &Ask) -> Decision {
     let target = ask.exec_target(&ask.params[0])?.id.clone();
     let mut body = ask.body(&container::EXEC)?;
     if let Some(map) = body.as_object_mut() {
+        // The container in the path was checked. Another one in the body must not reach the engine.
         map.remove("Container");
     }
     Ok(Forward { creates: Some(Kind::Exec), ..ask.forward_to(&target).json(body) })

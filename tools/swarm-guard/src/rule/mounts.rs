@@ -76,6 +76,7 @@ fn check_mode(mode: &str) -> Result<(), Refusal> {
 fn host_path(ask: &Ask, path: &str) -> Result<String, Stop> {
     let real = &ask.facts.must(Kind::Path, path)?.id;
     let is_allowed = ask.policy.folders.iter().any(|folder| Path::new(real).starts_with(folder));
+    // A ':' would end the path early in a bind of the form SOURCE:TARGET.
     if !real.contains(':') && is_allowed {
         return Ok(real.clone());
     }

@@ -39,6 +39,7 @@ pub enum Refusal {
 impl Locks {
     /// The lock files of the swarm with this cluster id.
     pub fn of(swarm: &str) -> Self {
+        // Both folders are open to all users, and all processes of the host must meet at the same lock.
         let folder = ["/run/lock", "/tmp"].into_iter().map(Path::new).find(|dir| dir.is_dir());
         Self::below(folder.unwrap_or(Path::new(".")), swarm)
     }

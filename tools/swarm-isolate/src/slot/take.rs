@@ -112,6 +112,7 @@ impl<S: Store> Slots<S> {
         if held.boot_id != self.locks.boot_id() || held.lock.is_empty() {
             return None;
         }
+        // The kernel drops a lock when its holder dies. If we can lock the very file that the holder names, it is dead.
         self.locks.grab(seen.place).ok().filter(|lock| lock.identity == held.lock)
     }
 
@@ -143,6 +144,7 @@ impl<S: Store> Slots<S> {
     /// The slots whose holders are dead. The kernel knows it at once of processes on this host; every other holder is
     /// watched until it renews its slot or its TTL has passed. When a signal asks to stop, returns those known so far.
     pub async fn dead(&self, ttl: Duration, stop: &Stop) -> ApiResult<Vec<SlotRead>> {
+        // A holder that renews its slot after the first look is alive; only those that have not done so are waited for.
         let mut first: Option<BTreeMap<Place, u64>> = None;
         let mut ages = Ages::default();
         let wake = self.store.wake();

@@ -39,6 +39,7 @@ impl Window {
             return Duration::ZERO;
         }
         let today = civil.date().to_datetime(self.from);
+        // The window has closed for today: it opens again tomorrow.
         let next = if today > civil { Ok(today) } else { today.checked_add(1.day()) };
         // When clocks are put forward past the opening time, that time does not exist; the zone maps it to a moment.
         let opens = |at: DateTime| zone.to_timestamp(at).ok();

@@ -125,6 +125,7 @@ pub async fn probe(
             replicated: Some(ServiceSpecModeReplicated { replicas: Some(0) }),
             ..ServiceSpecMode::default()
         }),
+        // A virtual address is allocated without any task, so the probe needs no image and starts no container.
         endpoint_spec: Some(EndpointSpec { mode: Some(EndpointSpecModeEnum::VIP), ports: None }),
         ..ServiceSpec::default()
     };

@@ -59,6 +59,7 @@ impl Begun {
         let fail = |e: std::io::Error| Error::cannot("recording what begins", e).on(path.display());
         let mut file =
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(fail)?;
+        // Lock before writing: whoever finds the file must not take the attempt over while we live.
         file.try_lock().map_err(|e| fail(e.into()))?;
         let text = serde_json::to_vec(self).map_err(|e| fail(e.into()))?;
         file.write_all(&text).and_then(|()| file.sync_all()).map_err(fail)?;

@@ -153,6 +153,7 @@ impl Down<'_> {
             Step::Wait(Waiting::Tasks) => Ok(Pass::Pause(TASK_POLL)),
             Step::Done => Ok(Pass::Done),
             Step::Delete(objects) => {
+                // Only the services tell which shared networks the run used, so ask before they are deleted.
                 if objects.iter().any(|object| object.kind == Kind::Service) {
                     outcome.shared.extend(addresses::shared(&self.nodes.manager, self.target).await?);
                 }
@@ -167,6 +168,7 @@ impl Down<'_> {
             let mut asked = JoinSet::new();
             for object in objects.iter().filter(|object| object.kind == kind) {
                 let Ok(engine) = self.nodes.engine_of(object.node.as_deref()).await else { return false };
+                // Note the call before it is made, so that its time lies before every event that it causes.
                 self.calls.note(&object.id);
                 let id = object.id.clone();
                 asked.spawn(async move { engine.remove(kind, &id).await.is_ok() });

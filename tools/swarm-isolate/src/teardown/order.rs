@@ -52,6 +52,7 @@ pub fn next<'o>(objects: &'o [Object], tasks: &[Task], force: bool) -> Step<'o> 
     if tasks.iter().any(|task| !task.lost) {
         return Step::Wait(Waiting::Tasks);
     }
+    // A lost node may still run the task and use its address, so the networks stay until the node is back or removed.
     let keeps_networks = tasks.iter().any(|task| task.lost);
     let rest: Vec<&Object> =
         objects.iter().filter(|object| !(keeps_networks && object.kind == Kind::Network)).collect();

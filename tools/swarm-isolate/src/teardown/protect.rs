@@ -143,6 +143,7 @@ impl Fence {
     /// Those of the objects to be removed that are protected. If there are any, nothing may be removed.
     pub fn crossed<'o>(&self, target: &Target, objects: &'o [Object]) -> Vec<&'o Object> {
         let bad = |object: &&Object| {
+            // Remains of a dead predecessor may name only stacks; then any run's label is accepted.
             let other_run = |run: &str| !target.runs.is_empty() && !target.runs.iter().any(|own| own == run);
             let listed = self.patterns.iter().any(|pattern| pattern.matches_object(object));
             listed || object.run().is_some_and(other_run) || self.before.has(object)

@@ -77,6 +77,7 @@ fn services_of(
         let wanted: Vec<&Value> = wanted.collect();
         let steady = wanted.iter().all(|task| task["Status"]["State"] == "running");
         let tasks = wanted.iter().filter_map(|task| {
+            // A container that was restarted in place keeps its id and gets another process id, so both are compared.
             let container = &task["Status"]["ContainerStatus"];
             let id = container["ContainerID"].as_str().unwrap_or_default().to_owned();
             Some((task["ID"].as_str()?.to_owned(), (id, container["PID"].as_i64().unwrap_or_default())))

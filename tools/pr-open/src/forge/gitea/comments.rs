@@ -54,6 +54,7 @@ impl Gitea {
         let said = |comment: &&wire::Comment| comment.body.trim() == text;
         let comments = self.comments(number)?;
         let newest = max(comments.iter().map(|comment| comment.id));
+        // There is no marker in other people's text, since we do not write into it: compare times instead.
         if whose == Whose::Others {
             return self.plan_asking_by_time(pull, &comments, comment, text);
         }
@@ -61,6 +62,8 @@ impl Gitea {
             let asked = comments.iter().filter(said).any(|comment| comment.id > marker.comments);
             return Ok(Asking { marker, note: None, comment: (!asked).then(comment) });
         }
+        // The marker goes into the body before the comment is written. After a crash between the two, the next call finds the
+        // marker without a comment and writes the comment.
         let after = self.newest_status(&pull.head)?;
         let marker = Marker { head: pull.head.clone(), after, comments: newest };
         let body = json!({ "title": pull.title, "body": marker.on(&pull.body) });

@@ -37,6 +37,7 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 pub async fn finish(begun: &Begun, io: &mut Io<'_>) -> Result<()> {
     let Some(_hold) = take_over(begun).await else { return Ok(()) };
     if begun.run.boot_id == proc::boot_id() {
+        // After a reboot, process ids belong to other programs, so processes are ended only in the same boot.
         processes::end(begun.attempt(), begun.grace()).await;
         // Kill whatever is still in its control groups, and remove those.
         cgroup::sweep(Some(begun.attempt()));

@@ -47,6 +47,8 @@ impl Reaper {
         let mut child = Command::new(SELF)
             .arg0("swarm-isolate")
             .arg("reaper")
+            // Without the caller's environment the reaper cannot be taken for a process of a run, which are found by
+            // REDFIX_ATTEMPT.
             .env_clear()
             .envs(std::env::vars_os().filter(|(name, _)| name == "PATH" || name == "TMPDIR"))
             .current_dir("/")

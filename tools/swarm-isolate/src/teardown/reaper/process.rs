@@ -30,6 +30,7 @@ pub fn run(detached: bool, io: &mut Io) -> Result<Exit> {
             std::mem::forget(signal(kind).map_err(fail)?);
         }
     }
+    // In its own control group, the reaper survives when that of a CI job or a service is killed as a whole.
     let groups = join_own_group();
     let note = if groups.is_empty() { "the reaper shares our control group: not root" } else { "" };
     let folder = listen(io, note);
