@@ -107,6 +107,7 @@ impl Group {
         command
             .arg("--")
             .args(start.command)
+            // This process has locked the ledger; records of children go through it.
             .env_remove("REDFIX_LEDGER")
             .env_remove("DOCKER_CONTEXT")
             .envs(start.variables)
@@ -224,6 +225,7 @@ impl Group {
     /// Reads what is still in the pipes, for at most two seconds each: a process that left both the process group and the
     /// control group may hold them open for ever.
     async fn listened(&mut self) -> Vec<String> {
+        // A process that has escaped may hold the output open for ever.
         let deadline = Duration::from_secs(2);
         for mut copy in self.copies.drain(..) {
             if tokio::time::timeout(deadline, &mut copy).await.is_err() {

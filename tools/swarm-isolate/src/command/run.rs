@@ -47,6 +47,7 @@ pub async fn run(
         close: args.command.records_descriptor(),
     })
     .await?;
+    // The companion starts before the command and ends after it, so that it misses nothing.
     let companion = start_companion(context, attempt, &secrets, &mut notes)?;
     let mut command = match start_command(context, attempt, &guard, scratch.path(), &mut notes) {
         Ok(command) => command,
@@ -69,6 +70,7 @@ pub async fn run(
     };
     let took = started.1.elapsed();
     notes.extend(command.stop(context.args.command.grace).await.notes);
+    // Processes that left the command's group are our children by now, since we adopt orphans.
     strays::kill().await;
     let during = sampling.end().await;
     let conflict = makers::conflict(context, attempt).await;

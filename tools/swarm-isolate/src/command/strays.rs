@@ -31,6 +31,7 @@ pub fn forget(group: i32) {
 /// none is left, for at most two seconds.
 pub async fn kill() {
     let me = rustix::process::getpid().as_raw_nonzero().get();
+    // Killing a process may orphan its children, so look until there are none, for at most 2 s.
     for _ in 0..200 {
         let spared = SPARED.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let found: Vec<Pid> = proc::processes()

@@ -86,6 +86,7 @@ impl Vocabulary {
         let value = value.trim_ascii_end();
         let mut words = self.words();
         let known = words.secrets.iter().any(|secret| secret == value);
+        // To hide an ordinary word would make the output unreadable and protect nothing.
         if known || value.is_empty() || std::str::from_utf8(value).is_ok_and(is_ordinary) {
             return;
         }

@@ -83,6 +83,7 @@ impl Guard {
         let socket = folder.path().join("docker.sock");
         let (told, tells) = secrets::from_guard()?;
         let mut child = tells.lend(|| spawn(&start, &socket, &tells))?;
+        // Keep no copy of the writing end, or the pipe would not end when the guard does.
         drop(tells);
         let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).unwrap_or_default();
         strays::spare(pid);

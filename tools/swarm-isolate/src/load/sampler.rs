@@ -63,6 +63,7 @@ pub async fn sample(engine: Engine, own: Own, mut stop: watch::Receiver<bool>) -
         let containers = containers(&engine, &stacks).await;
         let here = machine::containers();
         account.take(&own, &containers, &here);
+        // CPU time that our processes had used before the first sample is no part of this measurement.
         let own_before = *own_before.get_or_insert(account.total());
         let wall = start.elapsed().as_secs_f64() * proc::cpus();
         let foreign = proc::node_busy()? - busy - (account.total() - own_before);
@@ -154,6 +155,7 @@ impl Account {
     fn note(&mut self, key: &str, cpu: Option<f64>) {
         if let Some(cpu) = cpu {
             let last = self.last.entry(key.to_owned()).or_default();
+            // A process or container that has ended reads as less, or not at all. What it used still counts.
             *last = last.max(cpu);
         }
     }

@@ -35,6 +35,7 @@ impl Leases {
         }
         let (engine, investigation) = (self.engine.clone(), self.investigation.clone());
         let (id, notes) = (lease.lease_id.clone(), Arc::clone(&self.notes));
+        // With a third of its time, two renewals may fail before the lease expires.
         let pause = Duration::from_millis(lease.ttl_ms / 3).max(Duration::from_secs(1));
         let renewal = tokio::spawn(async move {
             loop {

@@ -35,6 +35,7 @@ impl Gate<'_> {
             let ask = Ask { wait: until.saturating_duration_since(Instant::now()), ..ask.clone() };
             let told = |obstacle: &str| self.diag.phase(format_args!("waiting for the slot, {obstacle}"));
             let Some(slot) = slots.take(&ask, self.stop, told).await? else { return Ok(None) };
+            // The gate may have closed while we waited for the slot.
             match self.closed().await {
                 Ok(None) => return Ok(Some(slot)),
                 Ok(Some(_)) => slot.release().await?,

@@ -107,6 +107,7 @@ impl<S: Store> Slot<S> {
     pub async fn intend(&self, stacks: &[String]) -> Result<()> {
         let mut inner = self.inner.lock().await;
         for (at, part) in inner.held.values_mut().enumerate() {
+            // One slot is enough to remember the stacks.
             part.stacks = if at == 0 { stacks.to_vec() } else { Vec::new() };
         }
         let outcome = inner.renew().await;
@@ -237,6 +238,7 @@ async fn beat<S: Store>(inner: Arc<Mutex<Inner<S>>>, ttl: Duration, tell: watch:
     loop {
         tokio::time::sleep_until(due).await;
         let began = Instant::now();
+        // Give up well before the TTL is over, so that the command has ended when somebody takes the slot.
         let end = last + ttl * 2 / 3;
         let renewal = async { inner.lock().await.renew().await };
         match tokio::time::timeout_at(end.min(began + ttl / 6), renewal).await {
