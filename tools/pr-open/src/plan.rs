@@ -58,6 +58,7 @@ pub fn decide(draft: &Draft, there: &ForgeState) -> Result<Plan> {
             Plan::Keep(pull)
         });
     }
+    // Somebody proposes the same change already. A second pull request would only compete with it.
     if let Some(other) = there.open.iter().find(|pull| there.same_patch.contains(&pull.number)) {
         return Ok(Plan::Adopt(other.clone()));
     }

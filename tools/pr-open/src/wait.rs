@@ -80,6 +80,7 @@ pub fn wait(forge: &dyn Forge, pull: &Pull, ci: &CiArgs, diag: &Diag) -> Result<
         std::thread::sleep(pace.min(left));
         pause = (pause * 3 / 2).min(ci.poll * 15);
     }
+    // The head may have moved while we waited; then the statuses are about an older commit.
     let now = forge.pull(pull.number)?;
     let state = if moved_on(&now, pull) { CheckState::Superseded } else { last.state };
     Ok(Waited { pull: now, state, contexts: last.contexts, took: start.elapsed() })

@@ -30,6 +30,7 @@ impl Words {
                     let error = Error::cannot("reading the text", "standard input is a terminal");
                     return Err(error.hint("pipe it in, or name a file"));
                 }
+                // The text takes the whole standard input, so no records can come from there.
                 let input = std::mem::replace(&mut io.stdin, Box::new(std::io::empty()));
                 bounded(input, "reading the text", "standard input").map(Self::Verbatim)
             }

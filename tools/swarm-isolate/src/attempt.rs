@@ -199,6 +199,7 @@ async fn tear_down(
     keep: bool,
 ) -> Teardown {
     let own: Vec<String> = std::iter::once(&attempt.names.stack).chain(admitted).cloned().collect();
+    // The first one is the run's own stack.
     let load: Vec<String> = attempt.stacks().split_off(1);
     let all = [&own[..], &load[..]].concat();
     let going = if keep { &load } else { &all };

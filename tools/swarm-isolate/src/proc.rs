@@ -16,6 +16,7 @@ pub fn node_busy() -> Option<f64> {
 fn busy_of(line: &str) -> Option<f64> {
     let fields: Vec<f64> =
         line.strip_prefix("cpu ")?.split_whitespace().filter_map(|f| f.parse().ok()).collect();
+    // Fields 3 and 4 are idle and iowait. Guest time is left out, since user time contains it.
     let busy: f64 =
         fields.iter().take(8).enumerate().filter(|(at, _)| *at != 3 && *at != 4).map(|(_, f)| f).sum();
     (fields.len() >= 8).then_some(busy / HZ)
@@ -50,6 +51,7 @@ pub fn processes() -> Vec<Process> {
 /// Parses `pid (comm) state ppid pgrp ... utime stime cutime cstime` (proc(5)). As comm may hold spaces and parentheses,
 /// the fields are counted from the last parenthesis.
 fn parse_stat(text: &str) -> Option<Process> {
+    // The program's name may itself contain spaces and parentheses, so look for the last one.
     let (head, rest) = text.rsplit_once(')')?;
     let pid = head.split_once(' ')?.0.parse().ok()?;
     let fields: Vec<&str> = rest.split_whitespace().collect();

@@ -177,6 +177,7 @@ impl<'a> Series<'a> {
     /// Writes one record. If the ledger cannot be written, that is an error, but standard output still gets the record.
     fn put(&mut self, io: &mut Io, line: &[u8]) -> Result<()> {
         self.emitter.put(io, line).inspect_err(|error| {
+            // The ledger could not be written, so the record was not printed either. Do at least that.
             if !error.is_closed_pipe() && self.emitter.is_durable() {
                 let _ = Emitter::print(io, line);
             }

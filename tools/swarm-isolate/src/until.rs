@@ -61,6 +61,7 @@ pub async fn ask(command: &str, spool: &mut Spool) -> Result<Answer> {
     let mut shell = Command::new("sh");
     shell.args(["-c", command]).stdin(spool.reader()?).stderr(Stdio::inherit()).kill_on_drop(true);
     let output = tokio::time::timeout(DEADLINE, shell.output()).await;
+    // The command shares the file's offset with us. Put it back to the end before the next line is added.
     spool.seek_end()?;
     let output =
         output.map_err(|_| fail("no answer within 10 minutes".into()))?.map_err(|e| fail(e.to_string()))?;

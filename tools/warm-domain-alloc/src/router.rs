@@ -87,6 +87,7 @@ impl Router {
             (Hit::Exact, _) => true,
             (Hit::Loose, Protocol::Http) => {
                 let length = |chars: usize| i64::try_from(chars).unwrap_or(i64::MAX);
+                // Traefik's default priority is the length of the rule.
                 let ours = length("Host(``)".len() + domain.len());
                 self.priority.unwrap_or_else(|| length(self.rule.len())) >= ours
             }

@@ -221,6 +221,7 @@ async fn again(store: &impl Store, lease: &Lease) -> ApiResult<Option<Stored>> {
 
 /// Ends a lease if it is still exactly as it was read.
 pub async fn end_as_read(store: &impl Store, stored: &Stored) -> ApiResult<bool> {
+    // Mark it as released before deleting it: a delete has no compare-and-swap, and could remove a renewed lease.
     let ended = store.swap(stored, &stored.lease, State::Released).await?;
     if ended {
         store.delete(stored).await?;

@@ -56,6 +56,7 @@ impl Refresh for Watch<'_> {
                 Ok(event) => apply(world, &event, self.engine).await?,
                 Err(TryRecvError::Empty) => return Ok(()),
                 Err(TryRecvError::Disconnected) => {
+                    // The stream broke off and may have missed events: listen again, and read everything again.
                     *self = Self::start(self.engine, self.nodes, self.scope).await?;
                     let extra = std::mem::take(&mut world.extra);
                     let mut leases = std::mem::take(&mut world.leases);

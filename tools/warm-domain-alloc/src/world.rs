@@ -211,6 +211,7 @@ impl World {
 
     pub fn add(&mut self, what: impl Into<NameOf>, name: &Value) {
         if let Some(name) = name.as_str().filter(|name| !name.is_empty()) {
+            // abra and DNS do not distinguish upper and lower case.
             self.names.insert((what.into(), name.to_lowercase()));
         }
     }

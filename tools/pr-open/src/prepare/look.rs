@@ -51,6 +51,7 @@ impl Looked<'_> {
         let Some(head) = self.remote_head else { return Ok(false) };
         match given.fix.change {
             Change::Branch(_) => Ok(commit == head),
+            // The base may have moved since the push, so compare what the branch changes, not its commit.
             Change::Patch(_) => Ok(self.work.patch_id(self.base, head)? == self.made.patch),
         }
     }

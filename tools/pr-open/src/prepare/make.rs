@@ -49,6 +49,7 @@ fn of_patch(given: Given, work: &Work, base: &str, patch: &[u8], diag: &Diag) ->
         return Ok(Made { commit: None, patch: Some(file), patches, paths: vec![], diff });
     };
     let patch = work.patch_id(base, &commit)?.unwrap_or_default();
+    // git may have applied the patch with an offset or other context, which changes its id.
     if patch != file {
         diag.warn(format_args!(
             "the patch id of the commit is {patch}, that of the file is {file}, so runs with the file do not count"

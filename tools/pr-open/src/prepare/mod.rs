@@ -74,6 +74,7 @@ impl Job {
         diag.phase(format_args!("asking {} for {branch}", args.place.forge));
         let remote_head = work.remote_heads(&[&branch])?.remove(0);
         let site = forge.site(&args.place.base, remote_head.as_ref().map(|_| &*branch))?;
+        // Check the name again: the default branch is known only now.
         guarded(given, &recipe, &[&args.place.base, &site.default_branch])?;
         permitted(args, &branch, &site, diag)?;
         if remote_head.is_some() {

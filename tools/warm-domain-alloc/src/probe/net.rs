@@ -61,6 +61,7 @@ pub async fn ask(target: &Target, asking: &Asking, instead: &[IpAddr]) -> LayerA
     let mut seen = LayerAnswers::default();
     let addresses = if asking.resolve.is_empty() {
         let found = resolve(target, asking.timeout).await;
+        // If DNS fails, ask Traefik's own addresses all the same, to tell whether anything else is wrong.
         let addresses = found.clone().unwrap_or_else(|_| instead.to_vec());
         seen.dns = Some(found);
         addresses

@@ -13,6 +13,7 @@ pub fn mark(records: &mut [DomainProbed]) {
     }
     let Some((most, count)) = counts.into_iter().max_by_key(|(_, count)| *count) else { return };
     let all = records.len();
+    // Without a clear majority there is no odd one out.
     if count * 2 <= all || count == all {
         return;
     }

@@ -15,6 +15,7 @@ pub fn finding(service: &Service, swarm: &Swarm, now: Timestamp) -> Option<Findi
         return None;
     }
     let mut tasks: Vec<&Task> = service.tasks.iter().collect();
+    // The newest first: an older failure may have been repaired since.
     tasks.sort_by_key(|task| std::cmp::Reverse(task.since));
     let say = |task: &Task| {
         format!("task of {}: {}, wanted {}: {}", service.name, task.state, task.desired, task.said)

@@ -31,6 +31,7 @@ pub fn shadowed(swarm: &Swarm, service: &Service) -> Vec<Shadowed> {
             let aliases = met.flat_map(|attached| attached.aliases.iter().map(String::as_str));
             aliases.chain([other.short()])
         })
+        // A name that begins with the stack's is the stack's alone.
         .filter(|name| !name.starts_with(stack))
         .collect();
     names.into_iter().filter_map(|name| shadow(swarm, service, stack, name)).collect()
@@ -59,6 +60,7 @@ fn shadow(swarm: &Swarm, service: &Service, stack: &str, name: &str) -> Option<S
 pub fn asked<'s>(swarm: &'s Swarm, service: &Service) -> Vec<&'s Network> {
     let mut networks: Vec<&Network> =
         service.attached.iter().filter_map(|attached| swarm.networks.get(&attached.network)).collect();
+    // The order in which the engine's DNS asks: internal networks last, and by name.
     networks.sort_by_key(|network| (network.internal, &network.name));
     networks
 }

@@ -95,6 +95,7 @@ impl Declared {
             let port = of(name).filter(|_| matches!(provider, "swarm" | "docker"))?;
             return Some((name.to_owned(), port.as_deref()));
         }
+        // Without a service label, Traefik takes the only backend of the labels, or makes one named after the service.
         let mut own = self.backends.iter().filter(|((protocol, _), _)| *protocol == router.protocol);
         let (first, second) = (own.next(), own.next());
         match (first, second) {

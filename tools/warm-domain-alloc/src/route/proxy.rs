@@ -99,6 +99,7 @@ fn of(swarm: &Swarm, service: &Service) -> Option<Proxy> {
 /// deployment hardly ever sets one differently in two.
 fn settings(swarm: &Swarm, service: &Service) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
+    // Later sources replace earlier ones: the file, then the environment, then flags.
     for (config, path) in &service.mounts {
         let is_static = ["traefik.yml", "traefik.yaml"].iter().any(|name| path.ends_with(name));
         if let Some(text) = swarm.configs.get(config).filter(|_| is_static) {
