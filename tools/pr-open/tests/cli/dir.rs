@@ -186,7 +186,7 @@ fn isolation_before_blame() {
 fn the_folder_must_agree_with_itself() {
     let world = World::new();
     std::fs::write(world.fix_dir("readiness").join("repo"), "recipe\n").unwrap();
-    world.run(&["--no-verdict"]).refused(1, &["recipe repository", "harness-pr"]);
+    world.run(&["--no-verdict"]).refused(1, &["the repository is a recipe", "harness-pr"]);
     std::fs::remove_file(world.fix_dir("readiness").join("repo")).unwrap();
     world.run(&[]).refused(2, &["readiness/repo", "patch, repo, route and title"]);
 }
