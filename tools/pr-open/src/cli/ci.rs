@@ -34,7 +34,7 @@ pub struct CiArgs {
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2s",
           env = "REDFIX_CI_POLL", hide_env_values = true)]
     pub poll: Duration,
-    /// How long a verdict must stay the same before it counts (not with --require-context)
+    /// How long the result must stay the same, unless --require-context is given
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "3s",
           env = "REDFIX_CI_SETTLE", hide_env_values = true)]
     pub settle: Duration,
