@@ -1,4 +1,4 @@
-//! red JUNIT...: lists the failed tests of nextest's JUnit reports for people: name, assertion, evidence folder, and the
+//! red JUNIT...: lists the failed tests of nextest's reports for people: name, assertion, evidence folder, and the
 //! command that repeats the test alone; then how many tests passed and failed. Exits 1 when one failed.
 
 use std::io::{self, Write as _};
