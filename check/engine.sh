@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# engine.sh [CASE...]: check scripts/engine on a machine of its own: what it makes works, what was there stays, what it made
-# goes. Two engines and a stand-in for somebody else's Docker are made and removed.
+# engine.sh [CASE...]: check scripts/engine inside check/apart: its engines work, it changes nothing else on the machine, and
+# it removes all that it made. The check makes and removes two engines and a stand-in for somebody else's Docker.
 # shellcheck disable=SC2034,SC2154 # shared with engine.d/*.sh
 set -euo pipefail
 
@@ -18,7 +18,8 @@ missing=$("$root/scripts/fetch" --has engine) || {
 }
 PATH=$PATH:/usr/sbin:/sbin
 unset ENGINE DOCKER_HOST DOCKER_CONTEXT REDFIX_ENGINE_NODES
-# The engine under test, and the one behind a packet filter; short names, which are those of their links, too.
+# The engine under test, and the one behind a packet filter. The names are short, because network links get them too, and
+# the kernel allows those 15 bytes.
 name=$APART-c walled=$APART-f
 export REDFIX_ENGINE_NAME=$name
 case=setup

@@ -1,10 +1,11 @@
-//! `scripts/lib.sh`: a folder that a setting names by a relative path is the same one for all that is started from there.
+//! `scripts/lib.sh` makes relative paths in settings absolute, so that every program started from a script uses the same
+//! folder.
 
 use std::process::Command;
 
 use e2e::root;
 
-/// What the settings are in a program that a script of ours starts in `/`, the script itself being started in `/usr`.
+/// The value of a setting in a program that a script starts in `/`, when the script itself was started in `/usr`.
 fn seen_elsewhere(setting: &str, value: &str) -> String {
     let lib = root().join("scripts/lib.sh");
     let script = format!(". {}; cd /; printenv {setting}; echo $recipes", lib.display());

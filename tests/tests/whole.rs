@@ -1,4 +1,5 @@
-//! What `make redfix` does, whole, with all six rows side by side: each verdict, cause and route is the one expected, the swarm is as before, the users of the live provider notice nothing. Shortened: the sweep is the recorded one, and
+//! Runs the whole of `make redfix` with all six rows side by side: each verdict, cause and route is the expected one, the
+//! swarm is as before, and the live provider's users are not disturbed. It is shortened: the sweep is a recorded one, and
 //! red runs count however close in time they are.
 
 use std::process::Stdio;
@@ -6,7 +7,7 @@ use std::process::Stdio;
 use e2e::row::{Neighbours, assert_as_expected, flows, latest, script};
 use e2e::{objects_named, root};
 
-/// Everything on the engine but the swarm's slots, which are made once and stay.
+/// Every object on the engine except the swarm's slots, which are created once and stay.
 fn snapshot() -> Vec<String> {
     objects_named("").into_iter().filter(|name| !name.starts_with("config redfix-slot-")).collect()
 }

@@ -1,4 +1,5 @@
-//! conform FILE: holds every record that the tests made the tools emit (`EMITTED_RECORDS=FILE`) against the schema.
+//! conform FILE: validates against the schema every record that the tools emitted during the tests
+//! (`EMITTED_RECORDS=FILE`).
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -15,6 +16,6 @@ fn main() -> io::Result<ExitCode> {
     let types = count.iter().map(|(kind, number)| format!("{kind} {number}")).collect::<Vec<_>>().join(", ");
     let all: usize = count.values().sum();
     writeln!(out, "{all} records ({types}): {} faults", wrong.len())?;
-    // Nothing emitted is nothing checked.
+    // An empty file means that nothing was checked, which must not look like success.
     Ok(if wrong.is_empty() && all > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -1,4 +1,5 @@
-//! Carries a job out: push, open or edit. The only place that changes the forge, besides the comment for CI.
+//! Carries a job out: pushes the branch, and opens or edits the pull request. Apart from comments, everything that
+//! changes the forge is here.
 
 use lib_common::record::pr::PrAction;
 use lib_common::{Error, Result};
@@ -8,18 +9,18 @@ use crate::forge::{Draft, Forge, Opened, Pull, Whose};
 use crate::plan::{Plan, differs};
 use crate::prepare::Job;
 
-/// The one pull request.
+/// The pull request, and what was done to it.
 pub struct Done {
     pub pull: Pull,
     pub action: PrAction,
-    /// `git patch-id --stable` of what the pull request really changes.
+    /// `git patch-id --stable` of what the pull request changes.
     pub patch: String,
-    /// What the forge left out, a sentence each.
+    /// What the forge left out (labels, reviewers), one sentence each.
     pub lacking: Vec<String>,
 }
 
 impl Done {
-    /// Who wrote its body.
+    /// Who wrote the pull request's body.
     #[must_use]
     pub fn whose(&self, fix_id: &str) -> Whose {
         match self.action {
@@ -30,7 +31,7 @@ impl Done {
     }
 }
 
-/// Does what the plan says; `None` where it says that there is nothing to do. `ask`: CI is asked next.
+/// Does what the plan says; `None` if there is nothing to do. `ask` says that CI is asked for a run next.
 pub fn carry_out(job: &Job, forge: &dyn Forge, ask: bool) -> Result<Option<Done>> {
     let mut lacking = vec![];
     let (pull, action) = match &job.plan {
@@ -39,6 +40,7 @@ pub fn carry_out(job: &Job, forge: &dyn Forge, ask: bool) -> Result<Option<Done>
             let draft = Draft { head: pushed(job, *push)?, ..job.draft.clone() };
             let Opened { pull, created, lacking: left_out } = forge.open(&draft, ask)?;
             lacking = left_out;
+            // If another process opened it meanwhile, its title and text may be others.
             let as_wanted = created || !differs(&pull, &draft);
             let pull = if as_wanted { pull } else { forge.edit(&pull, &draft)? };
             let action = match (created, as_wanted) {
@@ -61,24 +63,25 @@ pub fn carry_out(job: &Job, forge: &dyn Forge, ask: bool) -> Result<Option<Done>
     Ok(Some(Done { pull, action, patch, lacking }))
 }
 
-/// The head branch's commit as the remote has it, after a push if one is needed.
+/// Pushes if needed; returns the head branch's commit, as the remote has it.
 fn pushed(job: &Job, push: bool) -> Result<String> {
     let branch = &job.draft.branch;
     if push {
         job.work.push(&job.draft.head, branch, job.remote_head.as_deref())?;
     }
+    // Read the branch again: a hook of the forge or another push may have moved it.
     let there = job.work.remote_heads(&[branch])?.remove(0);
     let wanted = if push { Some(&job.draft.head) } else { job.remote_head.as_ref() };
     match there {
         Some(head) if Some(&head) == wanted => Ok(head),
-        _ => {
-            Err(Error::again("pushing the branch", "it moved again at once").on(branch).hint("run it again"))
-        }
+        _ => Err(Error::again("pushing the branch", "somebody moved it right after the push")
+            .on(branch)
+            .hint("run it again")),
     }
 }
 
-/// Computed from the commit that the remote has. One that cannot be fetched any more (merged, and its branch
-/// removed) is taken for what we made ourselves.
+/// The patch id of the commit that the remote has. If that commit can no longer be fetched (it was merged and its branch
+/// removed), the patch id of our own commit.
 fn patch_of(job: &Job, pull: &Pull) -> String {
     let known = |head: &str| job.work.patch_id(&job.base, head).ok().flatten();
     let fetched = || job.work.fetch(std::slice::from_ref(&pull.fetch)).ok().and_then(|()| known(&pull.head));

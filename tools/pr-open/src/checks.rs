@@ -1,5 +1,5 @@
-//! What a commit's statuses mean together. Computed here, over all pages: a forge's combined state covers one
-//! page, follows other rules in every version, and takes an old green for the answer. Pure.
+//! Combines a commit's statuses into one verdict. Pure. The forge's own combined state is not used: it covers only one
+//! page, its rules differ between versions, and it counts a green from before the run that was asked for.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use lib_common::record::pr::{CheckState, Context};
 
 use crate::forge::Status;
 
-/// What CI says so far.
+/// The combined verdict of CI so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judgement {
     /// Green, red, pending, or none.
@@ -16,9 +16,9 @@ pub struct Judgement {
     pub contexts: Vec<Context>,
 }
 
-/// Judges statuses with an id above `after`, the newest per context. Red as soon as one is. Green when each of
-/// `required` succeeded, whatever else is not done yet; where none is required, when all are done and one at least
-/// succeeded.
+/// Judges the newest status of each context, of those with an id above `after`. Red as soon as one is red. Green when
+/// each of `required` has succeeded, even if others are not done yet; if none is required, when all are done and at
+/// least one has succeeded.
 #[must_use]
 pub fn judge(statuses: &[Status], after: u64, required: &[String]) -> Judgement {
     let mut newest: BTreeMap<&str, &Status> = BTreeMap::new();

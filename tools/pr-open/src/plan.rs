@@ -1,38 +1,38 @@
-//! What to do, given what is there. Pure.
+//! Decides what to do, given the state of the forge. Pure.
 
 use lib_common::{Error, Result};
 
 use crate::forge::{Draft, Pull};
 
-/// One of these, and only one pull request comes of it.
+/// What to do. Whichever it is, there is one pull request per fix at most.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Plan {
-    /// None is open: push unless the branch has the patch already, then open.
+    /// No pull request is open: push, unless the branch has the patch already, then open one.
     Open { push: bool },
-    /// Ours is open and differs in commit, or in title or body.
+    /// Ours is open, but its commit, title or body differs.
     Update { pull: Pull, push: bool },
-    /// Ours is open and as it should be.
+    /// Ours is open and up to date.
     Keep(Pull),
-    /// Somebody else's has the very same patch.
+    /// Somebody else's open pull request has the same patch.
     Adopt(Pull),
-    /// Ours was merged: nothing to do.
+    /// Ours was merged, so there is nothing to do.
     Merged(Pull),
-    /// The base has the change, whoever brought it there.
+    /// The base has the change already, whoever made it.
     Nothing,
-    /// Ours was closed without a merge, and stays so.
+    /// Ours was closed without a merge, and stays closed.
     Closed(Pull),
 }
 
-/// What is there.
-pub struct There<'a> {
+/// The state of the forge.
+pub struct ForgeState<'a> {
     pub open: &'a [Pull],
-    /// One of ours in any state, where none is open.
+    /// A pull request of ours in any state, if none is open.
     pub past: Option<&'a Pull>,
-    /// The remote branch has what is proposed already.
+    /// Whether the remote branch already has what is proposed.
     pub branch_is_right: bool,
-    /// Numbers of other open ones against the same base with this very patch.
+    /// Numbers of the other open pull requests against the same base that have the same patch.
     pub same_patch: &'a [u64],
-    /// Open a new one although an earlier one was closed or merged.
+    /// Whether to open a new one although an earlier one was closed or merged (`--reopen`).
     pub reopen: bool,
 }
 
@@ -42,8 +42,8 @@ pub fn ours<'a>(open: &'a [Pull], base: &str, branch: &str) -> Vec<&'a Pull> {
     open.iter().filter(|pull| pull.same_repo && pull.branch == branch && pull.base == base).collect()
 }
 
-/// Decides. `draft.head` is the commit to push if one must be.
-pub fn decide(draft: &Draft, there: &There) -> Result<Plan> {
+/// Decides what to do. `draft.head` is the commit to push, if a push is needed.
+pub fn decide(draft: &Draft, there: &ForgeState) -> Result<Plan> {
     let ours = ours(there.open, &draft.base, &draft.branch);
     if let [first, second, ..] = ours.as_slice() {
         return Err(Error::cannot("looking for the pull request", "there is more than one")
@@ -58,6 +58,7 @@ pub fn decide(draft: &Draft, there: &There) -> Result<Plan> {
             Plan::Keep(pull)
         });
     }
+    // Somebody proposes the same change already. A second pull request would only compete with it.
     if let Some(other) = there.open.iter().find(|pull| there.same_patch.contains(&pull.number)) {
         return Ok(Plan::Adopt(other.clone()));
     }
@@ -68,7 +69,7 @@ pub fn decide(draft: &Draft, there: &There) -> Result<Plan> {
     }
 }
 
-/// Whether title or body must be edited. What the hidden notes say does not count.
+/// Whether title or body must be edited. Markers do not count: `Pull::body` is without them.
 #[must_use]
 pub fn differs(pull: &Pull, draft: &Draft) -> bool {
     let plain = |text: &str| text.replace("\r\n", "\n").trim_end().to_owned();
@@ -108,7 +109,7 @@ mod tests {
     }
 
     fn plan(open: &[Pull], past: Option<&Pull>, has: bool, same: &[u64], reopen: bool) -> Result<Plan> {
-        decide(&draft(), &There { open, past, branch_is_right: has, same_patch: same, reopen })
+        decide(&draft(), &ForgeState { open, past, branch_is_right: has, same_patch: same, reopen })
     }
 
     #[test]

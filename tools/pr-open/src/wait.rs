@@ -1,4 +1,5 @@
-//! Waits for CI: by commit, never by branch, with a growing pause and one request a look.
+//! Waits for CI's verdict on a commit (never on a branch, which may move), polling with one request each time and a
+//! growing pause.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use crate::forge::{Forge, Pull};
 
 /// How the wait ended.
 pub struct Waited {
-    /// As the forge told it last.
+    /// The pull request as it was at the end.
     pub pull: Pull,
     pub state: CheckState,
     pub contexts: Vec<Context>,
@@ -20,7 +21,7 @@ pub struct Waited {
 }
 
 impl Waited {
-    /// 0 green, 1 red or superseded, 75 still pending or never started.
+    /// The exit code: 0 for green, 1 for red or superseded, 75 for still pending or never started.
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self.state {
@@ -31,11 +32,11 @@ impl Waited {
     }
 }
 
-/// Every so many looks the pull request is read instead of the statuses: it may have moved on.
+/// Every so many polls the pull request is read instead of the statuses, to see whether its head has moved.
 const LOOK_AT_PULL: u32 = 4;
 
-/// Follows the statuses of `pull.head` until they are decided and stay so, the head is superseded, or time is up.
-/// A forge that is away is waited for as long as anything else.
+/// Polls the statuses of `pull.head` until they are decided and stay so, the head is superseded, or the deadline has
+/// passed. A forge that is away does not end the wait before the deadline.
 pub fn wait(forge: &dyn Forge, pull: &Pull, ci: &CiArgs, diag: &Diag) -> Result<Waited> {
     let start = Instant::now();
     let after = pull.asked.as_ref().map_or(0, |asked| asked.after);
@@ -45,15 +46,15 @@ pub fn wait(forge: &dyn Forge, pull: &Pull, ci: &CiArgs, diag: &Diag) -> Result<
     for look in 1u32.. {
         let out_of_time = start.elapsed() >= ci.deadline;
         let seen = if look % LOOK_AT_PULL == 0 && stands_since.is_none() {
-            forge.pull(pull.number).map(|now| moved_on(&now, pull).then_some(Look::Moved))
+            forge.pull(pull.number).map(|now| moved_on(&now, pull).then_some(Poll::Moved))
         } else {
             forge
                 .statuses(&pull.head)
-                .map(|statuses| Some(Look::Judged(judge(&statuses, after, &ci.require_context))))
+                .map(|statuses| Some(Poll::Judged(judge(&statuses, after, &ci.require_context))))
         };
         match seen {
-            Ok(Some(Look::Moved)) => break,
-            Ok(Some(Look::Judged(now))) => {
+            Ok(Some(Poll::Moved)) => break,
+            Ok(Some(Poll::Judged(now))) => {
                 let settled = stands_since.filter(|_| now == last).unwrap_or_else(Instant::now);
                 stands_since = decided(now.state).then_some(settled);
                 last = now;
@@ -79,12 +80,14 @@ pub fn wait(forge: &dyn Forge, pull: &Pull, ci: &CiArgs, diag: &Diag) -> Result<
         std::thread::sleep(pace.min(left));
         pause = (pause * 3 / 2).min(ci.poll * 15);
     }
+    // The head may have moved while we waited; then the statuses are about an older commit.
     let now = forge.pull(pull.number)?;
     let state = if moved_on(&now, pull) { CheckState::Superseded } else { last.state };
     Ok(Waited { pull: now, state, contexts: last.contexts, took: start.elapsed() })
 }
 
-enum Look {
+/// The result of one poll.
+enum Poll {
     Moved,
     Judged(Judgement),
 }
@@ -97,7 +100,7 @@ fn decided(state: CheckState) -> bool {
     matches!(state, CheckState::Green | CheckState::Red)
 }
 
-/// A state, for people.
+/// Describes a state for people.
 #[must_use]
 pub fn word(state: CheckState) -> &'static str {
     match state {

@@ -1,4 +1,4 @@
-//! Arguments.
+//! The command line of `swarm-isolate`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -57,7 +57,7 @@ pub struct RunArgs {
     /// Level of a further factor; the command sees it as `REDFIX_FACTOR_<NAME>` (repeatable)
     #[arg(long, value_name = "NAME=LEVEL", value_parser = factor)]
     pub factor: Vec<(String, String)>,
-    /// How many runs
+    /// How many runs of each recipe
     #[arg(
         long,
         value_name = "N",
@@ -67,10 +67,10 @@ pub struct RunArgs {
         hide_env_values = true
     )]
     pub runs: u32,
-    /// Shell command that reads all records after each run and answers with run.planned, or exit 0 when settled
+    /// Shell command that reads all records before each run; it prints a run.planned, or exits 0 when all is settled
     #[arg(long, value_name = "CMD", env = "REDFIX_UNTIL", hide_env_values = true)]
     pub until: Option<String>,
-    /// Shell command that runs beside the command, from before the first create until just before teardown
+    /// Shell command that runs beside the command, from before its start until just before teardown
     #[arg(long, value_name = "CMD", env = "REDFIX_COMPANION", hide_env_values = true)]
     pub companion: Option<String>,
     /// Recipe (default: that of the case on standard input)
@@ -88,7 +88,7 @@ pub struct RunArgs {
     /// A slot whose holder gave no sign for this long is taken over
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "60s", env = "REDFIX_SLOT_TTL", hide_env_values = true)]
     pub slot_ttl: Duration,
-    /// Longest teardown, after which what is left is named and the run fails
+    /// Longest teardown; what is left after it is named, and the exit code is 2
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2m", env = "REDFIX_TEARDOWN_TIMEOUT", hide_env_values = true)]
     pub teardown_timeout: Duration,
     /// Folder for the evidence of each attempt (default: the ledger's folder, else a temporary one)

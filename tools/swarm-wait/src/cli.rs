@@ -1,4 +1,4 @@
-//! Arguments.
+//! The command line of `swarm-wait`.
 
 use std::time::Duration;
 
@@ -23,15 +23,15 @@ pub struct Args {
     /// Shell command that must succeed, too, once every service is up
     #[arg(long, value_name = "CMD", env = "REDFIX_CONVERGE_READY", hide_env_values = true)]
     pub ready: Option<String>,
-    /// How many looks in a row (and calls of --ready) must find it so
+    /// How many looks in a row must find every service up (and --ready successful)
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..),
           env = "REDFIX_CONVERGE_STABLE", hide_env_values = true)]
     pub stable: u32,
-    /// Longest wait; what is still on its way then is exit 75
+    /// Longest wait; exits 75 when the stack is still on its way then
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30m",
           env = "REDFIX_CONVERGE_DEADLINE", hide_env_values = true)]
     pub deadline: Duration,
-    /// Give up when nothing is new for so long: no task further than before, no new kind of log line
+    /// Give up when nothing is new for this long: no task got further, no new kind of log line appeared
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5m",
           env = "REDFIX_CONVERGE_IDLE_TIMEOUT", hide_env_values = true)]
     pub idle_timeout: Duration,
@@ -39,18 +39,19 @@ pub struct Args {
     #[arg(long, value_name = "K", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..),
           env = "REDFIX_CONVERGE_SAME_ERROR", hide_env_values = true)]
     pub same_error: u32,
-    /// Give up when a task found no node, or no address on a network, for so long
+    /// Give up when a task has found no node, or no address on a network, for this long
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1m",
           env = "REDFIX_CONVERGE_STUCK_AFTER", hide_env_values = true)]
     pub stuck_after: Duration,
-    /// A task whose predecessor failed must run for so long before it counts
+    /// How long a task must run before it counts as up, when its predecessor failed
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s",
           env = "REDFIX_CONVERGE_SETTLE", hide_env_values = true)]
     pub settle: Duration,
 }
 
 impl ToolArgs for Args {
-    // It changes nothing, but its exit code is its answer: a reader that went away must not turn a wedge into 0.
+    // The tool changes nothing, but its exit code is its answer. As a pure filter it would exit 0 when its reader has
+    // gone away, and a wedged stack would pass for a converged one.
     const CHANGES_THE_WORLD: bool = true;
 
     fn voice(&self) -> &Voice {

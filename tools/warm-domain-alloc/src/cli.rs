@@ -1,4 +1,4 @@
-//! Arguments.
+//! The command line of `warm-domain-alloc`.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -28,19 +28,19 @@ pub struct Args {
 
 #[derive(Subcommand, Debug)]
 pub enum Action {
-    /// Lease one domain per recipe; what is done without a command, too
+    /// Lease one domain per recipe (the default command)
     Alloc(Box<AllocArgs>),
-    /// Say that the leases are still needed; exit 1 when none of that description is held
+    /// Renew leases that are still needed; exits 1 when no lease matches
     Renew(SelectArgs),
-    /// Give leases back; one that is gone already is success
+    /// Release leases; a lease that is gone already is no error
     Release(SelectArgs),
-    /// Print what is held
+    /// Print the leases that are held
     List(SelectArgs),
     /// End the leases that are past their time to live and have nothing left on the swarm
     Gc(GcArgs),
-    /// Say what already collides on the swarm; exit 1 when something breaks
+    /// Report what already collides on the swarm; exits 1 when something breaks
     Audit(AuditArgs),
-    /// Say why a domain answers what it answers; exit 1 when one does not route
+    /// Explain why a domain answers as it does; exits 1 when a domain does not route
     Probe(Box<ProbeArgs>),
 }
 
@@ -52,10 +52,10 @@ pub struct GcArgs {
     pub nodes: NodesArg,
 }
 
-/// The engines of the swarm's other nodes, whose volumes and containers a manager does not see.
+/// The engines of the swarm's nodes: a manager does not see the volumes and containers of other nodes.
 #[derive(ClapArgs, Clone, Debug, Default)]
 pub struct NodesArg {
-    /// Engines of all nodes, `NAME=URL` (repeatable): volumes and containers are seen only by their own node
+    /// Engines of all nodes, `NAME=URL` (repeatable), since only its own node sees a volume or container
     #[arg(long, value_name = "LIST", env = "REDFIX_NODES", value_delimiter = ' ', hide_env_values = true)]
     pub nodes: Vec<NodeArg>,
 }
@@ -82,7 +82,7 @@ pub struct ProbeArgs {
     pub engine: EngineArg,
     #[command(flatten)]
     pub ledger: LedgerArg,
-    /// File with more of them, one a line, `#` begins a comment (repeatable)
+    /// File with more domains, one per line; `#` begins a comment (repeatable)
     #[arg(long, value_name = "FILE")]
     pub from: Vec<PathBuf>,
     /// Address to ask in place of DNS (repeatable)
@@ -97,25 +97,25 @@ pub struct ProbeArgs {
     /// PEM file of authorities to trust besides the system's (repeatable)
     #[arg(long, value_name = "FILE", env = "REDFIX_CA_FILE", value_delimiter = ':', hide_env_values = true)]
     pub ca_file: Vec<PathBuf>,
-    /// A certificate that does not verify breaks nothing
+    /// Accept a certificate that does not verify
     #[arg(long, env = "REDFIX_INSECURE", hide_env_values = true)]
     pub insecure: bool,
-    /// What the page must match: whose page it is, not only that there is one
+    /// Expression that the page must match, to check whose page it is
     #[arg(long, value_name = "REGEX", value_parser = Regex::new, env = "REDFIX_EXPECT", hide_env_values = true)]
     pub expect: Option<Regex>,
-    /// Compose file of the recipe, to tell names that were too long to be made (repeatable)
+    /// Compose file of the recipe, to recognise names that are too long for the engine (repeatable)
     #[arg(long, value_name = "FILE", num_args = 1.., env = "REDFIX_COMPOSE", value_delimiter = ':', hide_env_values = true)]
     pub compose: Vec<PathBuf>,
     /// Deadline of each layer
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s", env = "REDFIX_PROBE_TIMEOUT", hide_env_values = true)]
     pub timeout: Duration,
-    /// Ask again until all of them route
+    /// Ask again until all domains route
     #[arg(long)]
     pub wait: bool,
     /// Deadline of the whole call
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5m", env = "REDFIX_PROBE_DEADLINE", hide_env_values = true)]
     pub deadline: Duration,
-    /// How many are asked at the same time
+    /// How many domains are asked at the same time
     #[arg(long, value_name = "N", value_parser = at_once, default_value = "16", env = "REDFIX_AT_ONCE", hide_env_values = true)]
     pub at_once: usize,
 }
@@ -157,11 +157,11 @@ pub struct AllocArgs {
     #[arg(long, value_name = "TEXT", value_parser = Pattern::parse, default_value = "{class}-{recipe}-{short}",
           env = "REDFIX_PATTERN", hide_env_values = true)]
     pub pattern: Pattern,
-    /// Never a domain or stack that matches: what another harness's janitor sweeps (repeatable)
+    /// Refuse names that match, because another harness's janitor would sweep them (repeatable)
     #[arg(long, value_name = "REGEX", value_parser = Regex::new, env = "REDFIX_AVOID", hide_env_values = true)]
     pub avoid: Vec<Regex>,
-    /// Compose file of the recipe: its object names must fit, its external networks are the shared ones
-    /// (repeatable)
+    /// Compose file of the recipe: its object names must fit the engine's limits, and its external networks are the
+    /// shared ones (repeatable)
     #[arg(long, value_name = "FILE", num_args = 1.., env = "REDFIX_COMPOSE", value_delimiter = ':',
           hide_env_values = true)]
     pub compose: Vec<PathBuf>,
@@ -176,10 +176,10 @@ pub struct AllocArgs {
     pub shared_network: Vec<String>,
     #[command(flatten)]
     pub nodes: NodesArg,
-    /// abra's folder; the domains and stacks of its servers are taken (its servers/*/*.env)
+    /// abra's folder; the domains and stacks in its servers/*/*.env count as taken
     #[arg(long, value_name = "DIR", env = "REDFIX_ABRA_DIR", hide_env_values = true)]
     pub abra_dir: Option<PathBuf>,
-    /// Names that the certificate covers, e.g. *.ci.example: refuse domains that none of them does (repeatable)
+    /// Name that the certificate covers, e.g. *.ci.example; domains that none covers are refused (repeatable)
     #[arg(
         long,
         value_name = "NAME",
@@ -193,7 +193,7 @@ pub struct AllocArgs {
     pub dry_run: bool,
 }
 
-/// Which leases are meant; all that is given must agree.
+/// Selects leases; a lease must match everything that is given.
 #[derive(ClapArgs, Clone, Debug)]
 pub struct SelectArgs {
     #[command(flatten)]

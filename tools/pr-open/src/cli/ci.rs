@@ -1,16 +1,16 @@
-//! Arguments: what is asked of CI.
+//! Options about CI.
 
 use std::time::Duration;
 
 use lib_common::cli::duration;
 
-/// What is asked of CI.
+/// Whether CI is asked for a run, and how its verdict is waited for.
 #[derive(clap::Args, Debug)]
 pub struct CiArgs {
-    /// Ask CI for a run of this very head, once
+    /// Ask CI for a run of the head commit, once
     #[arg(long)]
     pub testme: bool,
-    /// The comment that asks for it, to the letter
+    /// The exact comment that asks CI for a run
     #[arg(
         long,
         value_name = "TEXT",
@@ -22,7 +22,7 @@ pub struct CiArgs {
     /// Wait for CI's verdict
     #[arg(long)]
     pub wait: bool,
-    /// Longest wait
+    /// Longest wait for the verdict
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30m",
           env = "REDFIX_CI_DEADLINE", hide_env_values = true)]
     pub deadline: Duration,
@@ -30,15 +30,15 @@ pub struct CiArgs {
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5m",
           env = "REDFIX_CI_FIRST_WAIT", hide_env_values = true)]
     pub first_wait: Duration,
-    /// First pause between two looks; it grows to 15 times this
+    /// First pause between two polls; it grows to 15 times this
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2s",
           env = "REDFIX_CI_POLL", hide_env_values = true)]
     pub poll: Duration,
-    /// How long a verdict must stand, unless --require-context says which contexts make it whole
+    /// How long the result must stay the same, unless --require-context is given
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "3s",
           env = "REDFIX_CI_SETTLE", hide_env_values = true)]
     pub settle: Duration,
-    /// Status context that must be there and green; may be repeated
+    /// Status context that must be green; may be repeated
     #[arg(
         long,
         value_name = "NAME",

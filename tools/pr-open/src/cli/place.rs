@@ -1,4 +1,4 @@
-//! Arguments: where it is proposed.
+//! Options about the forge and the repository.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use lib_common::cli::duration;
 
 use crate::forge::{Address, RepoName};
 
-/// Where it is proposed.
+/// Where the fix is proposed.
 #[derive(clap::Args, Debug)]
 pub struct PlaceArgs {
     /// The forge: `https://HOST` (Gitea, Forgejo), or `dir:PATH`

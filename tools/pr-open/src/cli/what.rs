@@ -1,4 +1,4 @@
-//! Arguments: what is proposed, in which words, and what a person takes upon themselves.
+//! Options about the fix, its text, and the rules that a person may override.
 
 use std::path::PathBuf;
 
@@ -20,7 +20,7 @@ pub struct WhatArgs {
     /// Where the fix of --branch belongs: recipe-pr, harness-pr or test-comment
     #[arg(long, value_name = "ROUTE", value_parser = parse_route, requires = "branch")]
     pub route: Option<Route>,
-    /// A clone to push --branch from, and to borrow objects from; never changed
+    /// A clone to push --branch from, and to borrow objects from; it is never changed
     #[arg(long, value_name = "DIR", env = "REDFIX_REPO_DIR", hide_env_values = true)]
     pub repo_dir: Option<PathBuf>,
     /// Name of the fix (default: the folder's name, or the last part of the branch's)
@@ -43,13 +43,13 @@ pub struct WhatArgs {
     pub author: Author,
 }
 
-/// The words.
+/// The text of the pull request or comment.
 #[derive(clap::Args, Debug)]
 pub struct TextArgs {
     /// Title (default: the folder's)
     #[arg(long, value_name = "TEXT")]
     pub title: Option<String>,
-    /// The text as it is, instead of a template; `-` is standard input, and the records are then --ledger's
+    /// The text itself, instead of a template; `-` is standard input, and records then come from --ledger
     #[arg(long, value_name = "FILE", conflicts_with = "template")]
     pub body_file: Option<PathBuf>,
     /// Text of the pull request with {title}, {explanation}, {cases}, {evidence}, {fix}, {diff}, {verified}, {upstream}
@@ -72,10 +72,10 @@ pub struct TextArgs {
     pub reviewer: Vec<String>,
 }
 
-/// What a person takes upon themselves.
+/// Rules that a person may override.
 #[derive(clap::Args, Debug)]
 pub struct ConsentArgs {
-    /// Open it without a verdict that supports it; recorded, and the gates see it
+    /// Go on without a verdict that supports the fix; the record says so, and the gates see it
     #[arg(long)]
     pub no_verdict: bool,
     /// Allow a patch that touches tests
@@ -90,7 +90,7 @@ pub struct ConsentArgs {
     pub tests_glob: Vec<String>,
 }
 
-/// An address for people: in one line, and nothing that a text's markup would stumble over.
+/// Parses a web address for a text: one line, without characters that could break out of the text's markup.
 fn web_address(text: &str) -> Result<String, String> {
     let web = text.starts_with("https://") || text.starts_with("http://");
     let plain = !text.contains(|c: char| c.is_whitespace() || c.is_control() || "<>\"`".contains(c));

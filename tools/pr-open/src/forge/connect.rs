@@ -1,4 +1,4 @@
-//! From the settings to a forge, and to where git finds the repository.
+//! Makes the forge that the options name, and finds out where git reaches the repository.
 
 use std::fs;
 use std::net::IpAddr;
@@ -16,14 +16,14 @@ use super::gitea::Gitea;
 use crate::cli::PlaceArgs;
 use crate::git::{Git, Remote};
 
-/// A forge, the repository behind it, and the secret that no text may hold.
+/// A forge, its git repository, and the token, which must not get into any text.
 pub struct Connection {
     pub forge: Box<dyn Forge>,
     pub remote: Remote,
     pub token: Option<String>,
 }
 
-/// `trigger`: the comment that asks CI for a run.
+/// Makes the connection; `trigger` is the comment that asks CI for a run.
 pub fn connect(place: &PlaceArgs, trigger: &str, git: &Git) -> Result<Connection> {
     match &place.forge {
         Address::Dir(path) => {
@@ -38,10 +38,10 @@ pub fn connect(place: &PlaceArgs, trigger: &str, git: &Git) -> Result<Connection
             if url.scheme() == "http" && !place.insecure_http && !is_loopback(url) {
                 return Err(Error::cannot(
                     "connecting to the forge",
-                    "plain http would show the token to everybody",
+                    "everybody on the way could read the token in plain http",
                 )
                 .on(&place.forge)
-                .hint("use https, or say --insecure-http"));
+                .hint("use https, or allow it with --insecure-http"));
             }
             let token = place.token_file.as_deref().map(read_token).transpose()?;
             let forge = Gitea::new(url, place.repo.clone(), token.as_deref(), place.forge_timeout)?;
@@ -51,13 +51,13 @@ pub fn connect(place: &PlaceArgs, trigger: &str, git: &Git) -> Result<Connection
     }
 }
 
-/// The forge's own repository gets the token, another address does not.
+/// Where git fetches and pushes. The token is sent only to the forge's own host, not to another `--git-url`.
 fn remote_of(forge: &Url, place: &PlaceArgs, token: Option<&str>) -> Remote {
     let own = format!("{}/{}.git", place.forge, place.repo);
     let url = place.git_url.clone().unwrap_or(own);
     let same = Url::parse(&url).is_ok_and(|other| other.origin() == forge.origin());
     let config = token.filter(|_| same).map(|token| {
-        // The user's name does not matter where the password is a token.
+        // With a token for a password the forge ignores the user's name.
         let basic = STANDARD.encode(format!("redfix:{token}"));
         (format!("http.{}/.extraHeader", place.forge), format!("Authorization: Basic {basic}"))
     });

@@ -1,4 +1,4 @@
-//! One HTTP request at a time: a deadline each, no redirects, retries only where nothing can happen twice.
+//! Sends one HTTP request at a time, each with a deadline. Follows no redirects, and retries only requests that read.
 
 use std::io::Read;
 use std::time::{Duration, SystemTime};
@@ -13,7 +13,7 @@ use super::address::RepoName;
 use super::route::Call;
 use super::{permission, retry, wire};
 
-/// Longest answer that is read.
+/// Longest answer that is accepted, in bytes.
 const MAX_BODY: u64 = 32 << 20;
 /// How often a reading request is tried.
 const TRIES: u32 = 4;
@@ -37,29 +37,32 @@ pub struct Reply {
     location: Option<String>,
 }
 
-/// What became of a request that is not retried.
+/// The result of one try of a request.
 pub enum Sent {
     Answered(Reply),
-    /// No answer, or one from half-way: it may have happened. With the pause that was asked for, if any.
+    /// There was no answer, or an error of a proxy, so the request may have been carried out. With the pause that the
+    /// answer asked for, if it did.
     Lost(Error, Option<Duration>),
 }
 
 impl Http {
-    /// `token` goes into one header and nowhere else.
+    /// `token` is put into one header and kept nowhere else.
     pub fn new(forge: &Url, repo: RepoName, token: Option<&str>, timeout: Duration) -> Result<Self> {
         let fail = |e: &dyn std::fmt::Display| Error::cannot("setting up HTTP", e);
-        // A second call finds the provider installed already.
+        // Ignore the error: at a second call the provider is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut headers = HeaderMap::new();
         if let Some(token) = token {
             let mut value = HeaderValue::from_str(&format!("token {token}"))
                 .map_err(|_| fail(&"the token is not text"))?;
+            // A sensitive value is left out of debug output.
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
         let client = Client::builder()
             .user_agent(AGENT)
             .default_headers(headers)
+            // A redirect could send the token to another host.
             .redirect(redirect::Policy::none())
             .connect_timeout(timeout.min(Duration::from_secs(10)))
             .timeout(timeout)
@@ -69,7 +72,7 @@ impl Http {
         Ok(Self { client, api, repo, has_token: token.is_some() })
     }
 
-    /// A reading request, retried while the forge is away.
+    /// Sends a reading request, and tries again while the forge is away.
     pub fn get(&self, call: &Call) -> Result<Reply> {
         let mut tries = 1;
         loop {
@@ -82,7 +85,7 @@ impl Http {
         }
     }
 
-    /// One try of any request. A redirect is an answer: following it would show the token to somebody else.
+    /// Tries a request once. A redirect is returned, not followed: following it would send the token to another address.
     pub fn send(&self, call: &Call, body: Option<&Value>) -> Sent {
         let (method, _) = call.allowed();
         let url = format!("{}{}", self.api, call.path(&self.repo));
@@ -97,6 +100,7 @@ impl Http {
             request.send().map_err(|e| why(&e)).and_then(|response| read(response).map_err(|e| why(&*e)));
         match answer {
             Err(cause) => lost(cause, None),
+            // The forge may have carried the request out all the same, so the caller looks before it sends it again.
             Ok(reply) if reply.status == 429 || reply.status >= 500 => {
                 let cause = format!("HTTP {} {}", reply.status, wire::message(&reply.body));
                 lost(cause, reply.retry_after)
@@ -105,12 +109,12 @@ impl Http {
         }
     }
 
-    /// The error for an answer that is not the hoped-for one.
+    /// The error for an answer with an unexpected status.
     pub fn refused(&self, call: &Call, reply: &Reply) -> Error {
         let message = wire::message(&reply.body);
         let mut cause = format!("HTTP {} {message}", reply.status);
         if let Some(location) = &reply.location {
-            cause = format!("HTTP {}: it has moved to {location}", reply.status);
+            cause = format!("HTTP {}: the forge redirects to {location}", reply.status);
         }
         let error = Error::cannot("asking the forge", cause.trim_end()).on(self.object(call));
         match permission::hint(call, reply.status, &message) {
@@ -124,7 +128,7 @@ impl Http {
         format!("{} {}{}", call.allowed().0, self.api, call.path(&self.repo))
     }
 
-    /// A writing request as it would be sent, without the token.
+    /// The lines of a writing request as it would be sent, without the token.
     pub fn literal(&self, call: &Call, body: &Value) -> Vec<String> {
         let mut lines = vec![self.object(call), format!("  user-agent: {AGENT}")];
         if self.has_token {
@@ -152,7 +156,7 @@ fn read(response: Response) -> std::result::Result<Reply, Box<dyn std::error::Er
     Ok(reply)
 }
 
-/// The innermost cause, which is the one that tells a person something.
+/// The innermost cause of an error; the outer ones say nothing specific.
 fn why(error: &(dyn std::error::Error + 'static)) -> String {
     let mut last = error;
     while let Some(source) = last.source() {

@@ -1,4 +1,4 @@
-//! A forge, as far as `pr-open` needs one. No method merges, closes, approves or writes a file.
+//! What `pr-open` needs of a forge. No method merges, closes, approves or writes a file.
 
 mod address;
 mod connect;
@@ -25,35 +25,36 @@ use lib_common::record::pr::PrAction;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pull {
     pub number: u64,
-    /// For people.
+    /// Web address, for people.
     pub url: String,
     pub title: String,
     pub body: String,
-    /// Name of the head branch, and whether it is in this repository (not in a fork).
+    /// Name of the head branch.
     pub branch: String,
+    /// Whether the head branch is in this repository, not in a fork.
     pub same_repo: bool,
-    /// Full commit.
+    /// Full hash of the head commit.
     pub head: String,
     pub base: String,
     pub open: bool,
     pub merged: bool,
-    /// Ref by which git can fetch the head.
+    /// The ref by which git can fetch the head.
     pub fetch: String,
-    /// The last request for a run of this very head, as far as known.
+    /// The last request for a run of this head, as far as known.
     pub asked: Option<Marker>,
 }
 
-/// What the repository allows.
+/// What was found out about the repository.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Site {
     pub default_branch: String,
-    /// The head branch is protected.
+    /// Whether the head branch is protected.
     pub head_protected: bool,
-    /// We could push to, or merge into, the base: more than a bot needs.
+    /// Whether the token may push to the base or merge into it, which is more than a bot needs.
     pub too_strong: bool,
 }
 
-/// A pull request to be.
+/// A pull request as it should be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Draft {
     pub base: String,
@@ -61,19 +62,19 @@ pub struct Draft {
     pub head: String,
     pub title: String,
     pub body: String,
-    /// By their names; only a new one gets them.
+    /// Names of labels; only a new pull request gets them.
     pub labels: Vec<String>,
-    /// By their users' names; only for a new one.
+    /// User names of reviewers; asked only for a new pull request.
     pub reviewers: Vec<String>,
 }
 
-/// What came of [`Forge::open`].
+/// The result of [`Forge::open`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opened {
     pub pull: Pull,
-    /// False: somebody else was faster, and theirs is ours.
+    /// False if another process of ours was faster and opened this one.
     pub created: bool,
-    /// What was asked for and is not there, a sentence each.
+    /// What was asked for and is missing (labels, reviewers), one sentence each.
     pub lacking: Vec<String>,
 }
 
@@ -82,11 +83,11 @@ pub struct Opened {
 pub struct Note {
     /// The text, with `mark` as its last line.
     pub body: String,
-    /// By this it is found again.
+    /// The hidden line by which the note is found again.
     pub mark: String,
 }
 
-/// What became of a [`Note`].
+/// The result of writing a [`Note`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Noted {
     pub url: String,
@@ -96,14 +97,15 @@ pub struct Noted {
 /// Who wrote the body of a pull request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whose {
-    /// We did, with this very call: nobody has asked for a run yet.
+    /// We did, in this call, so nobody has asked for a run yet.
     JustOpened,
-    /// We did, and may note in it what we do.
+    /// We did, in an earlier call, so we may write a marker into it.
     Ours,
+    /// Somebody else, so we write nothing into it.
     Others,
 }
 
-/// One change of the forge, for [`Forge::preview`].
+/// A change of the forge, for [`Forge::preview`].
 #[derive(Debug)]
 pub enum Step<'a> {
     Open {
@@ -114,7 +116,7 @@ pub enum Step<'a> {
         pull: &'a Pull,
         draft: &'a Draft,
     },
-    /// `None`: of the one that is opened just before.
+    /// Asks for a run. Without `pull`, of the pull request that is opened just before.
     Ask {
         pull: Option<&'a Pull>,
         text: &'a str,
@@ -131,7 +133,7 @@ pub enum Step<'a> {
 pub struct Status {
     pub id: u64,
     pub context: String,
-    /// `pending`, `success`, `failure`, `error`, `warning`, `skipped`, or what else a forge thinks of.
+    /// `pending`, `success`, `failure`, `error`, `warning`, `skipped`, or a word that is not known here.
     pub state: String,
     pub description: Option<String>,
     pub url: Option<String>,
@@ -139,26 +141,26 @@ pub struct Status {
     pub created: String,
 }
 
-/// The forge of one repository.
+/// A forge, for one repository.
 pub trait Forge {
-    /// Whether a pull request to `base` can be opened at all, from `branch` if that is there already.
+    /// Checks that a pull request to `base` can be opened; `branch` is the head branch, if it exists already.
     fn site(&self, base: &str, branch: Option<&str>) -> Result<Site>;
     /// Every open pull request.
     fn open_pulls(&self) -> Result<Vec<Pull>>;
-    /// One of this base and branch, whatever its state; called when none is open.
+    /// A pull request of this base and branch in any state; called when none is open.
     fn past_pull(&self, base: &str, branch: &str) -> Result<Option<Pull>>;
-    /// Opens it, unless one of this base and branch is open. `ask`: [`Forge::trigger`] comes next.
+    /// Opens a pull request, unless one of this base and branch is open. `ask` says that [`Forge::trigger`] comes next.
     fn open(&self, draft: &Draft, ask: bool) -> Result<Opened>;
-    /// Brings title, body and (where the forge does not see it by itself) head up to date.
+    /// Updates title, body and, where the forge does not do it by itself, head.
     fn edit(&self, pull: &Pull, draft: &Draft) -> Result<Pull>;
     fn pull(&self, number: u64) -> Result<Pull>;
-    /// Asks CI for a run of `pull.head` by a comment of exactly `text`, once per head. Returns what `Pull::asked`
-    /// becomes.
+    /// Asks CI for a run of `pull.head` by a comment that is exactly `text`, once per head. Returns the new value of
+    /// `Pull::asked`.
     fn trigger(&self, pull: &Pull, text: &str, whose: Whose) -> Result<Marker>;
-    /// Leaves the note as a comment, or brings the one with its mark up to date.
+    /// Writes the note as a comment, or updates the comment that has its mark.
     fn explain(&self, pull: u64, note: &Note) -> Result<Noted>;
     /// All statuses of `commit`, in any order.
     fn statuses(&self, commit: &str) -> Result<Vec<Status>>;
-    /// What a step would send, to the letter but for secrets. Only reads.
+    /// The exact lines that a step would send, apart from secrets. Only reads.
     fn preview(&self, step: &Step) -> Result<Vec<String>>;
 }

@@ -1,15 +1,15 @@
-//! The allow-list: every request that can be made, and nothing else.
+//! The allow-list of requests to a forge. No other request can be made.
 //!
-//! [`Call`] is the only way to name a path, and each of its variants takes its method and path from
-//! [`ALLOWED`]. There is no variant that merges, updates a branch, reviews, or writes contents or refs, and
-//! `EditPull` is only ever sent with title and body, `EditComment` for a comment with our own mark.
+//! Only a [`Call`] can name a path, and each of its variants takes its method and path from [`ALLOWED`]. No variant
+//! merges, updates a branch, reviews, or writes contents or refs. `EditPull` is only sent with title and body, and
+//! `EditComment` only for a comment with our own mark.
 
 use lib_common::text::percent_encode;
 use reqwest::Method;
 
 use super::address::RepoName;
 
-/// Items per page: what every forge grants unless it is set lower.
+/// Items per page that are asked for; every forge grants this many unless it is configured to a lower limit.
 pub const PAGE: usize = 50;
 
 /// Method and path template of every request, below `/api/v1`.
@@ -50,7 +50,7 @@ pub enum Call<'a> {
 }
 
 impl Call<'_> {
-    /// Method and template; the index is the row of [`ALLOWED`].
+    /// The request's row in [`ALLOWED`]: method and path template.
     #[must_use]
     pub fn allowed(&self) -> &'static (Method, &'static str) {
         static ROWS: [(Method, &str); 14] = ALLOWED;
@@ -72,7 +72,7 @@ impl Call<'_> {
         }]
     }
 
-    /// Path and query below `/api/v1`. A number of 0 is one that nobody knows yet, and stays `{index}`.
+    /// Path and query below `/api/v1`. A number of 0 is not known yet (in a dry run), and stays `{index}`.
     #[must_use]
     pub fn path(&self, repo: &RepoName) -> String {
         let (_, template) = self.allowed();
@@ -81,7 +81,7 @@ impl Call<'_> {
             Call::Repo | Call::OpenPull => path,
             Call::Branch(branch) => path.replace("{branch}", &segments(branch)),
             Call::OpenPulls { page } => format!("{path}?state=open&limit={PAGE}&page={page}"),
-            // A slash in the base must be escaped; the head is the rest of the path.
+            // The forge takes the rest of the path for the head, so only a slash in the base must be escaped.
             Call::PullOf { base, branch } => {
                 path.replace("{base}", &percent_encode(base)).replace("{head}", &segments(branch))
             }
@@ -106,7 +106,7 @@ fn numbered(path: String, place: &str, number: u64) -> String {
     if number == 0 { path } else { path.replace(place, &number.to_string()) }
 }
 
-/// Several parts of a path: the slashes between them stay.
+/// Encodes a name that may have several path segments; the slashes between them stay.
 fn segments(text: &str) -> String {
     text.split('/').map(percent_encode).collect::<Vec<_>>().join("/")
 }

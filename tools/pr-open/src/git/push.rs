@@ -1,4 +1,4 @@
-//! The push: one commit to one branch, which must be where it was seen.
+//! Pushes one commit to one branch, if the branch is still where it was read.
 
 use std::time::Duration;
 
@@ -6,17 +6,18 @@ use lib_common::{Error, Result};
 
 use super::Work;
 
-/// Between tries, where the server only had its hands full: milliseconds.
+/// Pauses between tries in milliseconds, when the server had the branch locked.
 const PAUSES: [u64; 4] = [50, 200, 800, 2000];
 
 impl Work {
-    /// Pushes `commit` to `branch`, which the remote must still have at `expected` (`None`: not at all).
-    /// Somebody else who pushed the very same commit meanwhile is as good.
+    /// Pushes `commit` to `branch`, which must still be at `expected` on the remote (`None` if it must not exist). It is
+    /// also a success if somebody else has pushed the same commit meanwhile.
     pub fn push(&self, commit: &str, branch: &str, expected: Option<&str>) -> Result<()> {
         if commit.is_empty() {
             // `:refs/heads/...` would delete the branch.
             return Err(Error::cannot("pushing the branch", "there is no commit to push").on(branch));
         }
+        // With the lease the push fails if the branch moved since we read it. An empty lease demands that it does not exist.
         let lease = format!("--force-with-lease=refs/heads/{branch}:{}", expected.unwrap_or(""));
         let refspec = format!("{commit}:refs/heads/{branch}");
         let args = ["push", "--quiet", "--no-verify", &lease, &self.remote.url, &refspec].map(String::from);
@@ -30,7 +31,7 @@ impl Work {
                         .on(branch)
                         .hint("run it again"));
                 }
-                // The server only had its hands full (a lock on the branch), or refuses for good.
+                // If the server only had the branch locked, try again; any other refusal is final.
                 _ if !error.to_string().contains("lock") => return Err(error),
                 _ => std::thread::sleep(Duration::from_millis(pause)),
             }

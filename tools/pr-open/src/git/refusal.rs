@@ -1,10 +1,10 @@
-//! What a failed git call means, and what to do about it.
+//! Explains a failed git call: what it means, and what to do about it.
 
 use lib_common::{Error, Result};
 
 use super::run::Output;
 
-/// Signs that the other side is away rather than unwilling.
+/// Texts which show that the server is away, so that trying again helps.
 const AWAY: [&str; 8] = [
     "Could not resolve host",
     "Failed to connect",
@@ -16,11 +16,11 @@ const AWAY: [&str; 8] = [
     "returned error: 503",
 ];
 
-/// Signs that the other side does not know us, and what to do.
+/// Texts which show that the server does not accept our token.
 const STRANGER: [&str; 3] = ["Authentication failed", "could not read Username", "returned error: 401"];
 const STRANGER_HINT: &str = "is the token of --token-file valid, with the scope write:repository?";
 
-/// Other signs, and what to do. The first that fits counts.
+/// Other texts, and what to do; the first that matches counts.
 const HINTS: [(&str, &str); 6] = [
     ("returned error: 403", "the token needs the scope write:repository, its user write access"),
     ("returned error: 404", "is the name right, and may the token read it?"),
@@ -30,10 +30,10 @@ const HINTS: [(&str, &str); 6] = [
     ("dubious ownership", "git config --global --add safe.directory FOLDER"),
 ];
 
-/// Signs that a rule of the server refused the push: asking again changes nothing.
+/// Texts which show that a rule of the server refused the push, so that trying again does not help.
 const FORBIDDEN: [&str; 3] = ["protected branch", "pre-receive hook declined", "hook declined"];
 
-/// `Ok` if it went well; else an error in one line.
+/// `Ok` if the call succeeded; else an error of one line.
 pub fn check(output: &Output, doing: &str, object: &str) -> Result<()> {
     if output.ok {
         return Ok(());
@@ -65,9 +65,9 @@ fn of(stderr: &str, doing: &str) -> Error {
     }
 }
 
-/// A patch that does not fit any more.
+/// The error for a patch that no longer applies.
 pub fn stale(applied: &Output, base: &str) -> Error {
-    let cause = applied.stderr.lines().next().unwrap_or("git says no more").to_owned();
+    let cause = applied.stderr.lines().next().unwrap_or("git gives no reason").to_owned();
     Error::cannot("applying the patch", cause).on(base).hint("make it again from the base's newest commit")
 }
 

@@ -1,4 +1,4 @@
-//! What is on the forge already, and the plan that follows from it.
+//! Finds out what is on the forge already, and makes the plan.
 
 use lib_common::Result;
 use lib_common::diag::Diag;
@@ -8,14 +8,14 @@ use super::make::Made;
 use crate::fix::Change;
 use crate::forge::{Draft, Pull};
 use crate::git::Work;
-use crate::plan::{Plan, There, decide, ours};
+use crate::plan::{ForgeState, Plan, decide, ours};
 
-/// What was found out so far.
+/// What is known before the pull requests are read.
 pub struct Looked<'a> {
     pub work: &'a Work,
-    /// Commit of the base.
+    /// The base's commit.
     pub base: &'a str,
-    /// Where the head branch is on the remote, if it is there.
+    /// The head branch's commit on the remote, if the branch exists.
     pub remote_head: Option<&'a str>,
     pub made: &'a Made,
 }
@@ -25,14 +25,14 @@ pub fn plan(given: Given, looked: &Looked, draft: &Draft, diag: &Diag) -> Result
     let open = forge.open_pulls()?;
     let own = ours(&open, &draft.base, &draft.branch);
     let mine = !own.is_empty();
-    // Somebody may have pushed the same commit since we looked at the branch.
+    // Another process may have pushed the same commit since we read the branch.
     let pushed = own.iter().any(|pull| looked.made.commit.as_ref() == Some(&pull.head));
     let past = if mine { None } else { forge.past_pull(&draft.base, &draft.branch)? };
     if looked.made.commit.is_none() && !mine {
         return Ok(past.filter(|past| past.merged).map_or(Plan::Nothing, Plan::Merged));
     }
     let same_patch = if mine { vec![] } else { looked.around(given, &open, diag) };
-    let there = There {
+    let there = ForgeState {
         open: &open,
         past: past.as_ref(),
         branch_is_right: pushed || looked.branch_is_right(given)?,
@@ -43,18 +43,20 @@ pub fn plan(given: Given, looked: &Looked, draft: &Draft, diag: &Diag) -> Result
 }
 
 impl Looked<'_> {
-    /// A branch of our own making is right if it changes the same; somebody's branch, if it is the same commit.
+    /// Whether the remote branch is right: for a patch, if it makes the same change; for the user's branch, if it is at
+    /// the same commit.
     fn branch_is_right(&self, given: Given) -> Result<bool> {
-        // Where the base has it all, there is nothing to push.
+        // Without a commit the base has the whole change, so there is nothing to push.
         let Some(commit) = self.made.commit.as_deref() else { return Ok(true) };
         let Some(head) = self.remote_head else { return Ok(false) };
         match given.fix.change {
             Change::Branch(_) => Ok(commit == head),
+            // The base may have moved since the push, so compare what the branch changes, not its commit.
             Change::Patch(_) => Ok(self.work.patch_id(self.base, head)? == self.made.patch),
         }
     }
 
-    /// Numbers of the other open pull requests with the same patch; those that touch the same files are shown.
+    /// The numbers of other open pull requests that have the same patch. Warns of those that change the same files.
     fn around(&self, given: Given, open: &[Pull], diag: &Diag) -> Vec<u64> {
         let Self { work, base, made, .. } = self;
         let others: Vec<&Pull> = open.iter().filter(|pull| pull.base == given.args.place.base).collect();

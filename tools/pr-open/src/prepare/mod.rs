@@ -1,5 +1,5 @@
-//! From the settings and what was seen to a job: the commit, the text and the plan. Changes nothing outside
-//! its own temporary repository.
+//! Prepares a job from the options and the records: the commit, the text and the plan. Changes nothing outside its own
+//! temporary repository.
 
 mod look;
 mod make;
@@ -23,25 +23,25 @@ use make::Made;
 pub use make::file_id;
 pub use support::{Grounds, grounds, recipe};
 
-/// Everything that is needed to act.
+/// Everything that is needed to carry the plan out.
 pub struct Job {
     pub work: Work,
     pub draft: Draft,
     pub plan: Plan,
-    /// Where the remote's head branch is now, if it is there.
+    /// The head branch's commit on the remote, if the branch exists.
     pub remote_head: Option<String>,
-    /// Commit of the base.
+    /// The base's commit.
     pub base: String,
     /// `git patch-id --stable` of our own commit.
     pub patch: Option<String>,
     pub grounds: Grounds,
     /// `<recipe>/<fix-id>`
     pub fix_id: String,
-    /// Nobody else on this machine is at this branch; a dry run needs no such thing.
+    /// Keeps other processes on this machine from the branch; `None` in a dry run, which changes nothing.
     pub lock: Option<Lock>,
 }
 
-/// What every step of the preparation needs.
+/// What every step of the preparation gets.
 #[derive(Clone, Copy)]
 pub struct Given<'a> {
     pub args: &'a Args,
@@ -66,7 +66,7 @@ impl Job {
         let branch = guarded(given, &recipe, &[&args.place.base])?;
         guard::tests(&made.paths, &args.consent.tests_glob, args.consent.with_tests)?;
         guard::recipes(&made.paths, args.consent.multi)?;
-        // What the base has already can only be reported.
+        // If the base has the change already, nothing is opened, so no verdict is needed.
         let grounds = grounds(given, &recipe, &made.paths, &made.patches, made.commit.is_none())?;
 
         let key = format!("{} {} {branch}", args.place.forge, args.place.repo);
@@ -74,6 +74,7 @@ impl Job {
         diag.phase(format_args!("asking {} for {branch}", args.place.forge));
         let remote_head = work.remote_heads(&[&branch])?.remove(0);
         let site = forge.site(&args.place.base, remote_head.as_ref().map(|_| &*branch))?;
+        // Check the name again: the default branch is known only now.
         guarded(given, &recipe, &[&args.place.base, &site.default_branch])?;
         permitted(args, &branch, &site, diag)?;
         if remote_head.is_some() {
@@ -91,7 +92,7 @@ impl Job {
         Ok(job)
     }
 
-    /// A branch that somebody else has committed to is not overwritten.
+    /// Refuses to overwrite a branch to which somebody else has committed.
     fn spare_strangers(&self, given: Given) -> Result<()> {
         let pushes = matches!(self.plan, Plan::Open { push: true } | Plan::Update { push: true, .. });
         let Some(head) = self.remote_head.as_deref().filter(|_| pushes) else { return Ok(()) };
@@ -129,7 +130,7 @@ fn fetch_base(work: &Work, args: &Args) -> Result<String> {
     Ok(commit)
 }
 
-/// The head branch's name, which must be none of `forbidden`.
+/// The head branch's name, once it is checked; it must be none of `forbidden`.
 fn guarded(given: Given, recipe: &str, forbidden: &[&str]) -> Result<String> {
     let named = guard::fix_branch(recipe, &given.fix.id)?;
     let branch = match &given.fix.change {

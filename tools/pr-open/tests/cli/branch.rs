@@ -1,4 +1,4 @@
-//! `--branch`: somebody's own commits, proposed as they are.
+//! `--branch`: a branch with the user's own commits is proposed as it is.
 
 use serde_json::json;
 
@@ -93,7 +93,7 @@ fn a_clone_is_pushed_from_and_never_changed() {
     assert_eq!((record["head"].clone(), state()), (json!(forge.world.branch(MINE)), before));
     forge.asks("repo base list past create");
 
-    // A newer commit is pushed on; somebody else's is not overwritten.
+    // A newer commit of ours is pushed; a commit of somebody else is not overwritten.
     forge.world.git_in(&clone, &["checkout", "-q", MINE]);
     forge.world.git_in(&clone, &["commit", "-q", "--allow-empty", "-m", "more"]);
     assert_eq!(forge.run_branch(MINE, &from).opened()["action"], "updated");
@@ -102,7 +102,7 @@ fn a_clone_is_pushed_from_and_never_changed() {
     forge.world.commit_on(MINE, "mumble/lifecycle", "by ann\n");
     forge.run_branch(MINE, &from).refused(1, &["somebody else has committed", "pull their commits"]);
     forge.asks("repo base head list");
-    // The patch mode borrows from it, too.
+    // With --fix, objects are borrowed from the clone, too.
     assert_eq!(forge.run(&from).opened()["action"], "created");
     forge.asks("repo base list past create");
 }

@@ -1,6 +1,7 @@
-//! The forge's share of the random fault campaign: errors, lost answers, nonsense and kills, and then a second try. Lost
-//! is: a second pull request or a second `!testme` for one fix, a torn ledger, a token that shows, a try that does not
-//! heal. `REDFIX_FAULTS=N`, `REDFIX_FAULT_SEED=S`, `REDFIX_FAULT_ONLY=I` as in `make faults`.
+//! The forge's part of the random fault campaign: errors, lost answers, nonsense answers and kills, each followed by a
+//! second try. A fault is not survived if there is a second pull request or a second `!testme` for one fix, a torn ledger,
+//! a token in some output, or a second try that fails. `REDFIX_FAULTS=N`, `REDFIX_FAULT_SEED=S` and
+//! `REDFIX_FAULT_ONLY=I` are as in `make faults`.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
@@ -64,7 +65,7 @@ fn spoil(dice: &mut Dice, forge: &Forge) {
     }
 }
 
-/// Runs it, and kills it after a while where that is so diced.
+/// Runs the command, and kills it after a random time if the dice say so.
 fn run(dice: &mut Dice, mut command: Command, may_kill: bool) -> (bool, Ran) {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("in"), ledger()).unwrap();
@@ -84,7 +85,7 @@ fn run(dice: &mut Dice, mut command: Command, may_kill: bool) -> (bool, Ran) {
     (killed, ran)
 }
 
-/// The records of a ledger: whole lines, but for the last one.
+/// The records of a ledger. All lines must be whole, except for the last one.
 fn recorded(world: &World) -> Vec<Value> {
     let text = std::fs::read_to_string(world.path("ledger.jsonl")).unwrap_or_default();
     assert!(!text.contains(TOKEN), "the token is in the ledger");

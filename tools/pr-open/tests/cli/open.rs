@@ -1,4 +1,4 @@
-//! Opening, updating and finding the one pull request over HTTP: the whole set of requests of each scenario.
+//! Opening, updating and finding the one pull request over HTTP; each test asserts the whole sequence of requests.
 
 use std::process::Stdio;
 
@@ -28,7 +28,7 @@ fn created_with_five_requests_then_unchanged_with_four() {
     forge.asks("repo base head list");
 }
 
-/// The most that there can be: a branch left over, labels of the repository and of its owner, reviewers, CI.
+/// The longest sequence: the branch exists, labels are the repository's and its owner's, reviewers and CI are asked.
 #[test]
 fn a_full_create_takes_eight_requests_and_eleven_with_testme() {
     let full = ["--label", "flake,redfix", "--reviewer", "ann", "--reviewer", "bob"];
@@ -78,7 +78,7 @@ fn somebody_elses_with_the_same_patch_is_adopted() {
         (&record["action"], &record["number"], &record["head"]),
         (&json!("adopted"), &json!(1), &json!(head))
     );
-    // Nothing is noted in somebody else's text.
+    // No marker is written into somebody else's text.
     forge.asks("repo base list past comments statuses comment");
     assert_eq!((forge.bodies(), forge.fake.state().pulls.len()), (vec!["!testme".to_owned()], 1));
     forge.run(&["--testme"]).opened();
@@ -107,7 +107,8 @@ fn twenty_at_once_end_with_one() {
     assert_eq!((times("create"), times("comment"), times("edit")), (1, 1, 0), "{asked}");
 }
 
-/// As on many machines, which have no lock in common: the lease on the branch and the forge's 409 are left.
+/// Processes that share no lock, as on several machines; only the lease on the branch and the forge's 409 keep them
+/// apart.
 #[test]
 fn six_without_a_common_lock_end_with_one() {
     let forge = Forge::new();
@@ -123,7 +124,7 @@ fn six_without_a_common_lock_end_with_one() {
     assert!(!asked.contains("edit"), "{asked}");
 }
 
-/// Runs so many at once, each with a folder for temporary files of its own if `tmp` gives one.
+/// Runs `many` processes at once; each has the TMPDIR that `tmp` gives, if it gives one.
 fn at_once(forge: &Forge, many: usize, tmp: impl Fn(usize) -> Option<std::path::PathBuf>) -> Vec<Value> {
     let spawn = |n: usize| {
         let mut command = forge.command(&forge.fake.url, &["--no-verdict", "--testme"]);
@@ -192,7 +193,7 @@ fn a_dry_run_prints_the_requests_and_only_reads() {
     }
     assert!(forge.fake.state().pulls.is_empty());
 
-    // What it prints is what is sent, but for the numbers that only the forge knows.
+    // It prints exactly what is sent, apart from the numbers that only the forge knows.
     let sent = ran.stderr.lines().find(|line| line.contains("\"head\":")).unwrap();
     let printed: Value = serde_json::from_str(sent.split_once("  ").unwrap().1).unwrap();
     forge.run(&["--testme", "--label", "flake,nope", "--reviewer", "ann"]).opened();
@@ -201,7 +202,7 @@ fn a_dry_run_prints_the_requests_and_only_reads() {
     assert_eq!(create.body, Some(printed));
     forge.asks("repo base list past labels org-labels statuses create review comment");
 
-    // The same for an update: the edit, the note for the new head, the comment.
+    // The same for an update: the edit, the marker for the new head, the comment.
     let dry = forge.run(&["--dry-run", "--testme", "--title", "mumble: another title"]);
     forge.asks("repo base head list comments");
     assert_eq!(dry.stderr.matches("would send: PATCH").count(), 1, "{}", dry.stderr);
@@ -216,6 +217,6 @@ fn a_dry_run_prints_the_requests_and_only_reads() {
     forge.asks("repo base head list edit comments statuses edit comment");
 
     let ran = forge.run(&["--dry-run", "--testme"]);
-    assert!(!ran.stderr.contains("would send") && ran.stderr.contains("as it should be"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("would send") && ran.stderr.contains("up to date"), "{}", ran.stderr);
     forge.asks("repo base head list comments");
 }

@@ -1,4 +1,4 @@
-//! Arguments about the command: what it is told, how long it may take, who judges it, where its output goes.
+//! Options about the command: its environment, its time limits, who judges it, where its output goes.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::env::Mapping;
 
 #[derive(clap::Args, Debug, Clone)]
 pub struct CommandArgs {
-    /// Set VAR for the command; {domain}, {stack}, {ref} and others stand for what this attempt has (repeatable)
+    /// Set VAR for the command; {domain}, {stack}, {ref} and others are replaced by this attempt's values (repeatable)
     #[arg(
         long = "env",
         value_name = "VAR=VALUE",
@@ -19,7 +19,7 @@ pub struct CommandArgs {
         hide_env_values = true
     )]
     pub mappings: Vec<Mapping>,
-    /// Something that the command may do beyond touching its own: network, exec, domain, stack, image or path
+    /// What the command may do beyond touching its own objects: network, exec, domain, stack, image or path
     /// (repeatable)
     #[arg(
         long,
@@ -32,7 +32,7 @@ pub struct CommandArgs {
     /// Give the command a pseudo-terminal
     #[arg(long, value_parser = FalseyValueParser::new(), env = "REDFIX_PTY", hide_env_values = true)]
     pub pty: bool,
-    /// Shell command that decides from recorded state: exit 0 pass, 1 fail, others undecided
+    /// Shell command that decides the outcome from recorded state: exit 0 pass, 1 fail, others undecided
     #[arg(long, value_name = "CMD", env = "REDFIX_CHECK", hide_env_values = true)]
     pub check: Option<String>,
     /// Longest time that the command may take
@@ -41,11 +41,11 @@ pub struct CommandArgs {
     /// Longest time without output and without progress of the stack's tasks (default: no limit)
     #[arg(long, value_name = "TIME", value_parser = duration, env = "REDFIX_IDLE_TIMEOUT", hide_env_values = true)]
     pub idle_timeout: Option<Duration>,
-    /// From SIGTERM to SIGKILL, for the command and its helpers
+    /// Time between SIGTERM and SIGKILL, for the command and its helpers
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s", env = "REDFIX_GRACE", hide_env_values = true)]
     pub grace: Duration,
-    /// Records go to this file, or to this number of an open descriptor; standard output, standard error and the
-    /// exit code are then the command's own
+    /// Append records to this file, or write them to the open descriptor with this number; standard output, standard
+    /// error and the exit code are then the command's own
     #[arg(long, value_name = "FILE|FD", env = "REDFIX_RECORDS", hide_env_values = true)]
     pub records: Option<Place>,
     /// Free space that the evidence folder and the engine's folder need before a run
@@ -54,7 +54,7 @@ pub struct CommandArgs {
 }
 
 impl CommandArgs {
-    /// The open descriptor that records go to, if it is one.
+    /// The number of the open descriptor that records go to, if they go to one.
     pub fn records_descriptor(&self) -> Option<u32> {
         match self.records {
             Some(Place::Descriptor(number)) => Some(number),

@@ -1,4 +1,4 @@
-//! Arguments of a sequence of runs.
+//! Options of a sequence of runs.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use lib_common::cli::duration;
 
 #[derive(clap::Args, Debug)]
 pub struct SequenceArgs {
-    /// At least so long between the starts of two runs, those on record included
+    /// Least time between the starts of two runs; runs on record count, too
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0s",
           env = "REDFIX_SPACING", hide_env_values = true)]
     pub spacing: Duration,

@@ -1,10 +1,11 @@
-//! What keeps runs independent: time between their starts, and another node each time. No I/O.
+//! Keeps runs independent of one another: time between their starts, and another node each time. No I/O.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// How long until the next run may start: `spacing` after the last one, and not before the time it was planned for. A clock that was put back makes nobody wait longer than `spacing`.
+/// How long until the next run may start: `spacing` after the start of the last one, and not before `not_before`. If the
+/// clock was put back, the wait is still not longer than `spacing`.
 pub fn wait(
     spacing: Duration,
     last_start: Option<Timestamp>,
@@ -17,7 +18,7 @@ pub fn wait(
     not_before.map_or(apart, |then| apart.max(between(now, then)))
 }
 
-/// The node that the next run is asked to use, after `attempts` runs: each in turn.
+/// The node that the next run is asked to use: after `attempts` runs, the nodes take turns.
 pub fn node(names: &[String], attempts: usize) -> Option<&str> {
     names.get(attempts.checked_rem(names.len())?).map(String::as_str)
 }

@@ -1,4 +1,4 @@
-//! What every request to a Gitea or Forgejo has in common: pages, lost answers, errors.
+//! What all requests to a Gitea or Forgejo have in common: pages of lists, lost answers, errors.
 
 use lib_common::{Error, Result};
 use serde::de::DeserializeOwned;
@@ -9,9 +9,9 @@ use crate::forge::http::{Reply, Sent};
 use crate::forge::retry;
 use crate::forge::route::Call;
 
-/// Pages of a list that are read before something must be wrong.
+/// Most pages of a list that are read; a list with more means that the forge never ends it.
 const MAX_PAGES: usize = 200;
-/// How often a writing request is tried; before each new try the forge is asked whether the last one came through.
+/// How often a writing request is tried. Before each new try the forge is asked whether the last one was carried out.
 const TRIES: u32 = 3;
 
 /// A writing request, before it is sent.
@@ -43,7 +43,8 @@ impl Gitea {
         })
     }
 
-    /// All pages. The page size may be less than asked for, so only the count, or an empty page, ends it.
+    /// Reads all pages. A forge may return shorter pages than were asked for, so only the total count or an empty page
+    /// marks the end.
     pub fn pages<'c, T: DeserializeOwned>(&self, call: impl Fn(usize) -> Call<'c>) -> Result<Vec<T>> {
         let mut all = Vec::new();
         for page in 1..=MAX_PAGES {
@@ -63,8 +64,8 @@ impl Gitea {
             .on(self.http.object(&call(1))))
     }
 
-    /// Sends a writing request. After a lost answer `came_through` looks whether it happened, before it is sent
-    /// again.
+    /// Sends a writing request. If the answer is lost, `came_through` finds out whether the request was carried out,
+    /// before it is sent again.
     pub fn write<T>(
         &self,
         request: &Request,

@@ -1,5 +1,5 @@
-//! Comments: the one that asks CI for a run, and the one that explains a fix. Each is planned first (only
-//! reading), then sent, so that a dry run shows what would be sent.
+//! Comments: one asks CI for a run, one explains a fix. Each is first planned, which only reads, then sent, so that a
+//! dry run can show what would be sent.
 
 use lib_common::Result;
 use lib_common::record::pr::PrAction;
@@ -12,15 +12,17 @@ use crate::forge::marker::Marker;
 use crate::forge::route::Call;
 use crate::forge::{Note, Noted, Pull, Status, Whose, wire};
 
-/// What asking for a run takes.
+/// The requests that ask CI for a run.
 pub struct Asking<'a> {
     pub marker: Marker,
-    /// Notes the marker in the body. First: a run that dies in between asks again, none asks twice.
+    /// Writes the marker into the pull request's body. It is sent before the comment: if the process dies in between,
+    /// the next one sees a marker without a comment after it and asks, and no run is asked for twice.
     pub note: Option<Request<'a>>,
+    /// The comment itself; `None` if CI was asked already.
     pub comment: Option<Request<'a>>,
 }
 
-/// What leaving a note takes; without a request it is there already.
+/// The request that writes a note; `None` if the note exists and is up to date.
 pub struct Explaining<'a> {
     pub request: Option<Request<'a>>,
     there: Option<wire::Comment>,
@@ -32,7 +34,7 @@ impl Gitea {
         self.get(&Call::Comments(number))
     }
 
-    /// What CI has said already of a commit: the largest id.
+    /// The largest id of the statuses that a commit has now.
     pub fn newest_status(&self, commit: &str) -> Result<u64> {
         Ok(max(self.all_statuses(commit)?.iter().map(|status| status.id)))
     }
@@ -52,6 +54,7 @@ impl Gitea {
         let said = |comment: &&wire::Comment| comment.body.trim() == text;
         let comments = self.comments(number)?;
         let newest = max(comments.iter().map(|comment| comment.id));
+        // There is no marker in other people's text, since we do not write into it: compare times instead.
         if whose == Whose::Others {
             return self.plan_asking_by_time(pull, &comments, comment, text);
         }
@@ -59,6 +62,8 @@ impl Gitea {
             let asked = comments.iter().filter(said).any(|comment| comment.id > marker.comments);
             return Ok(Asking { marker, note: None, comment: (!asked).then(comment) });
         }
+        // The marker goes into the body before the comment is written. After a crash between the two, the next call finds the
+        // marker without a comment and writes the comment.
         let after = self.newest_status(&pull.head)?;
         let marker = Marker { head: pull.head.clone(), after, comments: newest };
         let body = json!({ "title": pull.title, "body": marker.on(&pull.body) });
@@ -66,8 +71,8 @@ impl Gitea {
         Ok(Asking { marker, note: Some(note), comment: Some(comment()) })
     }
 
-    /// For a body that is not ours to note anything in: a comment that is there already is told from older
-    /// statuses by the forge's clock.
+    /// For a pull request of somebody else, into whose body we write nothing: whether a status is older than the comment
+    /// that asked for a run is told by the forge's times.
     fn plan_asking_by_time<'a>(
         &self,
         pull: &Pull,
@@ -84,7 +89,7 @@ impl Gitea {
         Ok(Asking { marker, note: None, comment: asked.is_none().then(comment) })
     }
 
-    /// Sends a comment; one of the same text and newer than `newest` is this one come through.
+    /// Sends a comment. After a lost answer, a comment with the same text and an id above `newest` is taken for it.
     pub fn comment(&self, number: u64, request: &Request, newest: u64) -> Result<wire::Comment> {
         let accept = |reply: &Reply| (reply.status == 201).then(|| self.parse(&request.call, reply));
         let came_through = || {
@@ -97,7 +102,7 @@ impl Gitea {
     pub fn plan_explaining<'a>(&self, pull: u64, note: &Note) -> Result<Explaining<'a>> {
         let comments = self.comments(pull)?;
         let newest = max(comments.iter().map(|comment| comment.id));
-        // Somebody who quotes ours has the mark in the middle.
+        // The mark must be the last line: somebody who quotes our comment has it further up.
         let marked = |comment: &wire::Comment| comment.body.lines().next_back() == Some(&*note.mark);
         let there = comments.into_iter().find(marked);
         let plain = |text: &str| text.replace("\r\n", "\n").trim_end().to_owned();
@@ -117,7 +122,7 @@ impl Gitea {
             (Some(request), None) => Ok(noted(&self.comment(pull, &request, newest)?, PrAction::Created)),
             (Some(request), Some(there)) => {
                 let accept = |reply: &Reply| [200, 201, 204].contains(&reply.status).then_some(Ok(()));
-                // Sending the same text twice is harmless.
+                // After a lost answer just send it again: setting the same text twice is harmless.
                 self.write(&request, accept, || Ok(None))?;
                 Ok(noted(&there, PrAction::Updated))
             }

@@ -1,5 +1,5 @@
-//! Labels and reviewers of a new pull request. None of them is worth failing for: a forge drops what it does
-//! not like without a word, so the answer is compared with what was asked for.
+//! Labels and reviewers of a new pull request. A forge silently drops those that it does not accept, so its answer is
+//! compared with what was asked for. What is missing is a warning, not an error.
 
 use lib_common::Result;
 use serde_json::json;
@@ -9,7 +9,7 @@ use super::client::Request;
 use crate::forge::route::Call;
 use crate::forge::wire;
 
-/// Labels by their ids, and the names that nobody knows.
+/// The labels that the forge has, and the names that it does not know.
 #[derive(Default)]
 pub struct Labels {
     pub known: Vec<wire::Label>,
@@ -21,7 +21,7 @@ impl Labels {
         self.known.iter().map(|label| label.id).collect()
     }
 
-    /// A sentence for each that is not there in the end.
+    /// A sentence for each label that the pull request did not get.
     pub fn lacking(&self, there: &[wire::Label]) -> Vec<String> {
         let unknown = self.unknown.iter().map(|name| format!("there is no label '{name}'"));
         let dropped = self.known.iter().filter(|label| !there.iter().any(|other| other.id == label.id));
@@ -32,7 +32,7 @@ impl Labels {
 }
 
 impl Gitea {
-    /// The repository's labels first, then its owner's, if that is an organization.
+    /// Looks the labels up among the repository's, then among its owner's, if that is an organization.
     pub fn labels(&self, names: &[String]) -> Result<Labels> {
         let mut labels = Labels { unknown: names.to_vec(), ..Labels::default() };
         if names.is_empty() {
@@ -40,7 +40,7 @@ impl Gitea {
         }
         labels.take_from(self.pages(|page| Call::Labels { page })?);
         if !labels.unknown.is_empty() {
-            // 404: the owner is a person, or the token may not look.
+            // 404 means that the owner is a person, or that the token may not read this.
             let owners = self.get_if_there::<Vec<wire::Label>>(&Call::OwnersLabels { page: 1 })?;
             let more = owners.as_ref().is_some_and(|page| page.len() >= crate::forge::route::PAGE);
             labels.take_from(owners.unwrap_or_default());
@@ -51,16 +51,17 @@ impl Gitea {
         Ok(labels)
     }
 
-    /// In a request of its own: not every version takes reviewers when a pull request is opened.
+    /// The request for reviews. It is sent separately because not every version takes reviewers when a pull request is
+    /// opened.
     pub fn reviewers<'a>(number: u64, users: &[String]) -> Option<Request<'a>> {
         let body = json!({ "reviewers": users });
         (!users.is_empty()).then_some(Request { call: Call::RequestReviewers(number), body })
     }
 
-    /// Asks for reviews; a refusal becomes a sentence.
+    /// Asks for reviews; returns a sentence if the forge refuses.
     pub fn request_reviews(&self, number: u64, users: &[String]) -> Vec<String> {
         let Some(request) = Self::reviewers(number, users) else { return vec![] };
-        // Asking somebody twice is harmless.
+        // After a lost answer just send it again: asking somebody twice is harmless.
         let asked = self.write(&request, |reply| (reply.status == 201).then_some(Ok(())), || Ok(None));
         let refused = asked.err().map(|error| match error.hint_text() {
             Some(hint) => format!("no review was asked of {}: {} ({hint})", users.join(", "), error.cause()),

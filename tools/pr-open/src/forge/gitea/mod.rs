@@ -1,5 +1,5 @@
-//! Gitea (from 1.22) and Forgejo over HTTP. What they do differently is avoided rather than asked for:
-//! filters that one of them ignores are applied here, and nothing depends on a version number.
+//! Gitea (from 1.22) and Forgejo over HTTP. Only what both do alike is used, so that nothing depends on a version
+//! number; filters that one of them ignores are applied here.
 
 mod client;
 mod comments;
@@ -34,7 +34,8 @@ impl Gitea {
         Ok(self.open_pulls()?.into_iter().find(same))
     }
 
-    /// The request that opens it. Whoever asks for a run next finds the note for it in the body: one request less.
+    /// The request that opens the pull request. With `ask`, its body has the marker for the run that is asked for next,
+    /// which saves a request.
     fn opening(&self, draft: &Draft, ask: bool) -> Result<(Request<'static>, Labels)> {
         let labels = self.labels(&draft.labels)?;
         let mut text = draft.body.clone();
@@ -68,7 +69,7 @@ impl Gitea {
                 || self.parse::<wire::PullRequest>(&request.call, reply).map(wire::PullRequest::into_pull);
             good.then(parse)
         };
-        // Sending the same title and body twice is harmless.
+        // After a lost answer just send it again: setting the same title and body twice is harmless.
         self.write(request, accept, || Ok(None))
     }
 }
@@ -117,7 +118,7 @@ impl Forge for Gitea {
                 lacking.extend(pull.draft.then(|| UNFINISHED.to_owned()));
                 Opened { pull: pull.into_pull(), created: true, lacking }
             })),
-            // Somebody was faster: what they opened is ours, too.
+            // 409: another process of ours was faster. The pull request that it opened is the one we want.
             409 => there(false).transpose(),
             _ => None,
         };
@@ -181,7 +182,7 @@ impl Forge for Gitea {
     }
 }
 
-const UNFINISHED: &str = "the forge takes it for unfinished: its title begins with a word that says so";
+const UNFINISHED: &str = "the forge takes it for a draft, because its title begins with a word such as WIP";
 
 /// Why no pull request can be opened in a repository, and what to do about it.
 fn unfit(repo: &wire::Repository) -> Option<(&'static str, &'static str)> {
@@ -190,7 +191,7 @@ fn unfit(repo: &wire::Repository) -> Option<(&'static str, &'static str)> {
         (repo.archived, "it is archived", "unarchive it, or choose another repository"),
         (repo.mirror, "it is a pull mirror, which takes no pushes", "turn it into a normal repository"),
         (repo.empty, "it is empty", "push its base first"),
-        (repo.has_pull_requests == Some(false), "it has no pull requests", "switch them on in its settings"),
+        (repo.has_pull_requests == Some(false), "it has no pull requests", "enable them in its settings"),
         (
             may_not_push,
             "the token's user may not push",

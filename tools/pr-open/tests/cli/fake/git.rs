@@ -1,4 +1,4 @@
-//! git's smart HTTP: git's own server program, run as the CGI that it is.
+//! git's smart HTTP, by git's own server program, `git http-backend`, which is a CGI.
 
 use std::io::Write;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use super::server::{Incoming, Outgoing};
 
-/// `root`: the folder with `o/n.git`. With a `token` only its bearer gets in.
+/// `root` is the folder with `o/n.git`. With a `token`, requests without it are refused.
 pub fn serve(root: &Path, token: Option<&str>, incoming: &Incoming) -> Outgoing {
     if token.is_some_and(|token| !bears(incoming, token)) {
         let ask = ("WWW-Authenticate".to_owned(), "Basic realm=\"forge\"".to_owned());
@@ -32,7 +32,7 @@ pub fn serve(root: &Path, token: Option<&str>, incoming: &Incoming) -> Outgoing 
         .spawn()
         .unwrap();
     let (mut stdin, body) = (child.stdin.take().unwrap(), incoming.body.clone());
-    // A server that knows enough before the end does not read the rest.
+    // A thread of its own, since the server may answer before it has read everything.
     let writer = std::thread::spawn(move || stdin.write_all(&body));
     let output = child.wait_with_output().unwrap();
     let _ = writer.join().unwrap();
@@ -46,7 +46,7 @@ fn bears(incoming: &Incoming, token: &str) -> bool {
     decoded.ends_with(format!(":{token}").as_bytes())
 }
 
-/// A CGI's answer: header lines, an empty line, the body.
+/// Parses a CGI's answer: header lines, an empty line, the body.
 fn parse(output: &[u8]) -> Outgoing {
     let end = output.windows(4).position(|w| w == b"\r\n\r\n").expect("git http-backend answers");
     let mut out = Outgoing { status: 200, body: output[end + 4..].to_vec(), ..Outgoing::default() };

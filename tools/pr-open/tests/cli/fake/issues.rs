@@ -1,4 +1,4 @@
-//! The API: comments and commit statuses.
+//! The fake API: comments and commit statuses.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ impl State {
         ok(201, comment)
     }
 
-    /// A comment as the database has it.
+    /// Adds a comment, as if it were in the database.
     pub fn put_comment(&mut self, number: &str, text: &str) -> Value {
         let id = self.comments.len() as u64 + 7;
         let url = format!("https://git.example/o/n/pulls/{number}#issuecomment-{id}");
@@ -33,7 +33,7 @@ impl State {
         ok(200, comment.clone())
     }
 
-    /// Newest first; what CI has to say comes one by one, after somebody asked.
+    /// Statuses, newest first. Those of the trap `ci` are added one at a time, once a comment was made.
     pub fn statuses(&mut self, commit: &str, query: &str) -> Reply {
         if let Some((context, status)) = self.traps.ci.front().copied().filter(|_| !self.comments.is_empty())
         {
