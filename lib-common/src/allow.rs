@@ -1,6 +1,6 @@
-//! Permissions: what an owner may do on the engine beyond touching its own objects, as a list of kind and value. The list
-//! has the same form in the policy that `swarm-guard` reads, in the line that `swarm-isolate` hands to it, in a recipe's
-//! `needs`, and behind `--allow KIND=VALUE`. No I/O.
+//! Permissions: what an owner may do on the engine beyond touching its own objects, as a list of kind and value. The
+//! list has the same form in the policy that `swarm-guard` reads, in the line that `swarm-isolate` hands to it, in a
+//! recipe's `needs`, and behind `--allow KIND=VALUE`. No I/O.
 
 use std::fmt;
 use std::path::Path;
@@ -122,7 +122,8 @@ pub fn stacks(allow: &[Allow]) -> Vec<Pattern> {
     values(allow, Kind::Stack).filter_map(|pattern| pattern.parse().ok()).collect()
 }
 
-/// What the guard enforces for one owner: the JSON object in a policy file, and in the line that `swarm-isolate` writes.
+/// What the guard enforces for one owner: the JSON object in a policy file, and in the line that `swarm-isolate`
+/// writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {

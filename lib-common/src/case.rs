@@ -1,4 +1,5 @@
-//! The case key, `recipe@version/test`: all records about one failing test (or deploy, promotion, ...) carry the same one.
+//! The case key, `recipe@version/test`: all records about one failing test (or deploy, promotion, ...) carry the same
+//! one.
 
 use std::fmt;
 

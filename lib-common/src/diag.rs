@@ -1,4 +1,5 @@
-//! Messages for people: written to standard error, each with the tool's name in front. A tool that succeeds writes none.
+//! Messages for people: written to standard error, each with the tool's name in front. A tool that succeeds writes
+//! none.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};

@@ -64,7 +64,8 @@ impl Emitter {
         self.put(io, &line)
     }
 
-    /// Appends a record that a child process wrote. Children hand their records to their parent, which alone writes them.
+    /// Appends a record that a child process wrote. Children hand their records to their parent, which alone writes
+    /// them.
     pub fn put(&mut self, io: &mut Io, line: &[u8]) -> Result<()> {
         if let Some(ledger) = &mut self.ledger {
             self.passed.insert(key(line));

@@ -76,8 +76,8 @@ impl Ledger {
         let whole = tail.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         self.seen.extend(tail[..whole].split_inclusive(|byte| *byte == b'\n').map(key));
         self.known += whole as u64;
-        // Writers hold the lock until their line is whole, so that whoever left half a line is dead. The half line is on
-        // disk in its own file before it is cut off here.
+        // Writers hold the lock until their line is whole, so that whoever left half a line is dead. The half line is
+        // on disk in its own file before it is cut off here.
         if whole < tail.len() {
             let mut torn = private(OpenOptions::new().append(true).create(true)).open(self.torn_path())?;
             torn.write_all(&tail[whole..])?;

@@ -86,7 +86,8 @@ impl<R: BufRead> Reader<R> {
         self.check(raw, diag)
     }
 
-    /// Checks a line that other code has read, as [`Reader::next_line`] would. `None`: it is a torn end that is left out.
+    /// Checks a line that other code has read, as [`Reader::next_line`] would. `None`: it is a torn end that is left
+    /// out.
     pub fn examine(&mut self, raw: Vec<u8>, number: u64, diag: &Diag) -> Result<Option<Line>> {
         self.number = number;
         if trim(&raw).len() as u64 > self.limit {

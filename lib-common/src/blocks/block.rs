@@ -7,8 +7,8 @@ use memchr::{memchr_iter, memrchr};
 
 use crate::error::{Error, Result};
 
-/// Bytes of a block's buffer: large enough that handling a block costs little per line, small enough to stay in a core's
-/// cache. In a debug build, which is for tests, blocks are smaller, so that a short stream has many of them.
+/// Bytes of a block's buffer: large enough that handling a block costs little per line, small enough to stay in a
+/// core's cache. In a debug build, which is for tests, blocks are smaller, so that a short stream has many of them.
 pub const SIZE: usize = if cfg!(debug_assertions) { 16 * 1024 } else { 512 * 1024 };
 
 /// When a block is handed out.
@@ -20,8 +20,8 @@ pub enum Arrival {
     Full,
 }
 
-/// A place in a block, in 32-bit numbers to keep it small. Only a single line of 4 GiB makes a block larger than they can
-/// say; such a line has no pieces.
+/// A place in a block, in 32-bit numbers to keep it small. Only a single line of 4 GiB makes a block larger than they
+/// can say; such a line has no pieces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Piece {
     at: u32,
@@ -114,8 +114,8 @@ pub struct Blocks<'a, T> {
 }
 
 impl<'a, T> Blocks<'a, T> {
-    /// A line that grows longer than `limit` bytes is handed out at once, even if its end was not read, so that the tool
-    /// can report it without keeping all of it in memory.
+    /// A line that grows longer than `limit` bytes is handed out at once, even if its end was not read, so that the
+    /// tool can report it without keeping all of it in memory.
     #[must_use]
     pub fn new(input: Box<dyn Read + 'a>, name: &'a str, limit: u64, arrival: Arrival) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);

@@ -1,8 +1,9 @@
-//! Two threads parse blocks while the calling thread reads the stream and takes the results, in the order of the stream.
+//! Two threads parse blocks while the calling thread reads the stream and takes the results, in the order of the
+//! stream.
 //!
 //! They are used only while reads fill whole blocks, as those of a file do. Blocks that trickle in through a pipe are
-//! parsed on the calling thread and passed on before the next read, so that no later tool of the pipe waits; besides, the
-//! pipe's other tools need the other cores.
+//! parsed on the calling thread and passed on before the next read, so that no later tool of the pipe waits; besides,
+//! the pipe's other tools need the other cores.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -24,8 +25,8 @@ pub trait Parser: Send {
     fn parse(&mut self, block: &mut Block<Self::Found>);
 }
 
-/// Hands every block, parsed, to `on` in the order of the stream. `on` returns the block, so that its memory can be used
-/// again.
+/// Hands every block, parsed, to `on` in the order of the stream. `on` returns the block, so that its memory can be
+/// used again.
 pub fn each<P: Parser>(
     blocks: &mut Blocks<P::Found>,
     parser: impl Fn() -> P,

@@ -1,9 +1,9 @@
 //! The connection to the engine.
 //!
-//! One transport serves both the typed client (bollard, in `own`) and raw JSON. Strangers' objects, events and logs are read
-//! raw, because bollard's enums have no catch-all: one odd value would fail a whole list, one unknown type of event the
-//! stream, and a frame in which the engine says that it cannot read a log would count as a line of it. bollard 0.21.1 sends
-//! paths without a version whatever it is told; the transport puts the negotiated one in front.
+//! One transport serves both the typed client (bollard, in `own`) and raw JSON. Strangers' objects, events and logs are
+//! read raw, because bollard's enums have no catch-all: one odd value would fail a whole list, one unknown type of
+//! event the stream, and a frame in which the engine says that it cannot read a log would count as a line of it.
+//! bollard 0.21.1 sends paths without a version whatever it is told; the transport puts the negotiated one in front.
 
 mod endpoint;
 mod own;
@@ -26,7 +26,8 @@ use crate::cli::EngineArg;
 use crate::error::{Error, Result};
 use transport::Transport;
 
-/// Newest API version that these tools were written for. To an older engine they speak the newest version that it knows.
+/// Newest API version that these tools were written for. To an older engine they speak the newest version that it
+/// knows.
 const NEWEST: (u64, u64) = (1, 47);
 /// Oldest API version that these tools can use: that of engine 20.10.
 const OLDEST: (u64, u64) = (1, 41);
@@ -68,8 +69,8 @@ impl ApiError {
         self.status >= 500 && signs.iter().chain(&unavailable).any(|sign| self.message.contains(sign))
     }
 
-    /// The error for people. Without an answer or without a leader the same call may succeed later (exit 75); a refusal is
-    /// final (exit 2).
+    /// The error for people. Without an answer or without a leader the same call may succeed later (exit 75); a refusal
+    /// is final (exit 2).
     #[must_use]
     pub fn into_error(self, doing: &str, object: &str) -> Error {
         if self.is_leaderless() {

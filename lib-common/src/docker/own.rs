@@ -1,8 +1,8 @@
 //! Typed calls for objects of our own: they create configs and services, remove the objects of a run, and read what the
 //! engine says of itself. The compiler checks that the engine understands the fields that we send.
 //!
-//! Updates are not among them. A compare-and-swap must send back the spec that was read, with the fields of newer engines
-//! that bollard's models lack; and the version that it compares is a `u64`, which bollard narrows.
+//! Updates are not among them. A compare-and-swap must send back the spec that was read, with the fields of newer
+//! engines that bollard's models lack; and the version that it compares is a `u64`, which bollard narrows.
 
 use std::future::Future;
 
@@ -28,8 +28,8 @@ impl Engine {
         }
     }
 
-    /// Creates a service and returns its id. The engine asks no registry for the image's digest: since API 1.30 it leaves
-    /// that to clients.
+    /// Creates a service and returns its id. The engine asks no registry for the image's digest: since API 1.30 it
+    /// leaves that to clients.
     pub async fn create_service(&self, spec: ServiceSpec) -> ApiResult<String> {
         let made = self.call(self.typed.create_service(spec, None)).await?;
         Ok(made.id.unwrap_or_default())

@@ -143,7 +143,8 @@ pub(super) fn typed(transport: &Arc<Transport>) -> Result<bollard::Docker, bolla
     bollard::Docker::connect_with_custom_transport(
         send,
         Some("redfix://engine"),
-        // bollard counts whole seconds. One more makes sure that the transport's own deadline, with its message, is first.
+        // bollard counts whole seconds. One more makes sure that the transport's own deadline, with its message, is
+        // first.
         transport.timeout.as_secs().saturating_add(1),
         &version,
     )

@@ -2,7 +2,7 @@
 
 use lib_common::blocks::{self, Block, Piece};
 use lib_common::record::run::TestOutcome;
-use lib_common::record::{Head, Known, Look, TestLine, look};
+use lib_common::record::{Head, Known, Parsed, TestLine, parse_line};
 use lib_common::text::Text;
 
 use crate::order::Order;
@@ -45,19 +45,19 @@ impl blocks::Parser for Parser {
 
 fn line(block: &[u8], text: &str) -> Parsed {
     let hash = || blake3::hash(text.as_bytes());
-    match look(text) {
-        Look::Other => Parsed::Other(hash().into()),
-        Look::Test(line) => {
+    match parse_line(text) {
+        Parsed::Other => Parsed::Other(hash().into()),
+        Parsed::Test(line) => {
             test(block, &line).map_or(Parsed::Doubtful, |test| Parsed::Test(hash().into(), test))
         }
-        Look::Known(known) => match serde_json::from_str::<Head>(text) {
+        Parsed::Known(known) => match serde_json::from_str::<Head>(text) {
             Ok(head) => {
                 let hash = hash();
                 Parsed::Known(hash.into(), Order::new(&head.ts, &hash), head, known)
             }
             Err(_) => Parsed::Doubtful,
         },
-        Look::Doubtful => Parsed::Doubtful,
+        Parsed::Doubtful => Parsed::Doubtful,
     }
 }
 
