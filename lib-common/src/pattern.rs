@@ -43,7 +43,8 @@ impl FromStr for Pattern {
         }
         if literal < LEAST_PLAIN {
             return Err(format!(
-                "a pattern must start with {LEAST_PLAIN} characters that are not wildcards, or it matches stacks of others"
+                "a pattern must start with {LEAST_PLAIN} characters that are not wildcards, \
+                 or it matches stacks of others"
             ));
         }
         Ok(Self(plain(text).collect()))

@@ -17,7 +17,8 @@ pub struct RunPlanned {
     /// Fewest and expected further runs until this case is settled.
     pub minimum_runs: u32,
     pub expected_runs: f64,
-    /// A run before this time would add no evidence: failures of one machine that are too close together count as one.
+    /// A run before this time would decide nothing: failing runs on one machine prove `genuine` only if they are far
+    /// enough apart.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub not_before: Option<String>,
     /// How long a run of this case takes with its teardown: the mean of those on record.
