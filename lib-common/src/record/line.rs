@@ -13,7 +13,7 @@ use super::{Body, Keys, Known, TYPES};
 
 /// What a line holds.
 #[derive(Debug)]
-pub enum Parsed<'a> {
+pub enum Content<'a> {
     /// An object that is no record of a type that this build knows.
     Other,
     /// A `test.finished` as our own tools write it.
@@ -26,23 +26,23 @@ pub enum Parsed<'a> {
 
 /// Parses one line, which comes without its line feed.
 #[must_use]
-pub fn parse_line(line: &str) -> Parsed<'_> {
+pub fn parse_line(line: &str) -> Content<'_> {
     if let Some(test) = TestLine::parse(line) {
-        return Parsed::Test(test);
+        return Content::Test(test);
     }
     // serde would also read a struct from an array.
     if !line.trim_start_matches([' ', '\t']).starts_with('{') {
-        return Parsed::Doubtful;
+        return Content::Doubtful;
     }
     if let Some((kind, v)) = beginning(line) {
         return known(kind, v, line);
     }
     match serde_json::from_str::<Keys>(line) {
         Ok(Keys { kind: Some(kind), v: Some(v), .. }) if is_ours(&kind) => known(&kind, v, line),
-        Ok(_) => Parsed::Other,
+        Ok(_) => Content::Other,
         // An object whose `type`, `v` or `investigation` is not of the form that records have.
-        Err(_) if serde_json::from_str::<IgnoredAny>(line).is_ok() => Parsed::Other,
-        Err(_) => Parsed::Doubtful,
+        Err(_) if serde_json::from_str::<IgnoredAny>(line).is_ok() => Content::Other,
+        Err(_) => Content::Doubtful,
     }
 }
 
@@ -58,10 +58,10 @@ fn is_ours(kind: &str) -> bool {
     TYPES.iter().any(|(name, _)| *name == kind)
 }
 
-fn known(kind: &str, v: u32, line: &str) -> Parsed<'static> {
+fn known(kind: &str, v: u32, line: &str) -> Content<'static> {
     match Known::parse(kind, v, line.as_bytes()) {
-        Ok(Some(known)) => Parsed::Known(known),
-        _ => Parsed::Doubtful,
+        Ok(Some(known)) => Content::Known(known),
+        _ => Content::Doubtful,
     }
 }
 

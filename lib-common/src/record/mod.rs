@@ -24,7 +24,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use line::{Parsed, TestLine, parse_line};
+pub use line::{Content, TestLine, parse_line};
 
 /// Factor levels of one attempt, at least `load` and `fix`. Ordered, so that equal factors print equally.
 pub type Factors = BTreeMap<String, String>;

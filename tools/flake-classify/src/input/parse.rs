@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use lib_common::blocks::{self, Block, Piece};
 use lib_common::record::run::{RunFinished, TestOutcome};
-use lib_common::record::{Known, Parsed, TestLine, parse_line};
+use lib_common::record::{Content, Known, TestLine, parse_line};
 use lib_common::signature::normalise;
 
 use crate::attempt::{Profile, Profiles, View, milliseconds};
@@ -61,15 +61,15 @@ impl blocks::Parser for Parser {
         let mut events = std::mem::take(&mut block.found);
         let bytes = block.bytes();
         for (number, (raw, text)) in (0..).zip(block.lines()) {
-            let found = match text.map_or(Parsed::Doubtful, parse_line) {
-                Parsed::Other => continue,
-                Parsed::Test(test) => {
+            let found = match text.map_or(Content::Doubtful, parse_line) {
+                Content::Other => continue,
+                Content::Test(test) => {
                     events.extend(self.text(&test).map(Event::Text));
                     event(bytes, &test)
                 }
-                Parsed::Known(Known::RunFinished(run)) => Some(self.run(&run)),
-                Parsed::Known(known) => Some(Event::Known(known)),
-                Parsed::Doubtful => None,
+                Content::Known(Known::RunFinished(run)) => Some(self.run(&run)),
+                Content::Known(known) => Some(Event::Known(known)),
+                Content::Doubtful => None,
             };
             events.extend(found.or_else(|| {
                 // A line beyond 4 GiB has no place. Its first byte stands for it: that is doubtful as well.
