@@ -80,8 +80,9 @@ impl Rules {
         for rule in &own {
             compile(&rule.pattern).map_err(|e| fail(format!("rule {}: {e}", rule.id)))?;
             if rule.keywords.is_empty() {
-                return Err(fail(format!("rule {}: no keywords", rule.id))
-                    .hint("give it the words that a line must have: without one its regex would run on every line"));
+                return Err(fail(format!("rule {}: no keywords", rule.id)).hint(
+                    "give it the words that a line must have: without one its regex would run on every line",
+                ));
             }
         }
         let mut rules = vec![key_name()];
