@@ -1,4 +1,4 @@
-//! `JUnit` files as outcomes of single tests.
+//! Reads `JUnit` files into the outcomes of single tests.
 
 use std::fs;
 use std::io::{self, BufRead, Read};
@@ -20,11 +20,12 @@ pub struct Test {
     pub started: Option<String>,
     /// The suite's `hostname`.
     pub machine: Option<String>,
-    /// Red attempts of the same run besides `outcome`: `flakyFailure` and `rerunFailure`, and those of errors.
+    /// Failed attempts of the test in the same run, which the harness repeated: `flakyFailure`, `rerunFailure`,
+    /// `flakyError` and `rerunError`. `outcome` is the last attempt's.
     pub retries: Vec<Retry>,
 }
 
-/// One more attempt of a test, always red.
+/// A failed attempt of a test that was repeated in the same run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retry {
     pub outcome: TestOutcome,
@@ -54,14 +55,14 @@ fn find(folder: &Path, files: &mut Vec<PathBuf>) {
         let (path, Ok(kind)) = (entry.path(), entry.file_type()) else { continue };
         if kind.is_dir() {
             find(&path, files);
-        // A link may lead anywhere, and a pipe would be waited for.
+        // Symbolic links are left out because they may lead out of the folder, named pipes because reading would block.
         } else if kind.is_file() && path.extension().is_some_and(|end| end == "xml") {
             files.push(path);
         }
     }
 }
 
-/// Every test of one file, in its order. The error names the line, not the file.
+/// Every test of one file, in the file's order. The error names the line, not the file.
 pub fn parse(xml: &str) -> Result<Vec<Test>, String> {
     let mut lines = Lines { rest: xml.as_bytes(), line: 1 };
     let report = junit_parser::from_reader(&mut lines).map_err(|e| format!("line {}: {e}", lines.line))?;
@@ -70,7 +71,7 @@ pub fn parse(xml: &str) -> Result<Vec<Test>, String> {
     Ok(tests)
 }
 
-/// Counts the lines that the parser has taken.
+/// Counts the lines that the parser has taken, because its errors do not name the line.
 struct Lines<'a> {
     rest: &'a [u8],
     line: usize,
@@ -143,7 +144,7 @@ fn both(message: &str, text: &str) -> String {
         .join("\n")
 }
 
-/// Seconds of a `JUnit` file; what is negative or absurd becomes 0.
+/// Seconds as a `JUnit` file has them. Negative and absurd values, and those that are no number, become 0.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn milliseconds(seconds: f64) -> u64 {
     if seconds.is_finite() && (0.0..1e9).contains(&seconds) { (seconds * 1000.0).round() as u64 } else { 0 }

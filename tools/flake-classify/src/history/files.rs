@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use lib_common::{Error, Io, Result};
 
-use super::{Bad, Options, Run, parse};
+use super::{Bad, Options, PastRun, parse};
 use crate::cli::{Args, Format, Sweep};
 
-/// All runs of all FILEs, in their order. `--lenient` makes a run without results of a file that cannot be read.
-pub fn read(args: &Args, io: &mut Io) -> Result<Vec<Run>> {
+/// All runs of all FILEs, in their order. With `--lenient` a file that cannot be parsed becomes a run without results.
+pub fn read(args: &Args, io: &mut Io) -> Result<Vec<PastRun>> {
     let sweep = &args.sweep;
     let Some(format) = sweep.from else { return Ok(vec![]) };
     let options = options(format, sweep)?;
@@ -36,14 +36,14 @@ fn options(format: Format, sweep: &Sweep) -> Result<Options> {
     Ok(Options { load_column: load_column.cloned() })
 }
 
-/// A file, `-` for standard input, or a folder where the format has folders.
+/// The runs of one FILE: a file, `-` for standard input, or a folder if the format allows it.
 fn of_operand(
     format: Format,
     operand: &Path,
     options: &Options,
     lenient: bool,
     io: &mut Io,
-) -> Result<Vec<Run>> {
+) -> Result<Vec<PastRun>> {
     if operand.as_os_str() == "-" {
         let mut bytes = Vec::new();
         io.stdin
@@ -64,7 +64,7 @@ fn of_operand(
             }
             Ok(vec![unver(operand, operand, "no results.json".into(), io)])
         }
-        // One run wrote all of them.
+        // All files of a folder were written by one run.
         Format::Junit | Format::Nextest => {
             let mut files = Vec::new();
             find(operand, &mut files);
@@ -72,7 +72,7 @@ fn of_operand(
             if files.is_empty() {
                 return Ok(vec![unver(operand, operand, "no JUnit file".into(), io)]);
             }
-            let mut runs: Vec<Run> = Vec::new();
+            let mut runs: Vec<PastRun> = Vec::new();
             for file in files {
                 for run in of_file(format, &file, &load(&file)?, options, lenient, io)? {
                     join(&mut runs, run);
@@ -95,9 +95,10 @@ fn find(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// The first attempts of all files of a folder are one run, so are the second ones.
-fn join(runs: &mut Vec<Run>, run: Run) {
-    let attempt = |run: &Run| run.id.rsplit_once('#').map(|(_, number)| number.to_owned());
+/// Joins the runs of a folder's files: the first attempts in all files are one run, the second attempts another, and so
+/// on.
+fn join(runs: &mut Vec<PastRun>, run: PastRun) {
+    let attempt = |run: &PastRun| run.id.rsplit_once('#').map(|(_, number)| number.to_owned());
     match runs.iter_mut().find(|known| attempt(known) == attempt(&run)) {
         Some(known) => {
             known.started = known.started.into_iter().chain(run.started).min();
@@ -116,12 +117,13 @@ fn of_file(
     options: &Options,
     lenient: bool,
     io: &Io,
-) -> Result<Vec<Run>> {
+) -> Result<Vec<PastRun>> {
     let mut runs = match parse(format, bytes, options) {
         Ok(runs) => runs,
         Err(Bad { line, cause }) => {
             let cause = line.map_or_else(|| cause.clone(), |line| format!("line {line}: {cause}"));
-            // A run that was killed leaves a broken result behind: that is a finding, not a mistake.
+            // A cc-ci run that was killed leaves a broken file behind. That says something about the run, so it is no
+            // error.
             if !lenient && format != Format::CcciResults {
                 return Err(Error::cannot("reading a history", cause)
                     .on(file.display())
@@ -130,7 +132,7 @@ fn of_file(
             vec![unver(file, file.parent().unwrap_or(file), cause, io)]
         }
     };
-    // By its name too: two runs may write the very same bytes.
+    // The id covers the file's name too, because two runs may write the same bytes.
     let mut hash = blake3::Hasher::new();
     hash.update(file.as_os_str().as_encoded_bytes()).update(&[0]).update(bytes);
     let own = hash.finalize().to_hex();
@@ -143,10 +145,10 @@ fn of_file(
     Ok(runs)
 }
 
-/// A run of which nothing is left but its folder.
-fn unver(file: &Path, folder: &Path, cause: String, io: &Io) -> Run {
+/// A run without results, because its file is missing or broken. Its folder's name is its id.
+fn unver(file: &Path, folder: &Path, cause: String, io: &Io) -> PastRun {
     io.diag.warn(format_args!("{}: {cause}: unver", file.display()));
     let id = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let named = !id.is_empty() && folder != file || file.is_dir();
-    Run { id: if named { id } else { String::new() }, named, unver: Some(cause), ..Run::default() }
+    PastRun { id: if named { id } else { String::new() }, named, unver: Some(cause), ..PastRun::default() }
 }

@@ -1,7 +1,7 @@
-//! Histories of other CIs: files in, runs out, and records of them.
+//! Reads histories of other CIs (`--from`) into runs, and turns the runs into records.
 //!
-//! Each format has one pure reader, from bytes to [`Run`]s. What no file says is left open: a run without a time,
-//! a machine or a condition stays one, and `sample` decides whether it can count.
+//! Each format has one pure reader, from bytes to [`PastRun`]s. What a file does not say is left out: a run may have no
+//! time, no machine and no condition, and `sample` decides whether it counts.
 
 mod ccci;
 mod files;
@@ -21,13 +21,13 @@ use crate::cli::Format;
 pub use files::read;
 pub use records::{failed, tell};
 
-/// One run, as far as its history tells.
+/// One run of a history.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Run {
-    /// As the history names it where `named`, else only what tells it from others of its file.
+pub struct PastRun {
+    /// The id that the history gives it, if `named`. Else only what distinguishes it from other runs of its file.
     pub id: String,
     pub named: bool,
-    /// The file that it comes from.
+    /// The file that it was read from.
     pub source: String,
     pub started: Option<Timestamp>,
     pub duration_ms: u64,
@@ -37,21 +37,21 @@ pub struct Run {
     pub harness: Option<String>,
     pub engine: Option<String>,
     pub machine: Option<String>,
-    /// `isolated` or `loaded`, where the history has a column for it.
+    /// `isolated` or `loaded`, if the history has a column for it.
     pub load: Option<String>,
     pub factors: Factors,
     pub recipe: Option<String>,
     pub version: Option<String>,
-    /// Why it gave no result at all.
+    /// Why the run gave no result at all (`unver`).
     pub unver: Option<String>,
-    pub results: Vec<Result>,
+    pub results: Vec<PastResult>,
 }
 
 /// What one run says of one test.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Result {
+pub struct PastResult {
     pub test: String,
-    /// `None`: it should have run, and there is no result (`unver`).
+    /// `None` if the test should have run and there is no result (`unver`).
     pub outcome: Option<TestOutcome>,
     pub duration_ms: u64,
     pub message: Option<String>,
@@ -60,7 +60,7 @@ pub struct Result {
 /// Why a file cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bad {
-    /// Counted from 1; `None` where it is about the file as a whole.
+    /// Counted from 1; `None` if it concerns the file as a whole.
     pub line: Option<u64>,
     pub cause: String,
 }
@@ -71,15 +71,15 @@ impl Bad {
     }
 }
 
-/// What the user says about the files, beyond what they say themselves.
+/// What the user says about the files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
-    /// The column that holds the condition.
+    /// The column that has the condition (`--condition COLUMN`).
     pub load_column: Option<String>,
 }
 
 /// The runs in one file.
-pub fn parse(format: Format, bytes: &[u8], options: &Options) -> std::result::Result<Vec<Run>, Bad> {
+pub fn parse(format: Format, bytes: &[u8], options: &Options) -> Result<Vec<PastRun>, Bad> {
     match format {
         Format::Junit => junit::parse(bytes, false),
         Format::Nextest => nextest::parse(bytes),
@@ -90,7 +90,7 @@ pub fn parse(format: Format, bytes: &[u8], options: &Options) -> std::result::Re
     }
 }
 
-/// For fuzzing: the reader of one format over any bytes.
+/// For fuzzing: reads any bytes as one format.
 #[doc(hidden)]
 pub fn fuzz(format: Format, bytes: &[u8]) {
     let options = Options { load_column: Some("load".into()) };

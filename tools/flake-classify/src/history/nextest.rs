@@ -1,20 +1,20 @@
-//! What cargo-nextest writes: its `JUnit` dialect, or the lines of `--message-format libtest-json` (and
+//! Reads what cargo-nextest writes: its `JUnit` dialect, or the lines of `--message-format libtest-json` (and
 //! `libtest-json-plus`). Each retry is a run of its own. Pure.
 
 use serde::Deserialize;
 
 use lib_common::record::run::TestOutcome;
 
-use super::{Bad, Result, Run, junit, word};
+use super::{Bad, PastResult, PastRun, junit, word};
 
-pub fn parse(bytes: &[u8]) -> std::result::Result<Vec<Run>, Bad> {
+pub fn parse(bytes: &[u8]) -> Result<Vec<PastRun>, Bad> {
     match bytes.trim_ascii_start().first() {
         Some(b'{') => lines(bytes),
         _ => junit::parse(bytes, true),
     }
 }
 
-/// One line; suites say nothing that their tests do not.
+/// One line. Lines about suites are skipped: they repeat what those about their tests say.
 #[derive(Deserialize)]
 struct Line {
     #[serde(rename = "type")]
@@ -27,8 +27,8 @@ struct Line {
     reason: Option<String>,
 }
 
-fn lines(bytes: &[u8]) -> std::result::Result<Vec<Run>, Bad> {
-    let mut all = vec![Run::default()];
+fn lines(bytes: &[u8]) -> Result<Vec<PastRun>, Bad> {
+    let mut all = vec![PastRun::default()];
     let mut open: Vec<String> = Vec::new();
     for (number, text) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
         if text.trim_ascii().is_empty() {
@@ -46,24 +46,24 @@ fn lines(bytes: &[u8]) -> std::result::Result<Vec<Run>, Bad> {
             "ok" => TestOutcome::Pass,
             "failed" | "timeout" => TestOutcome::Fail,
             "ignored" => TestOutcome::Skip,
-            other => return Err(Bad::at(number, format!("'{other}' is no event that is known"))),
+            other => return Err(Bad::at(number, format!("'{other}' is not a known event"))),
         };
         add(&mut all, &name, Some(outcome), &line);
     }
-    // Started and never ended: the runner was stopped.
+    // A test that started and never ended shows that the runner was stopped.
     for name in open {
         let (test, attempt) = split(&name);
-        push(&mut all, attempt, Result { test, outcome: None, duration_ms: 0, message: None });
+        push(&mut all, attempt, PastResult { test, outcome: None, duration_ms: 0, message: None });
     }
     Ok(all)
 }
 
-fn add(all: &mut Vec<Run>, name: &str, outcome: Option<TestOutcome>, line: &Line) {
+fn add(all: &mut Vec<PastRun>, name: &str, outcome: Option<TestOutcome>, line: &Line) {
     let (test, attempt) = split(name);
     let duration_ms = word::seconds(line.exec_time.unwrap_or(0.0));
     let said = [&line.message, &line.stdout, &line.reason];
     let message = said.into_iter().flatten().find(|text| !text.trim().is_empty()).cloned();
-    push(all, attempt, Result { test, outcome, duration_ms, message });
+    push(all, attempt, PastResult { test, outcome, duration_ms, message });
 }
 
 /// `crate::binary$module::test#2` is the second attempt of `crate::binary$module::test`.
@@ -75,9 +75,9 @@ fn split(name: &str) -> (String, usize) {
     }
 }
 
-fn push(all: &mut Vec<Run>, attempt: usize, result: Result) {
+fn push(all: &mut Vec<PastRun>, attempt: usize, result: PastResult) {
     while all.len() < attempt {
-        all.push(Run { id: format!("#{}", all.len() + 1), ..Run::default() });
+        all.push(PastRun { id: format!("#{}", all.len() + 1), ..PastRun::default() });
     }
     let run = &mut all[attempt - 1];
     run.duration_ms = run.duration_ms.saturating_add(result.duration_ms);

@@ -1,4 +1,5 @@
-//! What pytest-reportlog writes (`pytest --report-log`): one JSON object a line, three reports a test. Pure.
+//! Reads what pytest-reportlog writes (`pytest --report-log`): one JSON object a line, and three reports for each test
+//! (setup, call, teardown). Pure.
 
 use std::collections::HashMap;
 
@@ -7,9 +8,9 @@ use serde_json::Value;
 
 use lib_common::record::run::TestOutcome;
 
-use super::{Bad, Result, Run, word};
+use super::{Bad, PastResult, PastRun, word};
 
-/// A line; only reports of tests have a `nodeid` and a phase.
+/// A line. Only reports of tests have a `nodeid` and a phase (`when`).
 #[derive(Deserialize)]
 struct Line {
     #[serde(rename = "$report_type")]
@@ -22,9 +23,9 @@ struct Line {
     longrepr: Option<Value>,
 }
 
-/// One session is one run; what pytest-rerunfailures repeated is a run of its own.
-pub fn parse(bytes: &[u8]) -> std::result::Result<Vec<Run>, Bad> {
-    let mut all: Vec<Run> = Vec::new();
+/// One session is one run. Tests that pytest-rerunfailures repeated are in further runs.
+pub fn parse(bytes: &[u8]) -> Result<Vec<PastRun>, Bad> {
+    let mut all: Vec<PastRun> = Vec::new();
     let mut session = Session::default();
     for (number, text) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
         if text.trim_ascii().is_empty() {
@@ -45,10 +46,10 @@ pub fn parse(bytes: &[u8]) -> std::result::Result<Vec<Run>, Bad> {
 
 #[derive(Default)]
 struct Session {
-    runs: Vec<Run>,
-    /// Attempts of each test that a rerun has ended.
+    runs: Vec<PastRun>,
+    /// How many attempts of each test were followed by a rerun.
     reruns: HashMap<String, usize>,
-    /// The tests in the order of their first report, with what is known of the attempt under way.
+    /// Tests whose current attempt is not closed, in the order of their first report, with its reports so far.
     open: Vec<(String, Attempt)>,
 }
 
@@ -61,7 +62,7 @@ struct Attempt {
 }
 
 impl Session {
-    fn report(&mut self, line: Line) -> std::result::Result<(), String> {
+    fn report(&mut self, line: Line) -> Result<(), String> {
         let (Some(test), Some(phase)) = (line.nodeid, line.when) else {
             return Err("a test report without nodeid or when".into());
         };
@@ -72,19 +73,19 @@ impl Session {
         let attempt = &mut self.open[at].1;
         let said = line.outcome.unwrap_or_default();
         let rerun = said == "rerun";
-        // A set-up or teardown that fails says nothing about the test itself.
+        // A failed setup or teardown is an error of the environment, not a failure of the test.
         let red = if phase == "call" { TestOutcome::Fail } else { TestOutcome::Error };
         let now = match said.as_str() {
             "passed" if phase == "call" => Some(TestOutcome::Pass),
             "passed" => None,
             "failed" | "rerun" => Some(red),
             "skipped" => Some(TestOutcome::Skip),
-            other => return Err(format!("'{other}' is no outcome of pytest")),
+            other => return Err(format!("'{other}' is not an outcome of pytest")),
         };
         attempt.duration += line.duration.unwrap_or(0.0);
         attempt.start = attempt.start.or(line.start);
         if let Some(now) = now {
-            // A fail stays one, whatever the teardown says.
+            // A failed call stays a failure, whatever the teardown's report says.
             if attempt.outcome != Some(TestOutcome::Fail) {
                 attempt.outcome = Some(now);
             }
@@ -102,17 +103,22 @@ impl Session {
 
     fn close(&mut self, number: usize, test: String, attempt: Attempt) {
         while self.runs.len() < number {
-            self.runs.push(Run::default());
+            self.runs.push(PastRun::default());
         }
         let run = &mut self.runs[number - 1];
         let duration_ms = word::seconds(attempt.duration);
         run.started = run.started.into_iter().chain(attempt.start.and_then(word::epoch)).min();
         run.duration_ms = run.duration_ms.saturating_add(duration_ms);
-        run.results.push(Result { test, outcome: attempt.outcome, duration_ms, message: attempt.message });
+        run.results.push(PastResult {
+            test,
+            outcome: attempt.outcome,
+            duration_ms,
+            message: attempt.message,
+        });
     }
 
-    /// The session's runs; `before`: runs of earlier sessions in the file.
-    fn end(mut self, before: usize) -> Vec<Run> {
+    /// Ends the session and returns its runs. `before` is the number of runs of earlier sessions in the file.
+    fn end(mut self, before: usize) -> Vec<PastRun> {
         for (test, attempt) in std::mem::take(&mut self.open) {
             let number = self.reruns.get(&test).map_or(1, |reruns| reruns + 1);
             self.close(number, test, attempt);
@@ -124,7 +130,7 @@ impl Session {
     }
 }
 
-/// The last line of the crash, and the text; `longrepr` is an object or a text.
+/// The failure's message. `longrepr` is an object with the crash's message, or a text.
 fn message(longrepr: &Value) -> Option<String> {
     let crash = longrepr.pointer("/reprcrash/message").and_then(Value::as_str);
     crash.or(longrepr.as_str()).map(ToOwned::to_owned)

@@ -1,12 +1,12 @@
-//! One result a row: CSV with a header line, and JSON objects a line with the same names. Pure.
+//! Reads tables with one result per row: CSV with a header line, or one JSON object a line with the same names. Pure.
 
 use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
-use super::{Bad, Options, Result, Run, word};
+use super::{Bad, Options, PastResult, PastRun, word};
 
-/// Our name of a column, and what else it may be called.
+/// Our name of each column, and its other possible names.
 const COLUMNS: [(&str, &[&str]); 16] = [
     ("run", &["run_id", "build", "attempt_id"]),
     ("test", &["name", "case", "nodeid"]),
@@ -26,12 +26,12 @@ const COLUMNS: [(&str, &[&str]); 16] = [
     ("message", &["error", "failure"]),
 ];
 
-/// Columns of this kind are factors, e.g. `factor.path`.
+/// Columns whose names begin with this are factors, e.g. `factor.path`.
 const FACTOR: &str = "factor.";
 
 type Row = BTreeMap<String, String>;
 
-pub fn csv(bytes: &[u8], options: &Options) -> std::result::Result<Vec<Run>, Bad> {
+pub fn csv(bytes: &[u8], options: &Options) -> Result<Vec<PastRun>, Bad> {
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes);
     let bad = |e: csv::Error| {
         let line = e.position().map_or(1, csv::Position::line);
@@ -50,18 +50,18 @@ pub fn csv(bytes: &[u8], options: &Options) -> std::result::Result<Vec<Run>, Bad
     Ok(runs.all)
 }
 
-/// The reason without the place, which the caller names.
+/// The error without its place, which the caller adds.
 fn reason(e: &csv::Error) -> String {
     match e.kind() {
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            format!("{len} cells where the header has {expected_len}")
+            format!("the row has {len} cells, the header has {expected_len}")
         }
         csv::ErrorKind::Utf8 { .. } => "not UTF-8".into(),
         _ => e.to_string(),
     }
 }
 
-pub fn jsonl(bytes: &[u8], options: &Options) -> std::result::Result<Vec<Run>, Bad> {
+pub fn jsonl(bytes: &[u8], options: &Options) -> Result<Vec<PastRun>, Bad> {
     let mut runs = Runs::default();
     for (line, text) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
         if text.trim_ascii().is_empty() {
@@ -77,7 +77,7 @@ pub fn jsonl(bytes: &[u8], options: &Options) -> std::result::Result<Vec<Run>, B
     Ok(runs.all)
 }
 
-/// A value as a cell; absent and `null` are the same, lists and objects say nothing.
+/// A JSON value as a cell. `null` counts as absent, and so do lists and objects.
 fn cell(value: Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text),
@@ -87,11 +87,11 @@ fn cell(value: Value) -> Option<String> {
     }
 }
 
-/// Which column of the file holds what.
+/// The names that the file has for our columns.
 struct Names(HashMap<&'static str, String>);
 
 impl Names {
-    fn new(header: &[String], options: &Options) -> std::result::Result<Self, Bad> {
+    fn new(header: &[String], options: &Options) -> Result<Self, Bad> {
         let find = |name: &str| header.iter().find(|column| column.eq_ignore_ascii_case(name)).cloned();
         let mut names = HashMap::new();
         for (ours, others) in COLUMNS {
@@ -110,21 +110,21 @@ impl Names {
         Ok(Self(names))
     }
 
-    /// The cell; an empty one is as good as none.
+    /// The cell of a column; an empty one counts as absent.
     fn get(&self, row: &Row, name: &str) -> Option<String> {
         self.0.get(name).and_then(|column| row.get(column)).filter(|cell| !cell.is_empty()).cloned()
     }
 }
 
-/// Rows of one run come together, whatever their order.
+/// Collects the rows of each run, which may come in any order.
 #[derive(Default)]
 struct Runs {
-    all: Vec<Run>,
+    all: Vec<PastRun>,
     known: HashMap<String, usize>,
 }
 
 impl Runs {
-    fn add(&mut self, names: &Names, row: &Row, line: u64) -> std::result::Result<(), Bad> {
+    fn add(&mut self, names: &Names, row: &Row, line: u64) -> Result<(), Bad> {
         let mut new = run(names, row, line).map_err(|cause| Bad::at(line, cause))?;
         let at = *self.known.entry(new.id.clone()).or_insert(self.all.len());
         match self.all.get_mut(at) {
@@ -140,11 +140,11 @@ impl Runs {
 }
 
 /// A run with the one result of a row.
-fn run(names: &Names, row: &Row, line: u64) -> std::result::Result<Run, String> {
+fn run(names: &Names, row: &Row, line: u64) -> Result<PastRun, String> {
     let get = |name| names.get(row, name);
     let said = get("outcome").unwrap_or_default();
-    let outcome = word::outcome(&said).map_err(|_| format!("'{said}' is no outcome that is known"))?;
-    let time = |text: String| word::time(&text).ok_or_else(|| format!("'{text}' is no time"));
+    let outcome = word::outcome(&said).map_err(|_| format!("'{said}' is not a known outcome"))?;
+    let time = |text: String| word::time(&text).ok_or_else(|| format!("'{text}' is not a time"));
     let load = get("load").map(|level| level.to_ascii_lowercase());
     if let Some(level) = load.as_ref().filter(|level| !["isolated", "loaded"].contains(&level.as_str())) {
         return Err(format!("'{level}' is neither isolated nor loaded"));
@@ -154,9 +154,9 @@ fn run(names: &Names, row: &Row, line: u64) -> std::result::Result<Run, String> 
         .filter_map(|(name, level)| Some((name.strip_prefix(FACTOR)?.to_owned(), level.clone())))
         .filter(|(name, level)| !name.is_empty() && !level.is_empty());
     let duration_ms = duration_ms(names, row)?;
-    let test = get("test").ok_or("no test")?;
+    let test = get("test").ok_or("the row names no test")?;
     let id = get("run");
-    Ok(Run {
+    Ok(PastRun {
         named: id.is_some(),
         id: id.unwrap_or_else(|| format!("#{line}")),
         started: get("started").map(time).transpose()?,
@@ -171,17 +171,17 @@ fn run(names: &Names, row: &Row, line: u64) -> std::result::Result<Run, String> 
         factors: factors.collect(),
         recipe: get("recipe"),
         version: get("version"),
-        results: vec![Result { test, outcome, duration_ms, message: get("message") }],
-        ..Run::default()
+        results: vec![PastResult { test, outcome, duration_ms, message: get("message") }],
+        ..PastRun::default()
     })
 }
 
-fn duration_ms(names: &Names, row: &Row) -> std::result::Result<u64, String> {
+fn duration_ms(names: &Names, row: &Row) -> Result<u64, String> {
     let number = |name: &'static str, unit: f64| match names.get(row, name) {
         None => Ok(None),
         Some(cell) => match cell.parse::<f64>() {
             Ok(number) => Ok(Some(word::seconds(number * unit))),
-            Err(_) => Err(format!("'{cell}' is no number ({name})")),
+            Err(_) => Err(format!("'{cell}' is not a number ({name})")),
         },
     };
     let (ms, seconds) = (number("duration_ms", 0.001)?, number("duration", 1.0)?);

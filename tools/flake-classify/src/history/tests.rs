@@ -1,4 +1,4 @@
-//! Tests of the readers: what each format gives, and how a bad file is named.
+//! Tests of the readers: which runs each format gives, and which error a bad file gives.
 
 use lib_common::record::run::TestOutcome::{Error, Fail, Pass, Skip};
 use proptest::collection::vec;
@@ -16,7 +16,7 @@ const FORMATS: [Format; 6] = [
     Format::CcciResults,
 ];
 
-fn read(format: Format, text: &str) -> Vec<Run> {
+fn read(format: Format, text: &str) -> Vec<PastRun> {
     parse(format, text.as_bytes(), &Options::default()).unwrap()
 }
 
@@ -25,13 +25,13 @@ fn bad(format: Format, text: &str) -> (Option<u64>, String) {
     (bad.line, bad.cause)
 }
 
-/// `id test outcome; ...` of every run.
-fn told(runs: &[Run]) -> Vec<String> {
-    let result = |result: &Result| {
+/// Each run as `ID: TEST OUTCOME, ...`.
+fn told(runs: &[PastRun]) -> Vec<String> {
+    let result = |result: &PastResult| {
         let outcome = result.outcome.map_or("unver".into(), |outcome| format!("{outcome:?}"));
         format!("{} {outcome}", result.test)
     };
-    let run = |run: &Run| {
+    let run = |run: &PastRun| {
         let results: Vec<String> = run.results.iter().map(result).collect();
         format!("{}: {}", run.id, results.join(", "))
     };
@@ -63,12 +63,12 @@ fn a_bad_row_is_named() {
     for (text, line, cause) in [
         ("a,b\n", 1, "no column 'test'"),
         ("test,x\n", 1, "no column 'outcome'"),
-        ("test,outcome\na,ok\na,maybe\n", 3, "'maybe' is no outcome that is known"),
-        ("test,outcome\n\"a\nb\",ok\na\n", 4, "1 cells where the header has 2"),
-        ("test,outcome,started\na,ok,yesterday\n", 2, "'yesterday' is no time"),
-        ("test,outcome,duration\na,ok,long\n", 2, "'long' is no number (duration)"),
+        ("test,outcome\na,ok\na,maybe\n", 3, "'maybe' is not a known outcome"),
+        ("test,outcome\n\"a\nb\",ok\na\n", 4, "the row has 1 cells, the header has 2"),
+        ("test,outcome,started\na,ok,yesterday\n", 2, "'yesterday' is not a time"),
+        ("test,outcome,duration\na,ok,long\n", 2, "'long' is not a number (duration)"),
         ("test,outcome,load\na,ok,busy\n", 2, "'busy' is neither isolated nor loaded"),
-        ("test,outcome\n,ok\n", 2, "no test"),
+        ("test,outcome\n,ok\n", 2, "the row names no test"),
     ] {
         assert_eq!(bad(Format::Csv, text), (Some(line), cause.to_owned()), "{text}");
     }
@@ -132,7 +132,7 @@ fn nextest_lines() {
     assert_eq!(told(&runs), [": k::b$t::a Fail, k::b$t::c Skip, k::b$t::d unver", "#2: k::b$t::a Pass"]);
     assert_eq!(runs[0].results[0].message.as_deref(), Some("thread panicked"));
     let text = "{\"type\":\"test\",\"event\":\"ok\",\"name\":\"a\"}\n{\"type\":\"test\",\"event\":\"melted\",\"name\":\"a\"}\n";
-    assert_eq!(bad(Format::Nextest, text), (Some(2), "'melted' is no event that is known".into()));
+    assert_eq!(bad(Format::Nextest, text), (Some(2), "'melted' is not a known event".into()));
     assert_eq!(bad(Format::Nextest, "{\"x\":1}\n").0, Some(1));
 }
 
@@ -203,7 +203,7 @@ proptest! {
         fuzz(format, &bytes);
     }
 
-    /// Texts that look right at first sight come further.
+    /// Bytes that resemble a format get further into its reader than random ones.
     #[test]
     fn nor_do_parts_of_what_they_read(
         parts in vec(select(vec![

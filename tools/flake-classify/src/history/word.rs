@@ -1,11 +1,11 @@
-//! Words, times and numbers as other systems write them. Pure.
+//! Reads words for outcomes, times and numbers as other systems write them. Pure.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use lib_common::record::run::TestOutcome;
 
-/// A word that nobody has documented.
+/// The word is none of those that are known for an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unknown;
 
@@ -37,7 +37,7 @@ pub fn time(text: &str) -> Option<Timestamp> {
     })
 }
 
-/// Seconds, or milliseconds where seconds would lie beyond the year 5000.
+/// Seconds since 1970, or milliseconds if the number is so large that seconds would lie beyond the year 5000.
 #[allow(clippy::cast_possible_truncation)]
 pub fn epoch(number: f64) -> Option<Timestamp> {
     let ms = if number.abs() < 1e11 { number * 1000.0 } else { number };
@@ -45,7 +45,7 @@ pub fn epoch(number: f64) -> Option<Timestamp> {
     whole.then(|| Timestamp::from_millisecond(ms.round() as i64).ok()).flatten()
 }
 
-/// Seconds as milliseconds; what is negative or absurd becomes 0.
+/// Seconds as milliseconds. Negative and absurd values, and those that are no number, become 0.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 pub fn seconds(seconds: f64) -> u64 {
     if seconds.is_finite() && (0.0..1e9).contains(&seconds) { (seconds * 1000.0).round() as u64 } else { 0 }
