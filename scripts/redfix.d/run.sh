@@ -186,7 +186,7 @@ redfix_resume() {
     [[ -e $link ]] || continue
     # What was started by a redfix that was killed tears down, and holds this lock until it has.
     flock -w 300 "${link%.open}.lock" true || cannot "going on: ${link%.open}: its last run does not end"
-    swarm-isolate --ledger "$link/ledger.jsonl" reap >/dev/null || (($? == 1)) || say "$(basename "$link" .open): not all could be reaped"
+    swarm-isolate reap --ledger "$link/ledger.jsonl" >/dev/null || (($? == 1)) || say "$(basename "$link" .open): not all could be reaped"
   done
   go_on
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
-use lib_common::cli::Common;
+use lib_common::cli::ReadArg;
 use lib_common::diag::Diag;
 use lib_common::ledger::folder_of;
 use lib_common::record::Known;
@@ -34,17 +34,11 @@ pub struct Fate {
 }
 
 /// Goes through all bundles below the folders; `now` in nanoseconds since 1970.
-pub fn run(
-    args: &Gc,
-    common: &Common,
-    now: i64,
-    diag: &Diag,
-    mut on: impl FnMut(Fate) -> Result<()>,
-) -> Result<()> {
+pub fn run(args: &Gc, now: i64, diag: &Diag, mut on: impl FnMut(Fate) -> Result<()>) -> Result<()> {
     // First what must stay: a ledger that cannot be read stops everything.
     let mut needed = BTreeSet::new();
     for ledger in &args.ledger {
-        read_ledger(ledger, common, diag, &mut needed)?;
+        read_ledger(ledger, &args.reading, diag, &mut needed)?;
     }
     let oldest = now.saturating_sub(i64::try_from(args.keep.as_nanos()).unwrap_or(i64::MAX));
     for folder in &args.folders {
@@ -71,11 +65,11 @@ pub fn run(
 }
 
 /// Paths in a ledger are relative to its folder.
-fn read_ledger(path: &Path, common: &Common, diag: &Diag, needed: &mut BTreeSet<PathBuf>) -> Result<()> {
+fn read_ledger(path: &Path, reading: &ReadArg, diag: &Diag, needed: &mut BTreeSet<PathBuf>) -> Result<()> {
     let fail = |e: io::Error| Error::cannot("reading the ledger", e).on(path.display());
     let file = fs::File::open(path).map_err(fail)?;
     let folder = folder_of(path);
-    let mut reader = Reader::new(BufReader::new(file), path.display().to_string(), common, Torn::SetAside);
+    let mut reader = Reader::new(BufReader::new(file), path.display().to_string(), reading, Torn::SetAside);
     while let Some(line) = reader.next_line(diag)? {
         if let Some(Known::LogSnapped(snapped)) = reader.known(&line, diag)? {
             // One that is gone already needs nothing.

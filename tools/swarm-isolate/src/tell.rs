@@ -5,7 +5,7 @@ use std::time::Duration;
 use lib_common::Io;
 use lib_common::record::run::RunFinished;
 
-use crate::cli::Args;
+use crate::cli::RunArgs;
 use crate::plan::{Seen, Subject};
 
 /// With `-v`, one line for each run.
@@ -25,8 +25,7 @@ pub fn run(io: &Io, run: &RunFinished) {
 }
 
 /// With `--dry-run`.
-pub fn plan(args: &Args, io: &Io, subjects: &[Subject], seen: &Seen) {
-    let run = &args.run;
+pub fn plan(run: &RunArgs, io: &Io, subjects: &[Subject], seen: &Seen) {
     let how = run.until.as_ref().map_or_else(
         || format!("{} run(s), {}", run.runs, run.load.condition.name()),
         |until| format!("runs until '{until}' is settled"),
@@ -34,7 +33,7 @@ pub fn plan(args: &Args, io: &Io, subjects: &[Subject], seen: &Seen) {
     for subject in subjects {
         io.diag.note(format_args!(
             "would do {how}, of {}, in stacks like {}; {} attempts are on record",
-            args.command.join(" "),
+            run.program.join(" "),
             subject.namespace("000000").stack,
             seen.attempts()
         ));

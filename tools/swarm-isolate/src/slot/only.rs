@@ -1,4 +1,4 @@
-//! `--slot-only`: a slot for a command that knows nothing of us. Its streams, its process group and its exit
+//! `swarm-isolate hold`: a slot for a command that knows nothing of us. Its streams, its process group and its exit
 //! code stay its own.
 
 use std::io::{self, IsTerminal};
