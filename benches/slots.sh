@@ -14,13 +14,13 @@ command -v swarm-isolate >/dev/null || { echo 'bench: swarm-isolate is not built
 waiting() {
   local try
   rm -f "$dir/go" && mkfifo "$dir/go"
-  swarm-isolate --slot-only=all -- bash -c "read -r _ <'$dir/go'; $start" >"$dir/ended" &
+  swarm-isolate hold --all -- bash -c "read -r _ <'$dir/go'; $start" >"$dir/ended" &
   local holder=$!
   for ((try = 0; try < 200; try++)); do
     if swarm-isolate slots | grep -q '"state":"held"'; then break; fi
     sleep 0.1
   done
-  swarm-isolate --slot-only -- bash -c "$start" >"$dir/started" &
+  swarm-isolate hold -- bash -c "$start" >"$dir/started" &
   local waiter=$!
   # By then the waiter has found the slot taken and waits for the engine's events.
   sleep 2.3

@@ -332,7 +332,7 @@ open_investigation() {
     cannot "investigating $1: another investigation of it is running here" "wait for it, or set REDFIX_DIR"
   if folder=$(newest "$1") && [[ ! -e $folder/report.md ]]; then
     say "going on with $1/${folder##*/}: $(wc -l <"$folder/ledger.jsonl") records, $(grep -c '"type":"run.finished"' "$folder/ledger.jsonl" || true) runs"
-    swarm-isolate --ledger "$folder/ledger.jsonl" reap >/dev/null || (($? == 1)) || say "not all that a killed run left could be removed"
+    swarm-isolate reap --ledger "$folder/ledger.jsonl" >/dev/null || (($? == 1)) || say "not all that a killed run left could be removed"
     rm -f "$folder/later"
   else
     folder=$(mktemp -d "$REDFIX_DIR/$1/$(date -u +%Y%m%dT%H%M%S)-XXXXXX")

@@ -33,20 +33,33 @@ pub struct Voice {
     pub color: Color,
 }
 
-/// Flags of every tool that passes records on.
+/// How records are read.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ReadArg {
+    /// Pass lines through that are not JSON objects, instead of stopping at them
+    #[arg(long)]
+    pub lenient: bool,
+    /// Longest line that is accepted
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "16MiB",
+          env = "REDFIX_MAX_LINE", hide_env_values = true)]
+    pub max_line: u64,
+}
+
+/// For what writes records and reads none.
+#[derive(Args, Clone, Debug, Default)]
+pub struct InvestigationArg {
+    /// Investigation that new records belong to (default: a new one)
+    #[arg(long = "investigation", value_name = "ID", env = "REDFIX_INVESTIGATION", hide_env_values = true)]
+    pub id: Option<String>,
+}
+
+/// For what passes records on and adds its own.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Common {
     #[command(flatten)]
-    pub voice: Voice,
-    /// Pass lines through that are not JSON objects, instead of stopping at them
-    #[arg(long, global = true)]
-    pub lenient: bool,
-    /// Longest line that is accepted; a longer one is an error
-    #[arg(long, global = true, value_name = "SIZE", value_parser = size, default_value = "16MiB",
-          env = "REDFIX_MAX_LINE", hide_env_values = true)]
-    pub max_line: u64,
+    pub reading: ReadArg,
     /// Investigation that new records belong to (default: that of the records on standard input, else a new one)
-    #[arg(long, global = true, value_name = "ID", env = "REDFIX_INVESTIGATION", hide_env_values = true)]
+    #[arg(long, value_name = "ID", env = "REDFIX_INVESTIGATION", hide_env_values = true)]
     pub investigation: Option<String>,
 }
 

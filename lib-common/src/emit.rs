@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::io::Write;
 
-use crate::cli::Common;
+use crate::cli::ReadArg;
 use crate::clock::rfc3339;
 use crate::error::{Error, Result};
 use crate::exit::Io;
@@ -108,7 +108,7 @@ fn note(line: &[u8]) {
 /// Copies standard input to standard output, line by line, and hands each known record to `on` after it was
 /// passed on. Reads nothing if standard input is a terminal: nobody types records.
 pub fn copy_records(
-    common: &Common,
+    reading: &ReadArg,
     io: &mut Io,
     emitter: &mut Emitter,
     mut on: impl FnMut(&mut Io, &mut Emitter, Known) -> Result<()>,
@@ -117,7 +117,7 @@ pub fn copy_records(
         return Ok(());
     }
     let input = std::mem::replace(&mut io.stdin, Box::new(std::io::empty()));
-    let mut reader = Reader::new(input, "standard input", common, Torn::Error);
+    let mut reader = Reader::new(input, "standard input", reading, Torn::Error);
     while let Some(line) = reader.next_line(&io.diag)? {
         emitter.pass(io, &line)?;
         if let Some(known) = reader.known(&line, &io.diag)? {

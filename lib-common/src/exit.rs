@@ -1,5 +1,6 @@
 //! The `main` function that all tools share: it parses arguments, runs the tool and turns its result into an exit code.
 
+use std::ffi::OsString;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 
@@ -10,6 +11,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::code::Exit;
 use crate::diag::Diag;
 use crate::error::{Error, Result};
+use crate::vain::{self, Vain};
 
 /// Everything a tool may touch of the outside world besides the engine: passed in, so that `run` is testable.
 pub struct Io<'a> {
@@ -26,12 +28,25 @@ pub trait ToolArgs: Parser {
     /// ends in silence when the reader of its pipe has gone away.
     const CHANGES_THE_WORLD: bool = false;
 
+    /// Options that would be accepted and ignored.
+    const VAIN: &'static [Vain] = &[];
+
     fn voice(&self) -> &Voice;
 }
 
-/// Parses the arguments, runs the tool, reports its error on standard error and returns its exit code.
+/// Parses the words of a command line; options that would be ignored are refused.
+pub fn parse<A: ToolArgs>(words: impl IntoIterator<Item = OsString>) -> std::result::Result<A, clap::Error> {
+    let mut command = A::command();
+    let matches = command.try_get_matches_from_mut(words)?;
+    match vain::refusal(A::VAIN, &mut command, &matches) {
+        Some(refusal) => Err(refusal),
+        None => A::from_arg_matches(&matches).map_err(|error| error.format(&mut command)),
+    }
+}
+
+/// Parses the arguments, runs the tool, reports its error in the one voice and returns its exit code.
 pub fn main<A: ToolArgs>(tool: &'static str, run: impl FnOnce(&A, &mut Io) -> Result<Exit>) -> ExitCode {
-    let args = match A::try_parse() {
+    let args = match parse::<A>(std::env::args_os()) {
         Ok(args) => args,
         Err(usage) => {
             // If the help or usage text cannot be printed, neither can an error about that.

@@ -30,6 +30,7 @@ pub mod signature;
 pub mod stream;
 pub mod swarm;
 pub mod text;
+pub mod vain;
 
 pub use code::Exit;
 pub use error::{Error, Result};

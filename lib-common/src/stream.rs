@@ -8,7 +8,7 @@ use std::io::{self, BufRead};
 
 use serde::de::IgnoredAny;
 
-use crate::cli::Common;
+use crate::cli::ReadArg;
 use crate::diag::Diag;
 use crate::error::{Error, Result};
 use crate::record::{Keys, Known};
@@ -63,13 +63,13 @@ pub struct Reader<R> {
 }
 
 impl<R: BufRead> Reader<R> {
-    pub fn new(input: R, name: impl Into<String>, common: &Common, torn: Torn) -> Self {
+    pub fn new(input: R, name: impl Into<String>, reading: &ReadArg, torn: Torn) -> Self {
         Self {
             input,
             name: name.into(),
             number: 0,
-            limit: common.max_line,
-            lenient: common.lenient,
+            limit: reading.max_line,
+            lenient: reading.lenient,
             torn,
             newer: BTreeSet::new(),
         }

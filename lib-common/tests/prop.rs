@@ -5,7 +5,7 @@ mod support;
 
 use std::io::BufReader;
 
-use lib_common::cli::Common;
+use lib_common::cli::ReadArg;
 use lib_common::clock::SystemClock;
 use lib_common::diag::Diag;
 use lib_common::emit::{Emitter, copy_records};
@@ -22,13 +22,13 @@ fn diag() -> Diag {
     Diag::to_writer("test", Box::new(std::io::sink()))
 }
 
-fn common(lenient: bool, max_line: u64) -> Common {
-    Common { lenient, max_line, ..Common::default() }
+fn reading(lenient: bool, max_line: u64) -> ReadArg {
+    ReadArg { lenient, max_line }
 }
 
 /// Reads everything through a buffer of `chunk` bytes, so that lines are split in odd places.
-fn read(input: &[u8], common: &Common, torn: Torn, chunk: usize) -> Result<Vec<Line>, Error> {
-    let mut reader = Reader::new(BufReader::with_capacity(chunk, input), "test", common, torn);
+fn read(input: &[u8], reading: &ReadArg, torn: Torn, chunk: usize) -> Result<Vec<Line>, Error> {
+    let mut reader = Reader::new(BufReader::with_capacity(chunk, input), "test", reading, torn);
     let mut lines = Vec::new();
     while let Some(line) = reader.next_line(&diag())? {
         reader.known(&line, &diag())?;
@@ -46,7 +46,7 @@ fn copied(input: &[u8]) -> Vec<u8> {
         diag: diag(),
         clock: &SystemClock,
     };
-    copy_records(&common(false, 1 << 20), &mut io, &mut Emitter::new(None, None), |_, _, _| Ok(())).unwrap();
+    copy_records(&reading(false, 1 << 20), &mut io, &mut Emitter::new(None, None), |_, _, _| Ok(())).unwrap();
     drop(io);
     out
 }
@@ -149,7 +149,7 @@ proptest! {
 
     #[test]
     fn lines_are_found_wherever_a_buffer_ends(text in stream(), chunk in 1usize..40) {
-        let lines = read(text.as_bytes(), &common(false, 1 << 20), Torn::Error, chunk).unwrap();
+        let lines = read(text.as_bytes(), &reading(false, 1 << 20), Torn::Error, chunk).unwrap();
         let raw: Vec<u8> = lines.iter().flat_map(|line| line.raw.clone()).collect();
         prop_assert_eq!(raw, text.as_bytes());
         prop_assert!(lines.iter().enumerate().all(|(n, line)| line.number == n as u64 + 1 && line.is_object));
@@ -189,12 +189,12 @@ proptest! {
         chunk in 1usize..64,
     ) {
         for torn in [Torn::Error, Torn::SetAside] {
-            let strict = read(&bytes, &common(false, 1 << 20), torn, chunk);
+            let strict = read(&bytes, &reading(false, 1 << 20), torn, chunk);
             if let Err(error) = strict {
                 prop_assert!(error.to_string().contains("test line "), "{}", error);
             }
-            // With `--lenient` every byte is passed on, except a torn last line, which is set aside.
-            let lenient = read(&bytes, &common(true, 1 << 20), torn, chunk).unwrap();
+            // Leniently every byte gets through, but for a torn end that is set aside.
+            let lenient = read(&bytes, &reading(true, 1 << 20), torn, chunk).unwrap();
             let raw: Vec<u8> = lenient.into_iter().flat_map(|line| line.raw).collect();
             prop_assert!(bytes.starts_with(&raw));
             prop_assert!(torn == Torn::SetAside || raw == bytes);
@@ -206,11 +206,11 @@ proptest! {
         let body = braces(&members);
         let comma = if members.is_empty() { "" } else { "," };
         let line = format!("{{\"type\":\"{}\",\"v\":1{comma}{}\n", kind.0, &body[1..]);
-        let error = read(line.as_bytes(), &common(false, 1 << 20), Torn::Error, 4096);
+        let error = read(line.as_bytes(), &reading(false, 1 << 20), Torn::Error, 4096);
         if let Err(error) = error {
             prop_assert!(error.to_string().contains("test line 1"), "{}", error);
         }
-        prop_assert_eq!(read(line.as_bytes(), &common(true, 1 << 20), Torn::Error, 4096).unwrap().len(), 1);
+        prop_assert_eq!(read(line.as_bytes(), &reading(true, 1 << 20), Torn::Error, 4096).unwrap().len(), 1);
     }
 
     #[test]
@@ -218,10 +218,10 @@ proptest! {
         let size = usize::try_from(limit).unwrap();
         let line = |length: usize| format!("{{{}}}\n", " ".repeat(length - 2));
         let within = line(size).repeat(before + 1);
-        prop_assert_eq!(read(within.as_bytes(), &common(false, limit), Torn::Error, chunk).unwrap().len(), before + 1);
+        prop_assert_eq!(read(within.as_bytes(), &reading(false, limit), Torn::Error, chunk).unwrap().len(), before + 1);
         let text = format!("{}{}", line(size).repeat(before), line(size + beyond));
         for lenient in [false, true] {
-            let error = read(text.as_bytes(), &common(lenient, limit), Torn::Error, chunk).unwrap_err();
+            let error = read(text.as_bytes(), &reading(lenient, limit), Torn::Error, chunk).unwrap_err();
             let expected = format!("reading the record stream: test line {}: longer than {limit} bytes", before + 1);
             prop_assert_eq!(error.to_string(), expected);
             prop_assert_eq!(error.exit().code(), 2);
@@ -234,7 +234,7 @@ proptest! {
         let torn = &object[..=keep.index(object.len() - 1)];
         prop_assume!(serde_json::from_str::<Value>(torn).is_err());
         let text = format!("{{}}\n{torn}");
-        let read = |torn| read(text.as_bytes(), &common(false, 1 << 20), torn, 4096);
+        let read = |torn| read(text.as_bytes(), &reading(false, 1 << 20), torn, 4096);
         prop_assert_eq!(read(Torn::SetAside).unwrap().len(), 1);
         let error = read(Torn::Error).unwrap_err().to_string();
         prop_assert!(error.contains("test line 2"), "{}", error);
@@ -243,6 +243,6 @@ proptest! {
 
 #[test]
 fn a_broken_line_that_is_not_the_last_is_never_set_aside() {
-    let error = read(b"{}\n{\"a\"\n{}\n", &common(false, 1 << 20), Torn::SetAside, 4096).unwrap_err();
+    let error = read(b"{}\n{\"a\"\n{}\n", &reading(false, 1 << 20), Torn::SetAside, 4096).unwrap_err();
     assert!(error.to_string().contains("test line 2"));
 }

@@ -103,14 +103,17 @@ impl Bench {
         self.command(options, script).output().expect("starts")
     }
 
-    /// A subcommand of the tool, with this bench's ledger.
+    /// A subcommand of the tool; `reap` with this bench's ledger.
     ///
     /// # Panics
     /// When it cannot be started.
     #[must_use]
     pub fn tool(&self, args: &[&str]) -> Output {
         let mut command = Command::new(tool("swarm-isolate"));
-        command.arg("--ledger").arg(self.ledger()).args(args).stdin(Stdio::null());
+        command.args(args).stdin(Stdio::null());
+        if args.first() == Some(&"reap") {
+            command.arg("--ledger").arg(self.ledger());
+        }
         command.output().expect("starts")
     }
 

@@ -74,7 +74,7 @@ fn hold_slots(host: &str, how: &str, rounds: u32, folder: &std::path::Path) -> s
         format!("flock lock sh -c 'n=$(($(cat inside) {step})); echo $n >inside; echo $n >>counts'")
     };
     let once =
-        format!("{} --host {host} {how} --wait 3m -- sh -c \"$HOLD\"", e2e::tool("swarm-isolate").display());
+        format!("{} {how} --host {host} --wait 3m -- sh -c \"$HOLD\"", e2e::tool("swarm-isolate").display());
     Command::new("sh")
         .args(["-ec", &format!("for round in $(seq {rounds}); do {once}; done")])
         .env("HOLD", format!("{}; sleep 0.4; {}", count("+ 1"), count("- 1")))
@@ -89,9 +89,8 @@ fn slots_are_the_swarms_whichever_manager_is_asked() {
     let folder = e2e::folder::Folder::new();
     fs::write(folder.path().join("inside"), "0").unwrap();
     let two_each = nodes.values().chain(nodes.values());
-    let mut holders: Vec<_> =
-        two_each.map(|host| hold_slots(host, "--slot-only", 4, folder.path())).collect();
-    let mut all = hold_slots(nodes.values().next_back().unwrap(), "--slot-only=all", 2, folder.path());
+    let mut holders: Vec<_> = two_each.map(|host| hold_slots(host, "hold", 4, folder.path())).collect();
+    let mut all = hold_slots(nodes.values().next_back().unwrap(), "hold --all", 2, folder.path());
     assert!(all.wait().unwrap().success(), "who wants all of them is served among many");
     for holder in &mut holders {
         assert!(holder.wait().unwrap().success());

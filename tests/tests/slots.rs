@@ -118,9 +118,10 @@ fn eight_processes_for_three_slots() {
                     let exclusive = worker == 0;
                     let name = format!("storm-{}-{worker}-{round}", if exclusive { "all" } else { "one" });
                     asked.push((nanoseconds(), name.clone()));
-                    let how = if exclusive { "--slot-only=all" } else { "--slot-only" };
+                    let how: &[&str] = if exclusive { &["hold", "--all"] } else { &["hold"] };
                     let script = work(&name, &format!("0.{}", worker + 1));
-                    let output = isolate(&[how, "--wait", "3m", "--", "sh", "-c", &script]).output().unwrap();
+                    let args = [how, &["--wait", "3m", "--", "sh", "-c", &script]].concat();
+                    let output = isolate(&args).output().unwrap();
                     assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
                     if exclusive {
                         // Give the other processes a chance to take the slot.
@@ -166,25 +167,25 @@ fn eight_processes_for_three_slots() {
 #[test]
 fn the_dead_are_found_out_at_once_on_this_host() {
     require_engine();
-    let mut holder = isolate(&["--slot-only=all", "--", "sleep", "300"]).spawn().unwrap();
+    let mut holder = isolate(&["hold", "--all", "--", "sleep", "300"]).spawn().unwrap();
     wait_for_slots(3);
     signal(&holder, "-KILL");
     holder.wait().unwrap();
     wait_for("the command to end with its tool", 180, || slots().iter().all(|slot| slot["dead"] == true));
-    // The slot's TTL is a minute. It is freed earlier, so the tool asked the kernel whether the holder is alive.
-    let output = isolate(&["--slot-only", "--wait", "20s", "--", "true"]).output().unwrap();
+    // The TTL is a minute: only the kernel can have told.
+    let output = isolate(&["hold", "--wait", "20s", "--", "true"]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 
-    // The same holds for a dead waiter for all slots: its marker stops nobody any more.
-    let mut one = isolate(&["--slot-only", "--", "sleep", "300"]).spawn().unwrap();
+    // So is one that waits for all of them: its marker stops nobody any more.
+    let mut one = isolate(&["hold", "--", "sleep", "300"]).spawn().unwrap();
     wait_for("one holder", 180, || {
         slots().iter().any(|slot| slot["what_for"] == "sleep" && slot["dead"] != true)
     });
-    let mut waiter = isolate(&["--slot-only=all", "--", "true"]).spawn().unwrap();
+    let mut waiter = isolate(&["hold", "--all", "--", "true"]).spawn().unwrap();
     wait_for("the waiter's marker", 180, || slots().iter().any(|slot| slot["awaited_by"].is_string()));
     signal(&waiter, "-KILL");
     waiter.wait().unwrap();
-    let output = isolate(&["--slot-only", "--wait", "20s", "--", "true"]).output().unwrap();
+    let output = isolate(&["hold", "--wait", "20s", "--", "true"]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     signal(&one, "-TERM");
     assert_eq!(one.wait().unwrap().signal(), Some(15), "the command's death is passed on");
@@ -198,11 +199,10 @@ fn a_holder_that_slept_through_its_heartbeat_stops_its_command() {
     let dir = e2e::folder::Folder::new();
     let ended = dir.path().join("ended");
     let script = format!("trap 'touch {}; exit 9' TERM; while :; do sleep 0.1; done", ended.display());
-    let holder =
-        isolate(&["--slot-only=all", "--slot-ttl", "6s", "--", "sh", "-c", &script]).spawn().unwrap();
+    let holder = isolate(&["hold", "--all", "--slot-ttl", "6s", "--", "sh", "-c", &script]).spawn().unwrap();
     wait_for_slots(3);
     signal(&holder, "-STOP");
-    let output = isolate(&["--slot-only", "--wait", "60s", "--", "true"]).output().unwrap();
+    let output = isolate(&["hold", "--wait", "60s", "--", "true"]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(!ended.exists(), "it still sleeps");
     signal(&holder, "-CONT");
@@ -210,20 +210,20 @@ fn a_holder_that_slept_through_its_heartbeat_stops_its_command() {
     assert_eq!(output.status.code(), Some(75));
     assert!(String::from_utf8_lossy(&output.stderr).contains("holding the slot: somebody else took it"));
     assert!(ended.exists(), "its command was asked to end");
-    assert!(isolate(&["--slot-ttl", "6s", "reap"]).output().unwrap().status.success());
+    assert!(isolate(&["reap", "--slot-ttl", "6s"]).output().unwrap().status.success());
     assert_eq!(held(), 0);
 }
 
 #[test]
 fn streams_exit_codes_and_leave_to_start() {
     require_engine();
-    let mut command = isolate(&["--slot-only", "--", "sh", "-c", "cat; echo err >&2; exit 7"]);
+    let mut command = isolate(&["hold", "--", "sh", "-c", "cat; echo err >&2; exit 7"]);
     let output = pipe(&mut command, b"in\n\xff");
     assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(7), b"in\n\xff".as_slice()));
     assert_eq!(output.stderr, b"err\n");
     for (command, code) in [("/nonexistent/program", 127), ("/etc/passwd", 126)] {
         assert_eq!(
-            isolate(&["--slot-only", "--", command]).output().unwrap().status.code(),
+            isolate(&["hold", "--", command]).output().unwrap().status.code(),
             Some(code),
             "{command}"
         );
@@ -233,18 +233,14 @@ fn streams_exit_codes_and_leave_to_start() {
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.code() == Some(code) && stderr.contains(words), "{args:?}: {stderr}");
     };
-    refused(&["--slots", "7", "--slot-only", "--", "true"], 2, "slots --resize 7");
-    refused(&["--slot-only", "--busy", "exit 3", "--", "true"], 2, "asking whether another CI is deploying");
-    refused(&["--slot-only", "--busy", "true", "--wait", "1s", "--", "true"], 75, "another CI is deploying");
-    // A time window that opens in ten hours from now.
+    refused(&["hold", "--slots", "7", "--", "true"], 2, "slots --resize 7");
+    refused(&["hold", "--busy", "exit 3", "--", "true"], 2, "asking whether another CI is deploying");
+    refused(&["hold", "--busy", "true", "--wait", "1s", "--", "true"], 75, "another CI is deploying");
+    // Opens in ten hours, whatever the time is.
     let hour = nanoseconds() / 3_600_000_000_000 % 24;
     let window = format!("{:02}:00-{:02}:30Z", (hour + 11) % 24, (hour + 11) % 24);
-    refused(&["--slot-only", "--window", &window, "--", "true"], 75, "the window opens in ");
-    refused(
-        &["--slot-only", "--budget", "2s", "--grace", "1s", "--", "sleep", "60"],
-        75,
-        "the budget is spent",
-    );
+    refused(&["hold", "--window", &window, "--", "true"], 75, "the window opens in ");
+    refused(&["hold", "--budget", "2s", "--grace", "1s", "--", "sleep", "60"], 75, "the budget is spent");
     assert_eq!(held(), 0);
 
     let resize = |count: &str| {

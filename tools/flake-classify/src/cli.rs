@@ -7,6 +7,7 @@ use clap::builder::BoolishValueParser;
 use clap::{Parser, ValueEnum};
 use lib_common::cli::{Common, Voice, duration};
 use lib_common::exit::ToolArgs;
+use lib_common::vain::Vain;
 use lib_common::{Error, Result};
 
 use crate::rule::{Rule, cap};
@@ -18,11 +19,16 @@ use crate::settings::Settings;
 #[command(name = "flake-classify", version, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Args {
     #[command(flatten)]
+    pub voice: Voice,
+    #[command(flatten)]
     pub common: Common,
     /// Print only the run.planned that each case needs next; exit 0 when all is settled, 1 when not
     #[arg(long, conflicts_with_all = ["explain", "recheck", "require"])]
     pub next: bool,
-    /// Print, for people and instead of records, how each verdict is argued
+    /// With --next: instead of a plan of its own print the run.planned in FILE, until one run of it counted
+    #[arg(long, value_name = "FILE", requires = "next", conflicts_with = "from")]
+    pub plan: Option<PathBuf>,
+    /// Print for people, instead of records, how each verdict is argued
     #[arg(long, conflicts_with_all = ["recheck"])]
     pub explain: bool,
     /// Print nothing; exit 1 if a recorded verdict is not what the runs say
@@ -125,8 +131,20 @@ impl Args {
 }
 
 impl ToolArgs for Args {
+    const VAIN: &'static [Vain] = &[
+        Vain::Without("from", &["recipe", "version_under_test", "contrast", "condition"]),
+        Vain::Beside("from", &["max_line"]),
+        Vain::Beside(
+            "emit",
+            &["cap", "order_free", "spacing", "accept_correlated", "accept_claimed", "selected"],
+        ),
+        Vain::Beside("plan", &["cap", "order_free", "spacing", "accept_correlated", "investigation"]),
+        Vain::Beside("explain", &["investigation"]),
+        Vain::Beside("recheck", &["investigation"]),
+    ];
+
     fn voice(&self) -> &Voice {
-        &self.common.voice
+        &self.voice
     }
 }
 
@@ -136,6 +154,8 @@ Examples:
       swarm-isolate ... | flake-classify | redfix-report
   Which run would tell most next, as swarm-isolate asks it:
       swarm-isolate --until 'flake-classify --next' ...
+  One recorded run again, in a ledger of its own:
+      swarm-isolate --until 'flake-classify --next --plan again.jsonl' ...
   How the verdicts of a ledger are argued, and whether they are what its runs say:
       flake-classify --explain < ledger.jsonl
       flake-classify --recheck < ledger.jsonl

@@ -1,8 +1,8 @@
 //! Decides whether a failing case is genuine, a load-flake, a flake or inconclusive, in as few runs as possible.
 //!
-//! `input` and `fold` turn the stream into cases, and `history` does so with files of other CIs. `sample` and `pool`
-//! decide which runs count, `judge` decides the verdict by `rule`, `contrast` and `fix` compare runs that differ in one
-//! factor. `finding` holds the results for a case, `verdict` makes a record of them, and `plan` chooses the next run.
+//! `input` and `fold` turn the stream into cases, `history` reads what other CIs wrote, `sample` and `pool` say
+//! which runs count, `judge` decides by `rule`, `contrast` and `fix` compare what was varied, `finding` holds what
+//! they say of a case, `verdict` makes a record of it, `plan` says what to run next, unless a plan is `given`.
 
 mod attempt;
 mod cases;
@@ -16,6 +16,7 @@ mod explain;
 mod finding;
 mod fix;
 mod fold;
+mod given;
 mod history;
 mod input;
 mod judge;
@@ -43,6 +44,7 @@ pub use input::fuzz as fuzz_stream;
 
 use finding::{Finding, findings};
 use fold::Fold;
+use given::Given;
 use lib_common::emit::Emitter;
 use lib_common::record::verdict::Verdict;
 use lib_common::{Error, Exit, Io, Result};
@@ -55,6 +57,10 @@ pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
     let mut emitter = Emitter::new(args.common.investigation.clone(), None);
     if args.sweep.emit.is_some() {
         return cases::emit(args, io, &mut emitter);
+    }
+    if let Some(path) = &args.plan {
+        let given = Given::read(path, &args.common.reading, &io.diag)?;
+        return repeat(given, args, &settings, io);
     }
     let silent = args.next || args.explain || args.recheck;
     let fold = if args.sweep.from.is_some() {
@@ -139,6 +145,17 @@ fn next(fold: &Fold, settings: &Settings, io: &mut Io, emitter: &mut Emitter) ->
         }
     }
     stuck.map_or(Ok(exit), Err)
+}
+
+/// Prints the given plan, unless a run of it counted.
+fn repeat(mut given: Given, args: &Args, settings: &Settings, io: &mut Io) -> Result<Exit> {
+    input::runs(&args.common.reading, io, |run| given.note(run, settings))?;
+    if given.is_settled()? {
+        return Ok(Exit::Done);
+    }
+    let line = [&given.line, &b"\n"[..]].concat();
+    let printed = io.stdout.write_all(&line).and_then(|()| io.stdout.flush());
+    printed.map_err(|e| Error::write("standard output", &e)).map(|()| Exit::No)
 }
 
 fn explain(fold: &Fold, settings: &Settings, io: &mut Io, undecided: &mut bool) -> Result<()> {

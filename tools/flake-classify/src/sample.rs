@@ -92,7 +92,8 @@ pub fn place(baseline: &Factors, profile: &Profile, settings: &Settings) -> Plac
     Placement { load: condition(profile, settings), group: group(baseline, &profile.setup.factors) }
 }
 
-fn condition(profile: &Profile, settings: &Settings) -> Result<Load, &'static str> {
+/// The condition that a run really had, or why none of its results counts.
+pub fn condition(profile: &Profile, settings: &Settings) -> Result<Load, &'static str> {
     if profile.reason == Some(Reason::Selected) {
         return Err("selected");
     }

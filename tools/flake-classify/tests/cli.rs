@@ -123,7 +123,51 @@ fn next_prints_only_plans_and_says_when_all_is_settled() {
     assert_eq!((fixed.status.code(), stdout(&fixed)), (Some(0), String::new()));
 }
 
-/// The loop that swarm-isolate makes with `--until` (ask, run, ask again) ends, with the fewest runs.
+/// A recorded run is made again: `--until 'flake-classify --next --plan FILE'` in a fresh ledger.
+#[test]
+fn a_given_plan_is_asked_for_until_a_run_of_it_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("plan");
+    let plan = stdout(&run(&["--next"], &failed())).replace("\"case\"", "\"extra\":1.10,\"case\"");
+    std::fs::write(&file, &plan).unwrap();
+    let next = |input: &str| {
+        let output = run(&["--next", "--plan", file.to_str().unwrap()], input);
+        (output.status.code(), stdout(&output), stderr(&output))
+    };
+    let wanted = (Some(1), plan.clone(), String::new());
+    assert_eq!(next(&failed()), wanted, "byte for byte");
+    assert_eq!(next(""), wanted, "no record is needed");
+    assert_eq!(next(&format!("{}{}", failed(), history("a", "lL", "none"))), wanted, "other levels");
+    let invalid = |runs: &str| history("a", runs, "none").replace("\"proved\":true", "\"proved\":false");
+    assert_eq!(next(&invalid("iI")), wanted);
+    for letter in ["i", "I"] {
+        let counted = format!("{}{}", invalid("ii"), history("b", letter, "none"));
+        assert_eq!(next(&counted), (Some(0), String::new(), String::new()));
+    }
+    let (code, printed, said) = next(&invalid("iIi"));
+    assert_eq!((code, printed.as_str()), (Some(2), ""));
+    assert!(said.contains(&format!("{CASE}: 3 runs of it did not count: isolation-unproved")), "{said}");
+}
+
+#[test]
+fn a_given_plan_that_cannot_be_read_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("plan");
+    std::fs::write(&file, failed()).unwrap();
+    let path = file.to_str().unwrap();
+    for (args, said) in [
+        (&["--next", "--plan", path][..], format!("{path} line 1: it is no run.planned")),
+        (&["--next", "--plan", "/nonexistent"], "/nonexistent".into()),
+        (&["--plan", path], "--next".into()),
+        (&["--next", "--plan", path, "--from", "junit", path], "cannot be used with".into()),
+    ] {
+        let output = run(args, "");
+        assert_eq!((output.status.code(), stdout(&output)), (Some(2), String::new()), "{args:?}");
+        assert!(stderr(&output).contains(&said), "{args:?}: {}", stderr(&output));
+    }
+}
+
+/// What swarm-isolate does with `--until`: ask, run, ask again. It ends, and in the fewest runs.
 #[test]
 fn the_loop_of_plan_and_run_ends() {
     let mut ledger = failed();

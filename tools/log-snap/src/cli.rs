@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args as Group, Parser, Subcommand};
-use lib_common::cli::{Common, EngineArg, Voice, duration, size};
+use lib_common::cli::{Common, EngineArg, InvestigationArg, ReadArg, Voice, duration, size};
 use lib_common::exit::ToolArgs;
 use lib_common::swarm::nodes::NodeArg;
 
@@ -36,17 +36,17 @@ Exit status: 0 complete; 1 the bundle is written but has gaps, or bundles differ
 )]
 pub struct Args {
     #[command(flatten)]
-    pub common: Common,
+    pub voice: Voice,
     #[command(flatten)]
-    pub capture: Capture,
+    pub snap: Snap,
     #[command(subcommand)]
     pub command: Option<Command>,
 }
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
-    /// Capture once what is still there (the default); passes the records on standard input through
-    Snap(Capture),
+    /// Take once what is still there (the default); a filter
+    Snap(Snap),
     /// Record from now until SIGTERM, SIGINT or the stack's end; reads no standard input
     Attach(Attach),
     /// Recompute every hash of bundles
@@ -63,7 +63,15 @@ pub enum Command {
     Gc(Gc),
 }
 
-/// The options that say which values are secret and how they are replaced.
+#[derive(Group, Debug, Clone)]
+pub struct Snap {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(flatten)]
+    pub capture: Capture,
+}
+
+/// What is secret, and how it is replaced.
 #[derive(Group, Debug, Clone)]
 pub struct Secrecy {
     /// File descriptor to read secrets from: lines of `{"name":..,"value_base64":..}`
@@ -135,6 +143,8 @@ pub struct Capture {
 #[derive(Group, Debug, Clone)]
 pub struct Attach {
     #[command(flatten)]
+    pub investigation: InvestigationArg,
+    #[command(flatten)]
     pub capture: Capture,
     /// Also stop when the stack was there and is gone
     #[arg(long, env = "REDFIX_SNAP_UNTIL_GONE", hide_env_values = true)]
@@ -189,6 +199,8 @@ pub struct Redact {
     pub out: PathBuf,
     #[command(flatten)]
     pub secrecy: Secrecy,
+    #[command(flatten)]
+    pub investigation: InvestigationArg,
 }
 
 #[derive(Group, Debug, Clone)]
@@ -220,6 +232,8 @@ pub struct Gc {
     /// Keep every bundle that this ledger names; may be repeated
     #[arg(long, value_name = "FILE", env = "REDFIX_LEDGER", hide_env_values = true)]
     pub ledger: Vec<PathBuf>,
+    #[command(flatten)]
+    pub reading: ReadArg,
     /// Only print what would be removed
     #[arg(short = 'n', long)]
     pub dry_run: bool,
@@ -233,7 +247,7 @@ fn memory(text: &str) -> Result<u64, String> {
 
 impl ToolArgs for Args {
     fn voice(&self) -> &Voice {
-        &self.common.voice
+        &self.voice
     }
 }
 
@@ -246,7 +260,7 @@ mod tests {
     fn the_command_line_is_sound() {
         Args::command().debug_assert();
         let args = Args::try_parse_from(["log-snap", "--stack", "s", "--out", "o", "-q"]).unwrap();
-        assert!(args.command.is_none() && args.common.voice.quiet);
+        assert!(args.command.is_none() && args.voice.quiet);
         let args =
             Args::try_parse_from(["log-snap", "attach", "--stack", "s", "-v", "--until-gone"]).unwrap();
         assert!(matches!(args.command, Some(Command::Attach(attach)) if attach.until_gone));
@@ -259,8 +273,14 @@ mod tests {
             "--node",
             "b=tcp://y",
         ]);
-        let nodes: Vec<String> =
-            args.unwrap().capture.nodes.iter().map(|node| format!("{}={}", node.name, node.host)).collect();
+        let nodes: Vec<String> = args
+            .unwrap()
+            .snap
+            .capture
+            .nodes
+            .iter()
+            .map(|node| format!("{}={}", node.name, node.host))
+            .collect();
         assert_eq!(nodes, ["a=unix:///x", "b=tcp://y"]);
         assert!(Args::try_parse_from(["log-snap", "--node", "a"]).is_err());
         assert!(Args::try_parse_from(["log-snap", "--memory", "1MiB"]).is_err());

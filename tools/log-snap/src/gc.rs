@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
-use lib_common::cli::Common;
+use lib_common::cli::ReadArg;
 use lib_common::diag::Diag;
 use lib_common::ledger::folder_of;
 use lib_common::record::Known;
@@ -33,19 +33,12 @@ pub struct Fate {
     pub why: &'static str,
 }
 
-/// Goes through all bundles below the folders and hands what happens to each to `on`. `now` is in nanoseconds since
-/// 1970.
-pub fn run(
-    args: &Gc,
-    common: &Common,
-    now: i64,
-    diag: &Diag,
-    mut on: impl FnMut(Fate) -> Result<()>,
-) -> Result<()> {
-    // All ledgers are read before the first bundle is removed: if one cannot be read, nothing is removed at all.
+/// Goes through all bundles below the folders; `now` in nanoseconds since 1970.
+pub fn run(args: &Gc, now: i64, diag: &Diag, mut on: impl FnMut(Fate) -> Result<()>) -> Result<()> {
+    // First what must stay: a ledger that cannot be read stops everything.
     let mut needed = BTreeSet::new();
     for ledger in &args.ledger {
-        read_ledger(ledger, common, diag, &mut needed)?;
+        read_ledger(ledger, &args.reading, diag, &mut needed)?;
     }
     let oldest = now.saturating_sub(i64::try_from(args.keep.as_nanos()).unwrap_or(i64::MAX));
     for folder in &args.folders {
@@ -71,12 +64,12 @@ pub fn run(
     Ok(())
 }
 
-/// Adds the bundles that a ledger names to `needed`. Its paths are relative to the ledger's folder.
-fn read_ledger(path: &Path, common: &Common, diag: &Diag, needed: &mut BTreeSet<PathBuf>) -> Result<()> {
+/// Paths in a ledger are relative to its folder.
+fn read_ledger(path: &Path, reading: &ReadArg, diag: &Diag, needed: &mut BTreeSet<PathBuf>) -> Result<()> {
     let fail = |e: io::Error| Error::cannot("reading the ledger", e).on(path.display());
     let file = fs::File::open(path).map_err(fail)?;
     let folder = folder_of(path);
-    let mut reader = Reader::new(BufReader::new(file), path.display().to_string(), common, Torn::SetAside);
+    let mut reader = Reader::new(BufReader::new(file), path.display().to_string(), reading, Torn::SetAside);
     while let Some(line) = reader.next_line(diag)? {
         if let Some(Known::LogSnapped(snapped)) = reader.known(&line, diag)? {
             // `canonicalize` fails for a bundle that is gone already; there is nothing to keep then.

@@ -37,7 +37,7 @@ use std::path::PathBuf;
 use bundle::read::Bundle;
 use capture::take;
 pub use cli::Args;
-use cli::{Attach, Capture, Cat, Command};
+use cli::{Attach, Capture, Cat, Command, Snap};
 use lib_common::emit::{Emitter, copy_records};
 use lib_common::record::Known;
 use lib_common::record::log::LogSnapped;
@@ -47,21 +47,21 @@ use serde::Serialize;
 
 pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
     match &args.command {
-        None => snap(args, &args.capture, io),
-        Some(Command::Snap(capture)) => snap(args, capture, io),
-        Some(Command::Attach(arguments)) => attach(args, arguments, io),
+        None => snap(&args.snap, io),
+        Some(Command::Snap(arguments)) => snap(arguments, io),
+        Some(Command::Attach(arguments)) => attach(arguments, io),
         Some(Command::Verify(arguments)) => verify(&arguments.bundles, io),
         Some(Command::Cat(arguments)) => cat(arguments, io),
-        Some(Command::Redact(arguments)) => redact(args, arguments, io),
+        Some(Command::Redact(arguments)) => redact(arguments, io),
         Some(Command::Diff(arguments)) => diff(arguments, io),
         Some(Command::FirstError(arguments)) => first_error(arguments, io),
-        Some(Command::Gc(arguments)) => gc(args, arguments, io),
+        Some(Command::Gc(arguments)) => collect(arguments, io),
     }
 }
 
-/// `log-snap snap`: passes the records on standard input through. Captures the stack that is named after them, or, if
-/// none is named, the stack of each `run.finished` as it passes.
-fn snap(args: &Args, capture: &Capture, io: &mut Io) -> Result<Exit> {
+/// Records are passed on; then the named stack is captured, or that of each run as it passes.
+fn snap(arguments: &Snap, io: &mut Io) -> Result<Exit> {
+    let Snap { common, capture } = arguments;
     let named = plan::named(capture)?;
     if named.is_none() && io.stdin_is_terminal {
         return Err(Error::cannot(
@@ -71,9 +71,9 @@ fn snap(args: &Args, capture: &Capture, io: &mut Io) -> Result<Exit> {
         .hint("give --stack NAME, or pipe run.finished records into log-snap"));
     }
     let mut secrecy = Secrecy::new(&capture.secrecy)?;
-    let mut emitter = Emitter::new(args.common.investigation.clone(), None);
+    let mut emitter = Emitter::new(common.investigation.clone(), None);
     let mut exit = Exit::Done;
-    copy_records(&args.common, io, &mut emitter, |io, emitter, known| {
+    copy_records(&common.reading, io, &mut emitter, |io, emitter, known| {
         if let (None, Known::RunFinished(run)) = (&named, known) {
             let target = plan::of_run(capture, &run.stack, &run.attempt_id)?;
             exit = worse(exit, each(capture, &target, &mut secrecy, io, emitter)?);
@@ -113,14 +113,14 @@ fn each(
     }
 }
 
-fn attach(args: &Args, arguments: &Attach, io: &mut Io) -> Result<Exit> {
+fn attach(arguments: &Attach, io: &mut Io) -> Result<Exit> {
     let target = plan::named(&arguments.capture)?.ok_or_else(|| {
         Error::cannot("reading arguments", "no stack is named to record")
             .hint("give --stack NAME, or set REDFIX_STACK")
     })?;
     let mut secrecy = Secrecy::new(&arguments.capture.secrecy)?;
     let snapped = take(&arguments.capture, &target, Some(arguments.until_gone), &mut secrecy, io)?;
-    Emitter::new(args.common.investigation.clone(), None).emit(io, &snapped)?;
+    Emitter::new(arguments.investigation.id.clone(), None).emit(io, &snapped)?;
     Ok(exit_of(&snapped))
 }
 
@@ -142,7 +142,7 @@ fn cat(arguments: &Cat, io: &mut Io) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn redact(args: &Args, arguments: &cli::Redact, io: &mut Io) -> Result<Exit> {
+fn redact(arguments: &cli::Redact, io: &mut Io) -> Result<Exit> {
     let mut secrecy = Secrecy::new(&arguments.secrecy)?;
     secrecy.listener.take();
     if let Some(wrong) = secrecy.listener.wrong.first() {
@@ -151,7 +151,8 @@ fn redact(args: &Args, arguments: &cli::Redact, io: &mut Io) -> Result<Exit> {
     let values: Vec<Vec<u8>> = secrecy.listener.handed.iter().map(|(_, value)| value.clone()).collect();
     let snapped = redact::redact(&arguments.bundle, &arguments.out, secrecy.cleaner(&values))?;
     let path = plan::printed(&arguments.out, arguments.secrecy.relative_to.as_deref());
-    Emitter::new(args.common.investigation.clone(), None).emit(io, &LogSnapped { path, ..snapped })?;
+    let mut emitter = Emitter::new(arguments.investigation.id.clone(), None);
+    emitter.emit(io, &LogSnapped { path, ..snapped })?;
     Ok(Exit::Done)
 }
 
@@ -171,10 +172,10 @@ fn first_error(arguments: &cli::FirstError, io: &mut Io) -> Result<Exit> {
     }
 }
 
-fn gc(args: &Args, arguments: &cli::Gc, io: &mut Io) -> Result<Exit> {
+fn collect(arguments: &cli::Gc, io: &mut Io) -> Result<Exit> {
     let now = i64::try_from(io.clock.now().as_nanosecond()).unwrap_or_default();
     let Io { stdout, diag, .. } = io;
-    gc::run(arguments, &args.common, now, diag, |fate| line(stdout, &fate)).map(|()| Exit::Done)
+    gc::run(arguments, now, diag, |fate| line(stdout, &fate)).map(|()| Exit::Done)
 }
 
 /// Prints one of this tool's own results as a line of JSON.

@@ -99,7 +99,7 @@ mod tests {
     use clap::Parser as _;
 
     fn capture(args: &[&str]) -> Capture {
-        Args::try_parse_from([&["log-snap"], args].concat()).unwrap().capture
+        Args::try_parse_from([&["log-snap"], args].concat()).unwrap().snap.capture
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
     let mut seen = Seen::default();
     let body_is_stdin = args.text.body_file.as_deref() == Some(Path::new("-"));
     if let Some(ledger) = args.ledger.ledger.as_deref().filter(|_| body_is_stdin) {
-        seen.read(ledger, &args.common, &io.diag)?;
+        seen.read(ledger, &args.common.reading, &io.diag)?;
     }
     let words = Words::read(&args.text, io)?;
     // A dry run does not write to the ledger either.
@@ -53,7 +53,7 @@ pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
     let ledger = path.map(|path| Ledger::open(path, &io.diag)).transpose()?;
     let investigation = args.common.investigation.clone().or_else(|| seen.investigation.clone());
     let mut emitter = Emitter::new(investigation, ledger);
-    copy_records(&args.common, io, &mut emitter, |_, _, record| {
+    copy_records(&args.common.reading, io, &mut emitter, |_, _, record| {
         seen.learn(record);
         Ok(())
     })?;

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
-use lib_common::cli::Common;
+use lib_common::cli::ReadArg;
 use lib_common::diag::Diag;
 use lib_common::record::Known;
 use lib_common::record::run::RunFinished;
@@ -40,11 +40,11 @@ pub struct RunSummary {
 }
 
 impl Seen {
-    /// Reads a whole ledger, for when standard input is the text.
-    pub fn read(&mut self, ledger: &Path, common: &Common, diag: &Diag) -> Result<()> {
+    /// Reads a whole ledger, for those whose standard input is something else.
+    pub fn read(&mut self, ledger: &Path, reading: &ReadArg, diag: &Diag) -> Result<()> {
         let name = ledger.display().to_string();
         let file = File::open(ledger).map_err(|e| Error::cannot("reading the ledger", e).on(&name))?;
-        let mut reader = Reader::new(BufReader::new(file), name, common, Torn::SetAside);
+        let mut reader = Reader::new(BufReader::new(file), name, reading, Torn::SetAside);
         while let Some(line) = reader.next_line(diag)? {
             if self.investigation.is_none() {
                 self.investigation = line.keys().investigation.map(Into::into);

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
 use clap::{Parser, Subcommand, ValueEnum};
-use lib_common::cli::{Common, LedgerArg, Voice, duration, size};
+use lib_common::cli::{Common, LedgerArg, ReadArg, Voice, duration, size};
 use lib_common::exit::ToolArgs;
+use lib_common::vain::Vain;
 
 use crate::gate::GateName;
 
@@ -26,7 +27,7 @@ Exit: 0 the selected gates pass, 1 one of them fails, 2 error, 75 try again.";
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
     #[command(flatten)]
-    pub common: Common,
+    pub voice: Voice,
     #[command(flatten)]
     pub report: ReportArgs,
     #[command(subcommand)]
@@ -36,7 +37,9 @@ pub struct Args {
 /// Arguments of the report itself.
 #[derive(clap::Args, Clone, Debug)]
 pub struct ReportArgs {
-    /// Format of the report; several need --out DIR
+    #[command(flatten)]
+    pub reading: ReadArg,
+    /// How the report is written; several with --out DIR
     #[arg(
         long,
         value_enum,
@@ -106,7 +109,9 @@ pub enum Command {
 
 #[derive(clap::Args, Clone, Debug)]
 pub struct ReviewArgs {
-    /// Name of the reviewer, who must not be the author
+    #[command(flatten)]
+    pub common: Common,
+    /// Who reviews; must not be the author
     #[arg(long, value_name = "NAME", env = "REDFIX_REVIEWER", hide_env_values = true)]
     pub reviewer: String,
     /// Gate that was reviewed
@@ -159,7 +164,9 @@ impl Format {
 }
 
 impl ToolArgs for Args {
+    const VAIN: &'static [Vain] = &[Vain::Without("recheck", &["recheck_timeout"])];
+
     fn voice(&self) -> &Voice {
-        &self.common.voice
+        &self.voice
     }
 }

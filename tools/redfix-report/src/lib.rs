@@ -54,7 +54,7 @@ pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
     match &args.command {
         Some(Command::Review(review)) => {
             let rederive = FlakeClassify { deadline: review.proof.recheck_timeout };
-            review::run(args, review, &rederive, io)
+            review::run(review, &rederive, io)
         }
         None => print(args, &args.report, io),
     }
@@ -92,7 +92,7 @@ fn pages(input: &Input) -> Vec<String> {
 
 fn print(args: &Args, options: &ReportArgs, io: &mut Io) -> Result<Exit> {
     let keep = Keep { raw: options.proof.recheck, journal: options.state_dir.is_some() };
-    let input = input::read(&options.files, &args.common, io, keep, false)?;
+    let input = input::read(&options.files, &options.reading, io, keep, false)?;
     let rederive = FlakeClassify { deadline: options.proof.recheck_timeout };
     let mut proofs = prove(&input, &options.files, &options.proof, &rederive)?;
     quote_logs(&mut proofs, &input, &options.files, &options.proof);
@@ -101,7 +101,7 @@ fn print(args: &Args, options: &ReportArgs, io: &mut Io) -> Result<Exit> {
     if let Some(folder) = &options.state_dir {
         state::keep(folder, &report, &input.journal)?;
     }
-    let style = Style::new(colored(args.common.voice.color), columns());
+    let style = Style::new(colored(args.voice.color), columns());
     match (&options.out, options.format.as_slice()) {
         (None, [format]) => say(&page(&report, *format, options, style)?, io)?,
         (None, _) => {

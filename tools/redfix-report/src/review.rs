@@ -5,13 +5,13 @@ use lib_common::ledger::Ledger;
 use lib_common::record::verdict::ReviewRecorded;
 use lib_common::{Error, Exit, Io, Result};
 
-use crate::cli::{Args, ReviewArgs};
+use crate::cli::ReviewArgs;
 use crate::input::Keep;
 use crate::recheck::Rederive;
 use crate::report::{Report, is_same_person};
 
-/// Appends a `review.recorded`. It is a pass only if the gate passes now and the reviewer does not reject it.
-pub fn run(args: &Args, review: &ReviewArgs, rederive: &dyn Rederive, io: &mut Io) -> Result<Exit> {
+/// Appends `review.recorded`. A pass is recorded only if the gate passes now; a veto always.
+pub fn run(review: &ReviewArgs, rederive: &dyn Rederive, io: &mut Io) -> Result<Exit> {
     let author = review.proof.author.as_deref();
     if author.is_some_and(|author| is_same_person(author, &review.reviewer)) {
         return Err(Error::cannot("recording a review", "is the author of the fixes")
@@ -20,12 +20,12 @@ pub fn run(args: &Args, review: &ReviewArgs, rederive: &dyn Rederive, io: &mut I
     }
     let input = crate::input::read(
         &review.files,
-        &args.common,
+        &review.common.reading,
         io,
         Keep { raw: review.proof.recheck, journal: false },
         true,
     )?;
-    let investigation = args.common.investigation.clone().or_else(|| input.investigation.clone());
+    let investigation = review.common.investigation.clone().or_else(|| input.investigation.clone());
     let proofs = crate::prove(&input, &review.files, &review.proof, rederive)?;
     let report = Report::new(&input.fold, &proofs, &[review.gate], &input.hash, author);
     let body = ReviewRecorded {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use lib_common::allow::{self, Allow, Policy};
-use lib_common::cli::{EngineArg, Place, Voice};
+use lib_common::cli::{EngineArg, InvestigationArg, Place, Voice};
 use lib_common::exit::ToolArgs;
 use lib_common::{Error, Io, Result};
 
@@ -16,10 +16,9 @@ pub struct Args {
     pub voice: Voice,
     #[command(flatten)]
     pub engine: EngineArg,
-    /// Investigation that the records belong to (default: a new one)
-    #[arg(long, value_name = "ID", env = "REDFIX_INVESTIGATION", hide_env_values = true)]
-    pub investigation: Option<String>,
-    /// Who owns the objects that may be touched; new ones get this name as a label, and their names begin with it
+    #[command(flatten)]
+    pub investigation: InvestigationArg,
+    /// Whose objects may be touched; new ones are labelled with it, and their names begin with it
     #[arg(long, value_name = "NAME", value_parser = allow::name, required_unless_present = "policy")]
     pub owner: Option<String>,
     /// Something further that the owner may do: network, exec, domain, stack, image or path (repeatable)

@@ -75,7 +75,7 @@ async fn guard(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
     let (teller, told) = tell::channel();
     let shared = Shared::new(engine, Policy::new(&bounds), secrets, teller);
     let socket = Socket::bind(args.socket.as_deref())?;
-    let mut emitter = Emitter::new(args.investigation.clone(), None);
+    let mut emitter = Emitter::new(args.investigation.id.clone(), None);
     let work = stand(&shared, socket, &args.command, stop);
     let (exit, finished) = tell::written(told, io, &mut emitter, work).await??;
     for object in &finished.unseen {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use lib_common::cli::{Common, EngineArg, LedgerArg, Voice, duration};
 use lib_common::exit::ToolArgs;
+use lib_common::vain::Vain;
 
 use crate::command::cli::CommandArgs;
 use crate::load::cli::LoadArgs;
@@ -16,24 +17,20 @@ use crate::teardown::cli::{DownArgs, KeptArgs, ReapArgs};
 /// Run a command alone, or under measured load, on the swarm, and leave nothing behind
 #[derive(Parser, Debug)]
 #[command(name = "swarm-isolate", version, max_term_width = 100, after_help = EXAMPLES)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
+    #[command(flatten)]
+    pub voice: Voice,
     #[command(subcommand)]
     pub action: Option<Action>,
     #[command(flatten)]
-    pub common: Common,
-    #[command(flatten)]
-    pub engine: EngineArg,
-    #[command(flatten)]
-    pub ledger: LedgerArg,
-    #[command(flatten)]
     pub run: RunArgs,
-    /// The command and its arguments
-    #[arg(last = true, value_name = "CMD")]
-    pub command: Vec<String>,
 }
 
 #[derive(Subcommand, Debug)]
 pub enum Action {
+    /// Take a slot, or all, run a command with its streams untouched, and exit as it does
+    Hold(HoldArgs),
     /// Finish what dead predecessors left: tear down their stacks, free their slots, write their records
     Reap(ReapArgs),
     /// List the stacks that --keep-on-success left standing, or release them
@@ -50,6 +47,12 @@ pub enum Action {
 
 #[derive(clap::Args, Debug)]
 pub struct RunArgs {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(flatten)]
+    pub engine: EngineArg,
+    #[command(flatten)]
+    pub ledger: LedgerArg,
     #[command(flatten)]
     pub command: CommandArgs,
     #[command(flatten)]
@@ -82,15 +85,6 @@ pub struct RunArgs {
     /// Domain to derive the attempts' domains and stacks from (default: the lease on standard input)
     #[arg(long, value_name = "NAME", env = "REDFIX_DOMAIN", hide_env_values = true)]
     pub domain: Option<String>,
-    /// Longest wait for the slot, and for a calm node before an isolated run
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1h", env = "REDFIX_WAIT", hide_env_values = true)]
-    pub wait: Duration,
-    /// A slot whose holder gave no sign for this long is taken over
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "60s", env = "REDFIX_SLOT_TTL", hide_env_values = true)]
-    pub slot_ttl: Duration,
-    /// Longest teardown; what is left after it is named, and the exit code is 2
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2m", env = "REDFIX_TEARDOWN_TIMEOUT", hide_env_values = true)]
-    pub teardown_timeout: Duration,
     /// Folder for the evidence of each attempt (default: the ledger's folder, else a temporary one)
     #[arg(long, value_name = "DIR", env = "REDFIX_EVIDENCE_DIR", hide_env_values = true)]
     pub evidence: Option<PathBuf>,
@@ -103,6 +97,34 @@ pub struct RunArgs {
     pub sequence: SequenceArgs,
     #[command(flatten)]
     pub down: DownArgs,
+    /// Leave what a passed run created standing, never to be reaped; 'swarm-isolate kept' lists it
+    #[arg(long)]
+    pub keep_on_success: bool,
+    /// The command and its arguments
+    #[arg(last = true, value_name = "CMD")]
+    pub program: Vec<String>,
+}
+
+#[derive(clap::Args, Debug)]
+pub struct HoldArgs {
+    /// Take all slots, so that nobody deploys beside the command
+    #[arg(long)]
+    pub all: bool,
+    #[command(flatten)]
+    pub slot: SlotArgs,
+    /// From SIGTERM to SIGKILL, for the command
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s", env = "REDFIX_GRACE", hide_env_values = true)]
+    pub grace: Duration,
+    #[command(flatten)]
+    pub engine: EngineArg,
+    #[command(flatten)]
+    pub down: DownArgs,
+    /// Say what would be run, change nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub program: Vec<String>,
 }
 
 fn factor(text: &str) -> Result<(String, String), String> {
@@ -116,9 +138,13 @@ fn factor(text: &str) -> Result<(String, String), String> {
 
 impl ToolArgs for Args {
     const CHANGES_THE_WORLD: bool = true;
+    const VAIN: &'static [Vain] = &[
+        Vain::Beside("until", &["factor", "condition"]),
+        Vain::Without("resize", &["wait", "slot_ttl", "dry_run"]),
+    ];
 
     fn voice(&self) -> &Voice {
-        &self.common.voice
+        &self.voice
     }
 }
 
@@ -133,7 +159,7 @@ Examples:
       ... | swarm-isolate --until 'flake-classify --next' --companion 'log-snap attach' \\
           --ledger ledger.jsonl -- scripts/lifecycle mumble | ...
   A slot for an existing CI, at night:
-      swarm-isolate --slot-only --wait 8h --window 22:00-06:00 -- ./run-ci
+      swarm-isolate hold --wait 8h --window 22:00-06:00 -- ./run-ci
   In front of an existing runner, whose output and exit code stay what they are:
       swarm-isolate --records runs.jsonl --pty --env APP={domain} --domain iso-mumb.ci.example -- ./run mumble
   After a crash of this tool:

@@ -6,68 +6,86 @@ use std::path::{Path, PathBuf};
 use lib_common::Result;
 use lib_common::clock::Clock;
 use lib_common::diag::Diag;
-use lib_common::docker::Engine;
+use lib_common::docker::{Endpoint, Engine};
 use lib_common::record::Factors;
 
 use crate::cli::RunArgs;
 use crate::command::cgroup::Cgroup;
+use crate::command::children::Children;
 use crate::command::env::Facts;
-use crate::command::vocabulary::Vocabulary;
 use crate::load::cli::Condition;
 use crate::load::maker::{self, Maker};
-use crate::plan::{self, Namespace, Seen, Subject};
+use crate::plan::{self, Namespace, Subject};
 use crate::signals::Stop;
 use crate::slot::Budget;
 use crate::teardown::reaper::Reaper;
 use crate::teardown::remover::Remover;
 
-/// What every attempt of this call shares.
+/// What every attempt of this call shares; each step takes the part that it uses.
 pub struct Context<'c> {
-    pub engine: &'c Engine,
-    /// The guard's program.
-    pub guard: &'c Path,
     pub args: &'c RunArgs,
-    pub command: &'c [String],
-    pub subject: &'c Subject,
-    pub seen: &'c Seen,
-    /// The node that this run is asked to use, if `--node` names several.
-    pub turn: Option<&'c str>,
-    pub investigation: &'c str,
-    /// Evidence folders are made below it; records name them relative to it.
-    pub base: &'c Path,
-    /// Whether `base` is a temporary folder, so that no evidence is kept.
-    pub temporary: bool,
+    pub swarm: Swarm<'c>,
+    pub children: Children<'c>,
+    pub ending: &'c Ending,
     pub ledger: Option<&'c Path>,
-    pub remover: &'c Remover,
-    pub reaper: &'c Reaper,
-    pub vocabulary: &'c Vocabulary,
-    pub stop: Stop,
-    pub budget: Budget,
+    /// The evidence outlives this call.
+    pub keeps_evidence: bool,
     pub diag: &'c Diag,
     pub clock: &'c dyn Clock,
+}
+
+/// The swarm, and who takes away what a run leaves there.
+#[derive(Clone, Copy)]
+pub struct Swarm<'c> {
+    pub engine: &'c Engine,
+    pub remover: &'c Remover,
+    pub reaper: &'c Reaper,
+}
+
+/// What ends a run before its time.
+pub struct Ending {
+    pub budget: Budget,
+    pub stop: Stop,
 }
 
 /// An attempt that is about to be made.
 pub struct Attempt {
     pub id: String,
+    pub investigation: String,
+    pub subject: Subject,
     pub names: Namespace,
     pub factors: Factors,
     pub condition: Condition,
+    /// The node whose turn it is, where there are several.
+    pub node: Option<String>,
+    /// Evidence folders are made below it; records name them relative to it.
+    pub base: PathBuf,
     pub folder: PathBuf,
     pub makers: Vec<Maker>,
 }
 
 impl Attempt {
-    /// Plans a new attempt, with names that no other attempt has.
-    pub fn plan(context: &Context<'_>, factors: &Factors) -> Result<Self> {
+    /// A new one, with names that no other has.
+    pub fn plan(
+        args: &RunArgs,
+        investigation: &str,
+        subject: Subject,
+        factors: Factors,
+        node: Option<&str>,
+        base: &Path,
+    ) -> Result<Self> {
         let id = lib_common::new_id();
-        let condition = plan::condition(factors)?;
+        let condition = plan::condition(&factors)?;
         Ok(Self {
-            names: context.subject.namespace_under(&id, factors),
-            factors: factors.clone(),
+            investigation: investigation.to_owned(),
+            names: subject.namespace_under(&id, &factors),
+            makers: maker::plan(&args.load, &subject, &args.program, condition)?,
+            subject,
+            factors,
             condition,
-            folder: context.base.join(&id),
-            makers: maker::plan(&context.args.load, context.subject, context.command, condition)?,
+            node: node.map(ToOwned::to_owned),
+            base: base.to_owned(),
+            folder: base.join(&id),
             id,
         })
     }
@@ -78,22 +96,22 @@ impl Attempt {
         std::iter::once(self.names.stack.clone()).chain(load).collect()
     }
 
-    /// The values for its children's environment.
-    pub fn facts<'f>(&'f self, context: &'f Context<'_>) -> Facts<'f> {
+    /// What its children are told; `engine`: where they find it.
+    pub fn facts<'f>(&'f self, engine: &'f Endpoint) -> Facts<'f> {
         Facts {
-            investigation: context.investigation,
+            investigation: &self.investigation,
             attempt: &self.id,
             stack: &self.names.stack,
             domain: &self.names.domain,
-            recipe: &context.subject.recipe,
-            version: self.factors.get("version").unwrap_or(&context.subject.version),
-            reference: context.subject.reference.as_deref(),
+            recipe: &self.subject.recipe,
+            version: self.factors.get("version").unwrap_or(&self.subject.version),
+            reference: self.subject.reference.as_deref(),
             factors: &self.factors,
             evidence: &self.folder,
-            folder: context.base,
+            folder: &self.base,
             scratch: None,
-            engine: context.engine.endpoint(),
-            node: context.turn,
+            engine,
+            node: self.node.as_deref(),
         }
     }
 

@@ -38,10 +38,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use cli::Action;
+use cli::{Action, HoldArgs, RunArgs};
+use command::children::Children;
 use command::strays;
 use command::vocabulary::Vocabulary;
-use context::Context;
+use context::{Attempt, Context, Ending, Swarm};
 use finished::End;
 use lib_common::docker::Engine;
 use lib_common::emit::Emitter;
@@ -49,7 +50,7 @@ use lib_common::{Error, Exit, Io, Result};
 use plan::Subject;
 use sequence::{Leases, Turn, Turns, spacing};
 use series::Series;
-use slot::{Ask, Budget, Gate, ShowArgs};
+use slot::{Ask, Budget, Gate, ShowArgs, Want};
 use teardown::reaper::Reaper;
 use teardown::remover::Remover;
 use tokio::time::Instant;
@@ -62,59 +63,57 @@ pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
     let runtime = runtime.map_err(|e| Error::cannot("starting", e))?;
     runtime.block_on(async {
         match &args.action {
-            Some(Action::Reap(reap)) => teardown::reap::run(reap, args, io).await,
-            Some(Action::Kept(kept)) => teardown::kept::run(kept, args, io).await,
-            Some(Action::Slots(show)) => slots(args, show, io).await,
-            None if args.run.slot.slot_only.is_some() => slot_only(args, io).await,
-            Some(Action::Reaper { .. }) | None => Box::pin(isolate(args, io)).await,
+            Some(Action::Hold(args)) => hold(args, io).await,
+            Some(Action::Reap(args)) => teardown::reap::run(args, io).await,
+            Some(Action::Kept(args)) => teardown::kept::run(args, io).await,
+            Some(Action::Slots(args)) => slots(args, io).await,
+            Some(Action::Reaper { .. }) | None => Box::pin(isolate(&args.run, io)).await,
         }
     })
 }
 
-/// `slots`: prints the slots; with `--resize` changes how many there are.
-async fn slots(args: &Args, show: &ShowArgs, io: &mut Io<'_>) -> Result<Exit> {
+/// Prints the slots; may change how many there are.
+async fn slots(args: &ShowArgs, io: &mut Io<'_>) -> Result<Exit> {
     let engine = Engine::connect(&args.engine).await?;
-    let mut emitter = Emitter::new(args.common.investigation.clone(), None);
-    slot::show::slots(show, &args.run, &engine, &signals::listen()?, io, &mut emitter).await
+    let mut emitter = Emitter::new(args.investigation.id.clone(), None);
+    slot::show::slots(args, &engine, &signals::listen()?, io, &mut emitter).await
 }
 
-/// `--slot-only`: takes a slot for a command whose streams are its own; reads and writes no records.
-async fn slot_only(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
-    let Some(many) = args.run.slot.slot_only.filter(|_| !args.command.is_empty()) else {
-        return Err(Error::cannot("planning a run", "no command").hint("put it behind --, see --help"));
-    };
-    // Without its arguments, which may hold secrets: everybody on the swarm can read the slot's labels.
-    let what_for = args.command[0].clone();
-    if args.run.dry_run {
+/// A slot for a command whose streams are its own: no records, nothing read.
+async fn hold(args: &HoldArgs, io: &mut Io<'_>) -> Result<Exit> {
+    // Not its arguments: what stands in the swarm is for everybody to read.
+    let what_for = args.program[0].clone();
+    if args.dry_run {
         io.diag.note(format_args!("would run {what_for} in a slot"));
         return Ok(Exit::Done);
     }
     let engine = Engine::connect(&args.engine).await?;
-    let remover = Remover::new(&engine, &engine.require_manager().await?, &args.run);
+    let remover = Remover::new(&engine, &engine.require_manager().await?, &args.down);
     let stop = signals::listen()?;
-    let grace = args.run.command.grace;
-    // Nothing is torn down here, so only the command's grace is kept in reserve.
-    let budget = Budget::new(args.run.slot.budget, grace, Instant::now());
-    let gate = Gate { args: &args.run.slot, diag: &io.diag, clock: io.clock, stop: &stop };
-    let wait = budget.cap(args.run.wait, Instant::now());
-    let ask = Ask { want: many.into(), attempt: what_for, wait, ttl: args.run.slot_ttl };
+    let grace = args.grace;
+    // There is no teardown of ours to be reserved for.
+    let budget = Budget::new(args.slot.budget, grace, Instant::now());
+    let gate = Gate { args: &args.slot, diag: &io.diag, clock: io.clock, stop: &stop };
+    let want = if args.all { Want::All } else { Want::ONE };
+    let wait = budget.cap(args.slot.wait, Instant::now());
+    let ask = Ask { want, attempt: what_for, wait, ttl: args.slot.ttl.slot_ttl };
     let Some(slot) = attempt::take_slot(&engine, &remover, &gate, &ask).await? else {
         return Ok(Exit::Signal(stop.borrow().unwrap_or_default()));
     };
-    slot::only::run(&args.command, slot, &budget, grace, &stop).await
+    slot::only::run(&args.program, slot, &budget, grace, &stop).await
 }
 
-async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
-    let Some(program) = args.command.first() else {
+async fn isolate(args: &RunArgs, io: &mut Io<'_>) -> Result<Exit> {
+    let Some(program) = args.program.first() else {
         return Err(Error::cannot("planning a run", "no command").hint("put it behind --, see --help"));
     };
     let mut series = Series::open(args, io)?;
     series.read(io)?;
-    let (subjects, without) = Subject::all(&args.run, &series.seen)?;
+    let (subjects, without) = Subject::all(args, &series.seen)?;
     for recipe in without {
         io.diag.warn(format_args!("{recipe} is not run: it has no lease on standard input"));
     }
-    if args.run.dry_run {
+    if args.dry_run {
         tell::plan(args, io, &subjects, &series.seen);
         return Ok(Exit::Done);
     }
@@ -125,9 +124,8 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
     let engine = Engine::connect(&args.engine).await?;
     let info = engine.require_manager().await?;
     let guard = guard::find()?;
-    let remover = Remover::new(&engine, &info, &args.run);
-    // The reaper detaches before this process adopts orphans; otherwise it would become our child again, and would be
-    // killed as a stray.
+    let remover = Remover::new(&engine, &info, &args.down);
+    // Before this process adopts orphans: the reaper must not become its child again.
     let reaper = Reaper::start().await?;
     strays::adopt();
     let stop = signals::listen()?;
@@ -141,53 +139,55 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
         finished?;
         series.catch_up(io)?;
     }
-    let budget = reserve(args);
+    let ending = Ending { budget: reserve(args), stop };
+    let swarm = Swarm { engine: &engine, remover: &remover, reaper: &reaper };
+    let children = Children {
+        command: &args.program,
+        companion: args.companion.as_deref(),
+        args: &args.command,
+        vocabulary: &vocabulary,
+        guard: &guard,
+        show: io.diag.verbosity() > 0,
+    };
     let mut longest = Duration::ZERO;
     let mut leases = Leases::new(engine.endpoint().to_string(), investigation.clone());
     let nodes: Vec<String> =
-        args.run.down.nodes.iter().map(|node| node.name.clone()).filter(|n| !n.is_empty()).collect();
+        args.down.nodes.iter().map(|node| node.name.clone()).filter(|n| !n.is_empty()).collect();
     let mut turns = Turns::new(args, subjects, &series.seen);
 
     while let Some(Turn { subject, factors, not_before }) = series.next(&mut turns).await? {
-        if let Some(why) = budget.forbids(longest, Instant::now()) {
+        if let Some(why) = ending.budget.forbids(longest, Instant::now()) {
             return Err(Error::again("starting another run", why)
                 .on("--budget")
                 .hint("what is done is on record"));
         }
-        if !apart(args, io, &series, not_before, &budget, stop.clone()).await? {
-            return Ok(Exit::Signal(stop.borrow().unwrap_or_default()));
+        if !apart(args, io, &series, not_before, &ending).await? {
+            return Ok(Exit::Signal(ending.stop.borrow().unwrap_or_default()));
         }
         let folders: Vec<_> =
             disk::engine_folder(&engine, &info).into_iter().chain([series.base()]).collect();
-        disk::check(&folders, args.run.command.min_free)?;
+        disk::check(&folders, args.command.min_free)?;
         subject.lease.iter().for_each(|lease| leases.keep(lease));
         let context = Context {
-            engine: &engine,
-            guard: &guard,
-            args: &args.run,
-            command: &args.command,
-            subject: &subject,
-            seen: &series.seen,
-            turn: spacing::node(&nodes, series.seen.attempts()),
-            investigation: &investigation,
-            base: series.base(),
-            temporary: !series.keeps_evidence(),
+            args,
+            swarm,
+            children,
+            ending: &ending,
             ledger: ledger.as_deref(),
-            remover: &remover,
-            reaper: &reaper,
-            vocabulary: &vocabulary,
-            stop: stop.clone(),
-            budget,
+            keeps_evidence: series.keeps_evidence(),
             diag: &io.diag,
             clock: io.clock,
         };
-        let finished = Box::pin(attempt::run(&context, &factors)).await?;
-        let signal = *stop.borrow();
+        let node = spacing::node(&nodes, series.seen.attempts());
+        let attempt = Attempt::plan(args, &investigation, subject, factors, node, series.base())?;
+        let finished = Box::pin(attempt::run(&context, attempt, &series.seen.stacks)).await?;
+        let signal = *ending.stop.borrow();
         let Some(finished) = finished else { return Ok(Exit::Signal(signal.unwrap_or_default())) };
-        let mut records = records::of(&context, &finished, series.keeps_evidence());
+        let keep = series.keeps_evidence();
+        let mut records = records::of(&swarm, &args.load, &vocabulary, &series.seen, &finished, keep);
         records.run.notes.extend(leases.notes());
         if !records.run.cleanup.kept.is_empty() {
-            subject.lease.iter().for_each(|lease| leases.leave(&lease.lease_id));
+            finished.attempt.subject.lease.iter().for_each(|lease| leases.leave(&lease.lease_id));
         }
         // A dead predecessor's reaper wrote its records before its slot was free, so they are in the ledger now and
         // come before ours.
@@ -211,26 +211,25 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
     Ok(series.exit())
 }
 
-/// The budget, with the time that must be left of it when the command ends.
-fn reserve(args: &Args) -> Budget {
+/// What must be left of the budget when the command ends.
+fn reserve(args: &RunArgs) -> Budget {
     // A companion has half a minute to finish its records, after the command and before the teardown.
-    let companion = args.run.companion.as_ref().map_or(Duration::ZERO, |_| Duration::from_secs(30));
-    let reserve = args.run.teardown_timeout + args.run.command.grace * 2 + companion;
-    Budget::new(args.run.slot.budget, reserve, Instant::now())
+    let companion = args.companion.as_ref().map_or(Duration::ZERO, |_| Duration::from_secs(30));
+    let reserve = args.down.teardown_timeout + args.command.grace * 2 + companion;
+    Budget::new(args.slot.budget, reserve, Instant::now())
 }
 
 /// Waits, without holding a slot, until the next run is far enough from those before it. `false` when a signal asked to
 /// stop.
 async fn apart(
-    args: &Args,
+    args: &RunArgs,
     io: &Io<'_>,
     series: &Series<'_>,
     not_before: Option<Timestamp>,
-    budget: &Budget,
-    mut stop: signals::Stop,
+    ending: &Ending,
 ) -> Result<bool> {
     let now = io.clock.now();
-    let pause = spacing::wait(args.run.sequence.spacing, series.seen.last_start, not_before, now);
+    let pause = spacing::wait(args.sequence.spacing, series.seen.last_start, not_before, now);
     if pause.is_zero() {
         return Ok(true);
     }
@@ -238,9 +237,10 @@ async fn apart(
         "the next run starts in {} s: an earlier one would add no independent evidence",
         pause.as_secs()
     ));
+    let mut stop = ending.stop.clone();
     tokio::select! {
         () = tokio::time::sleep(pause) => Ok(true),
-        () = budget.spent() => Err(Error::again("waiting between runs", "the budget is spent")),
+        () = ending.budget.spent() => Err(Error::again("waiting between runs", "the budget is spent")),
         _ = stop.wait_for(Option::is_some) => Ok(false),
     }
 }

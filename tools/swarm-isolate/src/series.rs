@@ -13,7 +13,7 @@ use lib_common::stream::{Line, Reader, Torn, is_object};
 use lib_common::{Error, Exit, Io, Result};
 use tempfile::TempDir;
 
-use crate::cli::Args;
+use crate::cli::RunArgs;
 use crate::finished::End;
 use crate::plan::Seen;
 use crate::records::Records;
@@ -21,7 +21,7 @@ use crate::sequence::{Leases, Turn, Turns};
 use crate::until::Spool;
 
 pub struct Series<'a> {
-    args: &'a Args,
+    args: &'a RunArgs,
     emitter: Emitter,
     spool: Spool,
     pub seen: Seen,
@@ -33,15 +33,15 @@ pub struct Series<'a> {
 }
 
 impl<'a> Series<'a> {
-    /// Opens the ledger and the stream of records. A dry run opens neither for writing.
-    pub fn open(args: &'a Args, io: &mut Io) -> Result<Self> {
-        let path = args.ledger.ledger.as_deref().filter(|_| !args.run.dry_run);
+    /// Opens the ledger and the stream of records. A dry run changes nothing, the ledger included.
+    pub fn open(args: &'a RunArgs, io: &mut Io) -> Result<Self> {
+        let path = args.ledger.ledger.as_deref().filter(|_| !args.dry_run);
         let ledger = path.map(|path| Ledger::open(path, &io.diag)).transpose()?;
-        if let Some(to) = args.run.command.records.as_ref().filter(|_| !args.run.dry_run) {
+        if let Some(to) = args.command.records.as_ref().filter(|_| !args.dry_run) {
             io.stdout = elsewhere(to)?;
         }
         let beside_ledger = || Some(folder_of(args.ledger.ledger.as_deref()?).to_owned());
-        let kept = args.run.evidence.clone().or_else(beside_ledger);
+        let kept = args.evidence.clone().or_else(beside_ledger);
         let scratch = if kept.is_none() {
             Some(tempfile::tempdir().map_err(|e| Error::cannot("making a scratch folder", e))?)
         } else {
@@ -79,10 +79,10 @@ impl<'a> Series<'a> {
 
     /// Passes on the records of standard input, then those that only the ledger has, and keeps both for `--until`.
     pub fn read(&mut self, io: &mut Io) -> Result<()> {
-        let common = &self.args.common;
+        let reading = &self.args.common.reading;
         if !io.stdin_is_terminal {
             let input = std::mem::replace(&mut io.stdin, Box::new(std::io::empty()));
-            let mut reader = Reader::new(input, "standard input", common, Torn::Error);
+            let mut reader = Reader::new(input, "standard input", reading, Torn::Error);
             while let Some(line) = reader.next_line(&io.diag)? {
                 self.emitter.pass(io, &line)?;
                 self.note(&mut reader, &line, io)?;
@@ -93,12 +93,12 @@ impl<'a> Series<'a> {
 
     /// Passes on the records of the ledger that were not passed on yet; a reaper may have added some meanwhile.
     pub fn catch_up(&mut self, io: &mut Io) -> Result<()> {
-        let common = &self.args.common;
+        let reading = &self.args.common.reading;
         if let Some(path) = self.args.ledger.ledger.as_ref().filter(|path| path.exists()) {
             let file =
                 File::open(path).map_err(|e| Error::cannot("reading the ledger", e).on(path.display()))?;
             let name = path.display().to_string();
-            let mut reader = Reader::new(BufReader::new(file), name, common, Torn::SetAside);
+            let mut reader = Reader::new(BufReader::new(file), name, reading, Torn::SetAside);
             while let Some(line) = reader.next_line(&io.diag)? {
                 if self.emitter.pass_unseen(io, &line)? {
                     self.note(&mut reader, &line, io)?;
@@ -186,7 +186,7 @@ impl<'a> Series<'a> {
 
     /// The exit code: that of the run if there is only one, else "done".
     pub fn exit(&self) -> Exit {
-        let run = &self.args.run;
+        let run = self.args;
         match self.last.as_ref().filter(|_| run.until.is_none() && run.runs == 1) {
             Some((outcome, end)) => exit(*outcome, end, run.command.records.is_some()),
             None => Exit::Done,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use lib_common::Io;
 use lib_common::record::run::RunFinished;
 
-use crate::cli::Args;
+use crate::cli::RunArgs;
 use crate::plan::{Seen, Subject};
 
 /// One line about a run, shown with `-v`.
@@ -24,9 +24,8 @@ pub fn run(io: &Io, run: &RunFinished) {
     ));
 }
 
-/// What `--dry-run` prints.
-pub fn plan(args: &Args, io: &Io, subjects: &[Subject], seen: &Seen) {
-    let run = &args.run;
+/// With `--dry-run`.
+pub fn plan(run: &RunArgs, io: &Io, subjects: &[Subject], seen: &Seen) {
     let how = run.until.as_ref().map_or_else(
         || format!("{} run(s), {}", run.runs, run.load.condition.name()),
         |until| format!("runs until '{until}' is settled"),
@@ -34,7 +33,7 @@ pub fn plan(args: &Args, io: &Io, subjects: &[Subject], seen: &Seen) {
     for subject in subjects {
         io.diag.note(format_args!(
             "would do {how}, of {}, in stacks like {}; {} attempts are on record",
-            args.command.join(" "),
+            run.program.join(" "),
             subject.namespace("000000").stack,
             seen.attempts()
         ));

@@ -91,14 +91,16 @@ fn a_full_disk_behind_stdout_is_an_error() {
 
 #[test]
 fn slots_and_reaps_need_an_engine_and_sound_arguments() {
-    for args in [&["slots"][..], &["--slot-only", "--", "true"], &["reap"]] {
+    for args in [&["slots"][..], &["hold", "--", "true"], &["reap"], &["kept"], &["kept", "release", "s"]] {
         let output = run(args, b"");
         assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(75), b"".as_slice()), "{args:?}");
     }
     for args in [
-        &["--slot-only"][..],
-        &["--slot-only=some", "--", "true"],
-        &["--slot-only", "--until", "x", "--", "true"],
+        &["hold"][..],
+        &["hold", "true"],
+        &["hold", "--until", "x", "--", "true"],
+        &["--until", "x", "--factor", "a=b", "--", "true"],
+        &["slots", "--wait", "1s"],
         &["--window", "22-06", "--domain", "a.b", "--", "true"],
         &["--slots", "0", "--domain", "a.b", "--", "true"],
         // Waiting for a stack is the job of swarm-wait, so there is no such subcommand.
@@ -107,6 +109,6 @@ fn slots_and_reaps_need_an_engine_and_sound_arguments() {
     ] {
         assert_eq!(run(args, b"").status.code(), Some(2), "{args:?}");
     }
-    let dry = run(&["-n", "--slot-only", "--", "deploy", "--token", "x"], b"");
+    let dry = run(&["hold", "-n", "--", "deploy", "--token", "x"], b"");
     assert!(dry.status.success() && stderr(&dry).contains("would run deploy in a slot"), "{}", stderr(&dry));
 }

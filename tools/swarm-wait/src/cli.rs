@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Parser;
-use lib_common::cli::{EngineArg, Voice, duration};
+use lib_common::cli::{EngineArg, InvestigationArg, Voice, duration};
 use lib_common::exit::ToolArgs;
 
 /// Wait until a stack has converged, and give up as soon as it never will
@@ -14,9 +14,8 @@ pub struct Args {
     pub voice: Voice,
     #[command(flatten)]
     pub engine: EngineArg,
-    /// Investigation that the record belongs to (default: a new one)
-    #[arg(long, value_name = "ID", env = "REDFIX_INVESTIGATION", hide_env_values = true)]
-    pub investigation: Option<String>,
+    #[command(flatten)]
+    pub investigation: InvestigationArg,
     /// The stack, as `docker stack ls` names it
     #[arg(value_name = "STACK")]
     pub stack: String,

@@ -40,7 +40,7 @@ async fn wait(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
     let outcome = watch.until_the_end().await?;
     let services = watch.services();
     let record = outcome::record(&args.stack, &outcome, &services, start.elapsed(), attempt());
-    Emitter::new(args.investigation.clone(), None).emit(io, &record)?;
+    Emitter::new(args.investigation.id.clone(), None).emit(io, &record)?;
     outcome::exit(&outcome, &record)
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
-use lib_common::cli::{Common, EngineArg, LedgerArg, Voice, duration};
+use lib_common::cli::{Common, EngineArg, InvestigationArg, LedgerArg, Voice, duration};
 use lib_common::exit::ToolArgs;
 use lib_common::swarm::nodes::NodeArg;
 use regex::Regex;
@@ -18,24 +18,24 @@ use crate::probe::target::Target;
 #[command(name = "warm-domain-alloc", version, max_term_width = 100, after_help = EXAMPLES)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
+    #[command(flatten)]
+    pub voice: Voice,
     #[command(subcommand)]
     pub action: Option<Action>,
     #[command(flatten)]
     pub alloc: AllocArgs,
-    #[command(flatten)]
-    pub common: Common,
 }
 
 #[derive(Subcommand, Debug)]
 pub enum Action {
     /// Lease one domain per recipe (the default command)
     Alloc(Box<AllocArgs>),
-    /// Renew leases that are still needed; exits 1 when no lease matches
-    Renew(SelectArgs),
-    /// Release leases; a lease that is gone already is no error
-    Release(SelectArgs),
-    /// Print the leases that are held
-    List(SelectArgs),
+    /// Say that the leases are still needed; exit 1 when none of that description is held
+    Renew(ChangeArgs),
+    /// Give leases back; one that is gone already is success
+    Release(ChangeArgs),
+    /// Print what is held
+    List(ListArgs),
     /// End the leases that are past their time to live and have nothing left on the swarm
     Gc(GcArgs),
     /// Report what already collides on the swarm; exits 1 when something breaks
@@ -44,12 +44,42 @@ pub enum Action {
     Probe(Box<ProbeArgs>),
 }
 
+/// `renew` and `release`: by the records on standard input, too.
+#[derive(ClapArgs, Clone, Debug)]
+pub struct ChangeArgs {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(flatten)]
+    pub select: SelectArgs,
+    #[command(flatten)]
+    pub dry: DryRunArg,
+}
+
+#[derive(ClapArgs, Clone, Debug)]
+pub struct ListArgs {
+    #[command(flatten)]
+    pub investigation: InvestigationArg,
+    #[command(flatten)]
+    pub select: SelectArgs,
+}
+
 #[derive(ClapArgs, Clone, Debug)]
 pub struct GcArgs {
+    #[command(flatten)]
+    pub investigation: InvestigationArg,
     #[command(flatten)]
     pub select: SelectArgs,
     #[command(flatten)]
     pub nodes: NodesArg,
+    #[command(flatten)]
+    pub dry: DryRunArg,
+}
+
+#[derive(ClapArgs, Clone, Debug)]
+pub struct DryRunArg {
+    /// Say what would be changed, change nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
 }
 
 /// The engines of the swarm's nodes: a manager does not see the volumes and containers of other nodes.
@@ -63,6 +93,8 @@ pub struct NodesArg {
 #[derive(ClapArgs, Clone, Debug)]
 pub struct AuditArgs {
     #[command(flatten)]
+    pub investigation: InvestigationArg,
+    #[command(flatten)]
     pub engine: EngineArg,
     #[command(flatten)]
     pub ledger: LedgerArg,
@@ -75,6 +107,8 @@ pub struct AuditArgs {
 
 #[derive(ClapArgs, Clone, Debug)]
 pub struct ProbeArgs {
+    #[command(flatten)]
+    pub common: Common,
     /// Domains, or `http[s]://DOMAIN[:PORT][/PATH]` (default: those of the leases on standard input)
     #[arg(value_name = "DOMAIN", value_parser = Target::parse)]
     pub domains: Vec<Target>,
@@ -129,6 +163,8 @@ fn at_once(text: &str) -> Result<usize, String> {
 
 #[derive(ClapArgs, Clone, Debug)]
 pub struct AllocArgs {
+    #[command(flatten)]
+    pub common: Common,
     #[command(flatten)]
     pub engine: EngineArg,
     #[command(flatten)]
@@ -212,16 +248,13 @@ pub struct SelectArgs {
     /// Leases for this purpose
     #[arg(long, value_name = "TEXT", env = "REDFIX_PURPOSE", hide_env_values = true)]
     pub purpose: Option<String>,
-    /// Say what would be changed, change nothing
-    #[arg(short = 'n', long)]
-    pub dry_run: bool,
 }
 
 impl ToolArgs for Args {
     const CHANGES_THE_WORLD: bool = true;
 
     fn voice(&self) -> &Voice {
-        &self.common.voice
+        &self.voice
     }
 }
 

@@ -41,7 +41,7 @@ pub fn read(common: &Common, io: &mut Io, emitter: &mut Emitter) -> Result<Intak
         return Ok(seen);
     }
     let input = std::mem::replace(&mut io.stdin, Box::new(std::io::empty()));
-    let mut reader = Reader::new(input, "standard input", common, Torn::Error);
+    let mut reader = Reader::new(input, "standard input", &common.reading, Torn::Error);
     while let Some(line) = reader.next_line(&io.diag)? {
         emitter.pass(io, &line)?;
         if seen.investigation.is_none() {
@@ -68,6 +68,7 @@ pub fn read(common: &Common, io: &mut Io, emitter: &mut Emitter) -> Result<Intak
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lib_common::cli::ReadArg;
     use lib_common::clock::SystemClock;
     use lib_common::diag::Diag;
 
@@ -101,8 +102,8 @@ mod tests {
             diag: Diag::to_writer("t", Box::new(std::io::sink())),
             clock: &SystemClock,
         };
-        let mut common = Common { max_line: 1 << 20, ..Common::default() };
-        common.lenient = false;
+        let reading = ReadArg { lenient: false, max_line: 1 << 20 };
+        let common = Common { reading, ..Common::default() };
         let seen = read(&common, &mut io, &mut Emitter::new(None, None)).unwrap();
         drop(io);
         assert_eq!(out, input.as_bytes());

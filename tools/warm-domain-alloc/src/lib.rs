@@ -28,11 +28,11 @@ mod world;
 
 use batch::Granted;
 pub use cli::Args;
-use cli::{Action, AllocArgs, GcArgs, SelectArgs};
+use cli::{Action, AllocArgs, ChangeArgs, GcArgs, ListArgs, SelectArgs};
 use grant::{Grant, Granter, Terms};
 use intake::Intake;
 use interrupt::Interrupt;
-use lib_common::cli::LedgerArg;
+use lib_common::cli::{Common, LedgerArg};
 use lib_common::docker::Engine;
 use lib_common::emit::Emitter;
 use lib_common::ledger::Ledger;
@@ -47,48 +47,48 @@ pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
     let runtime = runtime.map_err(|e| Error::cannot("starting", e))?;
     runtime.block_on(async {
         match &args.action {
-            None => Box::pin(alloc(args, &args.alloc, io)).await,
-            Some(Action::Alloc(alloc_args)) => Box::pin(alloc(args, alloc_args, io)).await,
-            Some(Action::Renew(select)) => {
-                let mut emitter = emitter(args, &select.ledger, io)?;
-                let (selection, _) = meant(args, select, io, &mut emitter)?;
+            None => Box::pin(alloc(&args.alloc, io)).await,
+            Some(Action::Alloc(arguments)) => Box::pin(alloc(arguments, io)).await,
+            Some(Action::Renew(ChangeArgs { common, select, dry })) => {
+                let mut emitter = emitter(common.investigation.as_deref(), &select.ledger, io)?;
+                let (selection, _) = meant(common, select, io, &mut emitter)?;
                 let engine = Engine::connect(&select.engine).await?;
-                manage::renew(&engine, &selection, select.dry_run, io).await
+                manage::renew(&engine, &selection, dry.dry_run, io).await
             }
-            Some(Action::Release(select)) => {
-                let mut emitter = emitter(args, &select.ledger, io)?;
-                let (selection, seen) = meant(args, select, io, &mut emitter)?;
+            Some(Action::Release(ChangeArgs { common, select, dry })) => {
+                let mut emitter = emitter(common.investigation.as_deref(), &select.ledger, io)?;
+                let (selection, seen) = meant(common, select, io, &mut emitter)?;
                 let engine = Engine::connect(&select.engine).await?;
-                manage::release(&engine, &selection, select.dry_run, &seen, io, &mut emitter).await
+                manage::release(&engine, &selection, dry.dry_run, &seen, io, &mut emitter).await
             }
-            Some(Action::List(select)) => {
-                let mut emitter = emitter(args, &select.ledger, io)?;
+            Some(Action::List(ListArgs { investigation, select })) => {
+                let mut emitter = emitter(investigation.id.as_deref(), &select.ledger, io)?;
                 let engine = Engine::connect(&select.engine).await?;
                 manage::list(&engine, &Selection::new(select), io, &mut emitter).await
             }
-            Some(Action::Gc(GcArgs { select, nodes })) => {
-                let mut emitter = emitter(args, &select.ledger, io)?;
+            Some(Action::Gc(GcArgs { investigation, select, nodes, dry })) => {
+                let mut emitter = emitter(investigation.id.as_deref(), &select.ledger, io)?;
                 let engine = Engine::connect(&select.engine).await?;
                 let nodes = nodes::connect(&nodes.nodes, &engine, &io.diag).await;
-                manage::gc(&engine, &nodes, &Selection::new(select), select.dry_run, io, &mut emitter).await
+                manage::gc(&engine, &nodes, &Selection::new(select), dry.dry_run, io, &mut emitter).await
             }
             Some(Action::Audit(audit)) => {
-                let mut emitter = emitter(args, &audit.ledger, io)?;
+                let mut emitter = emitter(audit.investigation.id.as_deref(), &audit.ledger, io)?;
                 let engine = Engine::connect(&audit.engine).await?;
                 let nodes = nodes::connect(&audit.nodes.nodes, &engine, &io.diag).await;
                 let base = audit.base.as_ref().map(ToString::to_string);
                 audit::run(&engine, &nodes, base.as_deref(), io, &mut emitter).await
             }
             Some(Action::Probe(probe)) => {
-                let mut emitter = emitter(args, &probe.ledger, io)?;
-                let seen = intake::read(&args.common, io, &mut emitter)?;
+                let mut emitter = emitter(probe.common.investigation.as_deref(), &probe.ledger, io)?;
+                let seen = intake::read(&probe.common, io, &mut emitter)?;
                 probe::run(probe, &seen.domains(), io, &mut emitter).await
             }
         }
     })
 }
 
-async fn alloc(args: &Args, alloc: &AllocArgs, io: &mut Io<'_>) -> Result<Exit> {
+async fn alloc(alloc: &AllocArgs, io: &mut Io<'_>) -> Result<Exit> {
     let Some(base) = alloc.base.clone() else {
         return Err(Error::cannot("reading the arguments", "--base (or REDFIX_BASE_DOMAIN) is missing")
             .hint("the domain whose wildcard certificate and DNS record point at this swarm"));
@@ -99,8 +99,8 @@ async fn alloc(args: &Args, alloc: &AllocArgs, io: &mut Io<'_>) -> Result<Exit> 
             "network {network} is internal, so the engine resolves the recipe's own names on every shared network first"
         ));
     }
-    let mut emitter = emitter(args, &alloc.ledger, io)?;
-    let seen = intake::read(&args.common, io, &mut emitter)?;
+    let mut emitter = emitter(alloc.common.investigation.as_deref(), &alloc.ledger, io)?;
+    let seen = intake::read(&alloc.common, io, &mut emitter)?;
     let recipes: Vec<String> = match &alloc.recipe[..] {
         [] => seen.cases.iter().map(|(recipe, _)| recipe.clone()).collect(),
         named => named.to_vec(),
@@ -223,14 +223,14 @@ fn terms(alloc: &AllocArgs, base: name::Base, mut objects: compose::Objects, inv
     }
 }
 
-/// The leases that `renew` and `release` mean: without `--lease` and `--holder`, those of the investigation.
+/// The leases that `renew` and `release` mean: without a name for them, those of the investigation.
 fn meant(
-    args: &Args,
+    common: &Common,
     select: &SelectArgs,
     io: &mut Io,
     emitter: &mut Emitter,
 ) -> Result<(Selection, Intake)> {
-    let seen = intake::read(&args.common, io, emitter)?;
+    let seen = intake::read(common, io, emitter)?;
     let mut selection = Selection::new(select);
     if selection.lease.is_none() && selection.holder.is_none() {
         if seen.investigation.is_none() {
@@ -242,9 +242,9 @@ fn meant(
     Ok((selection, seen))
 }
 
-fn emitter(args: &Args, ledger: &LedgerArg, io: &Io) -> Result<Emitter> {
+fn emitter(investigation: Option<&str>, ledger: &LedgerArg, io: &Io) -> Result<Emitter> {
     let ledger = ledger.ledger.as_deref().map(|path| Ledger::open(path, &io.diag)).transpose()?;
-    Ok(Emitter::new(args.common.investigation.clone(), ledger))
+    Ok(Emitter::new(investigation.map(ToOwned::to_owned), ledger))
 }
 
 /// Entry points for the fuzz targets: everything that reads foreign bytes.

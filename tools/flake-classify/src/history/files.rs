@@ -16,7 +16,7 @@ pub fn read(args: &Args, io: &mut Io) -> Result<Vec<PastRun>> {
     let options = options(format, sweep)?;
     let mut all = Vec::new();
     for file in &sweep.files {
-        for run in of_operand(format, file, &options, args.common.lenient, io)? {
+        for run in of_operand(format, file, &options, args.common.reading.lenient, io)? {
             all.push(run);
         }
     }

@@ -4,10 +4,12 @@
 mod parse;
 
 use std::collections::HashSet;
+use std::io::BufRead;
 
 use lib_common::blocks::{self, Arrival, Block, Blocks, Parser as _};
-use lib_common::cli::Common;
+use lib_common::cli::{Common, ReadArg};
 use lib_common::emit::Emitter;
+use lib_common::record::run::RunFinished;
 use lib_common::record::{Body, Known};
 use lib_common::stream::{Reader, Torn};
 use lib_common::{Error, Io, Result};
@@ -29,17 +31,32 @@ pub fn only(common: &Common, io: &mut Io, emitter: &mut Emitter) -> Result<Fold>
     read(common, io, emitter, Torn::SetAside)
 }
 
-fn read(common: &Common, io: &mut Io, emitter: &mut Emitter, torn: Torn) -> Result<Fold> {
+/// Hands each run to `on` and passes nothing on.
+pub fn runs(reading: &ReadArg, io: &mut Io, mut on: impl FnMut(&RunFinished)) -> Result<()> {
+    let mut reader = Reader::new(open(io)?, NAME, reading, Torn::SetAside);
+    while let Some(line) = reader.next_line(&io.diag)? {
+        if let Some(Known::RunFinished(run)) = reader.known(&line, &io.diag)? {
+            on(&run);
+        }
+    }
+    Ok(())
+}
+
+/// Takes standard input, which must not be a terminal.
+fn open<'a>(io: &mut Io<'a>) -> Result<Box<dyn BufRead + 'a>> {
     if io.stdin_is_terminal {
         return Err(Error::cannot("reading the record stream", "it is a terminal")
             .on(NAME)
             .hint("pipe records into it: flake-classify < ledger.jsonl"));
     }
-    let input = std::mem::replace(&mut io.stdin, Box::new(std::io::empty()));
-    let mut blocks = Blocks::new(Box::new(input), NAME, common.max_line, Arrival::AsRead);
+    Ok(std::mem::replace(&mut io.stdin, Box::new(std::io::empty())))
+}
+
+fn read(common: &Common, io: &mut Io, emitter: &mut Emitter, torn: Torn) -> Result<Fold> {
+    let mut blocks = Blocks::new(Box::new(open(io)?), NAME, common.reading.max_line, Arrival::AsRead);
     let mut stream = Stream {
         fold: Fold::default(),
-        reader: Reader::new(std::io::empty(), NAME, common, torn),
+        reader: Reader::new(std::io::empty(), NAME, &common.reading, torn),
         investigation: common.investigation.clone(),
     };
     blocks::each(&mut blocks, Parser::default, |mut block| {

@@ -33,7 +33,7 @@ fn lines(records: &[Known]) -> Vec<u8> {
 /// Returns what is passed on, and the fold or the error.
 fn passed(input: impl BufRead, lenient: bool) -> (Vec<u8>, Result<Fold>) {
     let mut out = Vec::new();
-    let common = Common { lenient, max_line: 1 << 20, ..Common::default() };
+    let common = Common { reading: ReadArg { lenient, max_line: 1 << 20 }, ..Common::default() };
     let mut io = Io {
         stdin: Box::new(input),
         stdin_is_terminal: false,

@@ -7,6 +7,7 @@ mod what;
 use clap::Parser;
 use lib_common::cli::{Common, LedgerArg, Voice};
 use lib_common::exit::ToolArgs;
+use lib_common::vain::Vain;
 
 pub use ci::CiArgs;
 pub use place::PlaceArgs;
@@ -27,6 +28,8 @@ or the forge is away";
 #[derive(Parser, Debug)]
 #[command(name = "pr-open", version, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Args {
+    #[command(flatten)]
+    pub voice: Voice,
     #[command(flatten)]
     pub common: Common,
     #[command(flatten)]
@@ -56,9 +59,16 @@ pub struct Args {
 }
 
 impl ToolArgs for Args {
+    const VAIN: &'static [Vain] = &[
+        Vain::Beside("comment", &["repo_dir", "author", "label", "reviewer", "base", "git_url", "strict"]),
+        Vain::Beside("comment", &["with_tests", "tests_glob", "trigger", "reopen"]),
+        Vain::Without("wait", &["deadline", "first_wait", "poll", "settle", "require_context"]),
+        Vain::Beside("with_tests", &["tests_glob"]),
+    ];
+
     const CHANGES_THE_WORLD: bool = true;
 
     fn voice(&self) -> &Voice {
-        &self.common.voice
+        &self.voice
     }
 }

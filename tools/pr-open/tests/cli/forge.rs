@@ -53,7 +53,10 @@ impl Forge {
     pub fn command(&self, url: &str, extra: &[&str]) -> Command {
         let mut command = bin();
         command.arg("--fix").arg(self.world.fix_dir("readiness")).args(["--forge", url, "--repo", "o/n"]);
-        command.arg("--git-url").arg(format!("file://{}", self.world.bare().display()));
+        // A comment needs no repository.
+        if !extra.contains(&"--comment") {
+            command.arg("--git-url").arg(format!("file://{}", self.world.bare().display()));
+        }
         command.arg("--token-file").arg(self.world.path("token")).args(extra);
         command
     }

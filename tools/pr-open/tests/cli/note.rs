@@ -99,7 +99,8 @@ fn refused_like_a_pull_request() {
     let ran = run(forge.command(&forge.fake.url, &["--comment", "--pr", "9", "--no-verdict"]), "");
     assert!(ran.code == 2 && ran.stderr.contains("HTTP 404"), "{}", ran.stderr);
     forge.asks("pull");
-    for usage in [&["--comment"][..], &["--pr", "1"], &["--comment", "--pr", "1", "--testme"]] {
+    let reopen = ["--comment", "--pr", "1", "--reopen"];
+    for usage in [&["--comment"][..], &["--pr", "1"], &["--comment", "--pr", "1", "--testme"], &reopen] {
         assert_eq!(run(forge.command(&forge.fake.url, usage), "").code, 2, "{usage:?}");
     }
 }

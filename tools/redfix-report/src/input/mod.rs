@@ -10,7 +10,7 @@ use std::io::{BufRead, Read, Write};
 use std::path::{Path, PathBuf};
 
 use lib_common::blocks::{self, Arrival, Block, Blocks};
-use lib_common::cli::Common;
+use lib_common::cli::ReadArg;
 use lib_common::diag::Diag;
 use lib_common::record::{Head, Known};
 use lib_common::stream::{Line, Reader, Torn};
@@ -120,13 +120,13 @@ impl Gather {
         &mut self,
         input: impl Read,
         name: &str,
-        common: &Common,
+        reading: &ReadArg,
         torn: Torn,
         diag: &Diag,
     ) -> Result<()> {
-        // Checks the lines that the parser marked as doubtful.
-        let mut reader = Reader::new(std::io::empty(), name, common, torn);
-        let mut blocks = Blocks::new(Box::new(input), name, common.max_line, Arrival::Full);
+        // Looks at single lines in the careful way.
+        let mut reader = Reader::new(std::io::empty(), name, reading, torn);
+        let mut blocks = Blocks::new(Box::new(input), name, reading.max_line, Arrival::Full);
         blocks::each(&mut blocks, Parser::default, |mut block| {
             self.block(&mut block, &mut reader, name, diag)?;
             Ok(block)
@@ -194,14 +194,14 @@ impl Gather {
 /// For tests: reads `text` in blocks, and line by line.
 #[doc(hidden)]
 pub fn both_ways(text: &[u8], lenient: bool) -> [Result<Input>; 2] {
-    let common = Common { max_line: 1 << 20, lenient, ..Common::default() };
+    let reading = ReadArg { max_line: 1 << 20, lenient };
     let diag = Diag::to_writer("redfix-report", Box::new(std::io::sink()));
     let keep = Keep { raw: true, journal: true };
     let (mut blocks, mut lines) = (Gather::new(keep), Gather::new(keep));
-    let reader = Reader::new(text, "test", &common, Torn::SetAside);
+    let reader = Reader::new(text, "test", &reading, Torn::SetAside);
     let read = lines.read(reader, "test", &diag, |_| Ok(()));
     [
-        blocks.read_blocks(text, "test", &common, Torn::SetAside, &diag).map(|()| blocks.finish()),
+        blocks.read_blocks(text, "test", &reading, Torn::SetAside, &diag).map(|()| blocks.finish()),
         read.map(|()| lines.finish()),
     ]
 }
@@ -223,7 +223,7 @@ fn ledger_hash(mut lines: Vec<[u8; 32]>) -> String {
 /// if `pass_through`.
 pub fn read(
     files: &[PathBuf],
-    common: &Common,
+    reading: &ReadArg,
     io: &mut Io,
     keep: Keep,
     pass_through: bool,
@@ -232,18 +232,18 @@ pub fn read(
     let standard = [PathBuf::from("-")];
     for file in if files.is_empty() { &standard } else { files } {
         if file == Path::new("-") {
-            read_stdin(&mut gather, common, io, pass_through)?;
+            read_stdin(&mut gather, reading, io, pass_through)?;
         } else {
             let open =
                 File::open(file).map_err(|e| Error::cannot("opening the ledger", e).on(file.display()))?;
             let name = file.display().to_string();
-            gather.read_blocks(open, &name, common, Torn::SetAside, &io.diag)?;
+            gather.read_blocks(open, &name, reading, Torn::SetAside, &io.diag)?;
         }
     }
     Ok(gather.finish())
 }
 
-fn read_stdin(gather: &mut Gather, common: &Common, io: &mut Io, pass_through: bool) -> Result<()> {
+fn read_stdin(gather: &mut Gather, reading: &ReadArg, io: &mut Io, pass_through: bool) -> Result<()> {
     if io.stdin_is_terminal {
         return Err(Error::cannot("reading the record stream", "standard input is a terminal")
             .hint("name a ledger, or pipe records in"));
@@ -251,9 +251,9 @@ fn read_stdin(gather: &mut Gather, common: &Common, io: &mut Io, pass_through: b
     let input = std::mem::replace(&mut io.stdin, Box::new(std::io::empty().take(0)));
     let (stdout, diag) = (&mut io.stdout, &io.diag);
     if !pass_through {
-        return gather.read_blocks(input, STANDARD, common, Torn::Error, diag);
+        return gather.read_blocks(input, STANDARD, reading, Torn::Error, diag);
     }
-    gather.read(Reader::new(input, STANDARD, common, Torn::Error), STANDARD, diag, |raw| {
+    gather.read(Reader::new(input, STANDARD, reading, Torn::Error), STANDARD, diag, |raw| {
         let feed: &[u8] = if raw.ends_with(b"\n") { b"" } else { b"\n" };
         stdout
             .write_all(&[raw, feed].concat())

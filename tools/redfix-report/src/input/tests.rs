@@ -59,10 +59,10 @@ const REVIEW: &str = r#"{"type":"review.recorded","v":1,"ts":"2026-01-01T00:00:0
 const OTHER: &str = r#"{"type":"x.y","n":1.10}"#;
 
 fn gather(text: &str) -> Input {
-    let common = Common { max_line: 1 << 20, ..Common::default() };
+    let reading = ReadArg { max_line: 1 << 20, ..ReadArg::default() };
     let diag = Diag::to_writer("redfix-report", Box::new(std::io::sink()));
     let mut gather = Gather::new(Keep { raw: true, journal: true });
-    let reader = Reader::new(text.as_bytes(), "test", &common, Torn::Error);
+    let reader = Reader::new(text.as_bytes(), "test", &reading, Torn::Error);
     gather.read(reader, "test", &diag, |_| Ok(())).unwrap();
     gather.finish()
 }

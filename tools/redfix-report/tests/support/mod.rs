@@ -63,12 +63,12 @@ impl Ledger {
 }
 
 pub fn read(text: &str) -> Input {
-    use lib_common::{cli::Common, diag::Diag, stream::Reader, stream::Torn};
-    let common = Common { max_line: 1 << 20, ..Common::default() };
+    use lib_common::{cli::ReadArg, diag::Diag, stream::Reader, stream::Torn};
+    let reading = ReadArg { max_line: 1 << 20, ..ReadArg::default() };
     let diag = Diag::to_writer("redfix-report", Box::new(std::io::sink()));
     let mut gather = Gather::new(Keep::default());
     gather
-        .read(Reader::new(text.as_bytes(), "test", &common, Torn::Error), "test", &diag, |_| Ok(()))
+        .read(Reader::new(text.as_bytes(), "test", &reading, Torn::Error), "test", &diag, |_| Ok(()))
         .unwrap();
     gather.finish()
 }

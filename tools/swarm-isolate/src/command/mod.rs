@@ -2,6 +2,7 @@
 
 pub mod cgroup;
 pub mod check;
+pub mod children;
 pub mod cli;
 pub mod env;
 pub mod group;

@@ -4,16 +4,19 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use lib_common::clock::rfc3339;
-use lib_common::docker::Endpoint;
+use lib_common::docker::{Endpoint, Engine};
 use lib_common::{Error, Result};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::admitted::Admitted;
 use crate::command::check::{self, Checked};
+use crate::command::children::Children;
+use crate::command::cli::CommandArgs;
+use crate::command::env::Facts;
 use crate::command::group::{Ended, Group, Start, Stdout, shell};
 use crate::command::{idle, strays};
-use crate::context::{Attempt, Context};
+use crate::context::{Attempt, Context, Ending, Swarm};
 use crate::finished::{End, Ran};
 use crate::guard::{self, Guard, policy};
 use crate::load::makers;
@@ -34,22 +37,23 @@ pub async fn run(
 ) -> Result<Ran> {
     let scratch = tempfile::tempdir().map_err(|e| Error::cannot("making a scratch folder", e))?;
     let mut notes = Vec::new();
-    let args = context.args;
+    let Context { children, ending, .. } = context;
+    let Swarm { engine, remover, .. } = context.swarm;
+    let args = children.args;
     let (secrets, values) = guard::secrets::to_companion()?;
-    let policy = policy::of_run(&attempt.id, &attempt.names, scratch.path(), &args.command.allow)?;
+    let policy = policy::of_run(&attempt.id, &attempt.names, scratch.path(), &args.allow)?;
     let guard = Guard::start(guard::Start {
-        program: context.guard,
-        engine: context.engine,
+        program: children.guard,
+        engine,
         policy: &policy,
-        vocabulary: context.vocabulary,
-        companion: args.companion.is_some().then_some(values),
-        calls: context.remover.calls.clone(),
-        close: args.command.records_descriptor(),
+        vocabulary: children.vocabulary,
+        companion: children.companion.is_some().then_some(values),
+        calls: remover.calls.clone(),
+        close: args.records_descriptor(),
     })
     .await?;
-    // The companion starts before the command and ends after it, so that it misses nothing.
-    let companion = start_companion(context, attempt, &secrets, &mut notes)?;
-    let mut command = match start_command(context, attempt, &guard, scratch.path(), &mut notes) {
+    let companion = start_companion(children, attempt, engine.endpoint(), &secrets, &mut notes)?;
+    let mut command = match start_command(children, attempt, &guard, scratch.path(), &mut notes) {
         Ok(command) => command,
         Err(error) => {
             if let Some(companion) = companion {
@@ -63,19 +67,20 @@ pub async fn run(
 
     let (own, stacks) = watch::channel(vec![attempt.names.stack.clone()]);
     let mine = [Some(&command), companion.as_ref()];
-    let sampling = Sampling::start(context, stacks.clone(), mine, load, guard.id());
+    let sampling = Sampling::start(engine, stacks.clone(), mine, load, guard.id());
     let end = tokio::select! {
-        end = end(context, slot, stacks, &guard, &mut command) => end,
-        never = admitted.record(context.engine, slot, attempt.stacks(), &own) => match never {},
+        end = end(engine, args, ending, slot, stacks, &guard, &mut command) => end,
+        never = admitted.record(engine, slot, attempt.stacks(), &own) => match never {},
     };
     let took = started.1.elapsed();
-    notes.extend(command.stop(context.args.command.grace).await.notes);
-    // Processes that left the command's group are our children by now, since we adopt orphans.
+    notes.extend(command.stop(args.grace).await.notes);
     strays::kill().await;
     let during = sampling.end().await;
-    let conflict = makers::conflict(context, attempt).await;
-    let checked = match (&end, &context.args.command.check) {
-        (End::Exited(_), Some(line)) => Some(check(context, attempt, line, scratch.path()).await),
+    let conflict = makers::conflict(engine, attempt).await;
+    let checked = match (&end, &args.check) {
+        (End::Exited(_), Some(line)) => {
+            Some(check(children, attempt, engine.endpoint(), line, scratch.path()).await)
+        }
         _ => None,
     };
     let guard = guard.stop().await;
@@ -90,51 +95,35 @@ pub async fn run(
 
 /// Starts the companion, which sees the engine itself: it captures evidence that the guard would refuse.
 fn start_companion(
-    context: &Context<'_>,
+    children: &Children<'_>,
     attempt: &Attempt,
+    engine: &Endpoint,
     secrets: &guard::secrets::Lent,
     notes: &mut Vec<String>,
 ) -> Result<Option<Group>> {
-    let Some(line) = &context.args.companion else { return Ok(None) };
-    let mut variables = attempt.facts(context).variables(&context.args.command.mappings);
-    variables.push(("REDFIX_SECRETS_FD".into(), secrets.number().to_string()));
-    let start = Start {
-        command: &shell(line),
-        variables,
-        log: &attempt.folder.join("companion.log"),
-        stdout: Stdout::Keep,
-        show: context.diag.verbosity() > 0,
-        pty: false,
-        cgroup: noted(attempt.cgroup("companion"), notes),
-        vocabulary: context.vocabulary,
-        records: context.args.command.records_descriptor(),
-        guard: None,
-    };
+    let Some(line) = children.companion else { return Ok(None) };
+    let (command, log) = (shell(line), attempt.folder.join("companion.log"));
+    let mut start = children.start(&command, &attempt.facts(engine), &log);
+    start.variables.push(("REDFIX_SECRETS_FD".into(), secrets.number().to_string()));
+    (start.stdout, start.cgroup) = (Stdout::Keep, noted(attempt.cgroup("companion"), notes));
     secrets.lend(|| Group::start(start)).map(Some)
 }
 
 fn start_command(
-    context: &Context<'_>,
+    children: &Children<'_>,
     attempt: &Attempt,
     guard: &Guard,
     scratch: &Path,
     notes: &mut Vec<String>,
 ) -> Result<Group> {
-    let args = &context.args.command;
-    let socket = Endpoint::Unix(guard.socket().to_owned());
-    let mut facts = attempt.facts(context);
-    (facts.scratch, facts.engine) = (Some(scratch), &socket);
+    let (socket, log) = (Endpoint::Unix(guard.socket().to_owned()), attempt.folder.join("command.log"));
+    let facts = Facts { scratch: Some(scratch), ..attempt.facts(&socket) };
     Group::start(Start {
-        command: context.command,
-        variables: facts.variables(&args.mappings),
-        log: &attempt.folder.join("command.log"),
-        stdout: if args.records.is_some() { Stdout::Through } else { Stdout::Log },
-        show: context.diag.verbosity() > 0,
-        pty: args.pty,
+        stdout: if children.args.records.is_some() { Stdout::Through } else { Stdout::Log },
+        pty: children.args.pty,
         cgroup: noted(attempt.cgroup("command"), notes),
-        vocabulary: context.vocabulary,
-        records: context.args.command.records_descriptor(),
         guard: Some(guard),
+        ..children.start(children.command, &facts, &log)
     })
 }
 
@@ -154,17 +143,18 @@ fn noted<T>(group: std::result::Result<T, String>, notes: &mut Vec<String>) -> O
 
 /// Waits for the first event that ends the command.
 async fn end(
-    context: &Context<'_>,
+    engine: &Engine,
+    args: &CommandArgs,
+    ending: &Ending,
     slot: &Slot,
     stacks: watch::Receiver<Vec<String>>,
     guard: &Guard,
     command: &mut Group,
 ) -> End {
-    let args = &context.args.command;
-    let (mut stop, mut lost, activity) = (context.stop.clone(), slot.lost(), command.activity());
+    let (mut stop, mut lost, activity) = (ending.stop.clone(), slot.lost(), command.activity());
     let idle = async {
         match args.idle_timeout {
-            Some(limit) => idle::wait(context.engine, &stacks, &activity, limit).await,
+            Some(limit) => idle::wait(engine, &stacks, &activity, limit).await,
             None => std::future::pending().await,
         }
     };
@@ -172,36 +162,31 @@ async fn end(
         status = command.wait() => status.map_or(End::Timeout, End::Exited),
         () = tokio::time::sleep(args.timeout) => End::Timeout,
         () = idle => End::Idle,
-        _ = stop.wait_for(Option::is_some) => End::Stopped(context.stop.borrow().unwrap_or_default()),
+        _ = stop.wait_for(Option::is_some) => End::Stopped(ending.stop.borrow().unwrap_or_default()),
         _ = lost.wait_for(|lost| *lost) => End::SlotLost,
-        () = context.budget.spent() => End::Budget,
+        () = ending.budget.spent() => End::Budget,
         () = guard.gone() => End::Unguarded,
     }
 }
 
-/// Runs `--check`, before teardown, while the stack and the scratch folder still exist.
-async fn check(context: &Context<'_>, attempt: &Attempt, line: &str, scratch: &Path) -> Checked {
-    let log = attempt.folder.join("check.log");
-    let mut facts = attempt.facts(context);
-    facts.scratch = Some(scratch);
-    let started = Group::start(Start {
-        command: &shell(line),
-        variables: facts.variables(&context.args.command.mappings),
-        log: &log,
-        stdout: Stdout::Log,
-        show: context.diag.verbosity() > 0,
-        pty: false,
-        cgroup: attempt.cgroup("check").ok(),
-        vocabulary: context.vocabulary,
-        records: context.args.command.records_descriptor(),
-        guard: None,
-    });
+/// Asks `--check` while everything that the command recorded is still there.
+async fn check(
+    children: &Children<'_>,
+    attempt: &Attempt,
+    engine: &Endpoint,
+    line: &str,
+    scratch: &Path,
+) -> Checked {
+    let (command, log) = (shell(line), attempt.folder.join("check.log"));
+    let facts = Facts { scratch: Some(scratch), ..attempt.facts(engine) };
+    let start = children.start(&command, &facts, &log);
+    let started = Group::start(Start { cgroup: attempt.cgroup("check").ok(), ..start });
     let mut group = match started {
         Ok(group) => group,
         Err(error) => return Checked::Undecided(error.to_string()),
     };
     let status = tokio::time::timeout(CHECK_DEADLINE, group.wait()).await.ok().flatten();
-    group.stop(context.args.command.grace).await;
+    group.stop(children.args.grace).await;
     let said = std::fs::read(&log).unwrap_or_default();
     check::judge(status, &String::from_utf8_lossy(&said))
 }
@@ -214,7 +199,7 @@ struct Sampling {
 
 impl Sampling {
     fn start(
-        context: &Context<'_>,
+        engine: &Engine,
         stacks: watch::Receiver<Vec<String>>,
         mine: [Option<&Group>; 2],
         load: Vec<PathBuf>,
@@ -229,7 +214,7 @@ impl Sampling {
             guard: Some(guard),
         };
         let (halt, halted) = watch::channel(false);
-        Self { halt, task: tokio::spawn(sampler::sample(context.engine.clone(), own, halted)) }
+        Self { halt, task: tokio::spawn(sampler::sample(engine.clone(), own, halted)) }
     }
 
     async fn end(self) -> Option<Load> {

@@ -2,13 +2,16 @@
 
 use std::time::{Duration, Instant};
 
+use lib_common::clock::Clock;
+use lib_common::diag::Diag;
+use lib_common::docker::Engine;
 use lib_common::{Error, Result};
 
 use super::cli::{Condition, LoadArgs};
 use super::makers;
 use super::sampler::Load;
 use super::watch::Watch;
-use crate::context::{Attempt, Context};
+use crate::context::{Attempt, Ending};
 use crate::teardown;
 
 /// What was measured just before the command started.
@@ -23,41 +26,57 @@ const LOAD_DEADLINE: Duration = Duration::from_mins(1);
 /// How often the node is looked at.
 const EVERY: Duration = Duration::from_millis(500);
 
-/// Waits. `Ok(None)` when a signal asked to stop; an error with exit code 75 when the node did not calm down in time.
-pub async fn wait(context: &Context<'_>, attempt: &Attempt, watch: &mut Watch) -> Result<Option<Before>> {
-    let (start, stacks) = (Instant::now(), attempt.stacks());
-    let mut stop = context.stop.clone();
-    loop {
-        let load = if context.engine.endpoint().is_local() { watch.look().await } else { None };
-        let other_deploys = teardown::other_deploys(context.engine, &stacks, context.clock.now())
-            .await
-            .map_err(|e| e.into_error("looking for other deploys", &context.engine.endpoint().to_string()))?;
-        if let Some(conflict) = makers::conflict(context, attempt).await {
-            return Err(makers::refusal(&conflict));
-        }
-        let before = Before { load, other_deploys };
-        let Some(obstacle) = obstacle(&context.args.load, attempt.condition, &before) else {
-            return Ok(Some(before));
-        };
-        match attempt.condition {
-            Condition::Isolated if start.elapsed() >= context.args.wait => {
-                return Err(Error::again("waiting for a calm node", obstacle).hint(
-                    "wait longer with --wait, or raise --max-foreign-cpu or --max-pressure if that is this node's normal state",
-                ));
+/// What is waited for, how long, and who hears of it.
+pub struct Waiting<'w> {
+    pub args: &'w LoadArgs,
+    pub longest: Duration,
+    pub ending: &'w Ending,
+    pub diag: &'w Diag,
+    pub clock: &'w dyn Clock,
+}
+
+impl Waiting<'_> {
+    /// `Ok(None)`: asked to stop. Exit 75 where the node did not calm down in time.
+    pub async fn until_so(
+        &self,
+        engine: &Engine,
+        attempt: &Attempt,
+        watch: &mut Watch,
+    ) -> Result<Option<Before>> {
+        let (start, stacks) = (Instant::now(), attempt.stacks());
+        let mut stop = self.ending.stop.clone();
+        loop {
+            let load = if engine.endpoint().is_local() { watch.look().await } else { None };
+            let other_deploys = teardown::other_deploys(engine, &stacks, self.clock.now())
+                .await
+                .map_err(|e| e.into_error("looking for other deploys", &engine.endpoint().to_string()))?;
+            if let Some(conflict) = makers::conflict(engine, attempt).await {
+                return Err(makers::refusal(&conflict));
             }
-            Condition::Loaded if start.elapsed() >= LOAD_DEADLINE.min(context.args.wait) => {
-                return Err(Error::cannot("loading the node", obstacle)
-                    .hint("give --load-with more work, or lower --min-foreign-cpu"));
+            let before = Before { load, other_deploys };
+            let Some(obstacle) = obstacle(self.args, attempt.condition, &before) else {
+                return Ok(Some(before));
+            };
+            match attempt.condition {
+                Condition::Isolated if start.elapsed() >= self.longest => {
+                    return Err(Error::again("waiting for a calm node", obstacle).hint(
+                        "wait longer with --wait, or raise --max-foreign-cpu or --max-pressure if that is this node's normal state",
+                    ));
+                }
+                Condition::Loaded if start.elapsed() >= LOAD_DEADLINE.min(self.longest) => {
+                    return Err(Error::cannot("loading the node", obstacle)
+                        .hint("give --load-with more work, or lower --min-foreign-cpu"));
+                }
+                _ => self.diag.phase(format_args!("waiting: {obstacle}")),
             }
-            _ => context.diag.phase(format_args!("waiting: {obstacle}")),
-        }
-        tokio::select! {
-            () = tokio::time::sleep(EVERY) => {}
-            () = context.budget.spent() => {
-                return Err(Error::again("waiting for the node", format!("{obstacle}, and the budget is spent"))
-                    .hint("what is done is on record"));
+            tokio::select! {
+                () = tokio::time::sleep(EVERY) => {}
+                () = self.ending.budget.spent() => {
+                    return Err(Error::again("waiting for the node", format!("{obstacle}, and the budget is spent"))
+                        .hint("what is done is on record"));
+                }
+                _ = stop.wait_for(Option::is_some) => return Ok(None),
             }
-            _ = stop.wait_for(Option::is_some) => return Ok(None),
         }
     }
 }

@@ -17,6 +17,16 @@ pub struct Maker {
     pub command: Vec<String>,
 }
 
+impl Maker {
+    /// A copy of the run's command, not `--load-with`.
+    pub fn is_neighbour(&self) -> bool {
+        self.log != LOAD
+    }
+}
+
+/// The log of what `--load-with` starts.
+const LOAD: &str = "load";
+
 /// The makers of a run; none for an isolated one.
 pub fn plan(args: &LoadArgs, subject: &Subject, run: &[String], condition: Condition) -> Result<Vec<Maker>> {
     if condition == Condition::Isolated {
@@ -26,7 +36,7 @@ pub fn plan(args: &LoadArgs, subject: &Subject, run: &[String], condition: Condi
         let attempt = lib_common::new_id();
         Maker { names: subject.namespace(&attempt), attempt, log, command }
     };
-    let load = args.load_with.iter().map(|line| maker("load".into(), shell(line).to_vec()));
+    let load = args.load_with.iter().map(|line| maker(LOAD.into(), shell(line).to_vec()));
     let copies = (1..=args.neighbours).map(|number| maker(format!("neighbour-{number}"), run.to_vec()));
     let all: Vec<Maker> = load.chain(copies).collect();
     if all.is_empty() {

@@ -4,15 +4,17 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lib_common::docker::filters;
+use lib_common::docker::{Endpoint, Engine, filters};
 use lib_common::swarm::label;
 use lib_common::{Error, Result};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::maker::Maker;
 use super::ports;
-use crate::command::group::{Group, Start, Stdout};
-use crate::context::{Attempt, Context};
+use crate::command::children::Children;
+use crate::command::group::{Group, Start};
+use crate::context::Attempt;
 
 /// The running makers.
 #[derive(Default)]
@@ -23,7 +25,7 @@ pub struct Running {
 }
 
 impl Running {
-    pub fn start(context: &Context<'_>, attempt: &Attempt) -> Result<Self> {
+    pub fn start(children: &Children<'_>, attempt: &Attempt, engine: &Endpoint) -> Result<Self> {
         if attempt.makers.is_empty() {
             return Ok(Self::default());
         }
@@ -34,21 +36,16 @@ impl Running {
             let folder = scratch.path().join(&maker.log);
             let private = folder.join("scratch");
             std::fs::create_dir_all(&private).map_err(fail)?;
-            let mut facts = attempt.facts(context);
+            let mut facts = attempt.facts(engine);
             (facts.attempt, facts.stack, facts.domain) =
                 (&maker.attempt, &maker.names.stack, &maker.names.domain);
             (facts.evidence, facts.scratch) = (folder.as_path(), Some(private.as_path()));
+            let log = attempt.folder.join(format!("{}.log", maker.log));
             groups.push(Group::start(Start {
-                command: &maker.command,
-                variables: facts.variables(&context.args.command.mappings),
-                log: &attempt.folder.join(format!("{}.log", maker.log)),
-                stdout: Stdout::Log,
                 show: false,
-                pty: context.args.command.pty && maker.log != "load",
+                pty: children.args.pty && maker.is_neighbour(),
                 cgroup: attempt.cgroup(&maker.log).ok(),
-                vocabulary: context.vocabulary,
-                records: context.args.command.records_descriptor(),
-                guard: None,
+                ..children.start(&maker.command, &facts, &log)
             })?);
         }
         Ok(Self { groups, _scratch: Some(scratch) })
@@ -67,15 +64,15 @@ impl Running {
     }
 }
 
-/// A published port that both the run and its neighbours would need.
-pub async fn conflict(context: &Context<'_>, attempt: &Attempt) -> Option<String> {
-    if context.args.load.neighbours == 0 || attempt.makers.is_empty() {
+/// A published port that neighbours and the run would fight for.
+pub async fn conflict(engine: &Engine, attempt: &Attempt) -> Option<String> {
+    if !attempt.makers.iter().any(Maker::is_neighbour) {
         return None;
     }
     for stack in attempt.stacks() {
         let label = label::of_stack(&stack);
         let services: Value =
-            context.engine.get(&format!("/services?{}", filters(&[("label", &label)]))).await.ok()?;
+            engine.get(&format!("/services?{}", filters(&[("label", &label)]))).await.ok()?;
         if let Some(found) = ports::published(&services) {
             return Some(found);
         }

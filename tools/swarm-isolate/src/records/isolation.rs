@@ -11,7 +11,7 @@ pub fn of(args: &LoadArgs, node: &str, finished: &Finished) -> Isolation {
     let (before, during) = (finished.before.load.as_ref(), finished.ran.during.as_ref());
     let nodes = if ran(&finished.ran.end) { sampler::by_node(node, before, during) } else { Vec::new() };
     let why = doubt(args, finished, &nodes);
-    let neighbours = finished.attempt.makers.iter().filter(|maker| maker.log != "load").count();
+    let neighbours = finished.attempt.makers.iter().filter(|maker| maker.is_neighbour()).count();
     Isolation {
         proved: why.is_none(),
         why,

@@ -1,23 +1,24 @@
 //! The record of an attempt whose tool was killed. No I/O.
 
+use jiff::Timestamp;
 use lib_common::clock::rfc3339;
 use lib_common::record::run::{Cleanup, Isolation, Outcome, RunFinished};
 
-use crate::context::{Attempt, Context};
+use crate::context::{Attempt, Swarm};
 
-/// The record of an attempt whose tool gets killed, as far as it is known when the attempt begins. Whoever finishes the
-/// attempt fills in how long it took and what became of its objects.
-pub fn of_killed(context: &Context, attempt: &Attempt) -> RunFinished {
+/// What is to be said of an attempt whose tool was killed, as far as it is known at its beginning; whoever
+/// finishes it fills in how long it took and what became of its objects.
+pub fn of_killed(swarm: &Swarm, attempt: &Attempt, started: Timestamp) -> RunFinished {
     RunFinished {
         attempt_id: attempt.id.clone(),
-        recipe: context.subject.recipe.clone(),
-        version: context.subject.version.clone(),
-        cases: context.subject.cases.clone(),
+        recipe: attempt.subject.recipe.clone(),
+        version: attempt.subject.version.clone(),
+        cases: attempt.subject.cases.clone(),
         reference: None,
         harness: None,
         tests: None,
-        engine: context.engine.version().to_owned(),
-        node: context.remover.nodes.name.clone(),
+        engine: swarm.engine.version().to_owned(),
+        node: swarm.remover.nodes.name.clone(),
         boot_id: crate::proc::boot_id(),
         stack: attempt.names.stack.clone(),
         domain: Some(attempt.names.domain.clone()),
@@ -27,7 +28,7 @@ pub fn of_killed(context: &Context, attempt: &Attempt) -> RunFinished {
         exit_code: None,
         signal: None,
         stage: None,
-        started: rfc3339(context.clock.now()),
+        started: rfc3339(started),
         duration_ms: 0,
         signature: None,
         isolation: Isolation {
@@ -41,7 +42,7 @@ pub fn of_killed(context: &Context, attempt: &Attempt) -> RunFinished {
         refusals: Vec::new(),
         guard: None,
         harm: Vec::new(),
-        notes: context.reaper.note.iter().cloned().collect(),
+        notes: swarm.reaper.note.iter().cloned().collect(),
         evidence: None,
     }
 }

@@ -19,9 +19,11 @@ use lib_common::signature::signature;
 use lib_common::text::Text;
 use lib_common::{evidence, junit};
 
-use crate::context::Context;
+use crate::command::vocabulary::Vocabulary;
+use crate::context::{Attempt, Swarm};
 use crate::finished::{End, Finished, Ran};
-use crate::plan::Subject;
+use crate::load::cli::LoadArgs;
+use crate::plan::{Seen, Subject};
 
 /// The records of one attempt, in the order in which they are written.
 pub struct Records {
@@ -30,21 +32,28 @@ pub struct Records {
     pub cases: Vec<CaseFailed>,
 }
 
-/// Makes the records. Never fails, because a run without a record would be lost; problems with its evidence become
-/// notes. `keep` says that the evidence outlives this call, so that it gets a hash.
-pub fn of(context: &Context, finished: &Finished, keep: bool) -> Records {
-    let (attempt, ran, subject) = (&finished.attempt, &finished.ran, context.subject);
-    let mut notes: Vec<String> = context.reaper.note.iter().chain(&ran.notes).cloned().collect();
+/// Never fails: a run without a record would be lost. What is wrong with its evidence is noted in it. `keep`: the
+/// evidence outlives this call.
+pub fn of(
+    swarm: &Swarm,
+    load: &LoadArgs,
+    vocabulary: &Vocabulary,
+    seen: &Seen,
+    finished: &Finished,
+    keep: bool,
+) -> Records {
+    let (attempt, ran, subject) = (&finished.attempt, &finished.ran, &finished.attempt.subject);
+    let mut notes: Vec<String> = swarm.reaper.note.iter().chain(&ran.notes).cloned().collect();
     notes.extend(sweep::irregular(&attempt.folder));
     let (report, wrong) = report::read(&attempt.folder);
     notes.extend(wrong);
     let (tests, broken) = junit::read(&attempt.folder);
     notes.extend(broken.iter().map(|file| format!("not a JUnit file: {file}")));
     let tests: Vec<TestFinished> =
-        tests.into_iter().map(|test| test_finished(context, &attempt.id, test)).collect();
-    let (outcome, reason) = judged(context, finished);
+        tests.into_iter().map(|test| test_finished(vocabulary, attempt, test)).collect();
+    let (outcome, reason) = judged(load, finished);
     let (exit_code, signal) = outcome::codes(&ran.end);
-    let evidence = if keep { hashed(context.base, &attempt.folder, &mut notes) } else { None };
+    let evidence = if keep { hashed(&attempt.base, &attempt.folder, &mut notes) } else { None };
     let refused = matches!(ran.end, End::Taken(_)).then(|| "enrol".to_owned());
     let run = RunFinished {
         attempt_id: attempt.id.clone(),
@@ -54,8 +63,8 @@ pub fn of(context: &Context, finished: &Finished, keep: bool) -> Records {
         reference: report.reference,
         harness: report.harness,
         tests: report.tests,
-        engine: context.engine.version().to_owned(),
-        node: context.remover.nodes.name.clone(),
+        engine: swarm.engine.version().to_owned(),
+        node: swarm.remover.nodes.name.clone(),
         boot_id: crate::proc::boot_id(),
         stack: attempt.names.stack.clone(),
         domain: Some(attempt.names.domain.clone()),
@@ -68,7 +77,7 @@ pub fn of(context: &Context, finished: &Finished, keep: bool) -> Records {
         started: ran.started.clone(),
         duration_ms: milliseconds(ran.took),
         signature: tests.iter().find_map(|test| test.signature.clone()),
-        isolation: isolation::of(&context.args.load, &context.remover.nodes.name, finished),
+        isolation: isolation::of(load, &swarm.remover.nodes.name, finished),
         cleanup: Cleanup {
             created: finished.teardown.created.clone(),
             left: finished.teardown.left.clone(),
@@ -79,7 +88,7 @@ pub fn of(context: &Context, finished: &Finished, keep: bool) -> Records {
             kept: finished.teardown.kept.clone(),
             networks: finished.teardown.networks.clone(),
         },
-        refusals: refusals(context, ran),
+        refusals: refusals(vocabulary, ran),
         guard: Some(Guard {
             requests: ran.guard.requests,
             refused: ran.guard.refused,
@@ -89,17 +98,17 @@ pub fn of(context: &Context, finished: &Finished, keep: bool) -> Records {
         notes,
         evidence,
     };
-    let cases = newly::red(&run, &tests, subject, context.seen);
+    let cases = newly::red(&run, &tests, subject, seen);
     Records { run, tests, cases }
 }
 
-fn refusals(context: &Context, ran: &Ran) -> Vec<Text> {
-    let mut redactor = context.vocabulary.redactor();
+fn refusals(vocabulary: &Vocabulary, ran: &Ran) -> Vec<Text> {
+    let mut redactor = vocabulary.redactor();
     ran.guard.refusals.iter().map(|refusal| Text(redactor.text(refusal.as_bytes()))).collect()
 }
 
-/// The outcome by the command's own end, unless something makes the run as a whole invalid.
-fn judged(context: &Context, finished: &Finished) -> (Outcome, Option<String>) {
+/// The command's own end, unless the run as a whole was no sample.
+fn judged(load: &LoadArgs, finished: &Finished) -> (Outcome, Option<String>) {
     let (outcome, reason) = outcome::of(&finished.ran.end, finished.ran.checked.as_ref());
     let is_sample = matches!(outcome, Outcome::Pass | Outcome::Fail | Outcome::Timeout);
     if let Some(how) =
@@ -122,23 +131,23 @@ fn judged(context: &Context, finished: &Finished) -> (Outcome, Option<String>) {
     if let Some(conflict) = &finished.ran.conflict {
         return (Outcome::Infra, Some(format!("{conflict}, which neighbours and the run fought for")));
     }
-    match isolation::never_loaded(&context.args.load, finished) {
+    match isolation::never_loaded(load, finished) {
         Some(why) => (Outcome::Disturbed, Some(why)),
         None => (outcome, reason),
     }
 }
 
-fn test_finished(context: &Context, attempt: &str, test: junit::Test) -> TestFinished {
-    let Subject { recipe, version, .. } = context.subject;
+fn test_finished(vocabulary: &Vocabulary, attempt: &Attempt, test: junit::Test) -> TestFinished {
+    let Subject { recipe, version, .. } = &attempt.subject;
     let case = CaseKey { recipe: recipe.clone(), version: version.clone(), test: test.id.clone() };
     // A test that its runner repeated is red if any try was red: a run is one sample, and retries hide flakes.
     let red = test.retries.first().filter(|_| test.outcome == TestOutcome::Pass);
     let outcome = red.map_or(test.outcome, |retry| retry.outcome);
     let message = red.and_then(|retry| retry.message.clone()).or(test.message);
-    let message = message.map(|text| Text(context.vocabulary.redactor().text(text.as_bytes())));
+    let message = message.map(|text| Text(vocabulary.redactor().text(text.as_bytes())));
     let failed = matches!(outcome, TestOutcome::Fail | TestOutcome::Error);
     TestFinished {
-        attempt_id: attempt.to_owned(),
+        attempt_id: attempt.id.clone(),
         case: case.to_string(),
         recipe: case.recipe,
         test: test.id,

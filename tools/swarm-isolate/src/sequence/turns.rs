@@ -5,7 +5,7 @@ use lib_common::case::CaseKey;
 use lib_common::record::Factors;
 use lib_common::{Error, Result};
 
-use crate::cli::Args;
+use crate::cli::RunArgs;
 use crate::plan::{self, Seen, Subject};
 use crate::until::{self, Answer, Planned, Spool};
 
@@ -24,10 +24,10 @@ pub struct Turns {
 }
 
 impl Turns {
-    /// With `--runs` above 1, runs on record with the same factors count, so that an interrupted series is continued.
-    pub fn new(args: &Args, subjects: Vec<Subject>, seen: &Seen) -> Self {
-        let asked = plan::asked(&args.run);
-        let runs = args.run.runs;
+    /// Runs on record with the same factors count towards `--runs` above 1: a series that was broken off goes on.
+    pub fn new(args: &RunArgs, subjects: Vec<Subject>, seen: &Seen) -> Self {
+        let asked = plan::asked(args);
+        let runs = args.runs;
         let open = |subject: &Subject| match runs {
             0 | 1 => runs,
             many => many.saturating_sub(seen.evidence(&subject.recipe, &asked)),
@@ -44,9 +44,9 @@ impl Turns {
         }
     }
 
-    /// The next run, or `None` when there is nothing more to run.
-    pub async fn next(&mut self, args: &Args, spool: &mut Spool) -> Result<Option<Turn>> {
-        let Some(command) = &args.run.until else { return Ok(self.counted()) };
+    /// What is run next, or `None` when there is nothing more to run.
+    pub async fn next(&mut self, args: &RunArgs, spool: &mut Spool) -> Result<Option<Turn>> {
+        let Some(command) = &args.until else { return Ok(self.counted()) };
         match until::ask(command, spool).await? {
             Answer::Settled => Ok(None),
             Answer::Run(Planned { case, factors, not_before }) => {
@@ -81,8 +81,8 @@ mod tests {
     use super::*;
     use clap::Parser;
 
-    fn args(words: &[&str]) -> Args {
-        Args::parse_from([&["swarm-isolate"], words].concat())
+    fn args(words: &[&str]) -> RunArgs {
+        crate::cli::Args::parse_from([&["swarm-isolate"], words].concat()).run
     }
 
     fn subject(recipe: &str) -> Subject {

@@ -27,7 +27,7 @@ impl Gate<'_> {
     /// so that nobody waits for a slot whose holder only waits itself. `Ok(None)` when a signal asked to stop.
     pub async fn admit(&self, engine: &Engine, ask: &Ask) -> Result<Option<Slot>> {
         let until = Instant::now() + ask.wait;
-        let slots = Slots::open(engine, self.args.slots).await?;
+        let slots = Slots::open(engine, self.args.count.slots).await?;
         loop {
             if !self.wait(until).await? {
                 return Ok(None);

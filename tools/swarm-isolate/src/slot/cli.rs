@@ -2,20 +2,36 @@
 
 use std::time::Duration;
 
-use clap::ValueEnum;
-use lib_common::cli::duration;
+use lib_common::cli::{EngineArg, InvestigationArg, duration};
 
-use super::choose::Want;
 use super::window::Window;
+
+#[derive(clap::Args, Debug)]
+pub struct CountArg {
+    /// Deploys at once, over all processes and nodes; the number lives in the swarm, a differing one is an
+    /// error (default: what the swarm has, else 3)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100),
+          env = "REDFIX_SLOTS", hide_env_values = true)]
+    pub slots: Option<u32>,
+}
+
+#[derive(clap::Args, Debug)]
+pub struct TtlArg {
+    /// A slot whose holder gave no sign for this long is taken over
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "60s", env = "REDFIX_SLOT_TTL", hide_env_values = true)]
+    pub slot_ttl: Duration,
+}
 
 /// When a run may start, and until when.
 #[derive(clap::Args, Debug)]
 pub struct SlotArgs {
-    /// How many deploys may run at once, over all processes and nodes; the swarm records the number, and a
-    /// differing one is an error (default: the recorded number, else 3)
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100),
-          env = "REDFIX_SLOTS", hide_env_values = true)]
-    pub slots: Option<u32>,
+    #[command(flatten)]
+    pub count: CountArg,
+    #[command(flatten)]
+    pub ttl: TtlArg,
+    /// Longest wait for the slot, and for a calm node before an isolated run
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1h", env = "REDFIX_WAIT", hide_env_values = true)]
+    pub wait: Duration,
     /// Runs start only within these hours, e.g. 22:00-06:00 (local time) or 20:00-04:00Z (UTC)
     #[arg(long, value_name = "HOURS", value_parser = Window::parse, allow_hyphen_values = true,
           env = "REDFIX_WINDOW", hide_env_values = true)]
@@ -26,31 +42,26 @@ pub struct SlotArgs {
     /// Longest time for all runs together, teardown included; when the next run would not fit, exits 75
     #[arg(long, value_name = "TIME", value_parser = duration, env = "REDFIX_BUDGET", hide_env_values = true)]
     pub budget: Option<Duration>,
-    /// Only take a slot (or all), run the command with its streams untouched, and exit as it does
-    #[arg(long, value_name = "HOW-MANY", value_enum, num_args = 0..=1, require_equals = true,
-          default_missing_value = "one", conflicts_with_all = ["until", "companion", "load_with"])]
-    pub slot_only: Option<HowMany>,
 }
 
 /// `swarm-isolate slots`.
 #[derive(clap::Args, Debug)]
 pub struct ShowArgs {
+    #[command(flatten)]
+    pub engine: EngineArg,
+    #[command(flatten)]
+    pub investigation: InvestigationArg,
+    #[command(flatten)]
+    pub count: CountArg,
     /// Give the swarm N slots from now on; waits until no slot is held
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub resize: Option<u32>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum HowMany {
-    One,
-    All,
-}
-
-impl From<HowMany> for Want {
-    fn from(many: HowMany) -> Self {
-        match many {
-            HowMany::One => Self::ONE,
-            HowMany::All => Self::All,
-        }
-    }
+    /// Longest wait until no slot is held
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1h", env = "REDFIX_WAIT", hide_env_values = true)]
+    pub wait: Duration,
+    #[command(flatten)]
+    pub ttl: TtlArg,
+    /// Say what --resize would do, change nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
 }

@@ -25,7 +25,7 @@ mod window;
 pub use admit::Gate;
 pub use budget::Budget;
 pub use choose::{Board, Want};
-pub use cli::{ShowArgs, SlotArgs};
+pub use cli::{CountArg, ShowArgs, SlotArgs, TtlArg};
 pub use hold::Slot;
 pub use labels::{Place, SlotRead};
 pub use take::{Ask, Slots};

@@ -1,5 +1,5 @@
-//! `--slot-only`: holds a slot for a command that knows nothing of this tool. Its streams, its process group and its
-//! exit code stay its own.
+//! `swarm-isolate hold`: a slot for a command that knows nothing of us. Its streams, its process group and its exit
+//! code stay its own.
 
 use std::io::{self, IsTerminal};
 use std::os::unix::process::ExitStatusExt;

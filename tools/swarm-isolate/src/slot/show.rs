@@ -8,25 +8,23 @@ use lib_common::{Exit, Io, Result};
 
 use super::cli::ShowArgs;
 use super::{Ask, Board, SlotRead, Slots, Want};
-use crate::cli::RunArgs;
 use crate::signals::Stop;
 use crate::teardown::objects::RUN;
 
 pub async fn slots(
-    show: &ShowArgs,
-    args: &RunArgs,
+    args: &ShowArgs,
     engine: &Engine,
     stop: &Stop,
     io: &mut Io<'_>,
     emitter: &mut Emitter,
 ) -> Result<Exit> {
-    let slots = Slots::open(engine, args.slot.slots).await?;
-    if let Some(total) = show.resize {
+    let slots = Slots::open(engine, args.count.slots).await?;
+    if let Some(total) = args.resize {
         let ask = Ask {
             want: Want::All,
             attempt: format!("resize to {total}"),
             wait: args.wait,
-            ttl: args.slot_ttl,
+            ttl: args.ttl.slot_ttl,
         };
         if args.dry_run {
             io.diag.note(format_args!("would give the swarm {total} slots"));

@@ -1,16 +1,19 @@
 //! Options about teardown, protection and the nodes.
 
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
+use lib_common::cli::{EngineArg, InvestigationArg, LedgerArg, duration};
 use lib_common::swarm::nodes::NodeArg;
 
 use super::pattern::Pattern;
+use crate::slot::{CountArg, TtlArg};
 
 #[derive(Args, Clone, Debug, Default)]
 pub struct DownArgs {
     /// A change of anything that this NAME, GLOB or label=KEY[=VALUE] matches counts as harm, whoever made it (repeatable)
     #[arg(
         long,
-        global = true,
         value_name = "PATTERN",
         value_delimiter = ' ',
         env = "REDFIX_PROTECT",
@@ -20,40 +23,61 @@ pub struct DownArgs {
     /// Engine of another node of the swarm: its containers and volumes are invisible to the manager (repeatable)
     #[arg(
         long = "node",
-        global = true,
         value_name = "NAME=HOST",
         value_delimiter = ' ',
         env = "REDFIX_NODES",
         hide_env_values = true
     )]
     pub nodes: Vec<NodeArg>,
-    /// Keep the stack of a run that passed, and never reap it; 'swarm-isolate kept' lists such stacks
-    #[arg(long)]
-    pub keep_on_success: bool,
+    /// Longest teardown, after which what is left is named and the run fails
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2m", env = "REDFIX_TEARDOWN_TIMEOUT", hide_env_values = true)]
+    pub teardown_timeout: Duration,
 }
 
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Debug)]
 pub struct ReapArgs {
+    #[command(flatten)]
+    pub engine: EngineArg,
+    #[command(flatten)]
+    pub ledger: LedgerArg,
+    #[command(flatten)]
+    pub count: CountArg,
+    #[command(flatten)]
+    pub ttl: TtlArg,
+    #[command(flatten)]
+    pub down: DownArgs,
     /// Say what would be torn down, change nothing
-    #[arg(short = 'n', long = "dry-run")]
+    #[arg(short = 'n', long)]
     pub dry_run: bool,
 }
 
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct KeptArgs {
+    #[command(flatten)]
+    pub engine: EngineArg,
+    #[command(flatten)]
+    pub investigation: InvestigationArg,
     #[command(subcommand)]
     pub action: Option<KeptAction>,
 }
 
-#[derive(Subcommand, Clone, Debug)]
+#[derive(Subcommand, Debug)]
 pub enum KeptAction {
-    /// Tear down kept stacks
-    Release {
-        /// Stack, or the attempt that created it
-        #[arg(required = true)]
-        name: Vec<String>,
-        /// Say what would be torn down, change nothing
-        #[arg(short = 'n', long = "dry-run")]
-        dry_run: bool,
-    },
+    /// Tear down kept stacks: they are nobody's any more
+    Release(ReleaseArgs),
+}
+
+#[derive(Args, Debug)]
+pub struct ReleaseArgs {
+    #[command(flatten)]
+    pub engine: EngineArg,
+    #[command(flatten)]
+    pub down: DownArgs,
+    /// Stack, or the attempt that created it
+    #[arg(required = true)]
+    pub name: Vec<String>,
+    /// Say what would be torn down, change nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
 }

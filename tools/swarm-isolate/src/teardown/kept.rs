@@ -5,47 +5,49 @@ use lib_common::emit::Emitter;
 use lib_common::record::run::StackKept;
 use lib_common::{Error, Exit, Io, Result};
 
-use super::cli::{KeptAction, KeptArgs};
+use super::cli::{KeptAction, KeptArgs, ReleaseArgs};
 use super::remover::Remover;
 use super::standing::{self, Standing, Why};
-use crate::cli::Args;
 
 const DOING: &str = "looking for kept stacks";
 
-pub async fn run(args: &KeptArgs, tool: &Args, io: &mut Io<'_>) -> Result<Exit> {
-    let engine = Engine::connect(&tool.engine).await?;
-    let remover = Remover::new(&engine, &engine.require_manager().await?, &tool.run);
-    let kept = standing::list(&engine, Why::Kept).await.map_err(|e| e.into_error(DOING, "the swarm"))?;
+pub async fn run(args: &KeptArgs, io: &mut Io<'_>) -> Result<Exit> {
     match &args.action {
-        None => list(&kept, &mut Emitter::new(tool.common.investigation.clone(), None), io),
-        Some(KeptAction::Release { name, dry_run }) => {
-            let chosen = choose(&kept, name)?;
-            for kept in chosen {
-                if *dry_run {
-                    io.diag.note(format_args!("would tear down {}", kept.stacks.join(", ")));
-                } else {
-                    release(kept, &remover, io).await?;
-                }
-            }
-            Ok(Exit::Done)
-        }
+        None => list(args, io).await,
+        Some(KeptAction::Release(args)) => release(args, io).await,
     }
 }
 
-fn list(kept: &[Standing], emitter: &mut Emitter, io: &mut Io<'_>) -> Result<Exit> {
-    for kept in kept {
-        let record = StackKept {
-            attempt_id: kept.attempt.clone(),
-            stacks: kept.stacks.clone(),
-            about: kept.about.clone(),
-            since: kept.since.clone(),
-        };
+async fn all(engine: &Engine) -> Result<Vec<Standing>> {
+    standing::list(engine, Why::Kept).await.map_err(|e| e.into_error(DOING, "the swarm"))
+}
+
+async fn list(args: &KeptArgs, io: &mut Io<'_>) -> Result<Exit> {
+    let engine = Engine::connect(&args.engine).await?;
+    engine.require_manager().await?;
+    let mut emitter = Emitter::new(args.investigation.id.clone(), None);
+    for kept in all(&engine).await? {
+        let record =
+            StackKept { attempt_id: kept.attempt, stacks: kept.stacks, about: kept.about, since: kept.since };
         emitter.emit(io, &record)?;
     }
     Ok(Exit::Done)
 }
 
-/// Finds all names; if one is unknown nothing is released.
+async fn release(args: &ReleaseArgs, io: &mut Io<'_>) -> Result<Exit> {
+    let engine = Engine::connect(&args.engine).await?;
+    let remover = Remover::new(&engine, &engine.require_manager().await?, &args.down);
+    for kept in choose(&all(&engine).await?, &args.name)? {
+        if args.dry_run {
+            io.diag.note(format_args!("would tear down {}", kept.stacks.join(", ")));
+        } else {
+            tear_down(kept, &remover, io).await?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// All of the names, or none.
 fn choose<'k>(kept: &'k [Standing], names: &[String]) -> Result<Vec<&'k Standing>> {
     let find = |name: &String| {
         kept.iter().find(|kept| kept.is_called(name)).ok_or_else(|| {
@@ -57,8 +59,8 @@ fn choose<'k>(kept: &'k [Standing], names: &[String]) -> Result<Vec<&'k Standing
     names.iter().map(find).collect()
 }
 
-/// Tears a kept stack down. It stays listed until it is gone, so a release that failed can be repeated.
-async fn release(kept: &Standing, remover: &Remover, io: &Io<'_>) -> Result<()> {
+/// Until it is gone it stays listed, so a release that failed can be called again.
+async fn tear_down(kept: &Standing, remover: &Remover, io: &Io<'_>) -> Result<()> {
     let fail = |e: lib_common::docker::ApiError| e.into_error("releasing a kept stack", &kept.attempt);
     io.diag.phase(format_args!("tearing down {}", kept.stacks.join(", ")));
     let outcome = remover.remove_remains(&kept.target()).await.map_err(fail)?;

@@ -14,23 +14,22 @@ use super::objects::Target;
 use super::reaper;
 use super::remover::Remover;
 use super::standing::{self, Why};
-use crate::cli::Args;
 use crate::signals::{self, Stop};
 use crate::slot::{Board, Slots};
 
 const DOING: &str = "reaping";
 
-/// Reaps slots first, then debts, then records, so that the records say that things are gone which are gone by then.
-pub async fn run(args: &ReapArgs, tool: &Args, io: &mut Io<'_>) -> Result<Exit> {
-    let engine = Engine::connect(&tool.engine).await?;
-    let remover = Remover::new(&engine, &engine.require_manager().await?, &tool.run);
-    let held = Slots::open(&engine, tool.run.slot.slots).await?;
-    let ledger = tool.ledger.ledger.as_deref();
-    if args.dry_run || tool.run.dry_run {
+/// Slots first, then debts, then records: what is gone is recorded as gone.
+pub async fn run(args: &ReapArgs, io: &mut Io<'_>) -> Result<Exit> {
+    let engine = Engine::connect(&args.engine).await?;
+    let remover = Remover::new(&engine, &engine.require_manager().await?, &args.down);
+    let held = Slots::open(&engine, args.count.slots).await?;
+    let ledger = args.ledger.ledger.as_deref();
+    if args.dry_run {
         return dry_run(&remover, &held, ledger, io).await.map(|()| Exit::Done);
     }
     let stop = signals::listen()?;
-    Box::pin(slots(&remover, &held, tool.run.slot_ttl, &stop, &io.diag)).await?;
+    Box::pin(slots(&remover, &held, args.ttl.slot_ttl, &stop, &io.diag)).await?;
     let paid = debts(&remover, io).await?;
     if let Some(ledger) = ledger {
         records(ledger, io).await?;

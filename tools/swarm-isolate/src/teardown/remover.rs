@@ -10,12 +10,12 @@ use lib_common::swarm::nodes::Nodes;
 use lib_common::{Error, Result};
 
 use super::calls::Calls;
+use super::cli::DownArgs;
 use super::objects::{Snapshot, Target};
 use super::pattern::Pattern;
 use super::protect::Fence;
 use super::standing::{self, Standing, Why};
 use super::{Down, Teardown};
-use crate::cli::RunArgs;
 use crate::slot::Slot;
 
 /// Longest time that a run spends on a debt of another.
@@ -31,11 +31,11 @@ pub struct Remover {
 }
 
 impl Remover {
-    /// `info` is the manager's description of itself.
-    pub fn new(manager: &Engine, info: &SystemInfo, args: &RunArgs) -> Self {
+    /// `info`: what the manager says of itself.
+    pub fn new(manager: &Engine, info: &SystemInfo, args: &DownArgs) -> Self {
         let name = info.name.as_deref().unwrap_or_default();
-        let nodes = Nodes::new(manager, name, &args.down.nodes);
-        let protect = args.down.protect.clone();
+        let nodes = Nodes::new(manager, name, &args.nodes);
+        let protect = args.protect.clone();
         Self { nodes, protect, timeout: args.teardown_timeout, calls: Calls::default() }
     }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use lib_common::cli::{Common, EngineArg};
+use lib_common::cli::{EngineArg, ReadArg};
 use lib_common::docker::{ApiError, ApiResult, Engine};
 use lib_common::emit::Emitter;
 use lib_common::ledger::Ledger;
@@ -161,8 +161,9 @@ pub fn has_record(ledger: &Path, attempt: &str, io: &Io) -> Result<bool> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(false),
         file => file.map_err(|e| Error::cannot("reading the ledger", e).on(ledger.display()))?,
     };
-    let common = Common { lenient: true, max_line: 16 << 20, ..Common::default() };
-    let mut reader = Reader::new(BufReader::new(file), ledger.display().to_string(), &common, Torn::SetAside);
+    let reading = ReadArg { lenient: true, max_line: 16 << 20 };
+    let mut reader =
+        Reader::new(BufReader::new(file), ledger.display().to_string(), &reading, Torn::SetAside);
     while let Some(line) = reader.next_line(&io.diag)? {
         if let Some(Known::RunFinished(run)) = reader.known(&line, &io.diag)?
             && run.attempt_id == attempt
