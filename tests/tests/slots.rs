@@ -307,7 +307,7 @@ fn a_series_is_spaced_takes_nodes_in_turn_and_gives_its_lease_back() {
     let series = |path: &str, input: &[u8]| {
         let mut command = isolate(&["--recipe", "t", "--condition", "loaded", "--load-with", "sleep 60"]);
         command
-            .args(["--min-foreign-cpu", "0", "--runs", "2", "--spacing", "4s", "--", "/bin/sh", "-c"])
+            .args(["--min-foreign-cpu", "0", "--runs", "2", "--apart", "4s", "--", "/bin/sh", "-c"])
             .arg("echo $REDFIX_NODE >>nodes")
             .env("REDFIX_NODES", std::env::var("REDFIX_NODES").unwrap_or_default())
             .env("PATH", path)

@@ -7,6 +7,7 @@
 
 pub mod bound;
 pub mod bundles;
+mod check;
 mod cli;
 pub mod duration;
 pub mod escape;

@@ -8,8 +8,10 @@ use clap::Parser;
 use lib_common::cli::{Common, LedgerArg, Voice};
 use lib_common::exit::ToolArgs;
 
+use crate::forge::check::CheckArgs;
+
 pub use ci::CiArgs;
-pub use place::PlaceArgs;
+pub use place::{PlaceArgs, SiteArgs};
 pub use what::{ConsentArgs, TextArgs, WhatArgs};
 
 const EXAMPLES: &str = "\
@@ -57,6 +59,7 @@ pub struct Args {
 
 impl ToolArgs for Args {
     const CHANGES_THE_WORLD: bool = true;
+    type Check = CheckArgs;
 
     fn voice(&self) -> &Voice {
         &self.common.voice
