@@ -103,7 +103,7 @@ fn nanoseconds() -> u64 {
 #[test]
 fn eight_processes_for_three_slots() {
     require_engine();
-    let seconds: u64 = std::env::var("REDFIX_STORM_SECONDS").map_or(45, |text| text.parse().unwrap());
+    let seconds: u64 = std::env::var("E2E_STORM_SECONDS").map_or(45, |text| text.parse().unwrap());
     let events = Events::follow();
     let end = Instant::now() + Duration::from_secs(seconds);
     let workers: Vec<_> = (0..8)

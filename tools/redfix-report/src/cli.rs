@@ -53,6 +53,9 @@ pub struct ReportArgs {
     pub state_dir: Option<PathBuf>,
     #[command(flatten)]
     pub proof: ProofArgs,
+    /// Ledger that standard input is a copy of: evidence paths are relative to its folder, too
+    #[arg(long, value_name = "FILE", env = "REDFIX_LEDGER", hide_env_values = true)]
+    pub ledger: Option<PathBuf>,
     /// Ledgers to read, in any order (default or `-`: standard input)
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
