@@ -1,15 +1,11 @@
 # shellcheck shell=bash
-# doctor.sh: every setting, looked at before a night is spent on it: each tool checks and tries its own (`--self-check`); here
-# is what belongs to the scripts.
+# doctor.sh: every setting before a night is spent on it: each tool checks its own, here is what belongs to the scripts.
 # shellcheck disable=SC2154 # set by redfix and lib.sh
 
 tools=(warm-domain-alloc swarm-guard swarm-isolate swarm-wait log-snap flake-classify pr-open redfix-report)
 
 # finding ok|missing|wrong NAME VALUE [HINT]: a line as the tools print it.
-finding() {
-  printf '%-8s %-26s %s\n' "$1" "$2" "$3"
-  [[ -z ${4-} ]] || printf '%-36shint: %s\n' '' "$4"
-}
+finding() { printf '%-8s %-26s %s\n' "${@:1:3}" && [[ -z ${4-} ]] || printf '%-36shint: %s\n' '' "$4"; }
 
 programs() {
   local program lost=()
@@ -41,31 +37,26 @@ harness() {
 }
 
 state() {
-  local at=$REDFIX_DIR free
+  local at=$REDFIX_DIR
   until [[ -e $at ]]; do at=$(dirname "$at"); done
-  free=$(df --output=avail -B1048576 "$at" | tail -n 1)
-  if [[ ! -d $at || ! -w $at ]]; then
-    finding wrong REDFIX_DIR "$REDFIX_DIR: cannot be made or written" "a folder for ledgers and evidence"
-  elif ((free < 2048)); then finding wrong REDFIX_DIR "$REDFIX_DIR: only $((free)) MiB are free" "runs want 2 GiB"; else
+  if [[ ! -d $at || ! -w $at ]]; then finding wrong REDFIX_DIR "$REDFIX_DIR: cannot be made or written" "a folder for ledgers"; else
     finding ok REDFIX_DIR "$REDFIX_DIR"
   fi
 }
 
-# by_themselves: what each tool says of what it uses.
-by_themselves() {
-  local tool status
-  for tool in "${tools[@]}"; do
-    status=0
-    "$tool" --self-check </dev/null 2>&1 || status=$?
-    ((status <= 1)) || finding wrong "$tool" "its --self-check ended with exit $status" "see above"
-  done
-}
-
 redfix_doctor() {
-  local found bad
+  local tool status options found bad
   [[ $settings == /dev/null || -r $settings ]] || settings+=" is not there: the environment alone counts"
   # Several tools say the same of the engine.
-  found=$({ finding ok settings "$settings" && programs && names && harness && state && by_themselves; } | awk '!said[$0]++')
+  found=$({
+    finding ok settings "$settings" && programs && names && harness && state
+    for tool in "${tools[@]}"; do
+      status=0 options=()
+      [[ $tool != swarm-isolate ]] || options=(--evidence "$REDFIX_DIR")
+      "$tool" --self-check ${options[@]+"${options[@]}"} </dev/null 2>&1 || status=$?
+      ((status <= 1)) || finding wrong "$tool" "its --self-check ended with exit $status" "see above"
+    done
+  } | awk '!said[$0]++')
   printf '%s\n' "$found"
   bad=$(grep -cE '^(missing|wrong) ' <<<"$found" || true)
   if ((bad)); then echo "$bad to be mended"; else echo 'all is well'; fi
