@@ -59,26 +59,36 @@ impl CheckArgs {
         found
     }
 
+    /// What there is to say where no engine answers.
     fn without_swarm(&self) -> Vec<Finding> {
-        let asked = self.run.slot.slots.map_or_else(|| "not set".into(), |slots| slots.to_string());
-        let mut found = vec![Finding::unknown(SLOTS, format!("{asked}; not compared, there is no engine"))];
-        let patterns = self.run.down.protect.iter().filter(|pattern| **pattern != Pattern::Nothing);
-        found.extend(patterns.map(|pattern| {
+        let slots = self.run.slot.slots.map_or_else(|| "not set".to_owned(), |slots| slots.to_string());
+        let mut found = vec![Finding::unknown(SLOTS, format!("{slots}; not compared: no engine"))];
+        let patterns = given(&self.run.down.protect);
+        found.extend(patterns.is_empty().then(unprotected));
+        found.extend(patterns.iter().map(|pattern| {
             Finding::unknown(
                 PROTECT,
-                format!("{}; not compared, there is no engine", String::from(pattern.clone())),
+                format!("{}; not compared: no engine", String::from((*pattern).clone())),
             )
         }));
         found
     }
 }
 
+fn given(patterns: &[Pattern]) -> Vec<&Pattern> {
+    patterns.iter().filter(|pattern| **pattern != Pattern::Nothing).collect()
+}
+
+fn unprotected() -> Finding {
+    let what = "not set: what no run may ever touch, your live services";
+    Finding::missing(PROTECT, what, "such as 'traefik_* warm-keycloak_*'")
+}
+
 /// Each pattern matches a service that is there, so that a typing error protects nobody by silence.
 fn protected(patterns: &[Pattern], services: &[Object]) -> Vec<Finding> {
-    let given: Vec<&Pattern> = patterns.iter().filter(|pattern| **pattern != Pattern::Nothing).collect();
+    let given = given(patterns);
     if given.is_empty() {
-        let what = "not set: what no run may ever touch, your live services";
-        return vec![Finding::missing(PROTECT, what, "such as 'traefik_* warm-keycloak_*'")];
+        return vec![unprotected()];
     }
     let judge = |pattern: &Pattern| {
         let text = String::from(pattern.clone());
