@@ -56,7 +56,7 @@ redfix_doctor() {
       "$tool" --self-check ${options[@]+"${options[@]}"} </dev/null 2>&1 || status=$?
       ((status <= 1)) || finding wrong "$tool" "its --self-check ended with exit $status" "see above"
     done
-  } | awk '!said[$0]++')
+  } | awk '/^[a-z]/ { new = !said[$0]++ } new')
   printf '%s\n' "$found"
   bad=$(grep -cE '^(missing|wrong) ' <<<"$found" || true)
   if ((bad)); then echo "$bad to be mended"; else echo 'all is well'; fi
