@@ -17,11 +17,10 @@ missing=$("$root/scripts/fetch" --has engine) || {
   exit 2
 }
 PATH=$PATH:/usr/sbin:/sbin
-unset ENGINE DOCKER_HOST DOCKER_CONTEXT REDFIX_ENGINE_NODES
+unset DOCKER_HOST DOCKER_CONTEXT
 # The engine under test, and the one behind a packet filter. The names are short, because network links get them too, and
 # the kernel allows those 15 bytes.
 name=$APART-c walled=$APART-f
-export REDFIX_ENGINE_NAME=$name
 case=setup
 work=$(mktemp -d /tmp/redfix-check.XXXXXX)
 trap clean_up EXIT

@@ -6,11 +6,11 @@ export REDFIX_ENV=/dev/null # ignore the operator's settings file
 check=$root/check
 cd "$root"
 # Never use an operator's engine.
-unset ENGINE DOCKER_HOST DOCKER_CONTEXT REDFIX_ENGINE_NODES REDFIX_NODES REDFIX_NODE_ADDR
+unset DOCKER_HOST DOCKER_CONTEXT REDFIX_NODES REDFIX_NODE_ADDR
 # keep NAME: keep the results in target/NAME: junit/, evidence/ of failed tests, a log for each step, and the table `steps`.
 keep() {
   kept=$root/target/$1
-  export EMITTED_RECORDS=$kept/emitted.jsonl E2E_EVIDENCE=$kept/evidence
+  export E2E_RECORDS=$kept/emitted.jsonl E2E_EVIDENCE=$kept/evidence
 }
 keep test
 eval "$("$check/fetch" --path)"

@@ -20,7 +20,8 @@ check() {
   fi
 }
 
-engine() { "$root/scripts/engine" "$@"; }
+# engine ARGUMENT...: the one under test; whose arguments name another keeps it.
+engine() { "$root/scripts/engine" --name "$name" "$@"; }
 
 # fails_with CODE TEXT COMMAND...: the command must exit with CODE and print TEXT.
 fails_with() {

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::check::{self, SelfCheck};
 use crate::cli::Voice;
 use crate::clock::{Clock, SystemClock};
 use crate::code::Exit;
@@ -30,6 +31,8 @@ pub trait ToolArgs: Parser {
 
     /// Options that would be accepted and ignored.
     const VAIN: &'static [Vain] = &[];
+    /// What `--self-check` takes and tries.
+    type Check: SelfCheck;
 
     fn voice(&self) -> &Voice;
 }
@@ -46,6 +49,9 @@ pub fn parse<A: ToolArgs>(words: impl IntoIterator<Item = OsString>) -> std::res
 
 /// Parses the arguments, runs the tool, reports its error in the one voice and returns its exit code.
 pub fn main<A: ToolArgs>(tool: &'static str, run: impl FnOnce(&A, &mut Io) -> Result<Exit>) -> ExitCode {
+    if check::is_asked(std::env::args_os()) {
+        return check::main::<A>(tool);
+    }
     let args = match parse::<A>(std::env::args_os()) {
         Ok(args) => args,
         Err(usage) => {

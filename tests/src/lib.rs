@@ -32,7 +32,7 @@ pub const TOOLS: [&str; 8] = [
     "redfix-report",
 ];
 
-/// The path of a built tool: in `REDFIX_BIN_DIR`, or else where cargo put it, one folder above the test's binary.
+/// The path of a built tool: in `E2E_BIN_DIR`, or else where cargo put it, one folder above the test's binary.
 ///
 /// # Panics
 /// When it was not built.
@@ -42,7 +42,7 @@ pub fn tool(name: &str) -> PathBuf {
         let test = std::env::current_exe().expect("the test's own path");
         test.parent().and_then(Path::parent).expect("target/debug").to_owned()
     };
-    let path = std::env::var_os("REDFIX_BIN_DIR").map_or_else(beside, PathBuf::from).join(name);
+    let path = std::env::var_os("E2E_BIN_DIR").map_or_else(beside, PathBuf::from).join(name);
     assert!(path.exists(), "{} is not built: run 'make test' or 'cargo build --workspace'", path.display());
     path
 }

@@ -38,7 +38,7 @@ pub fn faults(record: &Value) -> Vec<String> {
     STRICT.iter_errors(record).map(|fault| format!("{}: {fault}", fault.instance_path())).collect()
 }
 
-/// How many records of each type the file of `EMITTED_RECORDS` has, and the faults of those that break the schema.
+/// How many records of each type the file of `E2E_RECORDS` has, and the faults of those that break the schema.
 #[must_use]
 pub fn conformance(emitted: &str) -> (BTreeMap<String, usize>, Vec<String>) {
     let (mut count, mut wrong) = (BTreeMap::new(), Vec::new());

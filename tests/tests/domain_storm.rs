@@ -11,11 +11,10 @@ use std::time::Duration;
 use domain_lease::{Scene, cases, field, finish, kill, ok, records, stderr};
 use serde_json::Value;
 
-/// The number of processes and of leases for each. The default is a tenth of the full storm, `REDFIX_STORM=64x50`.
+/// The number of processes and of leases for each. The default is a tenth of the full storm, `E2E_STORM=64x50`.
 fn storm() -> (usize, usize) {
-    let text = std::env::var("REDFIX_STORM").unwrap_or_else(|_| "16x20".into());
-    let (processes, each) =
-        text.split_once('x').unwrap_or_else(|| panic!("REDFIX_STORM={text} is not 64x50"));
+    let text = std::env::var("E2E_STORM").unwrap_or_else(|_| "16x20".into());
+    let (processes, each) = text.split_once('x').unwrap_or_else(|| panic!("E2E_STORM={text} is not 64x50"));
     (processes.parse().unwrap(), each.parse().unwrap())
 }
 

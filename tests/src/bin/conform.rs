@@ -1,5 +1,5 @@
 //! conform FILE: validates against the schema every record that the tools emitted during the tests
-//! (`EMITTED_RECORDS=FILE`).
+//! (`E2E_RECORDS=FILE`).
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;

@@ -8,6 +8,8 @@ use lib_common::cli::{Common, EngineArg, InvestigationArg, ReadArg, Voice, durat
 use lib_common::exit::ToolArgs;
 use lib_common::swarm::nodes::NodeArg;
 
+use crate::check::CheckArgs;
+
 const EXAMPLES: &str = "\
 Examples:
   # record from before the deploy until SIGTERM, then print one log.snapped
@@ -75,32 +77,32 @@ pub struct Snap {
 #[derive(Group, Debug, Clone)]
 pub struct Secrecy {
     /// File descriptor to read secrets from: lines of `{"name":..,"value_base64":..}`
-    #[arg(long, value_name = "N", env = "REDFIX_SECRETS_FD", hide_env_values = true)]
+    #[arg(long, value_name = "N")]
     pub secrets_fd: Option<i32>,
     /// File of more redaction rules, in TOML as gitleaks reads it
-    #[arg(long, value_name = "FILE", env = "REDFIX_SNAP_RULES", hide_env_values = true)]
+    #[arg(long, value_name = "FILE")]
     pub rules: Option<PathBuf>,
     /// File with the key of the pseudonyms; created if absent (default: redact.key in --relative-to's folder)
-    #[arg(long, value_name = "FILE", env = "REDFIX_SNAP_KEY", hide_env_values = true)]
+    #[arg(long, value_name = "FILE")]
     pub key_file: Option<PathBuf>,
     /// Print the bundle's path relative to this folder
-    #[arg(long, value_name = "DIR", env = "REDFIX_LEDGER_DIR", hide_env_values = true)]
+    #[arg(long, value_name = "DIR")]
     pub relative_to: Option<PathBuf>,
 }
 
 #[derive(Group, Debug, Clone)]
 pub struct Capture {
     /// Stack to capture (default: that of each run.finished on standard input)
-    #[arg(long, value_name = "NAME", env = "REDFIX_STACK", hide_env_values = true)]
+    #[arg(long, value_name = "NAME")]
     pub stack: Option<String>,
     /// Folder of the bundle; it must not exist yet (default: snap in the evidence folder)
-    #[arg(long, value_name = "DIR", env = "REDFIX_SNAP_OUT", hide_env_values = true)]
+    #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// The attempt's evidence folder
-    #[arg(long, value_name = "DIR", env = "REDFIX_EVIDENCE", hide_env_values = true)]
+    #[arg(long, value_name = "DIR")]
     pub evidence: Option<PathBuf>,
     /// Attempt that the evidence belongs to
-    #[arg(long, value_name = "ID", env = "REDFIX_ATTEMPT", hide_env_values = true)]
+    #[arg(long, value_name = "ID")]
     pub attempt: Option<String>,
     /// Engine of another node, to read that node's logs from; may be repeated
     #[arg(
@@ -112,27 +114,22 @@ pub struct Capture {
     )]
     pub nodes: Vec<NodeArg>,
     /// Read logs through the engine, even where the log driver's files could be read
-    #[arg(long, env = "REDFIX_SNAP_NO_FILES", hide_env_values = true)]
+    #[arg(long)]
     pub no_files: bool,
     /// Longest time to read what is left at the end; then the bundle is written in any case
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "20s",
-          env = "REDFIX_SNAP_DEADLINE", hide_env_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "20s")]
     pub deadline: Duration,
     /// A log that is silent for longer than this at the end counts as stalled
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5s",
-          env = "REDFIX_SNAP_IDLE", hide_env_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5s")]
     pub idle: Duration,
     /// Memory of the whole process; when it runs out, lines from the middle of the largest log are dropped
-    #[arg(long, value_name = "SIZE", value_parser = memory, default_value = "64MiB",
-          env = "REDFIX_SNAP_MEMORY", hide_env_values = true)]
+    #[arg(long, value_name = "SIZE", value_parser = memory, default_value = "64MiB")]
     pub memory: u64,
     /// Bytes to keep of one log: its head and its tail, with a mark in between
-    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "16MiB",
-          env = "REDFIX_SNAP_MAX_BYTES", hide_env_values = true)]
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "16MiB")]
     pub max_bytes: u64,
     /// Longest log line to keep whole; longer ones are cut
-    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "1MiB",
-          env = "REDFIX_SNAP_MAX_LOG_LINE", hide_env_values = true)]
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "1MiB")]
     pub max_log_line: u64,
     #[command(flatten)]
     pub secrecy: Secrecy,
@@ -147,7 +144,7 @@ pub struct Attach {
     #[command(flatten)]
     pub capture: Capture,
     /// Also stop when the stack was there and is gone
-    #[arg(long, env = "REDFIX_SNAP_UNTIL_GONE", hide_env_values = true)]
+    #[arg(long)]
     pub until_gone: bool,
 }
 
@@ -246,6 +243,8 @@ fn memory(text: &str) -> Result<u64, String> {
 }
 
 impl ToolArgs for Args {
+    type Check = CheckArgs;
+
     fn voice(&self) -> &Voice {
         &self.voice
     }

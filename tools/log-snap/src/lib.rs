@@ -8,6 +8,7 @@ pub mod api;
 pub mod assemble;
 pub mod bundle;
 pub mod capture;
+mod check;
 pub mod clean;
 mod cli;
 mod connect;

@@ -8,6 +8,7 @@ use lib_common::cli::{Common, EngineArg, LedgerArg, Voice, duration};
 use lib_common::exit::ToolArgs;
 use lib_common::vain::Vain;
 
+use crate::check::CheckArgs;
 use crate::command::cli::CommandArgs;
 use crate::load::cli::LoadArgs;
 use crate::sequence::SequenceArgs;
@@ -61,32 +62,25 @@ pub struct RunArgs {
     #[arg(long, value_name = "NAME=LEVEL", value_parser = factor)]
     pub factor: Vec<(String, String)>,
     /// How many runs of each recipe
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 1,
-        conflicts_with = "until",
-        env = "REDFIX_RUNS",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "until")]
     pub runs: u32,
     /// Shell command that reads all records before each run; it prints a run.planned, or exits 0 when all is settled
-    #[arg(long, value_name = "CMD", env = "REDFIX_UNTIL", hide_env_values = true)]
+    #[arg(long, value_name = "CMD")]
     pub until: Option<String>,
     /// Shell command that runs beside the command, from before its start until just before teardown
-    #[arg(long, value_name = "CMD", env = "REDFIX_COMPANION", hide_env_values = true)]
+    #[arg(long, value_name = "CMD")]
     pub companion: Option<String>,
     /// Recipe (default: that of the case on standard input)
-    #[arg(long, value_name = "NAME", env = "REDFIX_RECIPE", hide_env_values = true)]
+    #[arg(long, value_name = "NAME")]
     pub recipe: Option<String>,
     /// Version of the recipe (default: that of the case on standard input)
-    #[arg(long, value_name = "V", env = "REDFIX_VERSION", hide_env_values = true)]
+    #[arg(long, value_name = "V")]
     pub version_under_test: Option<String>,
     /// Domain to derive the attempts' domains and stacks from (default: the lease on standard input)
-    #[arg(long, value_name = "NAME", env = "REDFIX_DOMAIN", hide_env_values = true)]
+    #[arg(long, value_name = "NAME")]
     pub domain: Option<String>,
     /// Folder for the evidence of each attempt (default: the ledger's folder, else a temporary one)
-    #[arg(long, value_name = "DIR", env = "REDFIX_EVIDENCE_DIR", hide_env_values = true)]
+    #[arg(long, value_name = "DIR")]
     pub evidence: Option<PathBuf>,
     /// Say what would be run, change nothing
     #[arg(short = 'n', long)]
@@ -113,7 +107,7 @@ pub struct HoldArgs {
     #[command(flatten)]
     pub slot: SlotArgs,
     /// From SIGTERM to SIGKILL, for the command
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s", env = "REDFIX_GRACE", hide_env_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
     pub grace: Duration,
     #[command(flatten)]
     pub engine: EngineArg,
@@ -142,6 +136,7 @@ impl ToolArgs for Args {
         Vain::Beside("until", &["factor", "condition"]),
         Vain::Without("resize", &["wait", "slot_ttl", "dry_run"]),
     ];
+    type Check = CheckArgs;
 
     fn voice(&self) -> &Voice {
         &self.voice

@@ -6,6 +6,7 @@
 
 mod admitted;
 mod attempt;
+mod check;
 mod clean;
 mod cli;
 mod command;
@@ -229,7 +230,7 @@ async fn apart(
     ending: &Ending,
 ) -> Result<bool> {
     let now = io.clock.now();
-    let pause = spacing::wait(args.sequence.spacing, series.seen.last_start, not_before, now);
+    let pause = spacing::wait(args.sequence.apart, series.seen.last_start, not_before, now);
     if pause.is_zero() {
         return Ok(true);
     }

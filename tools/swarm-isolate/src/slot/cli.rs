@@ -18,7 +18,7 @@ pub struct CountArg {
 #[derive(clap::Args, Debug)]
 pub struct TtlArg {
     /// A slot whose holder gave no sign for this long is taken over
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "60s", env = "REDFIX_SLOT_TTL", hide_env_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "60s")]
     pub slot_ttl: Duration,
 }
 

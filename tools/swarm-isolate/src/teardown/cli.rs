@@ -30,7 +30,7 @@ pub struct DownArgs {
     )]
     pub nodes: Vec<NodeArg>,
     /// Longest teardown, after which what is left is named and the run fails
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2m", env = "REDFIX_TEARDOWN_TIMEOUT", hide_env_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2m")]
     pub teardown_timeout: Duration,
 }
 
