@@ -72,9 +72,9 @@ fn pushed(job: &Job, push: bool) -> Result<String> {
     let wanted = if push { Some(&job.draft.head) } else { job.remote_head.as_ref() };
     match there {
         Some(head) if Some(&head) == wanted => Ok(head),
-        _ => {
-            Err(Error::again("pushing the branch", "somebody moved it right after the push").on(branch).hint("run it again"))
-        }
+        _ => Err(Error::again("pushing the branch", "somebody moved it right after the push")
+            .on(branch)
+            .hint("run it again")),
     }
 }
 

@@ -19,7 +19,8 @@ pub struct TextKind {
 }
 
 /// The body of a pull request.
-pub const PULL: TextKind = TextKind { template: include_str!("template.md"), name: "redfix-fix", of_patch: true };
+pub const PULL: TextKind =
+    TextKind { template: include_str!("template.md"), name: "redfix-fix", of_patch: true };
 /// A comment that explains what a fix would change.
 pub const COMMENT: TextKind =
     TextKind { template: include_str!("comment.md"), name: "redfix-comment", of_patch: false };

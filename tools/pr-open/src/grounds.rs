@@ -66,7 +66,9 @@ fn about<'s>(seen: &'s Seen, claim: &Claim) -> Result<Vec<&'s FlakeVerdict>> {
 
 fn decided(verdict: &FlakeVerdict) -> Result<()> {
     if verdict.verdict == Verdict::Inconclusive {
-        return Err(refuse(&verdict.case, "the verdict is not decided").hint("make more runs with swarm-isolate"));
+        return Err(
+            refuse(&verdict.case, "the verdict is not decided").hint("make more runs with swarm-isolate")
+        );
     }
     Ok(())
 }

@@ -40,7 +40,7 @@ pub fn opened(given: Given, job: &Job, done: &Done, io: &mut Io, emitter: &mut E
     let on = |sentence: &String| Error::no("opening the pull request", sentence).on(&pull.url);
     match done.lacking.first() {
         Some(first) if args.place.strict => {
-        Err(on(first).hint("the pull request is open, but with --strict this is an error"))
+            Err(on(first).hint("the pull request is open, but with --strict this is an error"))
         }
         _ => {
             done.lacking.iter().for_each(|sentence| io.diag.warn(on(sentence)));
@@ -127,9 +127,10 @@ pub fn comment(diag: &Diag, waited: &Waited, trigger: &str) {
             let link = red.and_then(|context| context.url.as_deref()).unwrap_or("no link");
             diag.error(&error(format!("{name} is red ({link})")));
         }
-        CheckState::None => diag.error(&error(format!("no status after {seconds} s")).hint(format!(
-            "is the repository enrolled in CI? If it is not, CI ignores '{trigger}'"
-        ))),
+        CheckState::None => diag.error(
+            &error(format!("no status after {seconds} s"))
+                .hint(format!("is the repository enrolled in CI? If it is not, CI ignores '{trigger}'")),
+        ),
         CheckState::Pending | CheckState::Superseded => {
             diag.error(&error(format!("CI {} after {seconds} s", word(waited.state))).hint("run it again"));
         }

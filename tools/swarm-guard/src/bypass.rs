@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use lib_common::swarm::label::{self, SERVICE_ID, STACK};
 use serde_json::Value;
 
+use crate::decision::Kind;
 use crate::facts::Known;
 use crate::policy::Policy;
-use crate::decision::Kind;
 
 /// Objects that look like the owner's, from the engine's events and lists. They are judged only when the guard ends,
 /// because the engine's event of an object comes before the answer that tells the guard its id.

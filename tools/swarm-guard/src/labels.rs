@@ -17,9 +17,8 @@ pub fn check<'v>(
     for (key, value) in labels {
         let value = value.as_str().unwrap_or_default();
         if key.to_ascii_lowercase().starts_with(OURS) && !(key == label::RUN && value == policy.owner) {
-            return Err(
-                Refusal::new("reserved label", key.clone()).remedy("leave out labels redfix.*: the tools set them")
-            );
+            return Err(Refusal::new("reserved label", key.clone())
+                .remedy("leave out labels redfix.*: the tools set them"));
         }
         if key == STACK && !policy.is_stack(value) {
             return Err(Refusal::new("namespace", format!("stack '{value}'"))

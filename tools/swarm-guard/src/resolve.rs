@@ -7,8 +7,8 @@ use lib_common::docker::{ApiError, Engine, filters, percent_encode};
 use lib_common::swarm::label::{self, SERVICE_NAME};
 use serde_json::Value;
 
-use crate::facts::{Found, Object};
 use crate::decision::Kind;
+use crate::facts::{Found, Object};
 
 /// Looks one reference up on the engine; a path on this machine. Fails when the engine does not answer.
 pub async fn look_up(engine: &Engine, kind: Kind, reference: &str) -> Result<Found, ApiError> {

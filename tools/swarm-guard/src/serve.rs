@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use crate::ask::{Ask, text};
 use crate::bulk;
+use crate::decision::{Answer, Forward, Kind, Outgoing, Stop};
 use crate::facts::{Facts, Found};
 use crate::forward::{self, Body};
 use crate::images;
@@ -25,7 +26,6 @@ use crate::resolve;
 use crate::route::{self, Incoming, Route};
 use crate::shared::Shared;
 use crate::tell::{Event, Unheard};
-use crate::decision::{Answer, Forward, Kind, Outgoing, Stop};
 
 /// Largest JSON body that the guard accepts.
 const MAX_BODY: usize = 16 * 1024 * 1024;
@@ -129,7 +129,9 @@ fn no_form(request: &Request<Stream>) -> Result<(), Refusal> {
     let kind = request.headers().get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
     let kind = String::from_utf8_lossy(kind).trim().to_ascii_lowercase();
     if kind.starts_with("application/x-www-form-urlencoded") || kind.starts_with("multipart/") {
-        return Err(Refusal::new("form", "the body is a form").remedy("send JSON, and parameters in the query"));
+        return Err(
+            Refusal::new("form", "the body is a form").remedy("send JSON, and parameters in the query")
+        );
     }
     Ok(())
 }
@@ -157,7 +159,8 @@ async fn read(
     match route.incoming {
         _ if empty => Ok(None),
         Incoming::Json => {
-            let odd = |e| Refusal::new("body", format!("not plain JSON: {e}")).remedy("send UTF-8, each key once");
+            let odd =
+                |e| Refusal::new("body", format!("not plain JSON: {e}")).remedy("send UTF-8, each key once");
             Ok(Some(crate::json::parse(&bytes).map_err(odd)?))
         }
         _ => Err(Refusal::new("body", "this call takes no body").remedy("send none").into()),
@@ -224,7 +227,9 @@ async fn carry_out(
     }
     if let Some((name, value)) = &forward.secret {
         let told = shared.secrets.tell(name, value).await;
-        told.map_err(|e| Failure::Engine(format!("writing the secret's value to the pipe for secrets: {e}")))?;
+        told.map_err(|e| {
+            Failure::Engine(format!("writing the secret's value to the pipe for secrets: {e}"))
+        })?;
     }
     let creates = forward.creates.map(|kind| Created::of(kind, &forward.body));
     let (kind, body) = match forward.body {

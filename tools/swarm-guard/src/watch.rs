@@ -44,7 +44,10 @@ pub async fn conclude(shared: &Shared, watch: Watch) -> GuardFinished {
     watch.following.abort();
     let unproved = match looked {
         Ok(()) if settled => None,
-        Ok(()) => Some("the engine has not answered every call of the owner, so what those created is not known".to_owned()),
+        Ok(()) => Some(
+            "the engine has not answered every call of the owner, so what those created is not known"
+                .to_owned(),
+        ),
         Err(e) => Some(format!("it is not known whether anything went around the guard: {}", e.message)),
     };
     let state = shared.state();

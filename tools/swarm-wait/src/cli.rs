@@ -39,10 +39,13 @@ pub struct Args {
     #[arg(long, value_name = "K", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..),
           env = "REDFIX_CONVERGE_SAME_ERROR", hide_env_values = true)]
     pub same_error: u32,
-    /// Give up when a task has found no node, or no address on a network, for this long
+    /// Give up when a task has found no node, or no address on a network, for this long; 5 s where no node ever will fit
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1m",
           env = "REDFIX_CONVERGE_STUCK_AFTER", hide_env_values = true)]
     pub stuck_after: Duration,
+    /// A stack of which every service has 0 replicas counts as converged
+    #[arg(long)]
+    pub allow_empty: bool,
     /// How long a task must run before it counts as up, when its predecessor failed
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s",
           env = "REDFIX_CONVERGE_SETTLE", hide_env_values = true)]

@@ -224,13 +224,18 @@ fn terms(alloc: &AllocArgs, base: name::Base, mut objects: compose::Objects, inv
 }
 
 /// The leases that `renew` and `release` mean: without `--lease` and `--holder`, those of the investigation.
-fn meant(args: &Args, select: &SelectArgs, io: &mut Io, emitter: &mut Emitter) -> Result<(Selection, Intake)> {
+fn meant(
+    args: &Args,
+    select: &SelectArgs,
+    io: &mut Io,
+    emitter: &mut Emitter,
+) -> Result<(Selection, Intake)> {
     let seen = intake::read(&args.common, io, emitter)?;
     let mut selection = Selection::new(select);
     if selection.lease.is_none() && selection.holder.is_none() {
         if seen.investigation.is_none() {
             return Err(Error::cannot("reading the arguments", "nothing says whose leases are meant")
-            .hint("give --lease, --holder or --investigation, or records on standard input"));
+                .hint("give --lease, --holder or --investigation, or records on standard input"));
         }
         selection.holder.clone_from(&seen.investigation);
     }

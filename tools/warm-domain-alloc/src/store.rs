@@ -343,7 +343,8 @@ mod tests {
 
     #[test]
     fn a_look_at_what_is_near_leaves_out_no_case() {
-        let near = |beginning: &str| Scope::Near { beginnings: [beginning.into()].into(), holder: "h".into() };
+        let near =
+            |beginning: &str| Scope::Near { beginnings: [beginning.into()].into(), holder: "h".into() };
         assert_eq!(cases("a0"), ["A0", "a0"]);
         assert_eq!(cases("canon").len(), 8);
         let listed = near("is").configs();

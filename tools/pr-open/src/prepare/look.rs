@@ -8,7 +8,7 @@ use super::make::Made;
 use crate::fix::Change;
 use crate::forge::{Draft, Pull};
 use crate::git::Work;
-use crate::plan::{Plan, ForgeState, decide, ours};
+use crate::plan::{ForgeState, Plan, decide, ours};
 
 /// What is known before the pull requests are read.
 pub struct Looked<'a> {

@@ -4,10 +4,10 @@ use serde_json::{Map, Value};
 
 use super::mounts;
 use crate::ask::{Ask, text};
+use crate::decision::{Answer, Decision, Forward, Kind, Outgoing, Stop};
 use crate::labels;
 use crate::refusal::Refusal;
 use crate::shape::container;
-use crate::decision::{Answer, Decision, Forward, Kind, Outgoing, Stop};
 
 const ALONE: &str = "run it without: it would reach beyond its own containers";
 

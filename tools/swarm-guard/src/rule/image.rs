@@ -4,10 +4,10 @@ use lib_common::swarm::label;
 use serde_json::{Value, json};
 
 use crate::ask::Ask;
+use crate::decision::{Answer, Decision, Forward, Kind, Outgoing, Stop};
 use crate::labels;
 use crate::refusal::Refusal;
 use crate::shape::container::COMMIT;
-use crate::decision::{Answer, Decision, Forward, Kind, Outgoing, Stop};
 
 const PLAIN: &str = "build it without";
 

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::volume;
 use crate::ask::{Ask, text};
-use crate::refusal::Refusal;
 use crate::decision::{Forward, Kind, Stop};
+use crate::refusal::Refusal;
 
 /// `HostConfig.Binds`: `SOURCE:TARGET[:MODE]`, a path or the name of a volume.
 pub fn binds(ask: &Ask, binds: &mut Value, forward: &mut Forward) -> Result<(), Stop> {

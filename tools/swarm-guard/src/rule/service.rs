@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::mounts;
 use crate::ask::{Ask, text};
+use crate::decision::{Decision, Forward, Kind, Stop};
 use crate::refusal::Refusal;
 use crate::shape::service::SPEC;
-use crate::decision::{Decision, Forward, Kind, Stop};
 
 pub fn create(ask: &Ask) -> Decision {
     let (body, forward) = checked(ask, ask.forward())?;

@@ -7,10 +7,10 @@ mod prop;
 use serde_json::{Value, json};
 
 use crate::ask::Ask;
+use crate::decision::{Forward, Kind, Outgoing, Stop};
 use crate::facts::{Facts, Found, Known, Object};
 use crate::policy::tests::{RUN, policy};
 use crate::request::Head;
-use crate::decision::{Forward, Kind, Outgoing, Stop};
 use crate::{json as strict, route};
 
 /// Objects named `own...` are the owner's, `live...` are others', `proxy` is allowed. A full id is the name and `-id`.

@@ -150,7 +150,9 @@ fn refused(error: &TlsError) -> Refused {
         TlsError::InvalidCertificate(
             E::Expired | E::ExpiredContext { .. } | E::NotValidYet | E::NotValidYetContext { .. },
         ) => CertificateFault::Expired,
-        TlsError::InvalidCertificate(E::NotValidForName | E::NotValidForNameContext { .. }) => CertificateFault::Name,
+        TlsError::InvalidCertificate(E::NotValidForName | E::NotValidForNameContext { .. }) => {
+            CertificateFault::Name
+        }
         _ => CertificateFault::Untrusted,
     };
     Refused { kind, text: error.to_string() }

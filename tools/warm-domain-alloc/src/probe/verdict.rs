@@ -10,7 +10,7 @@ use super::api::{self, ApiRouter};
 use super::cause::{Cause, Finding};
 use super::judge::Judgement;
 use super::log;
-use super::net::{Answer, NoAnswer, NoConnection, LayerAnswers};
+use super::net::{Answer, LayerAnswers, NoAnswer, NoConnection};
 use super::target::Target;
 use super::tls::{CertificateFault, Served};
 use crate::route::proxy::Proxy;

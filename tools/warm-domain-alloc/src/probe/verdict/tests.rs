@@ -39,7 +39,12 @@ fn backend() -> Judgement {
     }
 }
 
-fn decide(seen: &LayerAnswers, judgement: Option<&Judgement>, log: &[String], proxy: Option<&Proxy>) -> Verdict {
+fn decide(
+    seen: &LayerAnswers,
+    judgement: Option<&Judgement>,
+    log: &[String],
+    proxy: Option<&Proxy>,
+) -> Verdict {
     let target = target();
     let now = "2026-01-01T00:00:00Z".parse().unwrap();
     let facts = Facts {
@@ -98,11 +103,23 @@ fn layers_below_http() {
 
 #[test]
 fn certificates() {
-    check(&seen(&["x.traefik.default"], Some(CertificateFault::Name)), &backend(), Some(Cause::DefaultCertificate));
+    check(
+        &seen(&["x.traefik.default"], Some(CertificateFault::Name)),
+        &backend(),
+        Some(Cause::DefaultCertificate),
+    );
     check(&seen(&["*.example"], Some(CertificateFault::Name)), &backend(), Some(Cause::WildcardDepth));
     check(&seen(&["other.example"], Some(CertificateFault::Name)), &backend(), Some(Cause::CertificateName));
-    check(&seen(&["*.ci.example"], Some(CertificateFault::Expired)), &backend(), Some(Cause::CertificateExpired));
-    check(&seen(&["*.ci.example"], Some(CertificateFault::Untrusted)), &backend(), Some(Cause::CertificateUntrusted));
+    check(
+        &seen(&["*.ci.example"], Some(CertificateFault::Expired)),
+        &backend(),
+        Some(Cause::CertificateExpired),
+    );
+    check(
+        &seen(&["*.ci.example"], Some(CertificateFault::Untrusted)),
+        &backend(),
+        Some(Cause::CertificateUntrusted),
+    );
     let with =
         |resolver: &str, known: bool| Judgement { resolver: Some((resolver.into(), known)), ..backend() };
     let default = seen(&["x.traefik.default"], Some(CertificateFault::Name));
@@ -125,8 +142,16 @@ fn a_missing_route_goes_before_its_certificate() {
 #[test]
 fn gateways() {
     check(&LayerAnswers { http: answer(502, "Bad Gateway"), ..fine() }, &backend(), Some(Cause::WrongPort));
-    check(&LayerAnswers { http: answer(504, "Gateway Timeout"), ..fine() }, &backend(), Some(Cause::GatewayTimeout));
-    check(&LayerAnswers { http: Some(Err(NoAnswer::Timeout)), ..fine() }, &backend(), Some(Cause::GatewayTimeout));
+    check(
+        &LayerAnswers { http: answer(504, "Gateway Timeout"), ..fine() },
+        &backend(),
+        Some(Cause::GatewayTimeout),
+    );
+    check(
+        &LayerAnswers { http: Some(Err(NoAnswer::Timeout)), ..fine() },
+        &backend(),
+        Some(Cause::GatewayTimeout),
+    );
     check(&LayerAnswers { http: answer(500, "oops"), ..fine() }, &backend(), Some(Cause::AppError));
     let mut vip = backend();
     vip.backend.as_mut().unwrap().vip = Some("10.0.1.2".into());
