@@ -98,13 +98,20 @@ fn an_answer_that_nobody_could_read_is_not_a_good_one() {
     require_engine();
     let stack = Services::new();
     stack.create("none", &["--endpoint-mode", "dnsrr", "--replicas", "0"], &FOREVER);
-    assert!(stack.wait(&[]).0.status.success());
+    stack.wedges(&[], "nothing-asked", "every service has 0 replicas");
+    assert!(stack.wait(&["--allow-empty"]).0.status.success());
     let (reader, closed) = std::io::pipe().unwrap();
     drop(reader);
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     for stdout in [Stdio::from(closed), Stdio::from(full)] {
         let mut command = Command::new(tool("swarm-wait"));
-        let output = command.arg(&stack.0.name).stdin(Stdio::null()).stdout(stdout).output().unwrap();
+        let output = command
+            .arg("--allow-empty")
+            .arg(&stack.0.name)
+            .stdin(Stdio::null())
+            .stdout(stdout)
+            .output()
+            .unwrap();
         let told = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{told}");
         assert!(told.contains("writing a record: standard output: "), "{told}");

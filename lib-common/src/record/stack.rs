@@ -21,6 +21,12 @@ pub struct StackChecked {
     pub service: Option<String>,
     pub services: Vec<ServiceSeen>,
     pub waited_ms: u64,
+    /// How long every running task had been seen to run when it converged, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub watched_s: Option<u64>,
+    /// Tasks of the intended spec that ended and were replaced, of all services.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub restarts: Option<u64>,
     /// The attempt within which `swarm-wait` was called.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub attempt_id: Option<String>,
@@ -53,6 +59,8 @@ pub enum Wedge {
     RolledBack,
     /// The service's tasks ended, and its restart policy starts no new ones.
     GaveUp,
+    /// The spec asks for no task at all.
+    NothingAsked,
     /// The command of `--ready` does not succeed, and nothing on the stack changes any more.
     NotReady,
     /// Nothing on the stack changed for `--idle-timeout`.
@@ -66,7 +74,28 @@ pub struct ServiceSeen {
     /// Tasks of the intended spec that are up, of how many.
     pub up: u64,
     pub wanted: u64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub state: Option<ServiceState>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub restarts: Option<u64>,
     /// What is missing, in words.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub missing: Option<Text>,
+}
+
+/// What a service is doing, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServiceState {
+    /// As many tasks as wanted run.
+    Up,
+    /// A job that completed, or a service that may end and on which nothing rests.
+    Resting,
+    Starting,
+    /// Its process has ended and stays ended, or it cannot be started.
+    Down,
+    /// Its spec asks for no task.
+    Empty,
+    /// Its node does not answer.
+    Unknown,
 }

@@ -35,9 +35,12 @@ pub struct Args {
     /// Give up when tasks of a service failed K times with the same error while nothing else got further
     #[arg(long, value_name = "K", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub same_error: u32,
-    /// Give up when a task has found no node, or no address on a network, for this long
+    /// Give up when a task has found no node, or no address on a network, for this long; 5 s where no node ever will fit
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1m")]
     pub stuck_after: Duration,
+    /// A stack of which every service has 0 replicas counts as converged
+    #[arg(long)]
+    pub allow_empty: bool,
     /// How long a task must run before it counts as up, when its predecessor failed
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
     pub settle: Duration,

@@ -1,8 +1,10 @@
 //! Parses the engine's JSON of services, tasks and nodes into the few facts that `judge` and `history` need. No I/O.
 
 use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use lib_common::swarm::label::STACK;
 use serde_json::{Map, Value};
 
@@ -15,18 +17,53 @@ pub struct Service {
     pub mode: Mode,
     /// State and message of the last update.
     pub update: Option<(String, String)>,
-    /// The restart policy is `none` or `on-failure`, so a task that ended with code 0 is not replaced.
-    pub one_shot: bool,
+    pub restart: Restart,
+    /// Why this service is not one that may end: what rests on it, for people. `None` when nothing does.
+    pub leans: Option<String>,
     /// The spec has a health check. The engine reports such a task as running only when the check has passed.
     pub checked: bool,
-    /// `StartPeriod` of the health check: how long the recipe says that a start may take.
+    /// How long the health check lets a start take: its start period and all its tries.
     pub start_period: Duration,
+    /// `coop-cloud.<stack>.timeout`: how long the recipe says that a deploy may take, a cold pull included.
+    pub timeout: Duration,
+    /// The placement constraints, for people.
+    pub constraints: String,
+    /// Changes when somebody updates the service.
+    pub spec: u64,
+    /// A task of the stack is still being shut down, which may hold a port or a node's memory until it has gone.
+    pub ending: bool,
     /// Networks that its tasks join, by id.
     pub networks: Vec<String>,
     pub tasks: Vec<Task>,
 }
 
+/// The restart policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Restart {
+    pub condition: Condition,
+    /// Pause before a task is replaced; the engine's default is 5 s.
+    pub delay: Duration,
+}
+
+/// When the engine replaces a task that has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    Any,
+    OnFailure,
+    None,
+}
+
+impl Condition {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::OnFailure => "on-failure",
+            Self::None => "none",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mode {
     Replicated(u64),
     Global,
@@ -37,6 +74,11 @@ pub enum Mode {
 impl Mode {
     pub fn is_job(self) -> bool {
         matches!(self, Self::ReplicatedJob(_) | Self::GlobalJob)
+    }
+
+    /// Whether the spec asks for no task at all.
+    pub fn is_empty(self) -> bool {
+        matches!(self, Self::Replicated(0) | Self::ReplicatedJob(0))
     }
 }
 
@@ -52,6 +94,10 @@ pub struct Task {
     pub intended: bool,
     /// The task's node does not answer the managers, so the state that is recorded for the task may be out of date.
     pub lost: bool,
+    /// From its creation to its last state; of a task that has ended, how long it lived, its restart delay included.
+    pub age: Duration,
+    /// Its container on its node; empty before there is one.
+    pub container: String,
     pub addresses: Vec<String>,
 }
 
@@ -128,8 +174,60 @@ pub fn parse(stack: &str, services: &Value, tasks: &Value, nodes: &Value) -> Vec
         .collect();
     let mut found: Vec<Service> =
         list(services).filter_map(|service| self::service(stack, service, tasks, &away)).collect();
+    let words: Vec<(&str, String)> = list(services)
+        .flat_map(|service| {
+            let id = service["ID"].as_str().unwrap_or_default();
+            environment(service).map(move |word| (id, word))
+        })
+        .collect();
+    let ending = list(tasks).any(|task| {
+        let state = State::parse(task["Status"]["State"].as_str().unwrap_or_default());
+        state.is_live() && matches!(task["DesiredState"].as_str(), Some("shutdown" | "remove"))
+    });
+    for service in &mut found {
+        service.ending = ending;
+        let names = |(id, word): &(&str, String)| *id != service.id && *word == service.name;
+        // Whoever looks after its health means it to stay.
+        if service.checked && service.leans.is_none() {
+            service.leans = Some("it has a health check".into());
+        }
+        if service.leans.is_none() && words.iter().any(names) {
+            service.leans = Some("another service's environment names it".into());
+        }
+    }
     found.sort_by(|a, b| a.name.cmp(&b.name));
     found
+}
+
+/// The words of the values in a service's environment, such as `db` in `DATABASE_URL=postgres://u@db:5432/x`.
+fn environment(service: &Value) -> impl Iterator<Item = String> {
+    let values = list(&service["Spec"]["TaskTemplate"]["ContainerSpec"]["Env"])
+        .filter_map(|entry| entry.as_str()?.split_once('='))
+        .map(|(_, value)| value.to_owned());
+    values.flat_map(|value| {
+        let word = |part: &str| part.trim_matches(['-', '.']).to_owned();
+        let parts = value.split(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '_' | '.')));
+        parts.map(word).filter(|part| !part.is_empty()).collect::<Vec<_>>()
+    })
+}
+
+/// Why a service is meant to stay up, whatever its restart policy says.
+fn leans(name: &str, service: &Value) -> Option<String> {
+    let spec = &service["Spec"];
+    let routed = |labels: &Value| {
+        let keys = labels.as_object().into_iter().flat_map(Map::keys);
+        keys.into_iter()
+            .any(|key| key.to_ascii_lowercase().starts_with("traefik.") && key.contains(".routers."))
+    };
+    if name == "app" {
+        Some("it is the stack's app".into())
+    } else if list(&spec["EndpointSpec"]["Ports"]).next().is_some() {
+        Some("it publishes a port".into())
+    } else if routed(&spec["Labels"]) || routed(&spec["TaskTemplate"]["ContainerSpec"]["Labels"]) {
+        Some("Traefik routes to it".into())
+    } else {
+        None
+    }
 }
 
 fn service(stack: &str, service: &Value, tasks: &Value, away: &HashSet<&str>) -> Option<Service> {
@@ -172,6 +270,8 @@ fn service(stack: &str, service: &Value, tasks: &Value, away: &HashSet<&str>) ->
         error: text(&task["Status"]["Err"]),
         intended: intended(task),
         lost: away.contains(task["NodeID"].as_str().unwrap_or_default()),
+        age: age(task),
+        container: text(&task["Status"]["ContainerStatus"]["ContainerID"]),
         addresses: list(&task["NetworksAttachments"])
             .flat_map(|net| list(&net["Addresses"]))
             .map(text)
@@ -179,18 +279,58 @@ fn service(stack: &str, service: &Value, tasks: &Value, away: &HashSet<&str>) ->
     });
     let update = &service["UpdateStatus"];
     let health = &template["ContainerSpec"]["Healthcheck"];
-    let condition = template["RestartPolicy"]["Condition"].as_str().unwrap_or("any");
+    let checked = health["Test"][0].as_str().is_some_and(|word| word != "NONE");
+    let restart = &template["RestartPolicy"];
+    let short = name.strip_prefix(&format!("{stack}_")).unwrap_or(name);
+    let timeout = spec["Labels"][format!("coop-cloud.{stack}.timeout")].as_str();
+    let constraints: Vec<String> = list(&template["Placement"]["Constraints"]).map(text).collect();
+    let mut hasher = DefaultHasher::new();
+    (template.to_string(), mode).hash(&mut hasher);
     Some(Service {
         id: id.to_owned(),
-        name: name.strip_prefix(&format!("{stack}_")).unwrap_or(name).to_owned(),
+        name: short.to_owned(),
         mode,
         update: update["State"].as_str().map(|state| (state.to_owned(), text(&update["Message"]))),
-        one_shot: matches!(condition, "none" | "on-failure"),
-        checked: health["Test"][0].as_str().is_some_and(|word| word != "NONE"),
-        start_period: Duration::from_nanos(health["StartPeriod"].as_u64().unwrap_or_default()),
+        restart: Restart {
+            condition: match restart["Condition"].as_str() {
+                Some("none") => Condition::None,
+                Some("on-failure") => Condition::OnFailure,
+                _ => Condition::Any,
+            },
+            delay: nanos(&restart["Delay"], Duration::from_secs(5)),
+        },
+        leans: leans(short, service),
+        checked,
+        start_period: if checked { patience(health) } else { Duration::ZERO },
+        // abra writes whole seconds.
+        timeout: Duration::from_secs(timeout.and_then(|text| text.trim().parse().ok()).unwrap_or_default()),
+        constraints: constraints.join(", "),
+        spec: hasher.finish(),
+        ending: false,
         networks: list(&template["Networks"]).map(|net| text(&net["Target"])).collect(),
         tasks: tasks.collect(),
     })
+}
+
+/// What a health check allows before the engine calls a container unhealthy: the start period, then `Retries` failures
+/// in a row, each an `Interval` apart. The engine's own defaults are 30 s and 3.
+fn patience(health: &Value) -> Duration {
+    let retries = health["Retries"].as_u64().filter(|count| *count > 0).unwrap_or(3);
+    let interval = nanos(&health["Interval"], Duration::from_secs(30));
+    let tries = interval.saturating_mul(u32::try_from(retries).unwrap_or(u32::MAX));
+    nanos(&health["StartPeriod"], Duration::ZERO).saturating_add(tries)
+}
+
+/// A number of nanoseconds; `default` where there is none, or 0, which the engine takes for "not set".
+fn nanos(value: &Value, default: Duration) -> Duration {
+    value.as_u64().filter(|nanos| *nanos > 0).map_or(default, Duration::from_nanos)
+}
+
+fn age(task: &Value) -> Duration {
+    let time = |value: &Value| value.as_str().and_then(|text| text.parse::<Timestamp>().ok());
+    let (made, last) = (time(&task["CreatedAt"]), time(&task["Status"]["Timestamp"]));
+    let spent = made.zip(last).map(|(made, last)| last.duration_since(made));
+    spent.and_then(|spent| Duration::try_from(spent).ok()).unwrap_or_default()
 }
 
 fn list(value: &Value) -> impl Iterator<Item = &Value> {
@@ -259,13 +399,49 @@ mod tests {
         let found = parse("x", &services, &tasks, &nodes);
         assert_eq!(found.len(), 1, "a longer name is a stranger");
         let app = &found[0];
-        assert_eq!((app.name.as_str(), app.mode, app.one_shot), ("app", Mode::Replicated(2), true));
-        assert_eq!((app.checked, app.start_period), (true, Duration::from_mins(20)));
+        assert_eq!((app.name.as_str(), app.mode), ("app", Mode::Replicated(2)));
+        let never = Restart { condition: Condition::None, delay: Duration::from_secs(5) };
+        assert_eq!((app.restart, app.leans.as_deref()), (never, Some("it is the stack's app")));
+        let all_tries = Duration::from_mins(20) + Duration::from_secs(90);
+        assert_eq!((app.checked, app.start_period), (true, all_tries));
         assert_eq!(app.update, Some(("paused".into(), "m".into())));
         assert_eq!(app.tasks[0].addresses, ["10.0.0.2/24"]);
         let marks: Vec<_> =
             app.tasks.iter().map(|task| (task.slot.as_str(), task.state, task.lost)).collect();
         assert_eq!(marks, [("1", State::Pending, false), ("n2", State::Gone, true)]);
+    }
+
+    #[test]
+    fn what_rests_on_a_service() {
+        let service = |name: &str, more: Value| {
+            let mut spec =
+                json!({"Name": format!("x_{name}"), "Labels": {STACK: "x", "coop-cloud.x.timeout": "1200"}});
+            spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            json!({"ID": name, "Spec": spec})
+        };
+        let env = |env: &str| json!({"TaskTemplate": {"ContainerSpec": {"Env": [env]}}});
+        let of = |services: Value| parse("x", &services, &Value::Null, &Value::Null);
+        let leans = |found: &[Service], name: &str| {
+            found.iter().find(|service| service.name == name).unwrap().leans.is_some()
+        };
+        let found = of(json!([
+            service("db", json!({})),
+            service("cache", json!({})),
+            service("once", json!({})),
+            service("web", json!({"EndpointSpec": {"Ports": [{"TargetPort": 80}]}})),
+            service(
+                "job",
+                json!({"TaskTemplate": {"ContainerSpec": {"Labels": {"traefik.http.routers.x.rule": "r"}}}})
+            ),
+            service("worker", env("DATABASE_URL=postgres://me:pw@db:5432/onceler")),
+            service("other", env("REDIS=cache")),
+        ]));
+        for (name, is_leant_on) in
+            [("db", true), ("cache", true), ("once", false), ("web", true), ("job", true), ("worker", false)]
+        {
+            assert_eq!(leans(&found, name), is_leant_on, "{name}");
+        }
+        assert_eq!(found[0].timeout, Duration::from_mins(20));
     }
 
     #[test]

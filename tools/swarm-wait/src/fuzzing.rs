@@ -20,12 +20,14 @@ pub fn stack(bytes: &[u8]) {
 /// Judges the services of the stack `x` twice, ten seconds apart; returns how many there are.
 fn look_at(told: &Value) -> usize {
     let (now, second) = (Instant::now(), Duration::from_secs(1));
-    let limits = Limits { same_error: 1, stuck_after: second, settle: second, idle: second };
+    let limits =
+        Limits { same_error: 1, stuck_after: second, settle: second, idle: second, allow_empty: false };
     let mut history = History::new(limits, now);
     let services = facts::parse("x", &told["services"], &told["tasks"], &told["nodes"]);
     let looks = judge::each(services);
     for now in [now, now + second * 10] {
         history.note(&looks, now);
+        let _ = (history.told(), history.watched(now));
         let _ = (history.missing(&looks, now), history.stuck(&looks, &HashMap::new(), now));
     }
     looks.len()

@@ -12,14 +12,22 @@ use lib_common::record::stack::Wedge;
 use lib_common::signature;
 use tokio::time::Instant;
 
-use crate::facts::{Service, State, Task};
+use crate::facts::{Condition, Mode, Service, State, Task};
 use crate::judge::Judgement;
 
 /// At most this many kinds of log line are remembered, which bounds memory. Further ones no longer count as progress.
 const KINDS: usize = 10_000;
 
-/// A task without a health check counts as up when it has been running for this long.
+/// A task without a health check counts as up when it has been running for this long, at least.
 const STANDS: Duration = Duration::from_secs(5);
+
+/// For how long a fault that waiting cannot cure must have stood before it is called one: what the engine writes down in
+/// the middle of a deploy may be about to change.
+const CERTAIN: Duration = Duration::from_secs(5);
+
+/// How often a command may end with 0, or an image fail to be found, before that is no accident.
+const TURNS: usize = 3;
+const STATIC_TURNS: usize = 2;
 
 /// When to give up; one field for each option of the same name.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +36,7 @@ pub struct Limits {
     pub stuck_after: Duration,
     pub settle: Duration,
     pub idle: Duration,
+    pub allow_empty: bool,
 }
 
 /// Why the stack will never converge.
@@ -40,11 +49,14 @@ pub struct Stuck {
 
 pub struct History {
     limits: Limits,
+    start: Instant,
     /// When the last progress was seen.
     news: Instant,
     services: BTreeMap<String, Past>,
     lines: HashSet<String>,
     looked: bool,
+    /// What to tell once, such as an update by somebody else.
+    told: Vec<String>,
 }
 
 /// What is remembered of one service between looks.
@@ -54,8 +66,11 @@ struct Past {
     least_stale: Option<usize>,
     update: Option<String>,
     furthest: HashMap<String, State>,
-    /// Ids of the failed tasks that are counted already.
+    spec: Option<u64>,
+    /// Ids of the tasks that ended and are counted already.
     failed: HashSet<String>,
+    /// The shortest life of a task that ended.
+    shortest: Option<Duration>,
     /// Failures by kind of error, since another service last made progress: their number and the last one's message.
     errors: BTreeMap<String, (usize, String)>,
     /// A task failed after the first look, so the failures go on and are not only of an earlier deploy.
@@ -69,7 +84,36 @@ struct Past {
 
 impl History {
     pub fn new(limits: Limits, now: Instant) -> Self {
-        Self { limits, news: now, services: BTreeMap::new(), lines: HashSet::new(), looked: false }
+        Self {
+            limits,
+            start: now,
+            news: now,
+            services: BTreeMap::new(),
+            lines: HashSet::new(),
+            looked: false,
+            told: Vec::new(),
+        }
+    }
+
+    /// What is to be told once, since it was asked for last.
+    pub fn told(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.told)
+    }
+
+    /// How many tasks of the service ended and were counted.
+    pub fn restarts(&self, service: &str) -> u64 {
+        self.services.get(service).map_or(0, |past| past.failed.len() as u64)
+    }
+
+    /// How long the youngest running task of the services was seen to run; `None` when none runs.
+    pub fn watched(&self, now: Instant) -> Option<Duration> {
+        let since = self.services.values().flat_map(|past| past.running_since.values()).max()?;
+        Some(now.duration_since(*since))
+    }
+
+    /// Since when the service's oldest live task is as it is.
+    pub fn since(&self, service: &str) -> Option<Instant> {
+        self.services.get(service)?.standing.values().map(|(_, _, since)| *since).min()
     }
 
     /// Takes in a line of a log, or of what `--ready` printed; a line of a new kind is progress.
@@ -87,6 +131,11 @@ impl History {
         for (service, judged) in looks {
             let past = self.services.entry(service.name.clone()).or_default();
             // The first look shows what was there before, which is no progress.
+            if past.spec.is_some_and(|spec| spec != service.spec) {
+                self.told
+                    .push(format!("{} was updated meanwhile: its new tasks are waited for", service.name));
+            }
+            past.spec = Some(service.spec);
             if past.progress(service, judged) && !first {
                 self.news = now;
                 further.push(&service.name);
@@ -112,17 +161,25 @@ impl History {
     /// as running for a moment, on a busy machine for a second.
     pub fn is_settled(&self, service: &Service, now: Instant) -> bool {
         let Some(past) = self.services.get(&service.name) else { return true };
+        // A loop whose tasks live for L has stood for longer than ever after 1.5 L, and a service that the engine restarts
+        // after a pause is not between two tasks after that pause.
+        let shortest = past.shortest.unwrap_or_default();
+        let of_before = self.limits.settle.max(shortest + shortest / 2);
         let enough = match (past.failed.is_empty(), service.checked) {
-            (false, true) => self.limits.settle,
-            (false, false) => self.limits.settle.max(STANDS),
+            (false, true) => of_before,
+            (false, false) => of_before.max(STANDS).max(service.restart.delay),
             (true, true) => Duration::ZERO,
-            (true, false) => STANDS,
+            (true, false) => STANDS.max(service.restart.delay),
         };
         past.running_since.values().all(|since| now.duration_since(*since) >= enough)
     }
 
     /// What the first service that has not converged still lacks, for people; `None` when all have converged.
     pub fn missing(&self, looks: &[(Service, Judgement)], now: Instant) -> Option<String> {
+        // The next service of a deploy may be on its way.
+        if looks.iter().all(|(service, _)| service.mode.is_empty()) && !self.limits.allow_empty {
+            return Some("no service asks for a task".to_owned());
+        }
         looks.iter().find_map(|(service, judged)| {
             let unsettled =
                 || (!self.is_settled(service, now)).then(|| "up, but not for long enough".to_owned());
@@ -144,6 +201,12 @@ impl History {
         if wedged.is_some() {
             return wedged;
         }
+        let waited = now.duration_since(self.start);
+        let empty = !self.limits.allow_empty && looks.iter().all(|(service, _)| service.mode.is_empty());
+        if empty && waited >= CERTAIN / 2 {
+            let message = "nothing is asked to run: every service has 0 replicas".to_owned();
+            return Some(Stuck { wedge: Wedge::NothingAsked, service: None, message });
+        }
         for (service, _) in looks.iter().filter(|(_, judged)| judged.missing.is_some()) {
             let at = |wedge, message| Some(Stuck { wedge, service: Some(service.name.clone()), message });
             let Some(past) = self.services.get(&service.name) else { continue };
@@ -153,10 +216,14 @@ impl History {
             if let Some((wedge, message)) = past.stands(service, full, self.limits.stuck_after, now) {
                 return at(wedge, message);
             }
-            let short = past.short_since.is_some_and(|since| now.duration_since(since) >= self.limits.settle);
-            if short {
-                let words = past.errors.values().next().map_or("its task ended", |(_, words)| words);
-                return at(Wedge::GaveUp, format!("{words}, and its restart policy makes no new task"));
+            let patience = self.limits.settle.min(CERTAIN);
+            if past.short_since.is_some_and(|since| now.duration_since(since) >= patience) {
+                return at(Wedge::GaveUp, past.gave_up(service));
+            }
+            if no_node_fits(service) && waited >= CERTAIN {
+                let among = if service.constraints.is_empty() { "" } else { ": " };
+                let message = format!("no node fits this global service{among}{}", service.constraints);
+                return at(Wedge::NoSuitableNode, message);
             }
         }
         self.idles(looks, now)
@@ -169,7 +236,8 @@ impl History {
         };
         let promised =
             looks.iter().map(|(service, _)| service).filter(starting).map(|service| service.start_period);
-        let limit = self.limits.idle + promised.max().unwrap_or_default();
+        let asked = looks.iter().map(|(service, _)| service.timeout).max().unwrap_or_default();
+        let limit = self.limits.idle.max(asked) + promised.max().unwrap_or_default();
         if now.duration_since(self.news) < limit {
             return None;
         }
@@ -205,13 +273,18 @@ impl Past {
     /// counted too, but alone they are no reason to give up: an earlier deploy may have left them.
     fn failures(&mut self, service: &Service, first: bool) -> bool {
         let mut new = false;
-        for task in service.tasks.iter().filter(|task| task.intended && task.state.is_failure()) {
+        for task in service.tasks.iter().filter(|task| task.intended && has_ended(service, task)) {
             if self.failed.insert(task.id.clone()) {
-                let kind = String::from_utf8_lossy(&signature::normalise(task.error.as_bytes())).into_owned();
+                let words = if task.state == State::Complete { ENDED } else { &task.error };
+                let kind = String::from_utf8_lossy(&signature::normalise(words.as_bytes())).into_owned();
                 let entry = self.errors.entry(kind).or_default();
                 new |= entry.0 == 0;
-                *entry = (entry.0 + 1, task.error.clone());
+                *entry = (entry.0 + 1, words.to_owned());
                 self.fails_now |= !first;
+                // Who was never started has no life that tells anything.
+                if !is_static(words) {
+                    self.shortest = Some(self.shortest.map_or(task.age, |least| least.min(task.age)));
+                }
             }
         }
         new
@@ -250,17 +323,31 @@ impl Past {
         self.short_since = short.then(|| self.short_since.unwrap_or(now));
     }
 
+    /// Why there is no task, and why there will be none.
+    fn gave_up(&self, service: &Service) -> String {
+        let last = self.errors.values().next().map_or("its task ended", |(_, words)| words);
+        let condition = service.restart.condition.word();
+        let leans = service.leans.as_ref().filter(|_| last == ENDED);
+        let leans = leans.map(|why| format!("; it may not rest, since {why}")).unwrap_or_default();
+        format!("{last}, and its restart policy ({condition}) makes no new task{leans}")
+    }
+
     /// Tasks fail again and again: `limit` times with one error, or twice as often with changing ones.
     fn loops(&self, limit: usize) -> Option<(Wedge, String)> {
         if !self.fails_now {
             return None;
         }
-        let (count, words) = self.errors.values().max_by_key(|(count, _)| *count)?;
-        if *count >= limit {
+        let often = |(count, words): &&(usize, String)| {
+            let limit = if is_static(words) { limit.min(STATIC_TURNS) } else { limit };
+            *count >= if words == ENDED { limit.min(TURNS) } else { limit }
+        };
+        let found = self.errors.values().filter(often).max_by_key(|(count, _)| *count);
+        if let Some((count, words)) = found {
             return Some((kind_of(words), format!("{words}, {count} times")));
         }
         // Errors may differ each time. So many failures of any kind are a crash loop, too.
         let all: usize = self.errors.values().map(|(count, _)| count).sum();
+        let (_, words) = self.errors.values().max_by_key(|(count, _)| *count)?;
         (all >= 2 * limit).then(|| (Wedge::CrashLoop, format!("{all} tasks failed, the last: {words}")))
     }
 
@@ -272,15 +359,23 @@ impl Past {
         limit: Duration,
         now: Instant,
     ) -> Option<(Wedge, String)> {
-        let long = |task: &&Task| {
-            self.standing.get(&task.id).is_some_and(|(_, _, since)| now.duration_since(*since) >= limit)
+        let stood = |task: &Task| {
+            self.standing.get(&task.id).map_or(Duration::ZERO, |(_, _, since)| now.duration_since(*since))
         };
+        // Nothing that the stack itself will do gives these a node or an image.
+        let hopeless = |task: &Task| match task.state {
+            State::Pending => !service.ending && is_hopeless(&task.error),
+            State::Preparing => is_static(&task.error),
+            _ => false,
+        };
+        let long = |task: &&Task| stood(task) >= if hopeless(task) { limit.min(CERTAIN) } else { limit };
         let full: Vec<&str> =
             service.networks.iter().filter_map(|id| full.get(id)).map(String::as_str).collect();
         service.tasks.iter().filter(|task| task.desired == "running").filter(long).find_map(|task| match task
             .state
         {
             State::Pending if !task.error.is_empty() => Some((Wedge::NoSuitableNode, task.error.clone())),
+            State::Preparing if is_static(&task.error) => Some((Wedge::ImageMissing, task.error.clone())),
             // Only the allocator of network addresses works on a task between new and pending.
             State::New if !service.networks.is_empty() => {
                 let more = if full.is_empty() { String::new() } else { format!(": {}", full.join(", ")) };
@@ -295,6 +390,36 @@ impl Past {
     }
 }
 
+/// What is said of a task whose command ended with 0 although the service is meant to stay up.
+const ENDED: &str = "its command ended with 0";
+
+/// Whether the task ended although it was to stay. A job's task is to complete; one that the engine shut down is
+/// in a state of its own.
+fn has_ended(service: &Service, task: &Task) -> bool {
+    task.state.is_failure()
+        || (task.state == State::Complete
+            && !service.mode.is_job()
+            && (service.restart.condition != Condition::None || service.leans.is_some()))
+}
+
+/// A global service gets a task on each node that fits. None at all means that none does.
+fn no_node_fits(service: &Service) -> bool {
+    matches!(service.mode, Mode::Global | Mode::GlobalJob) && service.tasks.is_empty()
+}
+
+/// Whether no node will ever fit, as the scheduler says it: `no suitable node (...)`. What is left out, such as a lack of
+/// memory, may pass when somebody else's task ends.
+fn is_hopeless(error: &str) -> bool {
+    let parts = [
+        "constraints not satisfied",
+        "port already in use",
+        "plugin",
+        "unsupported platform",
+        "max replicas",
+    ];
+    parts.iter().any(|part| error.contains(part))
+}
+
 /// Whether no progress of another service can cure this error.
 fn is_static(error: &str) -> bool {
     kind_of(error) == Wedge::ImageMissing
@@ -303,9 +428,17 @@ fn is_static(error: &str) -> bool {
 fn kind_of(error: &str) -> Wedge {
     let error = error.to_ascii_lowercase();
     let has = |parts: &[&str]| parts.iter().any(|part| error.contains(part));
-    if has(&["no such image", "manifest unknown", "pull access denied", "manifest for"]) {
+    let image =
+        has(&["no such image", "manifest unknown", "pull access denied", "manifest for", "toomanyrequests"])
+            || has(&[
+                "failed to resolve reference",
+                "unauthorized: ",
+                "failed to do request",
+                "no matching manifest",
+            ]);
+    if image {
         Wedge::ImageMissing
-    } else if has(&["non-zero exit", "unhealthy container", "task: non-zero"]) {
+    } else if error == ENDED || has(&["non-zero exit", "unhealthy container", "task: non-zero"]) {
         Wedge::CrashLoop
     } else {
         Wedge::SameError

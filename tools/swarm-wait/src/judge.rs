@@ -5,15 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lib_common::record::stack::Wedge;
+use lib_common::record::stack::{ServiceState, Wedge};
 
-use crate::facts::{Mode, Service, State, Task};
+use crate::facts::{Condition, Mode, Service, State, Task};
 
 /// What one look at a service tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judgement {
     pub up: u64,
     pub wanted: u64,
+    pub state: ServiceState,
     /// What the service still lacks, for people; `None` when it has converged.
     pub missing: Option<String>,
     /// Why the service will never converge, whatever happens next.
@@ -50,7 +51,26 @@ pub fn judge(service: &Service) -> Judgement {
         missing.push(format!("{of_before} of before still running"));
     }
     let missing = (!missing.is_empty()).then(|| missing.join("; "));
-    Judgement { up, wanted, missing, wedge }
+    let state = word(service, missing.is_none());
+    Judgement { up, wanted, state, missing, wedge }
+}
+
+/// The one word for a service.
+fn word(service: &Service, converged: bool) -> ServiceState {
+    let live = |task: &&Task| task.intended && task.state.is_live() && task.desired != "shutdown";
+    if service.mode.is_empty() {
+        ServiceState::Empty
+    } else if service.tasks.iter().any(|task| task.lost && task.desired == "running") && !converged {
+        ServiceState::Unknown
+    } else if converged && service.tasks.iter().any(|task| task.state == State::Running) {
+        ServiceState::Up
+    } else if converged {
+        ServiceState::Resting
+    } else if service.tasks.iter().any(|task| live(&task)) || service.tasks.is_empty() {
+        ServiceState::Starting
+    } else {
+        ServiceState::Down
+    }
 }
 
 fn up(service: &Service) -> u64 {
@@ -62,13 +82,15 @@ fn up(service: &Service) -> u64 {
     number(running + if service.mode.is_job() { 0 } else { rested(service).len() })
 }
 
-/// Slots of a one-shot service whose task completed, and which have no live task any more.
+/// Slots whose task completed, and which have no live task any more, of a service that may rest: the engine was told
+/// never to restart it, and nothing rests on it. `on-failure` is no sign of that: nearly every recipe has it, and a main
+/// process that ends with 0 there stays ended.
 fn rested(service: &Service) -> BTreeSet<&str> {
     let slots = |wanted: fn(&Task) -> bool| -> BTreeSet<&str> {
         let tasks = service.tasks.iter().filter(|task| task.intended && wanted(task));
         tasks.map(|task| task.slot.as_str()).collect()
     };
-    if !service.one_shot {
+    if service.restart.condition != Condition::None || service.leans.is_some() {
         return BTreeSet::new();
     }
     let live = slots(|task| task.state.is_live());
@@ -79,7 +101,11 @@ fn wanted(service: &Service) -> u64 {
     match service.mode {
         Mode::Replicated(count) | Mode::ReplicatedJob(count) => count,
         Mode::Global => {
-            let meant = service.tasks.iter().filter(|task| task.desired == "running" && !task.lost);
+            // A task that ended by itself leaves its node without one, which is still wanted there.
+            let ended =
+                |task: &Task| task.intended && (task.state.is_failure() || task.state == State::Complete);
+            let meant =
+                service.tasks.iter().filter(|task| (task.desired == "running" || ended(task)) && !task.lost);
             let slots: BTreeSet<&str> = meant.map(|task| task.slot.as_str()).collect();
             number((&slots | &rested(service)).len())
         }

@@ -21,6 +21,7 @@ pub use cli::Args;
 use lib_common::docker::Engine;
 use lib_common::emit::Emitter;
 use lib_common::{Error, Exit, Io, Result};
+use outcome::{Outcome, Seen};
 use tokio::time::Instant;
 use watch::Watch;
 
@@ -38,8 +39,15 @@ async fn wait(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
     let start = Instant::now();
     let mut watch = Watch::new(args, &engine, &io.diag, start);
     let outcome = watch.until_the_end().await?;
-    let services = watch.services();
-    let record = outcome::record(&args.stack, &outcome, &services, start.elapsed(), attempt());
+    let seen = Seen { services: watch.services(), history: watch.history(), waited: start.elapsed() };
+    let record = outcome::record(&args.stack, &outcome, &seen, attempt());
+    io.diag.clear();
+    if io.diag.verbosity() > 0 || outcome != Outcome::Converged {
+        outcome::table(&seen).iter().for_each(|line| io.diag.note(line));
+    }
+    if let Some(told) = outcome::stood(&outcome, &record) {
+        io.diag.phase(told);
+    }
     Emitter::new(args.investigation.id.clone(), None).emit(io, &record)?;
     outcome::exit(&outcome, &record)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use lib_common::docker::{ApiResult, Engine, filters};
 use lib_common::swarm::{address, frame, label};
 
-use crate::facts::{self, Service};
+use crate::facts::{self, Service, State, Task};
 
 /// Deadline for reading a service's last log lines. They only show progress, so a slow log must not hold up the wait.
 const LOGS: Duration = Duration::from_secs(5);
@@ -38,6 +38,29 @@ pub async fn last_lines(engine: &Engine, service: &Service) -> Vec<Vec<u8>> {
     // Ignore errors and the timeout: what was read until then is used.
     let _ = tokio::time::timeout(LOGS, read).await;
     lines(&bytes)
+}
+
+/// What the health checks of tasks that are starting say, by task id: `2 of 30 tries, "connection refused"`. Only the
+/// containers on the node that was asked can be looked at; of the others nothing is told.
+pub async fn health(engine: &Engine, services: &[Service]) -> HashMap<String, String> {
+    let mut told = HashMap::new();
+    for service in services.iter().filter(|service| service.checked) {
+        let starting =
+            |task: &&Task| task.intended && task.state == State::Starting && !task.container.is_empty();
+        for task in service.tasks.iter().filter(starting) {
+            let path = format!("/containers/{}/json", task.container);
+            let answer = tokio::time::timeout(LOGS, engine.get(&path)).await;
+            let Ok(Ok(container)) = answer else { continue };
+            let tries = container["State"]["Health"]["FailingStreak"].as_u64().unwrap_or_default();
+            let of = container["Config"]["Healthcheck"]["Retries"].as_u64().filter(|of| *of > 0).unwrap_or(3);
+            let log = container["State"]["Health"]["Log"].as_array();
+            let last = log.and_then(|log| log.last()?["Output"].as_str());
+            let last = last.unwrap_or_default().trim().lines().last().unwrap_or_default();
+            let last: String = last.chars().take(120).collect();
+            told.insert(task.id.clone(), format!("{tries} of {of} tries, \"{last}\""));
+        }
+    }
+    told
 }
 
 /// The non-empty lines of a log in the engine's stream format (frames, or plain text for a TTY).

@@ -12,7 +12,7 @@ use crate::cli::Args;
 use crate::facts::{Service, State};
 use crate::history::{History, Limits, Stuck};
 use crate::judge::{self, Judgement};
-use crate::outcome::{DOING, Outcome};
+use crate::outcome::{self, DOING, Outcome};
 use crate::{look, ready};
 
 /// Pause between two looks at states.
@@ -34,6 +34,8 @@ pub struct Watch<'a> {
     seldom: Instant,
     /// What `--ready` printed last.
     told: String,
+    /// What the health checks of starting tasks say: by task id.
+    checks: HashMap<String, String>,
 }
 
 /// What one look means for the wait.
@@ -51,6 +53,7 @@ impl<'a> Watch<'a> {
             stuck_after: args.stuck_after,
             settle: args.settle,
             idle: args.idle_timeout,
+            allow_empty: args.allow_empty,
         };
         Self {
             args,
@@ -62,12 +65,17 @@ impl<'a> Watch<'a> {
             full: HashMap::new(),
             seldom: start,
             told: "--ready has not answered".to_owned(),
+            checks: HashMap::new(),
         }
     }
 
     /// The services at the last look that the engine answered.
-    pub fn services(self) -> Vec<(Service, Judgement)> {
-        self.services
+    pub fn services(&self) -> &[(Service, Judgement)] {
+        &self.services
+    }
+
+    pub fn history(&self) -> &History {
+        &self.history
     }
 
     /// Looks until the outcome is known. Fails when there is no such stack, or when the engine refuses a request.
@@ -84,7 +92,11 @@ impl<'a> Watch<'a> {
                 }
                 Step::Missing(missing) => {
                     stable = 0;
-                    self.diag.phase(format_args!("waiting for {}: {missing}", self.args.stack));
+                    self.diag.phase(format_args!(
+                        "waiting for {}: {}",
+                        self.args.stack,
+                        self.progress(&missing)
+                    ));
                     if Instant::now() >= self.deadline {
                         return Ok(Outcome::Deadline(missing));
                     }
@@ -109,6 +121,9 @@ impl<'a> Watch<'a> {
         }
         let now = Instant::now();
         self.history.note(&self.services, now);
+        for told in self.history.told() {
+            self.diag.warn(told);
+        }
         if now >= self.seldom {
             self.seldom = now + SELDOM;
             self.look_closer().await;
@@ -137,6 +152,7 @@ impl<'a> Watch<'a> {
     async fn look_closer(&mut self) {
         let short = self.services.iter().filter(|(_, judged)| judged.missing.is_some());
         let short: Vec<Service> = short.map(|(service, _)| service.clone()).collect();
+        self.checks = look::health(self.engine, &short).await;
         for service in &short {
             for line in look::last_lines(self.engine, service).await {
                 self.history.note_line(&service.name, &line, Instant::now());
@@ -154,6 +170,30 @@ impl<'a> Watch<'a> {
         } else {
             HashMap::new()
         };
+    }
+
+    /// How far the stack is: `3 of 5 up; db: starting for 42 s (health check: 2 of 30 tries, "connection refused")`.
+    fn progress(&self, missing: &str) -> String {
+        let now = Instant::now();
+        let short: Vec<_> = self.services.iter().filter(|(_, judged)| judged.missing.is_some()).collect();
+        if short.is_empty() {
+            return missing.to_owned();
+        }
+        let mut text = format!("{} of {} up", self.services.len() - short.len(), self.services.len());
+        for (service, judged) in short {
+            let since =
+                self.history.since(&service.name).map_or(0, |since| now.duration_since(since).as_secs());
+            text.push_str(&format!("; {}: {} for {since} s", service.name, outcome::word(judged.state)));
+            let check = service.tasks.iter().find_map(|task| self.checks.get(&task.id));
+            if let Some(check) = check {
+                text.push_str(&format!(" (health check: {check})"));
+            } else if let Some(error) =
+                service.tasks.iter().rev().map(|task| &task.error).find(|e| !e.is_empty())
+            {
+                text.push_str(&format!(" ({error})"));
+            }
+        }
+        text
     }
 
     /// Runs the user's command, if there is one. A new kind of line in its output is progress.

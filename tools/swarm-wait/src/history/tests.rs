@@ -1,6 +1,6 @@
 //! `History` tells wedges from slow boots, on a clock that the tests set.
 
-use super::super::facts::Mode;
+use super::super::facts::{Condition, Mode, Restart};
 use super::super::judge::judge;
 use super::*;
 
@@ -9,6 +9,7 @@ const LIMITS: Limits = Limits {
     stuck_after: Duration::from_mins(1),
     settle: Duration::from_secs(10),
     idle: Duration::from_mins(5),
+    allow_empty: false,
 };
 
 fn task(id: &str, state: State, error: &str) -> Task {
@@ -21,6 +22,8 @@ fn task(id: &str, state: State, error: &str) -> Task {
         error: error.into(),
         intended: true,
         lost: false,
+        age: Duration::ZERO,
+        container: String::new(),
         addresses: vec![],
     }
 }
@@ -31,9 +34,14 @@ fn service(name: &str, tasks: Vec<Task>) -> Service {
         name: name.into(),
         mode: Mode::Replicated(1),
         update: None,
-        one_shot: false,
+        restart: Restart { condition: Condition::Any, delay: Duration::ZERO },
+        leans: None,
         checked: false,
         start_period: Duration::ZERO,
+        timeout: Duration::ZERO,
+        constraints: String::new(),
+        spec: 0,
+        ending: false,
         networks: vec!["net".into()],
         tasks,
     }
@@ -84,7 +92,6 @@ fn the_same_error_again_and_again() {
     for (error, wedge) in [
         ("task: non-zero exit (3)", Wedge::CrashLoop),
         ("task: non-zero exit (137): dockerexec: unhealthy container", Wedge::CrashLoop),
-        ("No such image: x:1", Wedge::ImageMissing),
         ("invalid mount config for type \"bind\"", Wedge::SameError),
     ] {
         let mut eyes = Eyes::new();
@@ -129,8 +136,8 @@ fn a_missing_image_stays_missing_whatever_else_happens() {
     let app = |count| service("app", failing(count, "No such image: x:1"));
     let db = |state| service("db", vec![task("d", state, "")]);
     assert_eq!(eyes.wedge(0, &[app(0), db(State::Preparing)]), None);
-    assert_eq!(eyes.wedge(10, &[app(2), db(State::Starting)]), None);
-    assert_eq!(eyes.wedge(20, &[app(3), db(State::Running)]), Some(Wedge::ImageMissing));
+    assert_eq!(eyes.wedge(10, &[app(1), db(State::Starting)]), None, "it may have been pushed since");
+    assert_eq!(eyes.wedge(20, &[app(2), db(State::Running)]), Some(Wedge::ImageMissing));
 }
 
 #[test]
@@ -261,4 +268,119 @@ fn a_first_task_counts_once_it_stands_or_is_healthy() {
     assert!(!eyes.history.is_settled(&never, eyes.start + now(4)), "a crash loop looks the same so far");
     assert!(eyes.history.is_settled(&never, eyes.start + now(5)));
     assert!(eyes.history.is_settled(&checked, eyes.start));
+}
+
+#[test]
+fn what_waiting_cannot_cure_is_told_at_once() {
+    for (state, error, wedge) in [
+        (
+            State::Pending,
+            "no suitable node (scheduling constraints not satisfied on 1 node)",
+            Wedge::NoSuitableNode,
+        ),
+        (State::Pending, "no suitable node (host-mode port already in use on 1 node)", Wedge::NoSuitableNode),
+        (
+            State::Preparing,
+            "failed to resolve reference \"r.example/x:1\": failed to do request: dial tcp: lookup r.example: no such host",
+            Wedge::ImageMissing,
+        ),
+    ] {
+        let mut eyes = Eyes::new();
+        let app = [service("app", vec![task("t", state, error)])];
+        assert_eq!(eyes.wedge(0, &app), None);
+        assert_eq!(eyes.wedge(4, &app), None);
+        assert_eq!(eyes.wedge(6, &app), Some(wedge), "{error}");
+    }
+    let mut eyes = Eyes::new();
+    let port = "no suitable node (host-mode port already in use on 1 node)";
+    let app = [Service { ending: true, ..service("app", vec![task("t", State::Pending, port)]) }];
+    assert!((0..60).all(|second| eyes.wedge(second, &app).is_none()), "its predecessor still holds the port");
+}
+
+#[test]
+fn a_global_service_that_no_node_fits() {
+    let mut eyes = Eyes::new();
+    let constraints = "node.labels.disk==fast".to_owned();
+    let app = [Service { mode: Mode::Global, constraints, ..service("app", vec![]) }];
+    assert_eq!(eyes.wedge(0, &app), None);
+    let stuck = eyes.look(6, &app).unwrap();
+    assert_eq!(stuck.wedge, Wedge::NoSuitableNode);
+    assert!(stuck.message.contains("node.labels.disk==fast"), "{}", stuck.message);
+}
+
+#[test]
+fn a_command_that_ends_with_0_again_and_again_is_a_crash_loop() {
+    let turns = |count: usize, state| {
+        let mut tasks: Vec<Task> = (0..count).map(|n| task(&format!("t{n}"), State::Complete, "")).collect();
+        tasks.push(task(&format!("t{count}"), state, ""));
+        [service("app", tasks)]
+    };
+    let mut eyes = Eyes::new();
+    assert_eq!(eyes.wedge(0, &turns(0, State::Running)), None);
+    assert_eq!(eyes.wedge(8, &turns(2, State::Running)), None);
+    assert!(!eyes.history.is_settled(&turns(2, State::Running)[0], eyes.start + Duration::from_secs(9)));
+    assert_eq!(eyes.wedge(12, &turns(3, State::Ready)), Some(Wedge::CrashLoop));
+}
+
+#[test]
+fn a_process_that_ends_stays_ended_with_on_failure() {
+    for (condition, leans) in [(Condition::OnFailure, None), (Condition::None, Some("it publishes a port"))] {
+        let mut eyes = Eyes::new();
+        let restart = Restart { condition, delay: Duration::ZERO };
+        let ended = task("t", State::Complete, "");
+        let app = [Service { restart, leans: leans.map(Into::into), ..service("app", vec![ended]) }];
+        assert_eq!(eyes.wedge(0, &app), None);
+        let stuck = eyes.look(6, &app).unwrap();
+        assert_eq!(stuck.wedge, Wedge::GaveUp);
+        assert!(
+            stuck.message.starts_with("its command ended with 0, and its restart policy ("),
+            "{}",
+            stuck.message
+        );
+        assert_eq!(stuck.message.contains("publishes"), leans.is_some(), "{}", stuck.message);
+    }
+}
+
+#[test]
+fn nothing_asked_is_not_up() {
+    let mut eyes = Eyes::new();
+    let off = Service { mode: Mode::Replicated(0), ..service("app", vec![]) };
+    assert_eq!(eyes.wedge(0, std::slice::from_ref(&off)), None, "the next service may be on its way");
+    assert_eq!(eyes.wedge(3, std::slice::from_ref(&off)), Some(Wedge::NothingAsked));
+    let on = service("db", vec![task("d", State::Running, "")]);
+    assert_eq!(Eyes::new().wedge(30, &[off, on]), None, "one of several may be switched off");
+}
+
+#[test]
+fn a_loop_must_stand_for_longer_than_its_tasks_lived() {
+    let lived = |id: &str| Task { age: Duration::from_secs(12), ..task(id, State::Failed, "x") };
+    let app = service("app", vec![lived("a"), task("b", State::Running, "")]);
+    let mut eyes = Eyes::new();
+    eyes.look(0, std::slice::from_ref(&app));
+    assert!(!eyes.history.is_settled(&app, eyes.start + Duration::from_secs(17)));
+    assert!(eyes.history.is_settled(&app, eyes.start + Duration::from_secs(18)));
+    assert_eq!(eyes.history.restarts("app"), 1);
+    let patient =
+        Service { restart: Restart { condition: Condition::Any, delay: Duration::from_secs(40) }, ..app };
+    assert!(!eyes.history.is_settled(&patient, eyes.start + Duration::from_secs(39)));
+}
+
+#[test]
+fn the_recipes_own_timeout_bounds_silence() {
+    let pulling = |timeout| [Service { timeout, ..service("app", vec![task("t", State::Preparing, "")]) }];
+    let mut eyes = Eyes::new();
+    let slow = pulling(Duration::from_mins(20));
+    assert_eq!(eyes.wedge(0, &slow), None);
+    assert_eq!(eyes.wedge(1199, &slow), None, "the recipe asks for 20 minutes");
+    assert_eq!(eyes.wedge(1200, &slow), Some(Wedge::Idle));
+}
+
+#[test]
+fn an_update_by_somebody_else_is_told() {
+    let mut eyes = Eyes::new();
+    let app = |spec| [Service { spec, ..service("app", vec![task("t", State::Running, "")]) }];
+    eyes.look(0, &app(1));
+    assert!(eyes.history.told().is_empty());
+    eyes.look(1, &app(2));
+    assert_eq!(eyes.history.told(), ["app was updated meanwhile: its new tasks are waited for"]);
 }

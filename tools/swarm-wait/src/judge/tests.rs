@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::facts::Restart;
 use Mode::{Global, GlobalJob, Replicated, ReplicatedJob};
 
 /// Reads a task from `slot:desired:state[:old][:lost]`, such as `1:running:starting`.
@@ -29,6 +30,8 @@ fn task(text: &str) -> Task {
         error: String::new(),
         intended: !text.contains(":old"),
         lost: text.contains(":lost"),
+        age: Duration::ZERO,
+        container: String::new(),
         addresses: vec![],
     }
 }
@@ -39,9 +42,14 @@ pub fn service(mode: Mode, update: &str, tasks: &str) -> Service {
         name: "app".into(),
         mode,
         update: (!update.is_empty()).then(|| (update.to_owned(), String::new())),
-        one_shot: false,
+        restart: Restart { condition: Condition::Any, delay: Duration::from_secs(5) },
+        leans: None,
         checked: false,
         start_period: Duration::ZERO,
+        timeout: Duration::ZERO,
+        constraints: String::new(),
+        spec: 0,
+        ending: false,
         networks: vec![],
         tasks: tasks.split_whitespace().map(task).collect(),
     }
@@ -109,16 +117,44 @@ fn what_will_never_converge() {
     assert_eq!(judged.wedge, None, "what the paused update has changed may still come up");
 }
 
+/// A service with this restart condition, on which something rests or not.
+fn ending(condition: Condition, is_leant_on: bool, mode: Mode, tasks: &str) -> Service {
+    let restart = Restart { condition, delay: Duration::from_secs(5) };
+    let leans = is_leant_on.then(|| "it publishes a port".to_owned());
+    Service { restart, leans, ..service(mode, "", tasks) }
+}
+
 #[test]
-fn a_one_shot_service_may_rest() {
-    let one_shot = |mode, tasks| Service { one_shot: true, ..service(mode, "", tasks) };
-    assert_eq!(judge(&one_shot(Mode::Replicated(1), "1:shutdown:complete")).missing, None);
-    assert_eq!(judge(&one_shot(Mode::Global, "n1:shutdown:complete n2:running:running")).up, 2);
-    let again = judge(&one_shot(Mode::Replicated(1), "1:shutdown:complete 1:running:starting"));
+fn only_a_service_on_which_nothing_rests_may_rest() {
+    let done = "1:shutdown:complete";
+    for (condition, is_leant_on, state) in [
+        (Condition::None, false, ServiceState::Resting),
+        (Condition::None, true, ServiceState::Down),
+        (Condition::OnFailure, false, ServiceState::Down),
+        (Condition::Any, false, ServiceState::Down),
+    ] {
+        let judged = judge(&ending(condition, is_leant_on, Replicated(1), done));
+        assert_eq!(judged.state, state, "{condition:?} {is_leant_on}");
+        assert_eq!(judged.missing.is_none(), state == ServiceState::Resting, "{condition:?} {is_leant_on}");
+    }
+    let never = |mode, tasks| judge(&ending(Condition::None, false, mode, tasks));
+    assert_eq!(never(Global, "n1:shutdown:complete n2:running:running").up, 2);
+    let again = never(Replicated(1), "1:shutdown:complete 1:running:starting");
     assert_eq!((again.up, again.wanted), (0, 1), "it is not at rest yet");
-    assert!(judge(&one_shot(Mode::Replicated(1), "1:shutdown:failed")).missing.is_some());
-    assert!(
-        judge(&service(Mode::Replicated(1), "", "1:shutdown:complete")).missing.is_some(),
-        "not meant to end"
-    );
+    assert_eq!(never(Replicated(1), "1:shutdown:failed").state, ServiceState::Down);
+}
+
+#[test]
+fn each_service_has_one_word() {
+    for (mode, tasks, state) in [
+        (Replicated(1), "1:running:running", ServiceState::Up),
+        (Replicated(1), "1:running:starting", ServiceState::Starting),
+        (Replicated(1), "", ServiceState::Starting),
+        (Replicated(1), "1:running:running:lost", ServiceState::Unknown),
+        (Replicated(0), "", ServiceState::Empty),
+        (ReplicatedJob(1), "a:complete:complete", ServiceState::Resting),
+        (ReplicatedJob(1), "a:complete:failed", ServiceState::Down),
+    ] {
+        assert_eq!(judge(&service(mode, "", tasks)).state, state, "{mode:?} {tasks}");
+    }
 }
