@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{Parser, ValueEnum};
 use lib_common::check::Nothing;
-use lib_common::cli::{Common, Voice, duration};
+use lib_common::cli::{Common, LedgerArg, Voice, duration};
 use lib_common::exit::ToolArgs;
 use lib_common::vain::Vain;
 use lib_common::{Error, Result};
@@ -54,6 +54,8 @@ pub struct Args {
     /// Count runs whose condition is claimed and not measured, as --from writes them; the verdict says so
     #[arg(long)]
     pub accept_claimed: bool,
+    #[command(flatten)]
+    pub durable: LedgerArg,
     #[command(flatten)]
     pub sweep: Sweep,
 }
@@ -121,6 +123,12 @@ fn contrast(text: &str) -> std::result::Result<(String, Vec<String>), String> {
 }
 
 impl Args {
+    /// Whether verdicts are appended to records on standard input: only these go to the ledger. What is planned or told is
+    /// no evidence, and a history is no investigation.
+    pub fn records_verdicts(&self) -> bool {
+        !(self.next || self.explain || self.recheck || self.sweep.from.is_some())
+    }
+
     pub fn settings(&self) -> Result<Settings> {
         let rule = Rule::new(self.cap, self.order_free).ok_or_else(|| {
             Error::cannot("reading arguments", "no thresholds are known").on(format!("--cap {}", self.cap))
@@ -140,8 +148,10 @@ impl ToolArgs for Args {
             &["cap", "order_free", "spacing", "accept_correlated", "accept_claimed", "selected"],
         ),
         Vain::Beside("plan", &["cap", "order_free", "spacing", "accept_correlated", "investigation"]),
-        Vain::Beside("explain", &["investigation"]),
-        Vain::Beside("recheck", &["investigation"]),
+        Vain::Beside("explain", &["investigation", "ledger"]),
+        Vain::Beside("recheck", &["investigation", "ledger"]),
+        Vain::Beside("next", &["ledger"]),
+        Vain::Beside("from", &["ledger"]),
     ];
     // Whether its settings are right, their parsers know.
     type Check = Nothing;

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
+use jiff::Timestamp;
 use lib_common::cli::ReadArg;
 use lib_common::diag::Diag;
 use lib_common::record::Known;
@@ -27,6 +28,8 @@ pub struct Given {
     /// The plan's line, as the file has it.
     pub line: Vec<u8>,
     plan: RunPlanned,
+    /// When it was planned: what began before is no answer to it.
+    since: Option<Timestamp>,
     /// Each run of it by its attempt's id, with the reason why it does not count.
     tries: BTreeMap<String, Option<&'static str>>,
 }
@@ -46,7 +49,9 @@ impl Given {
                     return fail(place, "there is a second run.planned");
                 }
                 Some(Known::RunPlanned(plan)) => {
-                    found = Some(Self { line: line.content().to_vec(), plan: *plan, tries: BTreeMap::new() });
+                    let line = line.content().to_vec();
+                    let since = planned_at(&line);
+                    found = Some(Self { line, plan: *plan, since, tries: BTreeMap::new() });
                 }
                 _ => return fail(place, "it is no run.planned"),
             }
@@ -54,9 +59,11 @@ impl Given {
         found.map_or_else(|| fail(name.to_string(), "it is empty"), Ok)
     }
 
-    /// Takes note of a run, if it had exactly the levels of the plan.
+    /// Takes note of a run, if it had exactly the levels of the plan and began after it.
     pub fn note(&mut self, run: &RunFinished, settings: &Settings) {
-        if run.factors == self.plan.factors {
+        let began = run.started.parse::<Timestamp>().ok();
+        let is_earlier = began.zip(self.since).is_some_and(|(began, since)| began < since);
+        if run.factors == self.plan.factors && !is_earlier {
             let profile = Profiles::default().of(&View::of(run));
             let why_not = sample::condition(&profile, settings).err();
             self.tries.insert(run.attempt_id.clone(), why_not);
@@ -79,6 +86,12 @@ impl Given {
             }
         }
     }
+}
+
+/// The plan's own time, if it has one that can be read.
+fn planned_at(line: &[u8]) -> Option<Timestamp> {
+    let head: serde_json::Value = serde_json::from_slice(line).ok()?;
+    head["ts"].as_str()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -130,6 +143,17 @@ mod tests {
         let tried = [("1", Outcome::Infra, true), ("2", Outcome::Pass, false), ("3", Outcome::Infra, true)];
         let said = after(&tried).unwrap_err().to_string();
         assert!(said.contains("a@1/t: 3 runs of it did not count: infra, isolation-unproved"), "{said}");
+    }
+
+    #[test]
+    fn what_began_before_the_plan_is_no_answer_to_it() {
+        let mut given = read(&PLAN.replace("\"ts\":\"t\"", "\"ts\":\"2026-06-17T12:00:00.000Z\"")).unwrap();
+        for (started, settled) in [("2026-06-17T11:59:59.000Z", false), ("2026-06-17T12:00:01.000Z", true)] {
+            let mut run = run_body(started, 0, "isolated");
+            (run.factors, run.started) = (given.plan.factors.clone(), started.into());
+            given.note(&run, &settings());
+            assert_eq!(given.is_settled(), Ok(settled), "{started}");
+        }
     }
 
     #[test]

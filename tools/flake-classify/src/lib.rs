@@ -46,6 +46,7 @@ use finding::{Finding, findings};
 use fold::Fold;
 use given::Given;
 use lib_common::emit::Emitter;
+use lib_common::ledger::Ledger;
 use lib_common::record::verdict::Verdict;
 use lib_common::{Error, Exit, Io, Result};
 use needed::Needed;
@@ -54,7 +55,9 @@ use settings::Settings;
 
 pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
     let settings = args.settings()?;
-    let mut emitter = Emitter::new(args.common.investigation.clone(), None);
+    let ledger = args.records_verdicts().then_some(args.durable.ledger.as_deref()).flatten();
+    let ledger = ledger.map(|path| Ledger::open(path, &io.diag)).transpose()?;
+    let mut emitter = Emitter::new(args.common.investigation.clone(), ledger);
     if args.sweep.emit.is_some() {
         return cases::emit(args, io, &mut emitter);
     }

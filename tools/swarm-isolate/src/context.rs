@@ -16,6 +16,7 @@ use crate::command::env::Facts;
 use crate::load::cli::Condition;
 use crate::load::maker::{self, Maker};
 use crate::plan::{self, Namespace, Subject};
+use crate::sequence::Turn;
 use crate::signals::Stop;
 use crate::slot::Budget;
 use crate::teardown::reaper::Reaper;
@@ -53,6 +54,8 @@ pub struct Attempt {
     pub id: String,
     pub investigation: String,
     pub subject: Subject,
+    /// The case that asked for it, where one did.
+    pub case: Option<String>,
     pub names: Namespace,
     pub factors: Factors,
     pub condition: Condition,
@@ -69,11 +72,11 @@ impl Attempt {
     pub fn plan(
         args: &RunArgs,
         investigation: &str,
-        subject: Subject,
-        factors: Factors,
+        turn: Turn,
         node: Option<&str>,
         base: &Path,
     ) -> Result<Self> {
+        let Turn { subject, case, factors, not_before: _ } = turn;
         let id = lib_common::new_id();
         let condition = plan::condition(&factors)?;
         Ok(Self {
@@ -81,6 +84,7 @@ impl Attempt {
             names: subject.namespace_under(&id, &factors),
             makers: maker::plan(&args.load, &subject, &args.program, condition)?,
             subject,
+            case,
             factors,
             condition,
             node: node.map(ToOwned::to_owned),
@@ -106,6 +110,7 @@ impl Attempt {
             recipe: &self.subject.recipe,
             version: self.factors.get("version").unwrap_or(&self.subject.version),
             reference: self.subject.reference.as_deref(),
+            case: self.case.as_deref(),
             factors: &self.factors,
             evidence: &self.folder,
             folder: &self.base,

@@ -49,7 +49,7 @@ use lib_common::docker::Engine;
 use lib_common::emit::Emitter;
 use lib_common::{Error, Exit, Io, Result};
 use plan::Subject;
-use sequence::{Leases, Turn, Turns, spacing};
+use sequence::{Leases, Turns, spacing};
 use series::Series;
 use slot::{Ask, Budget, Gate, ShowArgs, Want};
 use teardown::reaper::Reaper;
@@ -156,19 +156,19 @@ async fn isolate(args: &RunArgs, io: &mut Io<'_>) -> Result<Exit> {
         args.down.nodes.iter().map(|node| node.name.clone()).filter(|n| !n.is_empty()).collect();
     let mut turns = Turns::new(args, subjects, &series.seen);
 
-    while let Some(Turn { subject, factors, not_before }) = series.next(&mut turns).await? {
+    while let Some(turn) = series.next(&mut turns).await? {
         if let Some(why) = ending.budget.forbids(longest, Instant::now()) {
             return Err(Error::again("starting another run", why)
                 .on("--budget")
                 .hint("what is done is on record"));
         }
-        if !apart(args, io, &series, not_before, &ending).await? {
+        if !apart(args, io, &series, turn.not_before, &ending).await? {
             return Ok(Exit::Signal(ending.stop.borrow().unwrap_or_default()));
         }
         let folders: Vec<_> =
             disk::engine_folder(&engine, &info).into_iter().chain([series.base()]).collect();
         disk::check(&folders, args.command.min_free)?;
-        subject.lease.iter().for_each(|lease| leases.keep(lease));
+        turn.subject.lease.iter().for_each(|lease| leases.keep(lease));
         let context = Context {
             args,
             swarm,
@@ -180,7 +180,7 @@ async fn isolate(args: &RunArgs, io: &mut Io<'_>) -> Result<Exit> {
             clock: io.clock,
         };
         let node = spacing::node(&nodes, series.seen.attempts());
-        let attempt = Attempt::plan(args, &investigation, subject, factors, node, series.base())?;
+        let attempt = Attempt::plan(args, &investigation, turn, node, series.base())?;
         let finished = Box::pin(attempt::run(&context, attempt, &series.seen.stacks)).await?;
         let signal = *ending.stop.borrow();
         let Some(finished) = finished else { return Ok(Exit::Signal(signal.unwrap_or_default())) };

@@ -18,6 +18,8 @@ pub struct Facts<'a> {
     pub recipe: &'a str,
     pub version: &'a str,
     pub reference: Option<&'a str>,
+    /// The case that asked for the run, where one did.
+    pub case: Option<&'a str>,
     pub factors: &'a Factors,
     pub evidence: &'a Path,
     /// The folder of the ledger and of the evidence folders.
@@ -30,7 +32,7 @@ pub struct Facts<'a> {
 }
 
 /// The names that may stand in braces, besides `factor.NAME`.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "investigation",
     "attempt",
     "stack",
@@ -39,6 +41,7 @@ const NAMES: [&str; 13] = [
     "version",
     "ref",
     "condition",
+    "case",
     "evidence",
     "folder",
     "scratch",
@@ -64,6 +67,7 @@ impl Facts<'_> {
             "version" => if self.version == UNVERSIONED { "" } else { self.version }.into(),
             "ref" => self.reference.unwrap_or_default().into(),
             "condition" => self.condition().into(),
+            "case" => self.case.unwrap_or_default().into(),
             "evidence" => path(self.evidence),
             "folder" => path(self.folder),
             "scratch" => self.scratch.map(path).unwrap_or_default(),
@@ -94,6 +98,9 @@ impl Facts<'_> {
         .iter()
         .map(|(variable, name)| ((*variable).to_owned(), self.get(name)))
         .collect();
+        if let Some(case) = self.case {
+            all.push(("REDFIX_CASE".into(), case.to_owned()));
+        }
         if let Some(node) = self.node {
             all.push(("REDFIX_NODE".into(), node.to_owned()));
         }
@@ -204,6 +211,7 @@ mod tests {
             recipe: "mumble",
             version,
             reference: None,
+            case: Some("mumble@1/custom/t"),
             factors: &factors,
             evidence: Path::new("/e"),
             folder: Path::new("/l"),

@@ -12,6 +12,8 @@ use crate::until::{self, Answer, Planned, Spool};
 /// The next run.
 pub struct Turn {
     pub subject: Subject,
+    /// The case that asked for it, where one did.
+    pub case: Option<String>,
     pub factors: Factors,
     /// The run must not start earlier: it would add no independent evidence.
     pub not_before: Option<Timestamp>,
@@ -50,7 +52,7 @@ impl Turns {
         match until::ask(command, spool).await? {
             Answer::Settled => Ok(None),
             Answer::Run(Planned { case, factors, not_before }) => {
-                Ok(Some(Turn { subject: self.subject_of(&case)?, factors, not_before }))
+                Ok(Some(Turn { subject: self.subject_of(&case)?, case: Some(case), factors, not_before }))
             }
         }
     }
@@ -58,7 +60,7 @@ impl Turns {
     fn counted(&mut self) -> Option<Turn> {
         let (subject, open) = self.subjects.iter_mut().find(|(_, open)| *open > 0)?;
         *open -= 1;
-        Some(Turn { subject: subject.clone(), factors: self.asked.clone(), not_before: None })
+        Some(Turn { subject: subject.clone(), case: None, factors: self.asked.clone(), not_before: None })
     }
 
     /// The subject that a case belongs to; a single subject serves all cases.
