@@ -26,7 +26,13 @@ pub struct LoadArgs {
     #[arg(long, value_name = "SHARE", default_value_t = 0.5)]
     pub min_foreign_cpu: f64,
     /// An isolated run needs every container of others to wait for a CPU at most this much (percent of 10 s)
-    #[arg(long, value_name = "PERCENT", default_value_t = 80.0)]
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        default_value_t = 80.0,
+        env = "REDFIX_MAX_PRESSURE",
+        hide_env_values = true
+    )]
     pub max_pressure: f64,
     /// A loaded run during which nothing foreign ever waited for a CPU this much (percent of 10 s) is invalid
     #[arg(long, value_name = "PERCENT", default_value_t = 0.0)]
