@@ -250,7 +250,8 @@ review_ci() {
   undo "end_group $!"
 }
 
-# The stages of a recipe's pipe. What a recipe's runs need stands in its recipe.json: `load`, `companion`, `needs`; how a fix
+# The stages of a recipe's pipe. What a recipe's runs need stands in its recipe.json: `load`, `companion`, `needs`, `timeout`,
+# `idle_timeout`; how a fix
 # is proposed stands beside its patch, in fixes/FIX/options.
 
 # failed RECIPE: the ledger so far, or the failing cases that start it: of the sweep, else those recorded with the recipe.
@@ -272,7 +273,8 @@ experiment() {
   load="flock $(swarm_lock "load-$(printf %s "$load" | cksum | cut -d ' ' -f 1)") sh -c $(printf %q "$load")"
   # Another CI's runner calls its stack as it likes.
   [[ -z ${HARNESS-} ]] || companion=attach
-  mapfile -t allowed < <(about "$1" '.needs[]? | "--allow=\(.kind)=\(.value)"')
+  mapfile -t allowed < <(about "$1" '(.needs[]? | "--allow=\(.kind)=\(.value)"),
+    (.timeout // empty | "--timeout=\(.)"), (.idle_timeout // empty | "--idle-timeout=\(.)")')
   allowed=(${allowed[@]+"${allowed[@]//"{base}"/$REDFIX_BASE_DOMAIN}"})
   try_later swarm-isolate -v --until "$next" --companion "${companion:-log-snap attach}" --load-with "$load" \
     ${allowed[@]+"${allowed[@]}"} -- lifecycle "$1"

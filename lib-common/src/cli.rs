@@ -52,7 +52,7 @@ pub struct ReadArg {
 #[derive(Args, Clone, Debug, Default)]
 pub struct InvestigationArg {
     /// Investigation that new records belong to (default: a new one)
-    #[arg(long = "investigation", value_name = "ID")]
+    #[arg(long = "investigation", value_name = "ID", env = "REDFIX_INVESTIGATION", hide_env_values = true)]
     pub id: Option<String>,
 }
 
@@ -62,7 +62,7 @@ pub struct Common {
     #[command(flatten)]
     pub reading: ReadArg,
     /// Investigation that new records belong to (default: that of the records on standard input, else a new one)
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", env = "REDFIX_INVESTIGATION", hide_env_values = true)]
     pub investigation: Option<String>,
 }
 

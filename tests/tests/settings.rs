@@ -74,9 +74,6 @@ const SEEN: &str = "What a command under test sees";
 const SYSTEM: [&str; 4] = ["HOME", "PATH", "TERM", "TMPDIR"];
 /// Shell variables that a script has set before it asks whether they are.
 const OWN: [&str; 4] = ["NODES", "RUN", "SHA", "UNDO"];
-/// What `scripts/redfix` and `scripts/recheck` tell a recipe's script.
-const TOLD: [&str; 6] =
-    ["REDFIX_LAST_STAGE", "REDFIX_ORDER", "REDFIX_PLAN", "REDFIX_STEP", "REDFIX_SURROUNDED", "SWEEP"];
 
 #[test]
 fn there_are_at_most_35_settings_and_the_page_says_them_all() {
@@ -144,7 +141,6 @@ fn no_program_reads_a_variable_that_is_in_no_list() {
             || family("IMAGE_")
             || SYSTEM.contains(&name)
             || OWN.contains(&name)
-            || TOLD.contains(&name)
     };
     let (mut read, mut unknown) = (0, Vec::new());
     for file in programs() {

@@ -77,7 +77,7 @@ pub struct Snap {
 #[derive(Group, Debug, Clone)]
 pub struct Secrecy {
     /// File descriptor to read secrets from: lines of `{"name":..,"value_base64":..}`
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", env = "REDFIX_SECRETS_FD", hide_env_values = true)]
     pub secrets_fd: Option<i32>,
     /// File of more redaction rules, in TOML as gitleaks reads it
     #[arg(long, value_name = "FILE")]
@@ -86,23 +86,23 @@ pub struct Secrecy {
     #[arg(long, value_name = "FILE")]
     pub key_file: Option<PathBuf>,
     /// Print the bundle's path relative to this folder
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", env = "REDFIX_LEDGER_DIR", hide_env_values = true)]
     pub relative_to: Option<PathBuf>,
 }
 
 #[derive(Group, Debug, Clone)]
 pub struct Capture {
     /// Stack to capture (default: that of each run.finished on standard input)
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", env = "REDFIX_STACK", hide_env_values = true)]
     pub stack: Option<String>,
     /// Folder of the bundle; it must not exist yet (default: snap in the evidence folder)
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// The attempt's evidence folder
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", env = "REDFIX_EVIDENCE", hide_env_values = true)]
     pub evidence: Option<PathBuf>,
     /// Attempt that the evidence belongs to
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", env = "REDFIX_ATTEMPT", hide_env_values = true)]
     pub attempt: Option<String>,
     /// Engine of another node, to read that node's logs from; may be repeated
     #[arg(
