@@ -6,7 +6,8 @@
 
 # Tests that together take longer than CI may: each commit runs one of them, chosen by the commit's hash.
 TURNS=('binary(domain_storm)' 'binary(report_bundle)' 'binary(promote)' 'binary(examples)' 'binary(row_gitea)'
-  'test(=twenty_deploys_in_a_row_leak_no_address_of_a_small_shared_network)' 'binary(row_bluesky_pds)')
+  'test(=twenty_deploys_in_a_row_leak_no_address_of_a_small_shared_network)' 'binary(row_bluesky_pds)'
+  'binary(wait_matrix) & test(/[135]_of/)' 'binary(wait_matrix) & test(/[24]_of/)')
 
 # beside NAME COMMAND...: run a step in the background at the lowest priority. Its output goes to its log and is printed
 # when the step ends.
@@ -76,7 +77,7 @@ verdicts, pull requests and trial promotions, bluesky-pds's fix leased-domain, g
 version, discourse's fix progress under load.
 The storm on the slots takes 45 s in place of 120.
 not run here but for one in turn, by the commit's hash: row_bluesky_pds, row_gitea, promote, examples, domain_storm,
-report_bundle, twenty deploys on a small network of teardown
+report_bundle, wait_matrix, twenty deploys on a small network of teardown
 not run here, run by make test-long as those: row_discourse, whole (all rows), unseen, the five interruptions of flow, two
 recipes and swapped fixes of redfix, the Debian package, cargo install, the README on fresh machines
 END

@@ -20,7 +20,7 @@ pub fn redfix() -> Command {
         .about("Investigate what a sweep left red, fix it, verify the fixes, report")
         .subcommand(Command::new("plan").args(&options).arg(recipes.clone()))
         .subcommand(Command::new("run").args(&options).arg(recipes))
-        .subcommand(Command::new("resume").args(&options))
+        .subcommand(Command::new("pending"))
         .subcommand(Command::new("doctor"))
         .subcommands(OTHERS.map(|name| Command::new(name).arg(Arg::new("ARG").num_args(0..))))
 }

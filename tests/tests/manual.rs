@@ -148,6 +148,9 @@ fn defaults_are_those_of_the_page() {
 fn the_page_names_no_setting_that_nobody_reads() {
     // Variables that swarm-isolate sets for its command; no tool reads them as settings.
     let set = [
+        "REDFIX_CASE",
+        "REDFIX_CONDITION",
+        "REDFIX_DOMAIN",
         "REDFIX_LEDGER_DIR",
         "REDFIX_FACTOR_",
         "REDFIX_SCRATCH",
