@@ -155,7 +155,7 @@ fn flake_classify() {
         "",
         &[
             COMMON,
-            "next plan explain recheck require cap order-free spacing accept-correlated accept-claimed",
+            "next plan explain recheck require ledger cap order-free spacing accept-correlated accept-claimed",
             "from emit recipe version-under-test contrast condition selected",
         ],
     )]);
