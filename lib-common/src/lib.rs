@@ -19,6 +19,7 @@ pub mod emit;
 pub mod error;
 pub mod evidence;
 pub mod exit;
+pub mod foreign;
 pub mod glob;
 pub mod glr;
 pub mod junit;

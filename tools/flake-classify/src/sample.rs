@@ -93,8 +93,10 @@ pub fn kind(baseline: &Factors, profile: &Profile, settings: &Settings) -> Kind 
 }
 
 fn condition(profile: &Profile, settings: &Settings) -> Result<Load, &'static str> {
-    if profile.reason == Some(Reason::Selected) {
-        return Err("selected");
+    match profile.reason {
+        Some(Reason::Selected) => return Err("selected"),
+        Some(Reason::SweepWide) => return Err("sweep-wide"),
+        Some(Reason::Unver) | None => {}
     }
     match profile.outcome {
         Outcome::Infra if profile.reason == Some(Reason::Unver) => return Err("unver"),

@@ -1,26 +1,64 @@
 //! Reads the files of a history and names their runs.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use lib_common::foreign::{Bad, Odd};
+use lib_common::junit::{Names, Parts, report_name};
 use lib_common::{Error, Io, Result};
 
-use super::{Bad, Options, Run, parse};
+use super::operands::{Operand, distinct};
+use super::{Options, Run, parse, wide};
 use crate::cli::{Args, Format, Sweep};
 
-/// All runs of all FILEs, in their order. `--lenient` makes a run without results of a file that cannot be read.
+/// All runs of all FILEs, in their order. `--lenient` makes a run without results of a file that cannot be read. What was
+/// passed over is told on standard error, with its counts.
 pub fn read(args: &Args, io: &mut Io) -> Result<Vec<Run>> {
     let sweep = &args.sweep;
     let Some(format) = sweep.from else { return Ok(vec![]) };
-    let options = options(format, sweep)?;
+    let mut files = Files {
+        format,
+        options: options(format, sweep)?,
+        lenient: args.common.lenient,
+        odd: Odd::default(),
+        known: HashSet::new(),
+    };
+    let of_files = matches!(format, Format::Junit | Format::Nextest);
     let mut all = Vec::new();
-    for file in &sweep.files {
-        for run in of_operand(format, file, &options, args.common.lenient, io)? {
-            all.push(run);
-        }
+    for operand in distinct(&sweep.files, of_files, &mut files.odd) {
+        all.append(&mut files.operand(&operand, io)?);
+    }
+    name(&mut all, sweep.key.clone());
+    let wide = wide::mark(&mut all, sweep.sweep_wide);
+    files.odd.lines().for_each(|line| io.diag.warn(line));
+    if wide > 0 {
+        io.diag.warn(format_args!(
+            "runs in which more than {} % of the tests were red, and more than in any before, count for no case: {wide} \
+             (sweep-wide)",
+            sweep.sweep_wide
+        ));
+    }
+    let timeless = all.iter().filter(|run| run.started.is_none() && run.unver.is_none()).count();
+    if timeless > 0 && !args.order_free && sweep.emit.is_none() {
+        io.diag.warn(format_args!("runs that do not say when they were count with --order-free only: {timeless}"));
     }
     Ok(all)
+}
+
+/// Names the tests whose place is known so that all tests of each run are told apart; `parts`: what the user wants in
+/// their names instead.
+pub fn name(runs: &mut [Run], parts: Option<Parts>) {
+    let mut names = Names::new(parts);
+    for run in &*runs {
+        names.learn(run.results.iter().filter_map(|result| result.place.as_deref()));
+    }
+    for result in runs.iter_mut().flat_map(|run| &mut run.results) {
+        if let Some(place) = &result.place {
+            result.test = names.id(place);
+        }
+    }
 }
 
 fn options(format: Format, sweep: &Sweep) -> Result<Options> {
@@ -36,111 +74,150 @@ fn options(format: Format, sweep: &Sweep) -> Result<Options> {
     Ok(Options { load_column: load_column.cloned() })
 }
 
-/// A file, `-` for standard input, or a folder where the format has folders.
-fn of_operand(
+struct Files {
     format: Format,
-    operand: &Path,
-    options: &Options,
+    options: Options,
     lenient: bool,
-    io: &mut Io,
-) -> Result<Vec<Run>> {
-    if operand.as_os_str() == "-" {
-        let mut bytes = Vec::new();
-        io.stdin
-            .read_to_end(&mut bytes)
-            .map_err(|e| Error::cannot("reading a history", e).on("standard input"))?;
-        return of_file(format, Path::new("standard input"), &bytes, options, lenient, io);
-    }
-    let load =
-        |file: &Path| fs::read(file).map_err(|e| Error::cannot("reading a history", e).on(file.display()));
-    if !operand.is_dir() {
-        return of_file(format, operand, &load(operand)?, options, lenient, io);
-    }
-    match format {
-        Format::CcciResults => {
-            let results = operand.join("results.json");
-            if results.exists() {
-                return of_file(format, &results, &load(&results)?, options, lenient, io);
-            }
-            Ok(vec![unver(operand, operand, "no results.json".into(), io)])
-        }
-        // One run wrote all of them.
-        Format::Junit | Format::Nextest => {
-            let mut files = Vec::new();
-            find(operand, &mut files);
-            files.sort();
-            if files.is_empty() {
-                return Ok(vec![unver(operand, operand, "no JUnit file".into(), io)]);
-            }
-            let mut runs: Vec<Run> = Vec::new();
-            for file in files {
-                for run in of_file(format, &file, &load(&file)?, options, lenient, io)? {
-                    join(&mut runs, run);
-                }
-            }
-            Ok(runs)
-        }
-        _ => Err(Error::cannot("reading a history", "it is a folder").on(operand.display())),
-    }
+    odd: Odd,
+    /// What was read, by its contents.
+    known: HashSet<blake3::Hash>,
 }
 
-fn find(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            find(&path, files);
-        } else if path.extension().is_some_and(|end| end == "xml") {
-            files.push(path);
+impl Files {
+    /// A file, `-` for standard input, or a folder where the format has folders.
+    fn operand(&mut self, operand: &Operand, io: &mut Io) -> Result<Vec<Run>> {
+        let path = operand.path;
+        if path.as_os_str() == "-" {
+            let mut bytes = Vec::new();
+            io.stdin
+                .read_to_end(&mut bytes)
+                .map_err(|e| Error::cannot("reading a history", e).on("standard input"))?;
+            return self.alone(Path::new("standard input"), &bytes, io);
         }
-    }
-}
-
-/// The first attempts of all files of a folder are one run, so are the second ones.
-fn join(runs: &mut Vec<Run>, run: Run) {
-    let attempt = |run: &Run| run.id.rsplit_once('#').map(|(_, number)| number.to_owned());
-    match runs.iter_mut().find(|known| attempt(known) == attempt(&run)) {
-        Some(known) => {
-            known.started = known.started.into_iter().chain(run.started).min();
-            known.duration_ms = known.duration_ms.saturating_add(run.duration_ms);
-            known.results.extend(run.results);
-            known.unver = known.unver.take().or(run.unver);
+        if let Some(files) = &operand.files {
+            return self.folder(path, files, io);
         }
-        None => runs.push(run),
+        if !path.is_dir() {
+            return self.alone(path, &load(path)?, io);
+        }
+        if self.format != Format::CcciResults {
+            return Err(Error::cannot("reading a history", "it is a folder").on(path.display()));
+        }
+        let results = path.join("results.json");
+        if results.exists() {
+            return self.alone(&results, &load(&results)?, io);
+        }
+        Ok(vec![unver(path, path, "no results.json".into(), io)])
     }
-}
 
-fn of_file(
-    format: Format,
-    file: &Path,
-    bytes: &[u8],
-    options: &Options,
-    lenient: bool,
-    io: &Io,
-) -> Result<Vec<Run>> {
-    let mut runs = match parse(format, bytes, options) {
-        Ok(runs) => runs,
-        Err(Bad { line, cause }) => {
-            let cause = line.map_or_else(|| cause.clone(), |line| format!("line {line}: {cause}"));
+    fn alone(&mut self, file: &Path, bytes: &[u8], io: &Io) -> Result<Vec<Run>> {
+        let runs = match self.file(file, bytes, io) {
+            Ok(runs) => runs,
             // A run that was killed leaves a broken result behind: that is a finding, not a mistake.
-            if !lenient && format != Format::CcciResults {
-                return Err(Error::cannot("reading a history", cause)
+            Err(bad) if self.lenient || self.format == Format::CcciResults => {
+                let mut run = unver(file, file.parent().unwrap_or(file), bad.to_string(), io);
+                own(std::slice::from_mut(&mut run), file, bytes);
+                vec![run]
+            }
+            Err(bad) => {
+                return Err(Error::cannot("reading a history", bad)
                     .on(file.display())
                     .hint("--lenient takes such a file as a run without results"));
             }
-            vec![unver(file, file.parent().unwrap_or(file), cause, io)]
+        };
+        Ok(self.unless_copied(file, blake3::hash(bytes), runs))
+    }
+
+    /// One run wrote all of its files. One that cannot be read costs the others nothing.
+    fn folder(&mut self, folder: &Path, files: &[PathBuf], io: &Io) -> Result<Vec<Run>> {
+        let (mut runs, mut first_bad, mut contents) = (Vec::new(), None, blake3::Hasher::new());
+        for file in files {
+            let bytes = load(file)?;
+            contents.update(blake3::hash(&bytes).as_bytes());
+            match self.file(file, &bytes, io) {
+                Ok(new) => {
+                    let report = report_name(folder, file);
+                    new.into_iter().for_each(|run| join(&mut runs, reported(run, &report)));
+                }
+                Err(bad) => {
+                    let what = if bad.is_other_kind { "file of another kind" } else { "file that cannot be read" };
+                    self.odd.note(what, file.display(), &bad.to_string());
+                    first_bad.get_or_insert(format!("{}: {bad}", file.display()));
+                }
+            }
         }
-    };
-    // By its name too: two runs may write the very same bytes.
+        if runs.is_empty() {
+            let cause = first_bad.unwrap_or_else(|| "no JUnit file".into());
+            return Ok(vec![unver(folder, folder, cause, io)]);
+        }
+        Ok(self.unless_copied(folder, contents.finalize(), runs))
+    }
+
+    fn file(&mut self, file: &Path, bytes: &[u8], io: &Io) -> std::result::Result<Vec<Run>, Bad> {
+        let mut odd = Odd::default();
+        let runs = parse(self.format, bytes, &self.options, &mut odd);
+        self.odd.merge(odd.within(file.display()));
+        let mut runs = runs?;
+        for cause in runs.iter().filter_map(|run| run.unver.as_ref()) {
+            io.diag.warn(format_args!("{}: {cause}: unver", file.display()));
+        }
+        own(&mut runs, file, bytes);
+        Ok(runs)
+    }
+
+    /// The same bytes with the same times in them are a copy; without times they may be of two runs that went alike.
+    fn unless_copied(&mut self, path: &Path, contents: blake3::Hash, runs: Vec<Run>) -> Vec<Run> {
+        let timed = !runs.is_empty() && runs.iter().all(|run| run.started.is_some());
+        if timed && !self.known.insert(contents) {
+            self.odd.note("copy of a run that was read already", path.display(), "");
+            return vec![];
+        }
+        runs
+    }
+}
+
+fn load(file: &Path) -> Result<Vec<u8>> {
+    fs::read(file).map_err(|e| Error::cannot("reading a history", e).on(file.display()))
+}
+
+/// Names runs that have no name by their file, too: two runs may write the very same bytes.
+fn own(runs: &mut [Run], file: &Path, bytes: &[u8]) {
     let mut hash = blake3::Hasher::new();
     hash.update(file.as_os_str().as_encoded_bytes()).update(&[0]).update(bytes);
     let own = hash.finalize().to_hex();
-    for run in &mut runs {
+    for run in runs {
         if !run.named {
             run.id = format!("{}{}", &own[..16], run.id);
         }
         run.source = file.display().to_string();
     }
-    Ok(runs)
+}
+
+fn reported(mut run: Run, report: &str) -> Run {
+    for place in run.results.iter_mut().filter_map(|result| result.place.as_mut()) {
+        report.clone_into(&mut place.report);
+    }
+    run
+}
+
+/// The first attempts of all files of a folder are one run, so are the second ones.
+fn join(runs: &mut Vec<Run>, run: Run) {
+    let attempt = |run: &Run| run.id.rsplit_once('#').map(|(_, number)| number.to_owned());
+    let Some(known) = runs.iter_mut().find(|known| attempt(known) == attempt(&run)) else {
+        return runs.push(run);
+    };
+    known.started = known.started.into_iter().chain(run.started).min();
+    known.duration_ms = known.duration_ms.saturating_add(run.duration_ms);
+    if known.machine != run.machine {
+        known.machine = None;
+    }
+    // A file without a test says nothing, beside one that has some.
+    let lost = |run: &Run| run.unver.clone().filter(|_| !run.results.is_empty());
+    known.unver = match (known.results.is_empty(), run.results.is_empty()) {
+        (true, true) => known.unver.take(),
+        _ => lost(known).or_else(|| lost(&run)),
+    };
+    known.results.extend(run.results);
 }
 
 /// A run of which nothing is left but its folder.

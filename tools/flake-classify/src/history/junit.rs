@@ -1,43 +1,45 @@
 //! `JUnit` files: one file is one run. Pure.
 
-use lib_common::junit::{self, Test};
+use std::collections::BTreeSet;
+
+use lib_common::junit::{self, Report, Test};
 use lib_common::record::run::TestOutcome;
 
-use super::{Bad, Result, Run, word};
+use super::{Bad, Odd, Result, Run, word};
 
 /// `retries`: each red attempt that the runner repeated is a run of its own, as nextest and Surefire write them;
 /// without, a test that was ever red in the file is red.
-pub fn parse(bytes: &[u8], retries: bool) -> std::result::Result<Vec<Run>, Bad> {
-    let xml = std::str::from_utf8(bytes).map_err(|e| {
-        let line = memchr::memchr_iter(b'\n', &bytes[..e.valid_up_to()]).count();
-        Bad::at(line as u64 + 1, "not UTF-8")
-    })?;
-    let tests = junit::parse(xml).map_err(|cause| place(&cause))?;
+pub fn parse(bytes: &[u8], retries: bool, odd: &mut Odd) -> std::result::Result<Vec<Run>, Bad> {
+    let Report { tests, odd: passed, uncollected } = junit::parse(bytes)?;
+    odd.merge(passed);
     let mut all = vec![Run::default()];
-    for test in tests {
-        add(&mut all, &test, retries);
+    for test in &tests {
+        add(&mut all, test, retries, odd);
     }
-    // What a retry does not say is as in the run.
-    let (first, more) = all.split_at_mut(1);
-    for run in more {
-        run.machine.clone_from(&first[0].machine);
-        run.started = run.started.or(first[0].started);
+    // A suite's host is a machine only where the run was on one: Playwright names its projects there.
+    let hosts: BTreeSet<&String> = tests.iter().filter_map(|test| test.machine.as_ref()).collect();
+    let machine = hosts.first().filter(|_| hosts.len() == 1).map(|host| (*host).clone());
+    let started = all[0].started;
+    for run in &mut all {
+        run.machine.clone_from(&machine);
+        run.started = run.started.or(started);
+        run.unver = uncollected.as_ref().map(|file| format!("the tests of {file} could not be collected"));
+    }
+    if tests.is_empty() {
+        all[0].unver = Some("it has no test".into());
     }
     Ok(all)
 }
 
-/// Takes the line out of the parser's message.
-fn place(cause: &str) -> Bad {
-    let parts = cause.strip_prefix("line ").and_then(|rest| rest.split_once(": "));
-    match parts.and_then(|(line, cause)| Some((line.parse().ok()?, cause))) {
-        Some((line, cause)) => Bad::at(line, cause),
-        None => Bad { line: None, cause: cause.to_owned() },
-    }
-}
-
 /// The red attempts first, then the last one, in runs 1, 2, ...
-fn add(all: &mut Vec<Run>, test: &Test, retries: bool) {
-    let started = |text: &Option<String>| text.as_deref().and_then(word::time);
+fn add(all: &mut Vec<Run>, test: &Test, retries: bool, odd: &mut Odd) {
+    let mut started = |text: &Option<String>| {
+        let text = text.as_deref()?;
+        word::time(text).or_else(|| {
+            odd.note("time of a test that cannot be read", "", text);
+            None
+        })
+    };
     let mut attempts: Vec<_> = test
         .retries
         .iter()
@@ -45,19 +47,18 @@ fn add(all: &mut Vec<Run>, test: &Test, retries: bool) {
         .collect();
     attempts.push((test.outcome, test.duration_ms, test.message.clone(), started(&test.started)));
     if !retries {
-        let red = attempts.iter().position(|attempt| attempt.0 == TestOutcome::Fail);
+        let of = |wanted| attempts.iter().position(|attempt| attempt.0 == wanted);
+        let red = of(TestOutcome::Fail).or_else(|| of(TestOutcome::Error));
         attempts = vec![attempts.swap_remove(red.unwrap_or(attempts.len() - 1))];
     }
     for (number, (outcome, duration_ms, message, started)) in (1..).zip(attempts) {
         if all.len() < number {
-            all.push(Run { id: format!("#{number}"), ..Run::default() });
+            all.push(Run { id: format!("#{number}"), retry: true, ..Run::default() });
         }
         let run = &mut all[number - 1];
-        run.results.push(Result { test: test.id.clone(), outcome: Some(outcome), duration_ms, message });
+        let place = Some(Box::new(test.place.clone()));
+        run.results.push(Result { test: test.id.clone(), outcome: Some(outcome), duration_ms, message, place });
         run.started = run.started.into_iter().chain(started).min();
         run.duration_ms = run.duration_ms.saturating_add(duration_ms);
-        if run.machine.is_none() {
-            run.machine.clone_from(&test.machine);
-        }
     }
 }

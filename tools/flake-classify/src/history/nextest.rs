@@ -2,16 +2,17 @@
 //! `libtest-json-plus`). Each retry is a run of its own. Pure.
 
 use serde::Deserialize;
+use serde_json::Value;
 
+use lib_common::junit::milliseconds;
 use lib_common::record::run::TestOutcome;
 
-use super::{Bad, Result, Run, junit, word};
+use super::{Bad, Odd, Result, Run, junit, word};
 
-pub fn parse(bytes: &[u8]) -> std::result::Result<Vec<Run>, Bad> {
-    match bytes.trim_ascii_start().first() {
-        Some(b'{') => lines(bytes),
-        _ => junit::parse(bytes, true),
-    }
+pub fn parse(bytes: &[u8], odd: &mut Odd) -> std::result::Result<Vec<Run>, Bad> {
+    let start = bytes.trim_ascii_start();
+    let is_xml = matches!(start, [b'<', ..] | [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0xef, 0xbb, 0xbf, ..]);
+    if is_xml { junit::parse(bytes, true, odd) } else { lines(bytes, odd) }
 }
 
 /// One line; suites say nothing that their tests do not.
@@ -19,51 +20,85 @@ pub fn parse(bytes: &[u8]) -> std::result::Result<Vec<Run>, Bad> {
 struct Line {
     #[serde(rename = "type")]
     kind: String,
-    event: String,
+    event: Option<String>,
     name: Option<String>,
-    exec_time: Option<f64>,
+    exec_time: Option<Value>,
     stdout: Option<String>,
     message: Option<String>,
     reason: Option<String>,
 }
 
-fn lines(bytes: &[u8]) -> std::result::Result<Vec<Run>, Bad> {
+/// Types of lines that are about no single test (libtest's `formatters/json.rs`); `report` has no event.
+const OTHERS: [&str; 4] = ["suite", "report", "bench", "discovery"];
+
+fn lines(bytes: &[u8], odd: &mut Odd) -> std::result::Result<Vec<Run>, Bad> {
     let mut all = vec![Run::default()];
     let mut open: Vec<String> = Vec::new();
+    let (mut bad, mut known) = (None, false);
     for (number, text) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
         if text.trim_ascii().is_empty() {
             continue;
         }
-        let line: Line = serde_json::from_slice(text)
-            .map_err(|e| Bad::at(number, format!("not a line of libtest-json: {e}")))?;
-        let (true, Some(name)) = (line.kind == "test", line.name.clone()) else { continue };
-        if line.event == "started" {
-            open.push(name);
+        let place = format!("line {number}");
+        let line: Line = match serde_json::from_slice(text) {
+            Ok(line) => line,
+            // What a test prints may stand between the lines.
+            Err(e) => {
+                bad.get_or_insert_with(|| Bad::at(number, format!("not a line of libtest-json: {e}")));
+                odd.note("line that is not of libtest-json", place, &String::from_utf8_lossy(text));
+                continue;
+            }
+        };
+        known |= line.kind == "test" || OTHERS.contains(&line.kind.as_str());
+        let (true, Some(name), Some(event)) = (line.kind == "test", &line.name, &line.event) else {
+            if !OTHERS.contains(&line.kind.as_str()) {
+                odd.note("line of a type that is not known", place, &line.kind);
+            }
+            continue;
+        };
+        if event == "started" {
+            open.push(name.clone());
             continue;
         }
-        open.retain(|known| *known != name);
-        let outcome = match line.event.as_str() {
-            "ok" => TestOutcome::Pass,
-            "failed" | "timeout" => TestOutcome::Fail,
-            "ignored" => TestOutcome::Skip,
-            other => return Err(Bad::at(number, format!("'{other}' is no event that is known"))),
+        open.retain(|known| known != name);
+        let outcome = match event.as_str() {
+            "ok" => Some(TestOutcome::Pass),
+            "failed" | "timeout" => Some(TestOutcome::Fail),
+            "ignored" => Some(TestOutcome::Skip),
+            other => {
+                odd.note("event of a test that is not known, taken as unver", place, other);
+                None
+            }
         };
-        add(&mut all, &name, Some(outcome), &line);
+        add(&mut all, name, outcome, &line);
     }
     // Started and never ended: the runner was stopped.
     for name in open {
         let (test, attempt) = split(&name);
-        push(&mut all, attempt, Result { test, outcome: None, duration_ms: 0, message: None });
+        push(&mut all, attempt, Result { test, outcome: None, duration_ms: 0, message: None, place: None });
     }
-    Ok(all)
+    match bad {
+        Some(bad) if !known => Err(bad),
+        _ if !known => Err(Bad::whole("no line of libtest-json")),
+        _ => {
+            if all[0].results.is_empty() {
+                all[0].unver = Some("it has no test".into());
+            }
+            Ok(all)
+        }
+    }
 }
 
 fn add(all: &mut Vec<Run>, name: &str, outcome: Option<TestOutcome>, line: &Line) {
     let (test, attempt) = split(name);
-    let duration_ms = word::seconds(line.exec_time.unwrap_or(0.0));
+    let duration_ms = match &line.exec_time {
+        Some(Value::String(text)) => milliseconds(text).unwrap_or(0),
+        Some(number) => word::seconds(number.as_f64().unwrap_or(0.0)),
+        None => 0,
+    };
     let said = [&line.message, &line.stdout, &line.reason];
     let message = said.into_iter().flatten().find(|text| !text.trim().is_empty()).cloned();
-    push(all, attempt, Result { test, outcome, duration_ms, message });
+    push(all, attempt, Result { test, outcome, duration_ms, message, place: None });
 }
 
 /// `crate::binary$module::test#2` is the second attempt of `crate::binary$module::test`.
@@ -77,7 +112,7 @@ fn split(name: &str) -> (String, usize) {
 
 fn push(all: &mut Vec<Run>, attempt: usize, result: Result) {
     while all.len() < attempt {
-        all.push(Run { id: format!("#{}", all.len() + 1), ..Run::default() });
+        all.push(Run { id: format!("#{}", all.len() + 1), retry: true, ..Run::default() });
     }
     let run = &mut all[attempt - 1];
     run.duration_ms = run.duration_ms.saturating_add(result.duration_ms);

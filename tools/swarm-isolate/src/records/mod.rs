@@ -38,8 +38,8 @@ pub fn of(context: &Context, finished: &Finished, keep: bool) -> Records {
     notes.extend(sweep::irregular(&attempt.folder));
     let (report, wrong) = report::read(&attempt.folder);
     notes.extend(wrong);
-    let (tests, broken) = junit::read(&attempt.folder);
-    notes.extend(broken.iter().map(|file| format!("not a JUnit file: {file}")));
+    let (tests, odd) = junit::read(&attempt.folder);
+    notes.extend(odd);
     let tests: Vec<TestFinished> =
         tests.into_iter().map(|test| test_finished(context, &attempt.id, test)).collect();
     let (outcome, reason) = judged(context, finished);
