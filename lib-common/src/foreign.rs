@@ -64,7 +64,8 @@ impl Odd {
     #[must_use]
     pub fn within(mut self, file: impl Display) -> Self {
         for seen in self.0.values_mut() {
-            seen.first = format!("{file}: {}", seen.first).trim_end_matches(": ").to_owned();
+            let whole = format!("{file}: {}", seen.first);
+            whole.trim_end_matches(": ").clone_into(&mut seen.first);
         }
         self
     }

@@ -6,6 +6,7 @@
 //! `<error>` of a suite is a test `<init>`; `TimeToFloat.java`: thousands are separated).
 
 mod decode;
+mod element;
 mod folder;
 mod place;
 mod reader;

@@ -145,13 +145,17 @@ mod tests {
         names.learn([&login, &other]);
         assert_eq!((names.id(&login).as_str(), names.id(&other).as_str()), ("works", "c::t"));
         names.learn([&login, &checkout, &other, &other]);
-        assert_eq!((names.id(&login).as_str(), names.id(&checkout).as_str()), ("login::works", "checkout::works"));
+        assert_eq!(
+            (names.id(&login).as_str(), names.id(&checkout).as_str()),
+            ("login::works", "checkout::works")
+        );
         assert_eq!(names.id(&other), "c::t", "the same test twice is one test");
     }
 
     #[test]
     fn files_and_reports_tell_what_suites_do_not() {
-        let [one, two] = ["a/j.xml", "b/j.xml"].map(|report| Place { report: report.into(), ..place("s", "c", "t") });
+        let [one, two] =
+            ["a/j.xml", "b/j.xml"].map(|report| Place { report: report.into(), ..place("s", "c", "t") });
         let mut names = Names::default();
         names.learn([&one, &two]);
         assert_eq!(names.id(&one), "a/j.xml::c::t");

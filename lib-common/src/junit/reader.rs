@@ -1,12 +1,11 @@
 //! One pass over a `JUnit` file. Pure. Elements that are not known are passed through, so that suites and tests count at
 //! any depth, and a second document behind the first.
 
-use quick_xml::events::{BytesStart, Event};
 use quick_xml::Reader;
+use quick_xml::events::{BytesStart, Event};
 
-use super::decode::{resolve, text, unescape};
-use super::signs::Raised;
-use super::value::{is_true, milliseconds, status};
+use super::decode::{resolve, text};
+use super::element::{Case, Element, Suite, What, attributes, case, rank, said, suite, worst};
 use super::{Place, Report, Retry, Test};
 use crate::foreign::Bad;
 use crate::record::run::TestOutcome;
@@ -66,71 +65,6 @@ impl Lines<'_> {
     }
 }
 
-/// An element that has begun and not ended.
-enum Element {
-    Suite(Suite),
-    Case(Box<Case>),
-    /// What a test, or a suite, says of its result.
-    Said(Said),
-    /// What a test printed: no part of a failure's text.
-    Printed,
-    Other,
-}
-
-#[derive(Default)]
-struct Suite {
-    name: String,
-    started: Option<String>,
-    host: Option<String>,
-    file: Option<String>,
-    /// `<testsuites>`, whose name is no part of a test's place.
-    is_root: bool,
-}
-
-#[derive(Default)]
-struct Case {
-    name: String,
-    class: String,
-    file: Option<String>,
-    started: Option<String>,
-    duration_ms: u64,
-    /// By its attributes.
-    status: Option<TestOutcome>,
-    said: Vec<Said>,
-}
-
-struct Said {
-    what: What,
-    message: String,
-    kind: String,
-    text: String,
-    started: Option<String>,
-    duration_ms: u64,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum What {
-    Failure,
-    Error,
-    Skipped,
-    /// A red attempt that the runner repeated.
-    RedBefore,
-    ErrorBefore,
-}
-
-impl What {
-    fn of(element: &str) -> Option<Self> {
-        Some(match element {
-            "failure" => Self::Failure,
-            "error" => Self::Error,
-            "skipped" | "skip" | "ignored" | "disabled" | "pending" => Self::Skipped,
-            "flakyFailure" | "rerunFailure" => Self::RedBefore,
-            "flakyError" | "rerunError" => Self::ErrorBefore,
-            _ => return None,
-        })
-    }
-}
-
 #[derive(Default)]
 struct State {
     open: Vec<(String, Element)>,
@@ -140,9 +74,6 @@ struct State {
     known: bool,
 }
 
-/// Attributes with their values decoded.
-type Attributes = Vec<(String, String)>;
-
 impl State {
     fn open(&mut self, tag: &BytesStart, line: impl FnOnce() -> u64) -> Result<(), String> {
         let name = tag.local_name().into_inner().to_owned();
@@ -150,7 +81,7 @@ impl State {
         let of = self.open.iter().rev().map(|(_, element)| element).find(|e| !matches!(e, Element::Other));
         let element = match name.as_str() {
             "testsuites" | "testsuite" => Element::Suite(suite(&attributes(tag)?, name == "testsuites")),
-            "testcase" => Element::Case(Box::new(self.case(&attributes(tag)?, line))),
+            "testcase" => Element::Case(Box::new(case(&attributes(tag)?, &mut self.report.odd, line))),
             "system-out" | "system-err" => Element::Printed,
             _ => match (What::of(&name), of) {
                 (Some(what), Some(Element::Case(_) | Element::Suite(_))) => {
@@ -162,44 +93,6 @@ impl State {
         self.known |= matches!(element, Element::Suite(_) | Element::Case(_));
         self.open.push((name, element));
         Ok(())
-    }
-
-    fn case(&mut self, attributes: &Attributes, line: impl FnOnce() -> u64) -> Case {
-        let mut case = Case {
-            name: get(attributes, "name").unwrap_or_default(),
-            class: get(attributes, "classname").unwrap_or_default(),
-            file: file(attributes),
-            started: get(attributes, "timestamp"),
-            ..Case::default()
-        };
-        if case.file.as_ref().is_some_and(|file| file.ends_with(".py")) {
-            case.name.truncate(method(&case.name).len());
-        }
-        let mut odd: Vec<(&'static str, String)> = Vec::new();
-        if let Some(time) = get(attributes, "time") {
-            match milliseconds(&time) {
-                Some(ms) => case.duration_ms = ms,
-                None => odd.push(("time that is no number", time)),
-            }
-        }
-        for key in ["status", "result"] {
-            let Some(word) = get(attributes, key) else { continue };
-            match status(&word) {
-                Some(outcome) => case.status = worst(case.status, outcome),
-                None => odd.push(("status of a test that is no word known", word)),
-            }
-        }
-        let is_off = ["disabled", "skipped", "ignored"]
-            .iter()
-            .any(|key| get(attributes, key).is_some_and(|text| is_true(&text)));
-        if is_off {
-            case.status = worst(case.status, TestOutcome::Skip);
-        }
-        if !odd.is_empty() {
-            let place = format!("line {}", line());
-            odd.iter().for_each(|(what, value)| self.report.odd.note(what, &place, value));
-        }
-        case
     }
 
     fn text(&mut self, part: &str) {
@@ -219,7 +112,7 @@ impl State {
     fn close(&mut self) {
         match self.open.pop() {
             Some((_, Element::Case(case))) => {
-                let test = self.test(*case);
+                let test = self.test(&case);
                 self.report.tests.push(test);
             }
             Some((_, Element::Said(said))) => {
@@ -230,7 +123,7 @@ impl State {
                     Some((_, Element::Suite(suite))) => {
                         let class = suite.name.clone();
                         let case = Case { name: "<init>".into(), class, said: vec![said], ..Case::default() };
-                        let test = self.test(case);
+                        let test = self.test(&case);
                         self.report.tests.push(test);
                     }
                     _ => {}
@@ -247,8 +140,9 @@ impl State {
         })
     }
 
-    fn test(&mut self, case: Case) -> Test {
-        let nearest = |field: fn(&Suite) -> &Option<String>| self.suites().rev().find_map(|s| field(s).clone());
+    fn test(&mut self, case: &Case) -> Test {
+        let nearest =
+            |field: fn(&Suite) -> &Option<String>| self.suites().rev().find_map(|s| field(s).clone());
         let started = case.started.clone().or_else(|| nearest(|suite| &suite.started));
         let machine = nearest(|suite| &suite.host);
         let names = self.suites().filter(|suite| !suite.is_root && !suite.name.is_empty());
@@ -274,7 +168,7 @@ impl State {
         // Node runs a test that is still to do, and does not count its failure.
         let is_todo = case.said.iter().any(|said| said.what == What::Skipped && said.kind == "todo");
         for said in &case.said {
-            let (outcome, message) = (said.outcome(&case), said.whole());
+            let (outcome, message) = (said.outcome(case), said.whole());
             if matches!(said.what, What::RedBefore | What::ErrorBefore) {
                 test.retries.push(Retry {
                     outcome,
@@ -291,7 +185,7 @@ impl State {
                 test.message = message;
             }
             so_far = worst(so_far, outcome);
-            if said.raised(&case).is_collection() {
+            if said.raised(case).is_collection() {
                 self.report.uncollected.get_or_insert_with(|| case.name.clone());
             }
         }
@@ -314,90 +208,4 @@ impl State {
         };
         Err(Bad { line: None, cause, is_other_kind: true })
     }
-}
-
-impl Said {
-    fn raised<'a>(&'a self, case: &'a Case) -> Raised<'a> {
-        let message = if self.message.trim().is_empty() { &self.text } else { &self.message };
-        Raised { class: &case.class, name: &case.name, kind: &self.kind, message }
-    }
-
-    fn outcome(&self, case: &Case) -> TestOutcome {
-        match self.what {
-            What::Failure | What::RedBefore => TestOutcome::Fail,
-            What::Error if case.name == "<init>" => TestOutcome::Error,
-            What::Error | What::ErrorBefore => self.raised(case).outcome(),
-            What::Skipped => TestOutcome::Skip,
-        }
-    }
-
-    /// The message and the text, as far as they are there.
-    fn whole(&self) -> Option<String> {
-        let parts = [&self.message, &self.text].map(|part| part.trim());
-        let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-        Some(parts.join("\n")).filter(|whole| !whole.is_empty())
-    }
-}
-
-/// A red stays one, whatever else a test says of itself, and a test that says anything but "passed" did not.
-fn worst(known: Option<TestOutcome>, new: TestOutcome) -> Option<TestOutcome> {
-    known.filter(|known| rank(*known) >= rank(new)).or(Some(new))
-}
-
-fn rank(outcome: TestOutcome) -> u8 {
-    match outcome {
-        TestOutcome::Fail => 3,
-        TestOutcome::Error => 2,
-        TestOutcome::Skip => 1,
-        TestOutcome::Pass => 0,
-    }
-}
-
-fn suite(attributes: &Attributes, is_root: bool) -> Suite {
-    Suite {
-        name: get(attributes, "name").unwrap_or_default(),
-        started: get(attributes, "timestamp"),
-        host: get(attributes, "hostname"),
-        file: file(attributes),
-        is_root,
-    }
-}
-
-fn said(what: What, attributes: &Attributes) -> Said {
-    Said {
-        what,
-        message: get(attributes, "message").unwrap_or_default(),
-        kind: get(attributes, "type").unwrap_or_default(),
-        text: String::new(),
-        started: get(attributes, "timestamp"),
-        duration_ms: get(attributes, "time").and_then(|time| milliseconds(&time)).unwrap_or(0),
-    }
-}
-
-fn file(attributes: &Attributes) -> Option<String> {
-    get(attributes, "file").or_else(|| get(attributes, "filepath"))
-}
-
-/// The method of a subtest of unittest, as unittest-xml-reporting writes it: `test_x` of `test_x (i=1)` or `test_x [page]`.
-/// It names only those that failed, so they are results of the method.
-fn method(name: &str) -> &str {
-    match name.split_once(' ') {
-        Some((method, of)) if of.starts_with(['(', '[']) && of.ends_with([')', ']']) => method,
-        _ => name,
-    }
-}
-
-fn attributes(tag: &BytesStart) -> Result<Attributes, String> {
-    let mut all = tag.attributes();
-    let all = all.with_checks(false);
-    all.map(|attribute| {
-        let attribute = attribute.map_err(|e| e.to_string())?;
-        Ok((attribute.key.local_name().into_inner().to_owned(), unescape(&attribute.value).into_owned()))
-    })
-    .collect()
-}
-
-/// The value; an empty one is as good as none.
-fn get(attributes: &Attributes, name: &str) -> Option<String> {
-    attributes.iter().find(|(key, value)| key == name && !value.trim().is_empty()).map(|(_, value)| value.clone())
 }

@@ -39,7 +39,7 @@ const COLLECTION: &str = "collection failure";
 impl Raised<'_> {
     /// `Fail`, or `Error` where the test could not run.
     pub fn outcome(&self) -> TestOutcome {
-        let message = self.message.trim_start();
+        let message = self.message.trim_start_matches(['●', ' ', '\n']);
         let crashed = message.contains("crashed while running");
         let never_ran = MESSAGES.iter().any(|start| message.starts_with(start)) && !crashed
             || self.kind == "execution failure"
@@ -72,6 +72,7 @@ mod tests {
         assert_eq!(of("t", "t", "", "failed on setup with \"x\""), TestOutcome::Error);
         let crashed = "failed on setup with \"worker 'gw0' crashed while running 't.py::t'\"";
         assert_eq!(of("t", "t", "", crashed), TestOutcome::Fail);
+        assert_eq!(of("", "t.js", "", "  ● Test suite failed to run\n"), TestOutcome::Error);
         assert_eq!(of("k::b", "t", "execution failure", ""), TestOutcome::Error);
         assert_eq!(of("unittest.loader._FailedTest", "t", "ImportError", "no module"), TestOutcome::Error);
     }

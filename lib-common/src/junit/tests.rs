@@ -37,7 +37,9 @@ fn retries_are_kept_apart_from_the_result() {
 
 #[test]
 fn a_broken_line_is_named() {
-    let error = parse(b"<testsuites>\n<testsuite name=\"s\">\n<testcase name=</testsuite>\n").unwrap_err().to_string();
+    let error = parse(b"<testsuites>\n<testsuite name=\"s\">\n<testcase name=</testsuite>\n")
+        .unwrap_err()
+        .to_string();
     assert!(error.starts_with("line 3: "), "{error}");
 }
 
@@ -84,7 +86,8 @@ fn tests_count_wherever_they_are() {
         <testsuite name='b'><group><testcase name='deep'/></group></testsuite></testsuite></testsuites>
         <?xml version='1.0'?><testsuite name='c'><error>no class</error></testsuite>";
     let tests = parse(xml.as_bytes()).unwrap().tests;
-    let ids: Vec<(&str, &str)> = tests.iter().map(|test| (test.id.as_str(), test.place.suite.as_str())).collect();
+    let ids: Vec<(&str, &str)> =
+        tests.iter().map(|test| (test.id.as_str(), test.place.suite.as_str())).collect();
     assert_eq!(ids, [("root", ""), ("deep", "a/b"), ("c::<init>", "c")]);
     assert_eq!(tests[1].started.as_deref(), Some("2026-06-17T23:18:04"));
     assert_eq!((tests[1].machine.as_deref(), tests[2].outcome), (Some("n1"), TestOutcome::Error));

@@ -4,6 +4,7 @@ use crate::record::run::TestOutcome;
 
 /// Seconds as milliseconds. Thousands and decimals as any locale writes them (`1,201.5`, `0,16`, `1.201,5`; a lone comma
 /// is a decimal one), with or without an `s`. What is negative or absurd is 0, what is no number `None`.
+#[must_use]
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 pub fn milliseconds(text: &str) -> Option<u64> {
     let text = text.trim().trim_end_matches(['s', ' ']);

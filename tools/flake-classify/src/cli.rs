@@ -78,14 +78,14 @@ pub struct Sweep {
     /// Run that made you ask, by its id: it was selected for being red and does not count (repeatable)
     #[arg(long, value_name = "RUN", requires = "from")]
     pub selected: Vec<String>,
-    /// What names a test of a JUnit file: report, host, suite, file, class, name (default: class and name, and of the
-    /// others what tells the tests of one run apart)
+    /// What makes a test's name: report, host, suite, file, class, name (default: class and name, and what more it
+    /// takes to tell the tests of one run apart)
     #[arg(long, value_name = "PART,...", requires = "from")]
     pub key: Option<Parts>,
     /// Runs in which more than this many percent of the tests were red, and more than in any before, count for no case
-    #[arg(long, value_name = "PERCENT", default_value = "60", requires = "from",
+    #[arg(long = "sweep-wide", value_name = "PERCENT", default_value = "60", requires = "from",
           value_parser = clap::value_parser!(u32).range(0..=100))]
-    pub sweep_wide: u32,
+    pub wide: u32,
     #[arg(value_name = "FILE", requires = "from")]
     pub files: Vec<PathBuf>,
 }

@@ -212,8 +212,11 @@ fn a_run_that_two_paths_lead_to_is_one_run() {
     assert_eq!(records(&output, "run.finished").len(), 4);
     assert_eq!(verdict(&output, "history@any/a")["verdict"], "inconclusive");
     let said = text(&output.stderr);
-    for odd in ["1 of 'copy of a run", "8 of 'link that is not followed', first in night1/current", "1 of 'path to what"]
-    {
+    for odd in [
+        "1 of 'copy of a run",
+        "8 of 'link that is not followed', first in night1/current",
+        "1 of 'path to what",
+    ] {
         assert!(said.contains(odd), "{said}");
     }
 }

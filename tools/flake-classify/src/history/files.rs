@@ -31,18 +31,20 @@ pub fn read(args: &Args, io: &mut Io) -> Result<Vec<Run>> {
         all.append(&mut files.operand(&operand, io)?);
     }
     name(&mut all, sweep.key.clone());
-    let wide = wide::mark(&mut all, sweep.sweep_wide);
+    let wide = wide::mark(&mut all, sweep.wide);
     files.odd.lines().for_each(|line| io.diag.warn(line));
     if wide > 0 {
         io.diag.warn(format_args!(
             "runs in which more than {} % of the tests were red, and more than in any before, count for no case: {wide} \
              (sweep-wide)",
-            sweep.sweep_wide
+            sweep.wide
         ));
     }
     let timeless = all.iter().filter(|run| run.started.is_none() && run.unver.is_none()).count();
     if timeless > 0 && !args.order_free && sweep.emit.is_none() {
-        io.diag.warn(format_args!("runs that do not say when they were count with --order-free only: {timeless}"));
+        io.diag.warn(format_args!(
+            "runs that do not say when they were count with --order-free only: {timeless}"
+        ));
     }
     Ok(all)
 }
@@ -137,10 +139,13 @@ impl Files {
             match self.file(file, &bytes, io) {
                 Ok(new) => {
                     let report = report_name(folder, file);
-                    new.into_iter().for_each(|run| join(&mut runs, reported(run, &report)));
+                    for run in new {
+                        join(&mut runs, reported(run, &report));
+                    }
                 }
                 Err(bad) => {
-                    let what = if bad.is_other_kind { "file of another kind" } else { "file that cannot be read" };
+                    let what =
+                        if bad.is_other_kind { "file of another kind" } else { "file that cannot be read" };
                     self.odd.note(what, file.display(), &bad.to_string());
                     first_bad.get_or_insert(format!("{}: {bad}", file.display()));
                 }

@@ -33,10 +33,10 @@ pub fn parse(bytes: &[u8], retries: bool, odd: &mut Odd) -> std::result::Result<
 
 /// The red attempts first, then the last one, in runs 1, 2, ...
 fn add(all: &mut Vec<Run>, test: &Test, retries: bool, odd: &mut Odd) {
-    let mut started = |text: &Option<String>| {
-        let text = text.as_deref()?;
-        word::time(text).or_else(|| {
-            odd.note("time of a test that cannot be read", "", text);
+    let mut started = |written: &Option<String>| {
+        let written = written.as_deref()?;
+        word::time(written).or_else(|| {
+            odd.note("time of a test that cannot be read", "", written);
             None
         })
     };
@@ -57,7 +57,13 @@ fn add(all: &mut Vec<Run>, test: &Test, retries: bool, odd: &mut Odd) {
         }
         let run = &mut all[number - 1];
         let place = Some(Box::new(test.place.clone()));
-        run.results.push(Result { test: test.id.clone(), outcome: Some(outcome), duration_ms, message, place });
+        run.results.push(Result {
+            test: test.id.clone(),
+            outcome: Some(outcome),
+            duration_ms,
+            message,
+            place,
+        });
         run.started = run.started.into_iter().chain(started).min();
         run.duration_ms = run.duration_ms.saturating_add(duration_ms);
     }

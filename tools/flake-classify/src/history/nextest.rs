@@ -1,6 +1,8 @@
 //! What cargo-nextest writes: its `JUnit` dialect, or the lines of `--message-format libtest-json` (and
 //! `libtest-json-plus`). Each retry is a run of its own. Pure.
 
+use std::collections::HashSet;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -34,6 +36,7 @@ const OTHERS: [&str; 4] = ["suite", "report", "bench", "discovery"];
 fn lines(bytes: &[u8], odd: &mut Odd) -> std::result::Result<Vec<Run>, Bad> {
     let mut all = vec![Run::default()];
     let mut open: Vec<String> = Vec::new();
+    let mut told: HashSet<(String, usize)> = HashSet::new();
     let (mut bad, mut known) = (None, false);
     for (number, text) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
         if text.trim_ascii().is_empty() {
@@ -60,7 +63,8 @@ fn lines(bytes: &[u8], odd: &mut Odd) -> std::result::Result<Vec<Run>, Bad> {
             open.push(name.clone());
             continue;
         }
-        open.retain(|known| known != name);
+        let (test, attempt) = split(name);
+        open.retain(|known| known != name && *known != test);
         let outcome = match event.as_str() {
             "ok" => Some(TestOutcome::Pass),
             "failed" | "timeout" => Some(TestOutcome::Fail),
@@ -70,12 +74,19 @@ fn lines(bytes: &[u8], odd: &mut Odd) -> std::result::Result<Vec<Run>, Bad> {
                 None
             }
         };
-        add(&mut all, name, outcome, &line);
+        // Nextest tells only the last attempt, and repeats none but a red one.
+        for earlier in 1..attempt {
+            if told.insert((test.clone(), earlier)) {
+                push(&mut all, earlier, result(&test, Some(TestOutcome::Fail)));
+            }
+        }
+        told.insert((test.clone(), attempt));
+        push(&mut all, attempt, ended(&test, outcome, &line));
     }
     // Started and never ended: the runner was stopped.
     for name in open {
         let (test, attempt) = split(&name);
-        push(&mut all, attempt, Result { test, outcome: None, duration_ms: 0, message: None, place: None });
+        push(&mut all, attempt, result(&test, None));
     }
     match bad {
         Some(bad) if !known => Err(bad),
@@ -89,16 +100,19 @@ fn lines(bytes: &[u8], odd: &mut Odd) -> std::result::Result<Vec<Run>, Bad> {
     }
 }
 
-fn add(all: &mut Vec<Run>, name: &str, outcome: Option<TestOutcome>, line: &Line) {
-    let (test, attempt) = split(name);
+fn ended(test: &str, outcome: Option<TestOutcome>, line: &Line) -> Result {
     let duration_ms = match &line.exec_time {
-        Some(Value::String(text)) => milliseconds(text).unwrap_or(0),
+        Some(Value::String(seconds)) => milliseconds(seconds).unwrap_or(0),
         Some(number) => word::seconds(number.as_f64().unwrap_or(0.0)),
         None => 0,
     };
     let said = [&line.message, &line.stdout, &line.reason];
     let message = said.into_iter().flatten().find(|text| !text.trim().is_empty()).cloned();
-    push(all, attempt, Result { test, outcome, duration_ms, message, place: None });
+    Result { duration_ms, message, ..result(test, outcome) }
+}
+
+fn result(test: &str, outcome: Option<TestOutcome>) -> Result {
+    Result { test: test.to_owned(), outcome, duration_ms: 0, message: None, place: None }
 }
 
 /// `crate::binary$module::test#2` is the second attempt of `crate::binary$module::test`.

@@ -60,16 +60,16 @@ fn csv_columns_by_name_and_rows_of_one_run_together() {
 
 #[test]
 fn a_bad_row_is_named() {
-    for (text, line, cause) in [
-        ("a,b\n", 1, "no column 'test'"),
-        ("test,x\n", 1, "no column 'outcome'"),
-    ] {
+    for (text, line, cause) in [("a,b\n", 1, "no column 'test'"), ("test,x\n", 1, "no column 'outcome'")] {
         assert_eq!(bad(Format::Csv, text), (Some(line), cause.to_owned()), "{text}");
     }
     assert_eq!(bad(Format::Jsonl, "{\"test\":\"a\",\"outcome\":\"ok\"}\n\n[]\n").0, Some(3));
     assert_eq!(bad(Format::Jsonl, "{\"test\":\"a\"}\n"), (Some(1), "no column 'outcome'".into()));
     let options = Options { load_column: Some("lane".into()) };
-    assert_eq!(parse(Format::Csv, b"test,outcome\n", &options, &mut Odd::default()).unwrap_err().cause, "no column 'lane'");
+    assert_eq!(
+        parse(Format::Csv, b"test,outcome\n", &options, &mut Odd::default()).unwrap_err().cause,
+        "no column 'lane'"
+    );
     let lanes = b"test,outcome,lane,load\na,ok,isolated,loaded\n";
     let lanes = parse(Format::Csv, lanes, &options, &mut Odd::default()).unwrap();
     assert_eq!(lanes[0].load.as_deref(), Some("isolated"));
@@ -84,7 +84,8 @@ fn odd(format: Format, text: &str) -> (Vec<Run>, Vec<String>) {
 
 #[test]
 fn one_odd_value_costs_no_row_and_is_told() {
-    let text = "test,outcome,started,duration,load\na,maybe,yesterday,long,busy\nb,ok,,\"0,16\",\n,ok,,,\nc,ok\n";
+    let text =
+        "test,outcome,started,duration,load\na,maybe,yesterday,long,busy\nb,ok,,\"0,16\",\n,ok,,,\nc,ok\n";
     let (runs, odd) = odd(Format::Csv, text);
     assert_eq!(told(&runs), ["#2: a unver", "#3: b Pass"]);
     assert_eq!((runs[0].load.as_deref(), runs[0].started, runs[1].duration_ms), (Some("busy"), None, 160));
@@ -146,9 +147,12 @@ fn nextest_lines() {
 {"type":"test","event":"ok","name":"k::b$t::a#2","exec_time":0.25}
 {"type":"test","event":"ignored","name":"k::b$t::c"}
 {"type":"test","event":"started","name":"k::b$t::d"}
+{"type":"test","event":"started","name":"k::b$t::e"}
+{"type":"test","event":"ok","name":"k::b$t::e#2","exec_time":0.25}
 "#,
     );
-    assert_eq!(told(&runs), [": k::b$t::a Fail, k::b$t::c Skip, k::b$t::d unver", "#2: k::b$t::a Pass"]);
+    let first = ": k::b$t::a Fail, k::b$t::c Skip, k::b$t::e Fail, k::b$t::d unver";
+    assert_eq!(told(&runs), [first, "#2: k::b$t::a Pass, k::b$t::e Pass"]);
     assert_eq!(runs[0].results[0].message.as_deref(), Some("thread panicked"));
     let text = "{\"type\":\"report\",\"total_time\":0.8}\nnoise\n{\"type\":\"test\",\"event\":\"melted\",\"name\":\"a\"}\n";
     let (runs, odd) = odd(Format::Nextest, text);
@@ -203,7 +207,9 @@ fn reportlog_phases_make_one_result_and_reruns_are_runs() {
 #[test]
 fn a_subtest_makes_its_test_red_and_a_collection_that_fails_its_session_unver() {
     let report = |kind: &str, test: &str, outcome: &str| {
-        format!(r#"{{"$report_type":"{kind}","nodeid":"{test}","when":"call","outcome":"{outcome}","longrepr":"{outcome}"}}"#)
+        format!(
+            r#"{{"$report_type":"{kind}","nodeid":"{test}","when":"call","outcome":"{outcome}","longrepr":"{outcome}"}}"#
+        )
     };
     let text = [
         r#"{"$report_type":"SessionStart"}"#.to_owned(),

@@ -14,15 +14,27 @@ pub struct Unknown;
 /// The outcome that a word means; `None` is `unver`. Capitals, blanks, `_` and `-` make no difference.
 ///
 /// The words are those of the test runners and of the CIs: conclusions of GitHub's check runs, statuses of GitLab's jobs,
-/// Jenkins' `Result` and `CaseResult.Status`, Woodpecker's `StatusValue`, Buildkite, CircleCI, Azure's `TestOutcome`,
-/// Zuul, Bazel's `TestStatus`, pytest, Playwright, NUnit. What was stopped, waits, or could not start is `unver`.
+/// Jenkins' `Result` and `CaseResult.Status`, Woodpecker's `StatusValue`, Buildkite, `CircleCI`, Azure's `TestOutcome`,
+/// Zuul, Bazel's `TestStatus`, pytest, Playwright, `NUnit`. What was stopped, waits, or could not start is `unver`.
 pub fn outcome(word: &str) -> Result<Option<TestOutcome>, Unknown> {
     let plain = word.trim().to_ascii_lowercase().replace(['_', '-', ' '], "");
     Ok(match plain.as_str() {
-        "pass" | "passed" | "passing" | "ok" | "success" | "successful" | "succeeded" | "green" | "xpass"
-        | "xpassed" | "true" | "fixed" | "expected" | "complete" | "completed" | "succeededwithissues" => {
-            Some(TestOutcome::Pass)
-        }
+        "pass"
+        | "passed"
+        | "passing"
+        | "ok"
+        | "success"
+        | "successful"
+        | "succeeded"
+        | "green"
+        | "xpass"
+        | "xpassed"
+        | "true"
+        | "fixed"
+        | "expected"
+        | "complete"
+        | "completed"
+        | "succeededwithissues" => Some(TestOutcome::Pass),
         "fail" | "failed" | "failing" | "failure" | "red" | "timeout" | "timedout" | "false" | "notok"
         | "regression" | "unstable" | "partiallysucceeded" | "flaky" | "unexpected" | "crash" | "crashed"
         | "rerun" => Some(TestOutcome::Fail),
@@ -30,14 +42,59 @@ pub fn outcome(word: &str) -> Result<Option<TestOutcome>, Unknown> {
         "skip" | "skipped" | "ignored" | "disabled" | "xfail" | "xfailed" | "na" | "n/a" | "neutral"
         | "notapplicable" | "notrun" | "notexecuted" | "notbuilt" | "notimpacted" | "manual" | "todo"
         | "suppressed" | "excluded" | "explicit" | "deselected" => Some(TestOutcome::Skip),
-        "" | "unver" | "missing" | "unknown" | "none" | "null" | "nostatus" | "aborted" | "cancelled" | "canceled"
-        | "cancelling" | "canceling" | "killed" | "interrupted" | "stopped" | "terminated"
-        | "terminatedunknown" | "toolhaltedbeforetesting" | "abandoned" | "expired" | "stale" | "incomplete"
-        | "inconclusive" | "blocked" | "declined" | "unauthorized" | "actionrequired" | "onhold" | "pending"
-        | "paused" | "queued" | "waiting" | "waitingforresource" | "waitingondependencies" | "requested"
-        | "created" | "scheduled" | "preparing" | "triggered" | "received" | "started" | "running"
-        | "inprogress" | "startupfailure" | "infrastructurefail" | "nodefailure" | "postfailure"
-        | "mergerfailure" | "retrylimit" | "diskfull" | "configerror" | "remotefailure" | "failedtobuild"
+        ""
+        | "unver"
+        | "missing"
+        | "unknown"
+        | "none"
+        | "null"
+        | "nostatus"
+        | "aborted"
+        | "cancelled"
+        | "canceled"
+        | "cancelling"
+        | "canceling"
+        | "killed"
+        | "interrupted"
+        | "stopped"
+        | "terminated"
+        | "terminatedunknown"
+        | "toolhaltedbeforetesting"
+        | "abandoned"
+        | "expired"
+        | "stale"
+        | "incomplete"
+        | "inconclusive"
+        | "blocked"
+        | "declined"
+        | "unauthorized"
+        | "actionrequired"
+        | "onhold"
+        | "pending"
+        | "paused"
+        | "queued"
+        | "waiting"
+        | "waitingforresource"
+        | "waitingondependencies"
+        | "requested"
+        | "created"
+        | "scheduled"
+        | "preparing"
+        | "triggered"
+        | "received"
+        | "started"
+        | "running"
+        | "inprogress"
+        | "startupfailure"
+        | "infrastructurefail"
+        | "nodefailure"
+        | "postfailure"
+        | "mergerfailure"
+        | "retrylimit"
+        | "diskfull"
+        | "configerror"
+        | "remotefailure"
+        | "failedtobuild"
         | "notests" => None,
         _ => return Err(Unknown),
     })
@@ -68,7 +125,10 @@ pub fn is_no_machine(host: &str) -> bool {
         hash(parts.next(), 5..=5) && hash(parts.next(), 8..=10)
     };
     host.is_empty()
-        || matches!(host.as_str(), "localhost" | "localhost.localdomain" | "buildkitsandbox" | "tbd" | "unknown")
+        || matches!(
+            host.as_str(),
+            "localhost" | "localhost.localdomain" | "buildkitsandbox" | "tbd" | "unknown"
+        )
         || is_hex && [12, 64].contains(&host.len())
         || host.starts_with("runner-") && host.contains("-project-")
         || is_pod()
