@@ -202,10 +202,12 @@ impl State {
         if self.known {
             return Ok(self.report);
         }
-        let cause = match self.root {
-            Some(root) => format!("not JUnit: its root is <{root}>"),
-            None => "not JUnit: it has no element".into(),
-        };
-        Err(Bad { line: None, cause, is_other_kind: true })
+        Err(match self.root {
+            Some(root) => {
+                Bad { is_other_kind: true, ..Bad::whole(format!("not JUnit: its root is <{root}>")) }
+            }
+            // What a runner leaves that was stopped before it wrote.
+            None => Bad::whole("no element in it"),
+        })
     }
 }

@@ -240,6 +240,12 @@ fn one_odd_file_costs_no_folder() {
     let said = text(&output.stderr);
     assert!(said.contains("5 of 'file of another kind', first in night1/coverage.xml"), "{said}");
     assert!(said.contains("5 of 'file that cannot be read', first in night1/cut.xml: 'line 2"), "{said}");
+    // Named by itself it costs the others nothing; alone it is an error.
+    let beside = tool(dir.path(), &["--from", "junit", "night1/coverage.xml", "night1/one.xml"]);
+    assert_eq!(records(&beside, "run.finished").len(), 1, "{}", text(&beside.stderr));
+    let alone = tool(dir.path(), &["--from", "junit", "night1/coverage.xml"]);
+    assert_eq!(alone.status.code(), Some(2));
+    assert!(text(&alone.stderr).contains("night1/coverage.xml: not JUnit: its root is <coverage>"));
 }
 
 #[test]

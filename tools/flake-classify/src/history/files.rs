@@ -13,6 +13,8 @@ use super::operands::{Operand, distinct};
 use super::{Options, Run, parse, wide};
 use crate::cli::{Args, Format, Sweep};
 
+const OTHER_KIND: &str = "file of another kind";
+
 /// All runs of all FILEs, in their order. `--lenient` makes a run without results of a file that cannot be read. What was
 /// passed over is told on standard error, with its counts.
 pub fn read(args: &Args, io: &mut Io) -> Result<Vec<Run>> {
@@ -24,11 +26,15 @@ pub fn read(args: &Args, io: &mut Io) -> Result<Vec<Run>> {
         lenient: args.common.lenient,
         odd: Odd::default(),
         known: HashSet::new(),
+        other_kind: None,
     };
     let of_files = matches!(format, Format::Junit | Format::Nextest);
     let mut all = Vec::new();
     for operand in distinct(&sweep.files, of_files, &mut files.odd) {
         all.append(&mut files.operand(&operand, io)?);
+    }
+    if let Some(other) = files.other_kind.filter(|_| all.is_empty()) {
+        return Err(other);
     }
     name(&mut all, sweep.key.clone());
     let wide = wide::mark(&mut all, sweep.wide);
@@ -83,6 +89,8 @@ struct Files {
     odd: Odd,
     /// What was read, by its contents.
     known: HashSet<blake3::Hash>,
+    /// The first file of another kind, which is an error where no other one can be read.
+    other_kind: Option<Error>,
 }
 
 impl Files {
@@ -115,6 +123,12 @@ impl Files {
     fn alone(&mut self, file: &Path, bytes: &[u8], io: &Io) -> Result<Vec<Run>> {
         let runs = match self.file(file, bytes, io) {
             Ok(runs) => runs,
+            Err(bad) if bad.is_other_kind => {
+                self.odd.note(OTHER_KIND, file.display(), &bad.to_string());
+                self.other_kind
+                    .get_or_insert_with(|| Error::cannot("reading a history", bad).on(file.display()));
+                return Ok(vec![]);
+            }
             // A run that was killed leaves a broken result behind: that is a finding, not a mistake.
             Err(bad) if self.lenient || self.format == Format::CcciResults => {
                 let mut run = unver(file, file.parent().unwrap_or(file), bad.to_string(), io);
@@ -144,8 +158,7 @@ impl Files {
                     }
                 }
                 Err(bad) => {
-                    let what =
-                        if bad.is_other_kind { "file of another kind" } else { "file that cannot be read" };
+                    let what = if bad.is_other_kind { OTHER_KIND } else { "file that cannot be read" };
                     self.odd.note(what, file.display(), &bad.to_string());
                     first_bad.get_or_insert(format!("{}: {bad}", file.display()));
                 }
