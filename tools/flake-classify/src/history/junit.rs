@@ -31,7 +31,8 @@ pub fn parse(bytes: &[u8], retries: bool, odd: &mut Odd) -> std::result::Result<
     Ok(all)
 }
 
-/// The red attempts first, then the last one, in runs 1, 2, ...
+/// The attempts in their order, in runs 1, 2, ...: of a test that passed at last the red ones come before it, of one that
+/// never did after it.
 fn add(all: &mut Vec<Run>, test: &Test, retries: bool, odd: &mut Odd) {
     let mut started = |written: &Option<String>| {
         let written = written.as_deref()?;
@@ -45,11 +46,14 @@ fn add(all: &mut Vec<Run>, test: &Test, retries: bool, odd: &mut Odd) {
         .iter()
         .map(|retry| (retry.outcome, retry.duration_ms, retry.message.clone(), started(&retry.started)))
         .collect();
-    attempts.push((test.outcome, test.duration_ms, test.message.clone(), started(&test.started)));
+    let told = (test.outcome, test.duration_ms, test.message.clone(), started(&test.started));
+    let is_red = matches!(test.outcome, TestOutcome::Fail | TestOutcome::Error);
+    attempts.insert(if is_red { 0 } else { attempts.len() }, told);
     if !retries {
         let of = |wanted| attempts.iter().position(|attempt| attempt.0 == wanted);
         let red = of(TestOutcome::Fail).or_else(|| of(TestOutcome::Error));
-        attempts = vec![attempts.swap_remove(red.unwrap_or(attempts.len() - 1))];
+        let last = attempts.len() - 1;
+        attempts = vec![attempts.swap_remove(red.unwrap_or(last))];
     }
     for (number, (outcome, duration_ms, message, started)) in (1..).zip(attempts) {
         if all.len() < number {
