@@ -1,6 +1,6 @@
-//! What somebody may do on the engine beyond touching what is his own: one list of kind and value. It is the same in
-//! the policy that `swarm-guard` reads, in the line that `swarm-isolate` hands to it, in a recipe's `needs`, and behind
-//! `--allow KIND=VALUE`. No I/O.
+//! Permissions: what an owner may do on the engine beyond touching its own objects, as a list of kind and value. The
+//! list has the same form in the policy that `swarm-guard` reads, in the line that `swarm-isolate` hands to it, in a
+//! recipe's `needs`, and behind `--allow KIND=VALUE`. No I/O.
 
 use std::fmt;
 use std::path::Path;
@@ -11,21 +11,21 @@ use serde::{Deserialize, Serialize};
 use crate::pattern::Pattern;
 use crate::swarm::stack::STACK_MAX;
 
-/// What a leave is about.
+/// What a permission is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// Network of others that may be joined, by its name.
+    /// Name of a network of others that may be joined.
     Network,
-    /// Service or container of others whose containers may be exec'd into, such as a backup bot.
+    /// Service or container of others in which commands may be executed, such as a backup bot.
     Exec,
-    /// Domain that may be routed, with all below it; `*` for any.
+    /// Domain to which a router may be attached, with all domains below it; `*` for any.
     Domain,
-    /// Pattern of further stack names: new objects may be named so.
+    /// Pattern of further stack names that new objects may have.
     Stack,
-    /// Further repository prefix for images that are made.
+    /// Further repository prefix that the tags of built images may have.
     Image,
-    /// Absolute path of a folder of the host: it, and what lies in it, may be mounted.
+    /// Absolute path of a folder of the host that may be mounted, with everything in it.
     Path,
 }
 
@@ -46,7 +46,7 @@ impl Kind {
     }
 }
 
-/// One leave, checked: its value is what its kind wants.
+/// One permission whose value was checked against its kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked")]
 pub struct Allow {
@@ -54,7 +54,7 @@ pub struct Allow {
     value: String,
 }
 
-/// As it stands in JSON.
+/// The form in JSON, before the value is checked.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Unchecked {
@@ -63,11 +63,11 @@ struct Unchecked {
 }
 
 impl Allow {
-    /// The error says what kind of value is wanted.
+    /// The error says what is wrong with the value.
     pub fn new(kind: Kind, value: impl Into<String>) -> Result<Self, String> {
         let value = value.into();
         match kind {
-            _ if value.is_empty() => return Err(format!("{}= wants a value", kind.word())),
+            _ if value.is_empty() => return Err(format!("{}= needs a value", kind.word())),
             Kind::Stack => drop(value.parse::<Pattern>()?),
             Kind::Path if !Path::new(&value).is_absolute() => {
                 return Err(format!("path={value} is not absolute"));
@@ -122,13 +122,14 @@ pub fn stacks(allow: &[Allow]) -> Vec<Pattern> {
     values(allow, Kind::Stack).filter_map(|pattern| pattern.parse().ok()).collect()
 }
 
-/// The bounds of one owner: what a policy file and the line of `swarm-isolate` hold, as one JSON object.
+/// What the guard enforces for one owner: the JSON object in a policy file, and in the line that `swarm-isolate`
+/// writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
-    /// Everything that is created is labelled with it.
+    /// The value of the label that the guard puts on everything that is created.
     pub owner: String,
-    /// The stack whose name begins the names of new objects; without it the owner's name does.
+    /// The stack whose name new objects' names must begin with. Without it they begin with the owner's name.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub stack: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
@@ -148,12 +149,16 @@ impl Policy {
     }
 }
 
-/// The name of an owner, or of a stack: it must do for both, because an owner's name begins those of his objects.
+/// Checks the name of an owner or of a stack. Both keep the same rules, because an owner's name can stand in a stack's
+/// place: at the beginning of its objects' names.
 pub fn name(text: &str) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let is_name = text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(plain);
     (is_name && text.len() <= STACK_MAX).then(|| text.to_owned()).ok_or_else(|| {
-        format!("'{text}' is no name: letters, digits, '-', '_' and '.', at most {STACK_MAX}, a letter or digit first")
+        format!(
+            "'{text}' is not a name: a name has letters, digits, '-', '_' and '.', at most {STACK_MAX} of them, and \
+             begins with a letter or digit"
+        )
     })
 }
 
@@ -162,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_leave_reads_the_same_behind_the_option_and_in_json() {
+    fn one_permission_reads_the_same_behind_the_option_and_in_json() {
         for (text, json) in [
             ("network=proxy", r#"{"kind":"network","value":"proxy"}"#),
             ("domain=*", r#"{"kind":"domain","value":"*"}"#),

@@ -1,10 +1,11 @@
-//! The join key of everything that concerns one failing thing: `recipe@version/test`.
+//! The case key, `recipe@version/test`: all records about one failing test (or deploy, promotion, ...) carry the same
+//! one.
 
 use std::fmt;
 
 use crate::error::{Error, Result};
 
-/// The version of a recipe that no record names.
+/// Stands in a case key for the version where no record names the recipe's version.
 pub const UNVERSIONED: &str = "unversioned";
 
 /// `recipe@version/test`; `test` may itself hold slashes (`custom/test_x.py::test_y`).

@@ -19,16 +19,16 @@ pub enum Color {
     Never,
 }
 
-/// Flags that every tool has: what it says on standard error.
+/// Flags that every tool has: how much it prints to standard error, and whether in colour.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Voice {
-    /// Only errors on standard error
+    /// Print only errors to standard error
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// More on standard error; may be repeated
+    /// Print more to standard error; may be repeated
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
-    /// Colour on standard error
+    /// Colour messages on standard error
     #[arg(long, global = true, value_enum, default_value_t, env = "REDFIX_COLOR", hide_env_values = true)]
     pub color: Color,
 }
@@ -41,7 +41,7 @@ pub struct Common {
     /// Pass lines through that are not JSON objects, instead of stopping at them
     #[arg(long, global = true)]
     pub lenient: bool,
-    /// Longest line that is accepted
+    /// Longest line that is accepted; a longer one is an error
     #[arg(long, global = true, value_name = "SIZE", value_parser = size, default_value = "16MiB",
           env = "REDFIX_MAX_LINE", hide_env_values = true)]
     pub max_line: u64,
@@ -70,7 +70,7 @@ pub struct EngineArg {
     pub engine_timeout: Duration,
 }
 
-/// Where records go when standard output is somebody else's.
+/// Where a tool writes its records when standard output belongs to the command that it wraps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
     File(PathBuf),
@@ -79,7 +79,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// The path to open: a descriptor is opened anew, so that its number can be kept from children.
+    /// The path to open. A descriptor is opened anew, so that the given one can be closed and no child inherits it.
     #[must_use]
     pub fn path(&self) -> PathBuf {
         match self {
@@ -88,19 +88,19 @@ impl Place {
         }
     }
 
-    /// Opens it to append; a file that is not there is made.
+    /// Opens it for appending, and creates the file if there is none.
     pub fn open(&self) -> io::Result<File> {
         OpenOptions::new().append(true).create(matches!(self, Self::File(_))).open(self.path())
     }
 
-    /// Opens it and closes the descriptor that was given: no child inherits it.
+    /// Opens it as [`Place::open`] does, and closes the descriptor that was given, so that no child inherits it.
     #[allow(unsafe_code)]
     pub fn take(&self) -> io::Result<File> {
         let file = self.open()?;
         if let Self::Descriptor(number) = self {
             let number = i32::try_from(*number).map_err(io::Error::other)?;
-            // SAFETY: whoever started this process opened it for this purpose and told its number; it was open a
-            // moment ago, and nobody else here knows of it.
+            // SAFETY: whoever started this process opened the descriptor for it and passed its number. It was open a
+            // moment ago, and no other part of this process uses it.
             drop(unsafe { OwnedFd::from_raw_fd(number) });
         }
         Ok(file)
@@ -114,14 +114,15 @@ impl FromStr for Place {
         match text.parse::<u32>() {
             Ok(0..=2) => Err("descriptors 0 to 2 are the command's own".into()),
             Ok(number) => Ok(Self::Descriptor(number)),
-            Err(_) if text.is_empty() => Err("neither a file nor a descriptor's number".into()),
+            Err(_) if text.is_empty() => Err("expected a file, or the number of a descriptor".into()),
             Err(_) => Ok(Self::File(text.into())),
         }
     }
 }
 
 /// Reads a time in jiff's "friendly" form, `500ms`, `30s`, `5m`, `1h30m`, `2d` or `1 hour 30 minutes`, or in that of
-/// ISO 8601, `PT1H30M`. A day has 24 hours; months, years and what is negative are refused.
+/// ISO 8601, `PT1H30M`. A day has 24 hours. Months and years are refused because their lengths differ, and so are
+/// negative times.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let length = text.parse::<Span>().and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()));
     length

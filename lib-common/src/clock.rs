@@ -1,4 +1,4 @@
-//! The machine's clock, so that nobody ever types a time, and tests can set one.
+//! The machine's clock behind a trait: records take their times from it, and tests put a fixed time in its place.
 
 use jiff::Timestamp;
 

@@ -1,5 +1,5 @@
-//! Puts the guard's socket over the engine's, for one process and its children: contexts and some programs do
-//! not ask `DOCKER_HOST`. Needs root; the host itself keeps seeing the engine.
+//! Mounts the guard's socket over the engine's, for one process and its children: docker contexts and some programs
+//! ignore `DOCKER_HOST`. This needs root. All other processes of the host keep seeing the engine.
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -9,10 +9,10 @@ use crate::{Error, Result};
 use rustix::mount::{MountPropagationFlags, mount_bind, mount_change};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
-/// Where clients look for an engine if nothing tells them.
+/// Where clients look for an engine if nothing tells them otherwise.
 const DEFAULTS: [&str; 2] = ["/run/docker.sock", "/var/run/docker.sock"];
 
-/// `CAP_SYS_ADMIN`, which root in a container often lacks.
+/// Bit of the capability `CAP_SYS_ADMIN`, which mounting needs and which root in a container often lacks.
 const SYS_ADMIN: u32 = 21;
 
 /// Whether this process may mount, and so cover, anything.
@@ -27,15 +27,15 @@ fn may_mount(status: &str) -> bool {
     bits.is_some_and(|bits| bits >> SYS_ADMIN & 1 == 1)
 }
 
-/// Covers the default sockets, and `engine`, with `guard` in a mount namespace of the calling thread's own:
-/// what that thread starts afterwards, or becomes, sees them so.
+/// Moves the calling thread into a mount namespace of its own and mounts `guard` over the default sockets and over
+/// `engine` there. The processes that this thread starts or becomes (by `exec`) see the guard in the engine's place.
 #[allow(unsafe_code)]
 pub fn cover(guard: &Path, engine: Option<&Path>) -> Result<()> {
     let doing = "covering the engine's socket";
     let cannot = |e: rustix::io::Errno| Error::cannot(doing, e).on(guard.display());
     // SAFETY: the mount namespace alone is unshared, and no descriptor table that another thread could look into.
     unsafe { unshare_unsafe(UnshareFlags::NEWNS) }.map_err(cannot)?;
-    // Mounts of the host still come in; ours do not get out.
+    // What the host mounts later still appears here; what is mounted here does not appear on the host.
     let flags = MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC;
     mount_change("/", flags).map_err(cannot)?;
     for target in targets(engine) {
@@ -53,15 +53,15 @@ fn targets(engine: Option<&Path>) -> Vec<PathBuf> {
     real
 }
 
-/// Keeps something at the default socket's path for as long as runs need it, because only what is there can be
-/// covered: an empty file where there is no socket. Several runs share it by a lock; the last takes it away.
+/// An empty file at the default socket's path, where there is no socket: a mount needs something to be mounted over.
+/// Each run that needs the file holds a shared lock on it; the last run removes it.
 pub struct Placeholder {
     path: PathBuf,
     file: File,
 }
 
 impl Placeholder {
-    /// `None` where there is a socket already, or no right to make a file.
+    /// `None` if there is a socket already, or if the file may not be created.
     #[must_use]
     pub fn at_default() -> Option<Self> {
         Self::at(Path::new(DEFAULTS[0]))
@@ -70,11 +70,11 @@ impl Placeholder {
     fn at(path: &Path) -> Option<Self> {
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).write(true).mode(0o600);
-        // A socket cannot be opened.
+        // If the path is a socket, opening it fails (ENXIO): there is something to mount over already.
         let file = options.open(path).ok()?;
         let meta = file.metadata().ok()?;
         let empty = meta.is_file() && meta.len() == 0;
-        // Somebody may have taken it away just before the lock.
+        // Its last holder may have removed the file between our opening and our locking it.
         let same = || fs::metadata(path).is_ok_and(|now| now.ino() == meta.ino());
         (empty && file.lock_shared().is_ok() && same()).then(|| Self { path: path.to_owned(), file })
     }
@@ -84,7 +84,7 @@ impl Drop for Placeholder {
     fn drop(&mut self) {
         let ours = self.file.metadata().map(|meta| meta.ino()).ok();
         let there = fs::symlink_metadata(&self.path).map(|meta| meta.ino()).ok();
-        // Another run's shared lock keeps it.
+        // The exclusive lock fails while another run holds its shared one.
         if self.file.unlock().is_ok() && self.file.try_lock().is_ok() && ours.is_some() && ours == there {
             let _ = fs::remove_file(&self.path);
         }

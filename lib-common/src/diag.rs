@@ -1,4 +1,5 @@
-//! What people see: standard error, prefixed with the tool's name, silent on success.
+//! Messages for people: written to standard error, each with the tool's name in front. A tool that succeeds writes
+//! none.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -37,7 +38,7 @@ impl Diag {
         Self { tool, quiet, verbose, color, progress: terminal && !dumb && !quiet, out }
     }
 
-    /// For tests: everything goes to `to`, no progress, no colour.
+    /// For tests: writes every message to `to`, without a progress line and without colour.
     #[must_use]
     pub fn to_writer(tool: &'static str, to: Box<dyn Write + Send>) -> Self {
         let out = Mutex::new(Out { to, line_shown: false });
@@ -56,6 +57,7 @@ impl Diag {
         self.verbose
     }
 
+    /// Prints the error, and its hint on a line of its own, also with `-q`.
     pub fn error(&self, error: &Error) {
         self.line(Some("\x1b[31m"), &error.to_string());
         if let Some(hint) = error.hint_text() {
@@ -63,21 +65,22 @@ impl Diag {
         }
     }
 
-    /// Something is off but work goes on.
+    /// Reports a problem that does not stop the work.
     pub fn warn(&self, message: impl Display) {
         if !self.quiet {
             self.line(Some("\x1b[33m"), &format!("warning: {message}"));
         }
     }
 
-    /// Something the user asked to be told, e.g. by `--dry-run`.
+    /// Prints something that the user asked for, e.g. by `--dry-run`.
     pub fn note(&self, message: impl Display) {
         if !self.quiet {
             self.line(None, &message.to_string());
         }
     }
 
-    /// A phase, shown with `-v`; on a terminal it is the progress line even without.
+    /// Tells which phase of the work begins: with `-v` on a line of its own; without it, on a terminal, on the progress
+    /// line, which the next message erases.
     pub fn phase(&self, message: impl Display) {
         if self.verbose > 0 {
             self.line(None, &message.to_string());
@@ -89,7 +92,7 @@ impl Diag {
         }
     }
 
-    /// Takes the progress line away.
+    /// Erases the progress line, if there is one.
     pub fn clear(&self) {
         self.with(|_, _| Ok(()));
     }
@@ -99,7 +102,8 @@ impl Diag {
         self.with(|out, tool| writeln!(out.to, "{tool}: {on}{message}{off}"));
     }
 
-    /// Nobody is left to hear that standard error is gone, so its errors are dropped here and only here.
+    /// Erases the progress line, then writes what `act` writes. An error of standard error itself is dropped, here and
+    /// only here, because there is no other place where it could be reported.
     fn with(&self, act: impl FnOnce(&mut Out, &str) -> io::Result<()>) {
         let mut out = self.out.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if out.line_shown {

@@ -1,5 +1,5 @@
-//! Writing a record stream: lines passed on byte for byte, own records appended, each one durable in the
-//! ledger first.
+//! Writes a record stream: passes lines on byte for byte and appends the tool's own records. Where there is a ledger,
+//! each line is durable there before it goes to standard output.
 
 use std::collections::HashSet;
 use std::io::Write;
@@ -12,7 +12,7 @@ use crate::ledger::{Ledger, key};
 use crate::record::{Body, Head, Known, to_line};
 use crate::stream::{Line, Reader, Torn};
 
-/// Where a tool's records go: the ledger (if any), then standard output.
+/// Writes each record to the ledger, if there is one, and then to standard output.
 pub struct Emitter {
     investigation: Option<String>,
     ledger: Option<Ledger>,
@@ -21,7 +21,7 @@ pub struct Emitter {
 }
 
 impl Emitter {
-    /// `investigation`: what the user asked for; else that of the first record that passes.
+    /// `investigation` is the id that the user gave. Without it the first record that passes sets it.
     #[must_use]
     pub fn new(investigation: Option<String>, ledger: Option<Ledger>) -> Self {
         Self { investigation, ledger, passed: HashSet::new() }
@@ -32,7 +32,7 @@ impl Emitter {
         self.investigation.get_or_insert_with(crate::new_id)
     }
 
-    /// Whether there is a ledger that keeps what standard output loses.
+    /// Whether there is a ledger, which keeps a record even if standard output cannot be written.
     #[must_use]
     pub fn is_durable(&self) -> bool {
         self.ledger.is_some()
@@ -50,7 +50,7 @@ impl Emitter {
         write_line(io, &line.raw)
     }
 
-    /// Passes a line of the ledger on, unless standard input brought it already. True: it was new.
+    /// Passes a line of the ledger on, unless standard input brought it already. Returns whether it was new.
     pub fn pass_unseen(&mut self, io: &mut Io, line: &Line) -> Result<bool> {
         if self.passed.contains(&key(&line.raw)) {
             return Ok(false);
@@ -58,13 +58,14 @@ impl Emitter {
         self.pass(io, line).map(|()| true)
     }
 
-    /// Appends a record of ours: ledger and fsync first, then one write and one flush.
+    /// Appends a record of this tool: ledger and fsync first, then one write and one flush.
     pub fn emit<B: Body>(&mut self, io: &mut Io, body: &B) -> Result<()> {
         let line = self.line(io, body)?;
         self.put(io, &line)
     }
 
-    /// Appends a line that a child wrote for us (its records go through the parent).
+    /// Appends a record that a child process wrote. Children hand their records to their parent, which alone writes
+    /// them.
     pub fn put(&mut self, io: &mut Io, line: &[u8]) -> Result<()> {
         if let Some(ledger) = &mut self.ledger {
             self.passed.insert(key(line));
@@ -73,12 +74,12 @@ impl Emitter {
         write_line(io, line)
     }
 
-    /// Prints a line that the ledger could not take: better there than nowhere.
+    /// Prints a line that could not be appended to the ledger, so that it is at least on standard output.
     pub fn print(io: &mut Io, line: &[u8]) -> Result<()> {
         write_line(io, line)
     }
 
-    /// The bytes of a record of ours, without the line feed.
+    /// The bytes of a record of this tool, without the line feed.
     pub fn line<B: Body>(&mut self, io: &Io, body: &B) -> Result<Vec<u8>> {
         let head = Head {
             kind: B::TYPE.into(),
@@ -94,18 +95,18 @@ impl Emitter {
     }
 }
 
-/// What is built for tests also appends each record to the file that `EMITTED_RECORDS` names, so that the output of the
-/// whole test suite can be held against the schema.
+/// Debug builds, which the tests use, also append each record to the file that `EMITTED_RECORDS` names, so that the
+/// output of the whole test suite can be validated against the schema.
 #[cfg(debug_assertions)]
 fn note(line: &[u8]) {
     let Some(path) = std::env::var_os("EMITTED_RECORDS") else { return };
     let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
-    // Some tests run a tool as a user who may not write there: its records are not looked at.
+    // Some tests run a tool as a user who may not write to that file. Its records are then not validated.
     let _ = file.and_then(|mut file| file.write_all(&[line, b"\n"].concat()));
 }
 
 /// Copies standard input to standard output, line by line, and hands each known record to `on` after it was
-/// passed on. A terminal is not read.
+/// passed on. Reads nothing if standard input is a terminal: nobody types records.
 pub fn copy_records(
     common: &Common,
     io: &mut Io,

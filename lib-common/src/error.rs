@@ -1,4 +1,4 @@
-//! One error type with one voice: `tool: doing what: to which object: cause`, then a hint on its own line.
+//! The error type of all tools. It prints as `tool: doing what: to which object: cause`, then a hint on its own line.
 
 use std::fmt;
 use std::io;
@@ -29,12 +29,12 @@ impl Error {
         Self::with(Exit::Again, doing, cause)
     }
 
-    /// Exit 1: the answer is no, and the reason deserves a line.
+    /// Exit 1: the answer is no, and the message says why.
     pub fn no(doing: impl Into<String>, cause: impl fmt::Display) -> Self {
         Self::with(Exit::No, doing, cause)
     }
 
-    /// The code that stands for a wrapped command that never ran: 125, 126 or 127.
+    /// Exit 125, 126 or 127: the wrapped command could not be run.
     pub fn child(code: u8, doing: impl Into<String>, cause: impl fmt::Display) -> Self {
         Self::with(Exit::Child(code), doing, cause)
     }
@@ -50,19 +50,21 @@ impl Error {
         }
     }
 
-    /// A failed write; a closed pipe is remembered as such, because a pure filter ends on it in silence.
+    /// A failed write. A closed pipe is remembered as such, because a pure filter ends on it in silence.
     #[must_use]
     pub fn write(object: &str, cause: &io::Error) -> Self {
         let closed = cause.kind() == io::ErrorKind::BrokenPipe;
         Self { closed_pipe: closed, ..Self::cannot("writing a record", cause).on(object) }
     }
 
+    /// Names the object that could not be dealt with: a file, a stack, a line.
     #[must_use]
     pub fn on(mut self, object: impl fmt::Display) -> Self {
         self.object = Some(object.to_string());
         self
     }
 
+    /// Says what the reader can do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

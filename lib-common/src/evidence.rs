@@ -1,4 +1,4 @@
-//! A folder of evidence has one hash: BLAKE3 of its `b3sum` listing in path order, so that anybody can
+//! One hash for a folder of evidence: BLAKE3 of its `b3sum` listing in path order, so that anybody can
 //! recompute it with `find -type f | sort | xargs b3sum | b3sum`.
 
 use std::fs;
@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-/// The root hash of everything below `folder`, in hex. Symbolic links are refused: they point outside.
+/// The root hash of everything below `folder`, in hex. A symbolic link is an error, because it may point out of the
+/// folder, to what the hash does not cover.
 pub fn root_hash(folder: &Path) -> Result<String> {
     let fail = |e: io::Error| Error::cannot("hashing evidence", e).on(folder.display());
     let mut files = Vec::new();

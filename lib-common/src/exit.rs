@@ -1,4 +1,4 @@
-//! The one `main` that every tool shares.
+//! The `main` function that all tools share: it parses arguments, runs the tool and turns its result into an exit code.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::process::ExitCode;
@@ -22,19 +22,19 @@ pub struct Io<'a> {
 
 /// What every tool's arguments offer to `main`.
 pub trait ToolArgs: Parser {
-    /// A tool that changes the world must say so when it cannot write a record; a pure filter whose reader
-    /// went away just ends.
+    /// True for a tool that changes the world: a record that it cannot write is an error. A pure filter, in contrast,
+    /// ends in silence when the reader of its pipe has gone away.
     const CHANGES_THE_WORLD: bool = false;
 
     fn voice(&self) -> &Voice;
 }
 
-/// Parses the arguments, runs the tool, reports its error in the one voice and returns its exit code.
+/// Parses the arguments, runs the tool, reports its error on standard error and returns its exit code.
 pub fn main<A: ToolArgs>(tool: &'static str, run: impl FnOnce(&A, &mut Io) -> Result<Exit>) -> ExitCode {
     let args = match A::try_parse() {
         Ok(args) => args,
         Err(usage) => {
-            // A help text that cannot be printed has nobody to read the complaint either.
+            // If the help or usage text cannot be printed, neither can an error about that.
             let _ = usage.print();
             return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
         }
@@ -60,7 +60,8 @@ pub fn main<A: ToolArgs>(tool: &'static str, run: impl FnOnce(&A, &mut Io) -> Re
     finish(exit)
 }
 
-/// A death by signal is passed on as such, so that a shell or `make` above sees what happened.
+/// Where a signal ended the tool's work, this process dies by the same signal, so that the shell or `make` that started
+/// it sees that.
 fn finish(exit: Exit) -> ExitCode {
     if let Exit::Signal(number) = exit {
         die_by(number);

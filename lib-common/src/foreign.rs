@@ -1,5 +1,5 @@
-//! What readers of foreign files say of them: why one cannot be read, or what was passed over in it, how often and where
-//! first. Nothing is dropped in silence.
+//! What readers of foreign files report: why a file cannot be read ([`Bad`]), and what was passed over in it, how often and
+//! where first ([`Odd`]). Nothing is dropped in silence.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
@@ -7,10 +7,10 @@ use std::fmt::{self, Display};
 /// Why a file cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bad {
-    /// Counted from 1; `None` where it is about the file as a whole.
+    /// Counted from 1; `None` if it concerns the file as a whole.
     pub line: Option<u64>,
     pub cause: String,
-    /// It is of another kind altogether, e.g. a coverage report beside `JUnit` files.
+    /// The file is of another kind altogether, e.g. a coverage report beside `JUnit` files.
     pub is_other_kind: bool,
 }
 
@@ -33,22 +33,22 @@ impl Display for Bad {
     }
 }
 
-/// Longest part of an odd value that is told.
+/// How many characters of an odd value are kept.
 const SHOWN: usize = 60;
 
-/// Reasons with their counts. Each reason is a noun phrase in the singular, e.g. `time that is no number`.
+/// Counts by reason. Each reason is a noun phrase in the singular, e.g. `time that is no number`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Odd(BTreeMap<&'static str, Seen>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Seen {
     count: u64,
-    /// The file, once it is known, the line where there is one, and the value.
+    /// The file, the line and the value, as far as they are known.
     first: String,
 }
 
 impl Odd {
-    /// One more; `place` and `value` are told of the first one only. `place`: `line 3`, or empty.
+    /// Counts one more. `place` (e.g. `line 3`, or empty) and `value` are kept of the first one only.
     pub fn note(&mut self, what: &'static str, place: impl Display, value: &str) {
         let seen = self.0.entry(what).or_insert_with(|| {
             let short: String = value.trim().chars().take(SHOWN).collect();
@@ -60,7 +60,7 @@ impl Odd {
         seen.count += 1;
     }
 
-    /// The same, its places being in `file`.
+    /// The same counts, with `file` in front of the places.
     #[must_use]
     pub fn within(mut self, file: impl Display) -> Self {
         for seen in self.0.values_mut() {
@@ -70,7 +70,7 @@ impl Odd {
         self
     }
 
-    /// Takes over the counts of `other`, which was read later.
+    /// Adds the counts of `other`, which was read later.
     pub fn merge(&mut self, other: Self) {
         for (what, seen) in other.0 {
             match self.0.get_mut(what) {

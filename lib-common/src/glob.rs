@@ -1,7 +1,8 @@
-//! Patterns: `*` stands for any characters, `?` for one; in a path, `**` stands for any number of its parts. No I/O.
+//! Glob patterns: `*` stands for any characters, `?` for one; in a path, `**` stands for any number of its parts. No
+//! I/O.
 
-/// Whether `pattern` matches the whole of `text`. On a mismatch only the last `*` is tried again with one byte more: no
-/// memory is needed, and the time is linear in all but contrived cases.
+/// Whether `pattern` matches the whole of `text`. After a mismatch only the last `*` takes one byte more and matching
+/// goes on behind it: this needs no memory, and its time is linear in all but contrived cases.
 #[must_use]
 pub fn matches(pattern: impl AsRef<[u8]>, text: impl AsRef<[u8]>) -> bool {
     let (pattern, text) = (pattern.as_ref(), text.as_ref());

@@ -6,10 +6,10 @@
 
 use crate::record::verdict::{Ratios, Tally};
 
-/// Noise floor: a failure rate up to this is noise, one down from `1 - EPS` is deterministic.
+/// Noise floor: a failure rate of at most `EPS` counts as noise, one of at least `1 - EPS` as deterministic.
 pub const EPS: f64 = 0.02;
 
-/// Largest ratio that is told apart from infinity (JSON has none).
+/// Largest logarithm of a ratio: e^690 is about 10^299, which still is a finite `f64`. JSON cannot say infinity.
 const LARGEST_LN: f64 = 690.0;
 
 /// `ln(p^fail * (1-p)^pass)` with `0^0 = 1`.
@@ -19,7 +19,7 @@ pub fn ln_likelihood(tally: Tally, p: f64) -> f64 {
     term(tally.fail, p) + term(tally.pass, 1.0 - p)
 }
 
-/// Share of fails; `None` without runs.
+/// Share of the runs that failed; `None` without runs.
 #[must_use]
 pub fn rate(tally: Tally) -> Option<f64> {
     let runs = f64::from(tally.fail) + f64::from(tally.pass);
@@ -79,7 +79,7 @@ pub fn bound_of_clean(passes: u32) -> f64 {
     if passes == 0 { 1.0 } else { 1.0 - 20f64.powf(-1.0 / f64::from(passes)) }
 }
 
-/// From the logarithm, kept finite and at least 1 whatever rounding did.
+/// The ratio whose logarithm is `ln`. It is kept finite, and at least 1 where rounding made the logarithm negative.
 #[must_use]
 pub fn ratio(ln: f64) -> f64 {
     ln.clamp(0.0, LARGEST_LN).exp()
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ratios_of_the_facts_file() {
+    fn ratios_that_were_computed_by_hand() {
         assert!((against_at_most(tally(5, 0), 0.5) - 32.0).abs() < 1e-9);
         assert!((against_no_worse(tally(0, 3), tally(2, 0)) - 28.935_185).abs() < 1e-6);
         assert!((against_at_least(tally(1, 1), 0.98) - 12.755_102).abs() < 1e-6);

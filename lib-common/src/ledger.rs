@@ -1,8 +1,8 @@
-//! The ledger file: every record on disk before anybody downstream sees it.
+//! The ledger file: it has every record on disk before a later tool of the pipe sees the record.
 //!
-//! Several tools of one pipe may share one ledger. Each append takes the file's lock, first learns what
-//! others appended since, skips a line that is there already, and ends with an fsync. A line torn by a dead
-//! writer is moved to `FILE.torn`, never silently dropped.
+//! Several tools of one pipe may share one ledger. Each append takes the file's lock, reads what others appended
+//! since, skips a line that is there already, and ends with an fsync. If a writer died within a line, the next one
+//! moves the torn line to `FILE.torn`, so that it is never silently dropped.
 
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
@@ -15,14 +15,15 @@ use crate::error::{Error, Result};
 pub struct Ledger {
     path: PathBuf,
     file: File,
-    /// How much of the file is known to `seen`.
+    /// Length of the beginning of the file whose lines are in `seen`.
     known: u64,
+    /// Keys of the lines that the file has.
     seen: HashSet<[u8; 16]>,
 }
 
 impl Ledger {
-    /// Opens or makes the ledger and its folder (mode 0700 and 0600: evidence is not for everybody), and
-    /// sets a torn tail aside.
+    /// Opens or creates the ledger and its folder, and sets a torn last line aside. Only their owner may read them
+    /// (modes 0600 and 0700), because records quote logs and test output.
     pub fn open(path: &Path, diag: &Diag) -> Result<Self> {
         let fail = |e: io::Error| Error::cannot("opening the ledger", e).on(path.display());
         make_private_dir(folder_of(path)).map_err(fail)?;
@@ -75,6 +76,8 @@ impl Ledger {
         let whole = tail.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         self.seen.extend(tail[..whole].split_inclusive(|byte| *byte == b'\n').map(key));
         self.known += whole as u64;
+        // Writers hold the lock until their line is whole, so that whoever left half a line is dead. The half line is
+        // on disk in its own file before it is cut off here.
         if whole < tail.len() {
             let mut torn = private(OpenOptions::new().append(true).create(true)).open(self.torn_path())?;
             torn.write_all(&tail[whole..])?;
@@ -109,7 +112,7 @@ fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     options.mode(0o600)
 }
 
-/// What a line is recognised by, its line feed left out.
+/// What two lines are compared by: the first 16 bytes of the BLAKE3 hash, without the line feed.
 pub(crate) fn key(line: &[u8]) -> [u8; 16] {
     let content = line.strip_suffix(b"\n").unwrap_or(line);
     let mut key = [0; 16];

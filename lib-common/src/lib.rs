@@ -1,8 +1,8 @@
-//! What two or more redfix tools need, nothing else.
+//! Code that two or more redfix tools share. What only one tool needs is in that tool.
 //!
 //! [`record`] defines the lines that the tools exchange, [`stream`] reads and passes them on byte for byte,
 //! [`blocks`] reads long streams of them on two threads, [`ledger`] keeps them on disk before anybody else sees
-//! them, [`code`] and [`error`] give every tool the same codes and the same voice.
+//! them, [`code`] and [`error`] give every tool the same exit codes and the same form of error messages.
 
 pub mod allow;
 pub mod blocks;

@@ -1,4 +1,5 @@
-//! Names of stacks that a command chooses itself (`--allow stack=PATTERN`). No I/O.
+//! Patterns of stack names: a command that chooses its stacks' names itself declares them by `--allow stack=PATTERN`.
+//! No I/O.
 
 use std::str::FromStr;
 
@@ -10,7 +11,7 @@ use crate::swarm::stack::STACK_MAX;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern(Vec<u8>);
 
-/// A pattern with fewer plain characters would admit strangers.
+/// A pattern must begin with this many characters that are not wildcards. With fewer it would match stacks of others.
 const LEAST_PLAIN: usize = 3;
 
 impl Pattern {
@@ -20,8 +21,8 @@ impl Pattern {
         glob::matches(&self.0, name)
     }
 
-    /// The stack that an object of this name belongs to: what abra creates without a label is known by
-    /// `<stack>_<name>`.
+    /// The matching stack whose object is called `name`. abra creates some objects without a label; only their name,
+    /// `<stack>_<name>`, tells whose they are.
     #[must_use]
     pub fn owner<'n>(&self, name: &'n str) -> Option<&'n str> {
         name.match_indices('_').map(|(at, _)| &name[..at]).find(|stack| self.matches(stack))
@@ -35,11 +36,15 @@ impl FromStr for Pattern {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.*?".contains(&byte);
         let literal = text.bytes().take_while(|byte| !b"*?".contains(byte)).count();
         if !text.bytes().all(allowed) || text.len() > 2 * STACK_MAX {
-            return Err("a pattern is made of letters, digits, '-', '_', '.', '*' and '?'".into());
+            return Err(format!(
+                "a pattern has letters, digits, '-', '_', '.', '*' and '?', at most {} of them",
+                2 * STACK_MAX
+            ));
         }
         if literal < LEAST_PLAIN {
             return Err(format!(
-                "a pattern starts with {LEAST_PLAIN} plain characters, or it admits strangers"
+                "a pattern must start with {LEAST_PLAIN} characters that are not wildcards, \
+                 or it matches stacks of others"
             ));
         }
         Ok(Self(plain(text).collect()))

@@ -10,7 +10,7 @@ use regex::bytes::{Regex, RegexBuilder};
 
 /// What is masked, in this order; each match becomes `%`.
 const MASKS: &[&str] = &[
-    // what the redactor left: its pseudonyms are another in each process
+    // marks of the redactor, whose pseudonyms differ from process to process
     r"\[REDACTED:[a-z-]+:[0-9a-f]{8}\]",
     // ISO dates with or without a time
     r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d:\d\d([.,]\d+)?(Z|[+-]\d\d:?\d\d)?)?",
@@ -30,7 +30,7 @@ static MASKING: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     MASKS.iter().filter_map(|mask| RegexBuilder::new(mask).unicode(false).build().ok()).collect()
 });
 
-/// The masked text: lines trimmed, white space folded, repeated lines dropped.
+/// The masked text, with lines trimmed, white space folded and repeated lines dropped.
 #[must_use]
 pub fn normalise(text: &[u8]) -> Vec<u8> {
     let mut masked = text.to_vec();
@@ -54,22 +54,23 @@ pub fn signature(text: &[u8]) -> String {
     blake3::hash(&normalise(text)).to_hex()[..16].to_string()
 }
 
-/// Longest part of a text that is compared when signatures are merged.
+/// How many bytes of a text are compared when signatures are merged: the time grows with their product.
 pub const COMPARED: usize = 1024;
 
-/// Signatures that one merge looks at, in their order; all others stay alone.
+/// How many signatures one merge compares, the first in their order; each of the others stays a group of its own. The
+/// time grows with the square of this number.
 pub const MERGED: usize = 64;
 
-/// Groups of near-identical texts: each signature with the first one (in their order) of its group.
+/// Finds groups of near-identical texts. `texts` are normalised ones by their signature; the result maps each signature
+/// to the first one, in their order, of its group.
 ///
-/// Two texts are near if their edit distance is below a tenth of their mean length; a group is whatever hangs
-/// together by such pairs. So the outcome depends on the texts alone, not on the order in which they came. Texts
-/// are normalised ones, by their signature.
+/// Two texts are near if their edit distance is below a tenth of their mean length; a group is everything that is
+/// connected by such pairs. So the outcome depends on the texts alone, not on the order in which they came.
 #[must_use]
 pub fn merge(texts: &BTreeMap<String, Vec<u8>>) -> BTreeMap<String, String> {
     let all: Vec<(&String, &[u8])> = texts.iter().map(|(key, text)| (key, compared(text))).collect();
     let looked_at = all.len().min(MERGED);
-    // The group of each is named by its first member, so that joining keeps the smaller name.
+    // The number of a group is that of its first member, so that joining two groups keeps the smaller number.
     let mut group: Vec<usize> = (0..all.len()).collect();
     for one in 0..looked_at {
         for other in one + 1..looked_at {
@@ -87,7 +88,7 @@ fn compared(text: &[u8]) -> &[u8] {
 }
 
 fn is_near(one: &[u8], other: &[u8]) -> bool {
-    // The distance is at least the difference in length.
+    // The distance is at least the difference in length, which is cheap to compare first.
     let limit = one.len() + other.len();
     let below = |distance: usize| distance * 20 < limit;
     one == other
@@ -95,7 +96,7 @@ fn is_near(one: &[u8], other: &[u8]) -> bool {
             && below(strsim::generic_levenshtein(&Bytes(one), &Bytes(other)))
 }
 
-/// `strsim` compares what can be iterated by reference.
+/// `strsim` takes references to sized types whose references can be iterated; a slice is not sized.
 struct Bytes<'a>(&'a [u8]);
 
 impl<'b> IntoIterator for &'b Bytes<'_> {

@@ -1,4 +1,4 @@
-//! Reading a record stream: raw bytes kept, keys parsed, memory bounded by one line.
+//! Reads a record stream line by line: it keeps the raw bytes, parses the keys, and needs memory for one line only.
 //!
 //! A line is passed on as the bytes that were read, never as a re-serialised value: a round trip through
 //! `serde_json::Value` reorders keys and damages numbers such as `1.10` or 23-digit integers.
@@ -13,12 +13,12 @@ use crate::diag::Diag;
 use crate::error::{Error, Result};
 use crate::record::{Keys, Known};
 
-/// What to do with a last line that has no line feed and is not whole.
+/// What a reader does with a last line that has no line feed and is not a whole JSON object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Torn {
-    /// A pipe: somebody upstream was cut off, which is an error.
+    /// For a pipe: an earlier tool was cut off, which is an error.
     Error,
-    /// A ledger on disk: its writer died in the middle of a line; warn and leave it out.
+    /// For a ledger on disk: its writer died within a line; the reader warns and leaves the line out.
     SetAside,
 }
 
@@ -29,7 +29,7 @@ pub struct Line {
     pub raw: Vec<u8>,
     /// Counted from 1.
     pub number: u64,
-    /// False for what `--lenient` let through.
+    /// False for a line that is not a JSON object, which only `--lenient` lets through.
     pub is_object: bool,
 }
 
@@ -86,7 +86,8 @@ impl<R: BufRead> Reader<R> {
         self.check(raw, diag)
     }
 
-    /// Looks at a line that somebody else read, as [`Reader::next_line`] would; `None`: a torn end.
+    /// Checks a line that other code has read, as [`Reader::next_line`] would. `None`: it is a torn end that is left
+    /// out.
     pub fn examine(&mut self, raw: Vec<u8>, number: u64, diag: &Diag) -> Result<Option<Line>> {
         self.number = number;
         if trim(&raw).len() as u64 > self.limit {
@@ -142,7 +143,7 @@ impl<R: BufRead> Reader<R> {
             };
             let end = memchr::memchr(b'\n', chunk);
             let take = end.map_or(chunk.len(), |at| at + 1);
-            // Two bytes of grace while it grows: `\r\n` is no part of the line.
+            // The limit does not count `\r\n`, so an unfinished line may have two bytes more.
             let grows = (raw.len() + take) as u64 <= self.limit.saturating_add(2);
             if grows {
                 raw.extend_from_slice(&chunk[..take]);

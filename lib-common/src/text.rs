@@ -34,7 +34,7 @@ impl JsonSchema for Text {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "A string; where that would lose something, the bytes in base 64.",
+            "description": "A string; or, for bytes that are not UTF-8, an object that has them in base64.",
             "anyOf": [
                 {"type": "string"},
                 {
@@ -87,7 +87,7 @@ impl<'de> Deserialize<'de> for Text {
     }
 }
 
-/// What [`percent_encode`] encodes.
+/// The characters that [`percent_encode`] encodes: all but the unreserved ones.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Percent-encodes everything but unreserved characters (RFC 3986, section 2.3).

@@ -1,4 +1,5 @@
-//! The one connection to an engine, against a fake one: its version, its deadline, and what typed calls make of answers.
+//! Tests of the connection to the engine against a fake one: its API version, its deadline, and the results of typed
+//! calls.
 #![cfg(feature = "docker")]
 #![allow(clippy::unwrap_used)]
 
@@ -13,10 +14,11 @@ use lib_common::docker::models::ConfigSpec;
 use lib_common::swarm::object::Kind;
 use tempfile::TempDir;
 
-/// Its oldest API version is 1.44; it has a config `taken` already, and answers nothing about `stuck`.
+/// A fake engine. The oldest API version that it supports is 1.44. It has a config `taken` already, and never answers
+/// requests about `stuck`.
 struct Fake {
     folder: TempDir,
-    /// Method and path of each request, and its body.
+    /// The method with the path of each request, and its body.
     asked: Arc<Mutex<Vec<(String, String)>>>,
 }
 
@@ -121,7 +123,7 @@ fn what_is_gone_already_is_removed() {
             assert_eq!(engine.remove(kind, "there").await, Ok(()), "{}", kind.name());
             let line = fake.last().0;
             assert!(line.starts_with(&format!("DELETE /v1.47/{}s/there", kind.name())), "{line}");
-            // A container goes by force, with the volumes that nobody named.
+            // A container is removed by force, together with its anonymous volumes.
             assert_eq!(
                 line.contains("force=true") && line.contains("v=true"),
                 kind == Kind::Container,

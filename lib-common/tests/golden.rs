@@ -1,8 +1,8 @@
-//! Lines that were frozen when their format was published: a v1 line must parse for ever.
+//! Tests that every record line of version 1 still parses. The lines were frozen when their format was published.
 //!
-//! `data/v1/<type>.jsonl`: the first line had every field when it was frozen, the second only the required ones,
-//! the third one that this build does not know; some line has every field of today. Lines are added at the end;
-//! none is ever changed.
+//! In `data/v1/<type>.jsonl` the first line has every field that existed when it was frozen, the second only the
+//! required ones, and the third a field that this build does not know. One of the lines has every field of today. Lines
+//! are only added, at the end; none is ever changed.
 #![allow(clippy::unwrap_used)] // a helper of a test fails as the test does
 
 mod support;

@@ -1,4 +1,4 @@
-//! The ledger file under several writers, after a torn write, and on resuming.
+//! Tests of the ledger file with several writers at once, after a torn write, and when it is resumed.
 #![allow(clippy::unwrap_used)] // a helper of a test fails as the test does
 
 use std::fs;
@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use lib_common::diag::Diag;
 use lib_common::ledger::{Ledger, folder_of};
 
-/// Set for a child: the ledger that it appends to, and its number.
+/// The environment variable that tells a child process to which ledger it appends, and its number.
 const CHILD: &str = "REDFIX_TEST_LEDGER_CHILD";
 const LINES: usize = 40;
 
@@ -95,7 +95,7 @@ fn threads_lose_nothing_and_never_interleave() {
     assert_eq!(sorted(&path), expected(4));
 }
 
-/// Run by itself it is one writer; the test below runs it in several processes at once.
+/// One of the writers: the test below starts this binary several times with this test alone.
 #[test]
 fn one_writer_appends_everything() {
     if let Some(job) = std::env::var_os(CHILD) {
@@ -136,7 +136,7 @@ impl InBackground for Command {
     }
 }
 
-/// Standard error that a test can read.
+/// A writer in place of standard error whose text a test can read.
 #[derive(Clone, Default)]
 struct Said(Arc<Mutex<Vec<u8>>>);
 
@@ -168,7 +168,7 @@ fn a_torn_tail_moves_to_a_file_of_its_own() {
         said.contains("7 bytes of a torn last line set aside") && said.contains("ledger.jsonl.torn"),
         "{said}"
     );
-    // Also when it is torn by another writer while this one is at work; the first piece is kept.
+    // A torn line is set aside also if another writer tears it while this one is open. The first torn piece is kept.
     tear(b"{\"b\"");
     resumed.append_new(b"{\"a\":2}").unwrap();
     assert_eq!(fs::read(&torn).unwrap(), b"{\"a\":2,\n{\"b\"\n");

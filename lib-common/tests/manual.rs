@@ -1,4 +1,4 @@
-//! The pages say what the code does: every record type with its fields, every exit code.
+//! Tests that the manual pages describe every record type with its fields, and every exit code.
 #![allow(clippy::unwrap_used)] // a helper of a test fails as the test does
 
 mod support;
@@ -10,7 +10,7 @@ use lib_common::record::TYPES;
 use serde_json::Value;
 use support::{fields_of, lines, parse};
 
-/// Keys of these are not fields but data.
+/// Fields whose value is a map: its keys are data and not names of fields.
 const MAPS: [&str; 4] = ["factors", "baseline", "under", "redactions"];
 
 fn page(name: &str) -> String {

@@ -1,4 +1,4 @@
-//! Properties of the stream: what is passed on is what was read, and no input brings a reader down.
+//! Property tests of the stream: records are passed on byte for byte, and no input makes a reader panic.
 #![allow(clippy::unwrap_used)] // a helper of a test fails as the test does
 
 mod support;
@@ -92,7 +92,7 @@ fn braces(members: &[(String, String)]) -> String {
     format!("{{{}}}", members.join(", "))
 }
 
-/// One line: an object of an unknown type, of a known type that is newer than we are, or without any type.
+/// One line: an object of an unknown type, of a known type in a newer version, or without a type.
 fn object() -> impl Strategy<Value = String> {
     let kind = select(vec![
         "",
@@ -112,12 +112,12 @@ fn stream() -> impl Strategy<Value = String> {
     })
 }
 
-/// The places of a value that hold a plain text or number, as JSON pointers; `factors` and the like included.
+/// JSON pointers to all strings and numbers of a value, those in maps such as `factors` included.
 fn leaves(value: &Value, at: &str, found: &mut Vec<String>) {
     match value {
         Value::Object(map) => {
             for (key, inner) in map {
-                // Words of a fixed set, and what routes the line, are not anything at will.
+                // These fields take only certain words, or decide how the line is read, so they keep their value.
                 let fixed = [
                     "type", "v", "stage", "outcome", "verdict", "cause", "route", "routes", "action",
                     "state", "bytes",
@@ -169,7 +169,7 @@ proptest! {
             let place = &places[place.index(places.len())];
             let leaf = value.pointer_mut(place).unwrap();
             *leaf = match leaf {
-                // HTTP's have three digits.
+                // A status of HTTP has three digits.
                 Value::Number(_) if place.ends_with("/status") => (whole % 1000).into(),
                 Value::Number(number) if number.is_f64() => (*real).into(),
                 Value::Number(number) if number.as_u64().is_some_and(|n| n < 1 << 31) => (whole >> 1).into(),
@@ -193,7 +193,7 @@ proptest! {
             if let Err(error) = strict {
                 prop_assert!(error.to_string().contains("test line "), "{}", error);
             }
-            // Leniently every byte gets through, but for a torn end that is set aside.
+            // With `--lenient` every byte is passed on, except a torn last line, which is set aside.
             let lenient = read(&bytes, &common(true, 1 << 20), torn, chunk).unwrap();
             let raw: Vec<u8> = lenient.into_iter().flat_map(|line| line.raw).collect();
             prop_assert!(bytes.starts_with(&raw));

@@ -1,4 +1,5 @@
-//! The schema of the records is committed, is that of the types, holds for every frozen line, and refuses damaged ones.
+//! Tests of the committed schema of the records: it matches the types, accepts every frozen line, and refuses damaged
+//! ones.
 #![allow(clippy::unwrap_used)] // a helper of a test fails as the test does
 
 mod support;

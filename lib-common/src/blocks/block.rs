@@ -7,20 +7,21 @@ use memchr::{memchr_iter, memrchr};
 
 use crate::error::{Error, Result};
 
-/// Bytes of a block. Large enough that a block costs little, small enough to stay in a core's cache; a debug build,
-/// which is for tests, has many of them in a short stream.
+/// Bytes of a block's buffer: large enough that handling a block costs little per line, small enough to stay in a
+/// core's cache. In a debug build, which is for tests, blocks are smaller, so that a short stream has many of them.
 pub const SIZE: usize = if cfg!(debug_assertions) { 16 * 1024 } else { 512 * 1024 };
 
 /// When a block is handed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrival {
-    /// With what one read brought, because somebody downstream waits for the lines.
+    /// As soon as one read brought a whole line, because a later tool of the pipe waits for it.
     AsRead,
     /// Once it is full or the stream has ended.
     Full,
 }
 
-/// A place in a block. Blocks are below 4 GiB but for a line that long, which has no pieces.
+/// A place in a block, in 32-bit numbers to keep it small. Only a single line of 4 GiB makes a block larger than they
+/// can say; such a line has no pieces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Piece {
     at: u32,
@@ -28,7 +29,7 @@ pub struct Piece {
 }
 
 impl Piece {
-    /// Where `part` lies in `whole`; `None` if it is no part of it.
+    /// Where `part` lies in `whole`; `None` if it does not lie in it.
     #[must_use]
     pub fn of(whole: &[u8], part: &[u8]) -> Option<Self> {
         let at = (part.as_ptr() as usize).checked_sub(whole.as_ptr() as usize)?;
@@ -47,13 +48,13 @@ impl Piece {
 pub struct Block<T> {
     buffer: Vec<u8>,
     len: usize,
-    /// What a parser found in it.
+    /// What a [`super::Parser`] found in it.
     pub found: Vec<T>,
     /// Number of the first line, counted from 1.
     pub first: u64,
-    /// The read filled it: more is there already.
+    /// Whether the read filled the buffer, so that more input is likely to be there already.
     pub(super) full: bool,
-    /// Longest line that has a text.
+    /// Up to this length a line is given as a text.
     limit: usize,
 }
 
@@ -75,7 +76,7 @@ impl<T> Block<T> {
     /// The lines with their line feeds, and as texts without them where they are UTF-8 and not too long.
     pub fn lines(&self) -> impl Iterator<Item = (&[u8], Option<&str>)> {
         let bytes = self.bytes();
-        // Checked at once, which is faster; line by line only where one of them is not UTF-8.
+        // One check of the whole block is faster than one per line. Only if it fails each line is checked by itself.
         let whole = std::str::from_utf8(bytes).ok();
         self.raw().map(move |raw| {
             let content = crate::stream::trim(raw);
@@ -91,7 +92,7 @@ impl<T> Block<T> {
         })
     }
 
-    /// Empty where the piece is not of this block.
+    /// The text at `piece`; empty if the piece is not of this block.
     #[must_use]
     pub fn text(&self, piece: Piece) -> &str {
         self.bytes().get(piece.range()).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
@@ -106,14 +107,15 @@ pub struct Blocks<'a, T> {
     arrival: Arrival,
     /// The beginning of a line whose end was not read yet.
     rest: Vec<u8>,
-    /// Blocks that are free again.
+    /// Blocks whose memory can be used again.
     spare: Vec<Block<T>>,
     line: u64,
     limit: usize,
 }
 
 impl<'a, T> Blocks<'a, T> {
-    /// A line longer than `limit` bytes is handed out as soon as it is, whole or not, for the tool to complain.
+    /// A line that grows longer than `limit` bytes is handed out at once, even if its end was not read, so that the
+    /// tool can report it without keeping all of it in memory.
     #[must_use]
     pub fn new(input: Box<dyn Read + 'a>, name: &'a str, limit: u64, arrival: Arrival) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -126,11 +128,11 @@ impl<'a, T> Blocks<'a, T> {
             self.spare.pop().map_or_else(Default::default, |block| (block.buffer, block.found));
         found.clear();
         let mut len = self.rest.len();
-        // Never shortened, so that a buffer is zeroed once and not for every block.
+        // The buffer is never shortened, because `resize` would zero it anew for every block.
         buffer.resize(buffer.len().max(SIZE).max(2 * len), 0);
         buffer[..len].copy_from_slice(&self.rest);
         self.rest.clear();
-        // No line feed is before this place.
+        // Before this place there is no line feed; it is not searched again.
         let mut searched = len;
         loop {
             if len == buffer.len() {
@@ -163,7 +165,7 @@ impl<'a, T> Blocks<'a, T> {
 
     /// Gives a block's memory back.
     pub(super) fn recycle(&mut self, block: Block<T>) {
-        // One long line is no reason to keep its memory.
+        // A buffer that grew for one long line is not kept.
         if block.buffer.len() == SIZE {
             self.spare.push(block);
         }

@@ -1,8 +1,9 @@
-//! Two threads parse while this one reads and takes in; blocks come back in the order of the stream.
+//! Two threads parse blocks while the calling thread reads the stream and takes the results, in the order of the
+//! stream.
 //!
-//! Only while reads fill whole blocks, as those of a file do. What trickles in through a pipe is parsed here
-//! and passed on before the next read, so that nobody downstream waits for us; the neighbours of a pipe have
-//! the other cores.
+//! They are used only while reads fill whole blocks, as those of a file do. Blocks that trickle in through a pipe are
+//! parsed on the calling thread and passed on before the next read, so that no later tool of the pipe waits; besides,
+//! the pipe's other tools need the other cores.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -13,10 +14,10 @@ use crate::error::{Error, Result};
 
 const WORKERS: usize = 2;
 
-/// Blocks that a worker may have waiting: the one at work, and the next.
+/// How many blocks each worker may have under way before the oldest is waited for. This bounds the memory.
 const WAITING: usize = 6;
 
-/// What a tool makes of a block's lines, whichever thread has it. Each thread has its own.
+/// Parses the lines of a block. Each thread has a parser of its own.
 pub trait Parser: Send {
     type Found: Send;
 
@@ -24,7 +25,8 @@ pub trait Parser: Send {
     fn parse(&mut self, block: &mut Block<Self::Found>);
 }
 
-/// Hands every block, parsed, to `on`, which gives its memory back.
+/// Hands every block, parsed, to `on` in the order of the stream. `on` returns the block, so that its memory can be
+/// used again.
 pub fn each<P: Parser>(
     blocks: &mut Blocks<P::Found>,
     parser: impl Fn() -> P,
@@ -78,7 +80,7 @@ impl<T: Send> Worker<T> {
         let (blocks, work) = sync_channel::<Block<T>>(WAITING);
         let (done, parsed) = sync_channel(WAITING);
         let job = move || {
-            // Either end of the line gone: there is nothing left to do.
+            // A closed channel means that the calling thread has returned, with or without an error.
             while let Ok(mut block) = work.recv() {
                 parser.parse(&mut block);
                 if done.send(block).is_err() {

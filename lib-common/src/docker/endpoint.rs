@@ -1,4 +1,4 @@
-//! Which engine is meant: `--host`, `DOCKER_HOST`, the docker client's context, or the default socket.
+//! Finds the engine's address: `--host`, else `DOCKER_HOST`, else the docker client's context, else the default socket.
 
 use std::fmt;
 use std::fs;
@@ -32,7 +32,7 @@ impl Endpoint {
         }
     }
 
-    /// Its socket, where it listens on one of this machine.
+    /// The path of the engine's Unix socket; `None` if it listens on TCP.
     #[must_use]
     pub fn socket(&self) -> Option<&Path> {
         match self {
@@ -79,13 +79,13 @@ impl Endpoint {
                 };
                 Ok(Self::Tcp(format!("{address}{port}")))
             }
-            _ => Err(Error::cannot("finding the engine", "neither unix:///path nor tcp://host:port")
+            _ => Err(Error::cannot("finding the engine", "not of the form unix:///path or tcp://host:port")
                 .on(format!("'{host}'"))
                 .hint("for ssh, forward the socket: ssh -L /tmp/d.sock:/var/run/docker.sock HOST")),
         }
     }
 
-    /// Whether the engine runs on this machine, so that `/proc` here tells of its node.
+    /// Whether the engine runs on this machine, so that `/proc` here describes its node.
     #[must_use]
     pub fn is_local(&self) -> bool {
         matches!(self, Self::Unix(_))

@@ -1,9 +1,9 @@
 //! The connection to the engine.
 //!
-//! One transport serves both the typed client (bollard, in `own`) and raw JSON. Strangers' objects, events and logs are read
-//! raw, because bollard's enums have no catch-all: one odd value would fail a whole list, one unknown type of event the
-//! stream, and a frame in which the engine says that it cannot read a log would count as a line of it. bollard 0.21.1 sends
-//! paths without a version whatever it is told; the transport puts the negotiated one in front.
+//! One transport serves both the typed client (bollard, in `own`) and raw JSON. Strangers' objects, events and logs are
+//! read raw, because bollard's enums have no catch-all: one odd value would fail a whole list, one unknown type of
+//! event the stream, and a frame in which the engine says that it cannot read a log would count as a line of it.
+//! bollard 0.21.1 sends paths without a version whatever it is told; the transport puts the negotiated one in front.
 
 mod endpoint;
 mod own;
@@ -26,12 +26,13 @@ use crate::cli::EngineArg;
 use crate::error::{Error, Result};
 use transport::Transport;
 
-/// Newest API version that these tools were written for; an older engine is asked in its own.
+/// Newest API version that these tools were written for. To an older engine they speak the newest version that it
+/// knows.
 const NEWEST: (u64, u64) = (1, 47);
-/// Oldest API version that works.
+/// Oldest API version that these tools can use: that of engine 20.10.
 const OLDEST: (u64, u64) = (1, 41);
 
-/// An engine that answered. Cheap to clone.
+/// The connection to an engine that has answered once. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
     transport: Arc<Transport>,
@@ -42,7 +43,7 @@ pub struct Engine {
 /// What the engine answered instead of success.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiError {
-    /// HTTP status; 0 where there was no answer at all.
+    /// HTTP status; 0 if there was no answer at all.
     pub status: u16,
     pub message: String,
 }
@@ -68,7 +69,8 @@ impl ApiError {
         self.status >= 500 && signs.iter().chain(&unavailable).any(|sign| self.message.contains(sign))
     }
 
-    /// In the tools' voice: no answer and no leader are worth another try, a refusal is not.
+    /// The error for people. Without an answer or without a leader the same call may succeed later (exit 75); a refusal
+    /// is final (exit 2).
     #[must_use]
     pub fn into_error(self, doing: &str, object: &str) -> Error {
         if self.is_leaderless() {
@@ -143,7 +145,7 @@ impl Engine {
         self.transport.json(Method::POST, path, body).await
     }
 
-    /// `DELETE`; an object that is gone already is success.
+    /// `DELETE`. It is no error if the object does not exist any more.
     pub async fn delete(&self, path: &str) -> ApiResult<()> {
         match self.transport.json(Method::DELETE, path, None).await {
             Err(e) if !e.is_missing() => Err(e),
@@ -171,7 +173,7 @@ impl Engine {
         }
     }
 
-    /// What the engine says of itself; fails unless it manages a swarm.
+    /// What the engine says of itself, or an error if it is not a manager of a swarm.
     pub async fn require_manager(&self) -> Result<SystemInfo> {
         let doing = "looking for a swarm manager";
         let object = self.endpoint().to_string();
@@ -183,7 +185,7 @@ impl Engine {
     }
 }
 
-/// A query's `filters={...}`, percent-encoded.
+/// The `filters={...}` of a query, percent-encoded.
 #[must_use]
 pub fn filters(pairs: &[(&str, &str)]) -> String {
     let map: std::collections::BTreeMap<&str, [&str; 1]> = pairs.iter().map(|(k, v)| (*k, [*v])).collect();
@@ -197,10 +199,13 @@ fn negotiate(about: &Value) -> std::result::Result<(u64, u64), String> {
     let newest = version("ApiVersion").unwrap_or_default();
     let oldest = version("MinAPIVersion").unwrap_or_default();
     if newest < OLDEST {
-        return Err(format!("its API version is {}, 1.41 or newer is needed", about["ApiVersion"]));
+        return Err(format!("its API version is {}, but 1.41 or newer is needed", about["ApiVersion"]));
     }
     if oldest > NEWEST {
-        return Err(format!("its oldest API version is {}, 1.47 or older is needed", about["MinAPIVersion"]));
+        return Err(format!(
+            "its oldest API version is {}, but 1.47 or older is needed",
+            about["MinAPIVersion"]
+        ));
     }
     Ok(newest.min(NEWEST))
 }

@@ -1,8 +1,8 @@
-//! Typed calls on what is our own: configs and services that we make, objects of a run that we remove, and what an engine
-//! says of itself. The models say at compile time what the engine understands.
+//! Typed calls for objects of our own: they create configs and services, remove the objects of a run, and read what the
+//! engine says of itself. The compiler checks that the engine understands the fields that we send.
 //!
-//! Not among them: updates. A compare-and-swap repeats the spec that was read, byte for byte where a newer engine has
-//! fields that the models lack, and its version is a `u64` that bollard narrows.
+//! Updates are not among them. A compare-and-swap must send back the spec that was read, with the fields of newer
+//! engines that bollard's models lack; and the version that it compares is a `u64`, which bollard narrows.
 
 use std::future::Future;
 
@@ -14,12 +14,12 @@ use super::{ApiError, ApiResult, Engine};
 use crate::swarm::object::Kind;
 
 impl Engine {
-    /// What the engine says of itself.
+    /// What the engine says of itself (`GET /info`).
     pub async fn info(&self) -> ApiResult<SystemInfo> {
         self.call(self.typed.info()).await
     }
 
-    /// Creates a config; false: the name is taken.
+    /// Creates a config. Returns false if the name is taken.
     pub async fn create_config(&self, spec: ConfigSpec) -> ApiResult<bool> {
         match self.call(self.typed.create_config(spec)).await {
             Ok(_) => Ok(true),
@@ -28,13 +28,15 @@ impl Engine {
         }
     }
 
-    /// Creates a service, whose id is returned. No registry is asked.
+    /// Creates a service and returns its id. The engine asks no registry for the image's digest: since API 1.30 it
+    /// leaves that to clients.
     pub async fn create_service(&self, spec: ServiceSpec) -> ApiResult<String> {
         let made = self.call(self.typed.create_service(spec, None)).await?;
         Ok(made.id.unwrap_or_default())
     }
 
-    /// Removes an object, a container with its anonymous volumes and by force; one that is gone already is success.
+    /// Removes an object; a container is killed, and its anonymous volumes are removed with it. It is no error if the
+    /// object does not exist any more.
     pub async fn remove(&self, kind: Kind, id: &str) -> ApiResult<()> {
         let docker = &self.typed;
         let container = RemoveContainerOptions { force: true, v: true, link: false };
@@ -49,7 +51,7 @@ impl Engine {
         removed.or_else(|e| if e.is_missing() { Ok(()) } else { Err(e) })
     }
 
-    /// Within the connection's deadline, the answer's body included.
+    /// Waits for a typed call and for the whole of its answer, at most until the connection's deadline.
     async fn call<T>(&self, call: impl Future<Output = Result<T, Error>>) -> ApiResult<T> {
         Box::pin(self.transport.within(async { call.await.map_err(ApiError::from) })).await
     }

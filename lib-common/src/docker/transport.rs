@@ -19,7 +19,7 @@ use super::{ApiError, ApiResult, Endpoint, status_error};
 pub(super) struct Transport {
     endpoint: Endpoint,
     timeout: Duration,
-    /// `/v1.41`, once it is known.
+    /// The negotiated API version, e.g. (1, 41). It is put in front of each path; unset until it is known.
     prefix: OnceLock<(usize, usize)>,
 }
 
@@ -53,7 +53,7 @@ impl Transport {
             if bytes.iter().all(u8::is_ascii_whitespace) {
                 return Ok(Value::Null);
             }
-            serde_json::from_slice(&bytes).map_err(|e| no_answer(format!("answered what is not JSON: {e}")))
+            serde_json::from_slice(&bytes).map_err(|e| no_answer(format!("the answer is not JSON: {e}")))
         };
         self.within(whole).await
     }
@@ -74,6 +74,7 @@ impl Transport {
             .body(Full::new(bytes))
             .map_err(no_answer)?;
         let response = self.within(self.exchange(request)).await?;
+        // 304 says that there was nothing to do, e.g. that a container to stop is stopped already.
         if response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED {
             return Ok(response);
         }
@@ -82,7 +83,7 @@ impl Transport {
         Err(status_error(status, &body.to_bytes()))
     }
 
-    /// `work`, or an error once the deadline of a call has passed.
+    /// Waits for `work`, or returns an error once the deadline of a call has passed.
     pub async fn within<T>(&self, work: impl Future<Output = ApiResult<T>>) -> ApiResult<T> {
         let late = || no_answer(format!("no answer within {} s", self.timeout.as_secs_f32()));
         tokio::time::timeout(self.timeout, work).await.map_err(|_| late())?
@@ -120,7 +121,8 @@ fn no_answer(cause: impl std::fmt::Display) -> ApiError {
     ApiError { status: 0, message: cause.to_string() }
 }
 
-/// The typed client over the same transport. Its paths come without a version, whatever it is told.
+/// The typed client over the same transport. bollard puts no version into its paths although it is told one, so this
+/// puts it there.
 pub(super) fn typed(transport: &Arc<Transport>) -> Result<bollard::Docker, bollard::errors::Error> {
     type Answer = Pin<Box<dyn Future<Output = Result<Response<Incoming>, bollard::errors::Error>> + Send>>;
     let (major, minor) = transport.prefix.get().copied().unwrap_or((1, 41));
@@ -141,7 +143,8 @@ pub(super) fn typed(transport: &Arc<Transport>) -> Result<bollard::Docker, bolla
     bollard::Docker::connect_with_custom_transport(
         send,
         Some("redfix://engine"),
-        // Whole seconds; the transport's own deadline comes first.
+        // bollard counts whole seconds. One more makes sure that the transport's own deadline, with its message, is
+        // first.
         transport.timeout.as_secs().saturating_add(1),
         &version,
     )

@@ -1,23 +1,23 @@
-//! Bytes of an XML file as text, and its references as characters. Nothing is refused: what cannot be decoded becomes
-//! U+FFFD, and a reference that nobody defined stays as it is written.
+//! Decodes an XML file into text, and its references into characters. No file is refused: bytes that cannot be decoded
+//! become U+FFFD, and an undefined reference stays as it is written.
 
 use std::borrow::Cow;
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use quick_xml::escape::resolve_html5_entity;
 
-/// How far an XML declaration may reach.
+/// How many bytes an XML declaration may have.
 const DECLARATION: usize = 256;
 
-/// The text, and whether something had to be replaced.
+/// The decoded text, and whether any bytes had to be replaced.
 pub fn text(bytes: &[u8]) -> (Cow<'_, str>, bool) {
     let (encoding, mark) = Encoding::for_bom(bytes).unwrap_or_else(|| (without_mark(bytes), 0));
     let (text, _, replaced) = encoding.decode(&bytes[mark..]);
     (text, replaced)
 }
 
-/// By the first two bytes, else as declared. A declared UTF-16 without its bytes is UTF-8: some writers declare what
-/// their strings are in memory.
+/// The encoding by the first two bytes, else the declared one. If UTF-16 is declared and the bytes are not, the file is
+/// UTF-8: some writers declare the encoding that their strings have in memory.
 fn without_mark(bytes: &[u8]) -> &'static Encoding {
     match bytes {
         [b'<', 0, ..] => return UTF_16LE,
@@ -54,7 +54,7 @@ pub fn unescape(raw: &str) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// What `&name;` stands for. Characters that XML 1.0 does not allow (`&#0;`, `&#x1b;`) become U+FFFD.
+/// The character that `&name;` stands for. Characters that XML 1.0 does not allow (`&#0;`, `&#x1b;`) become U+FFFD.
 pub fn resolve(name: &str) -> Option<Cow<'static, str>> {
     let Some(number) = name.strip_prefix('#') else {
         return resolve_html5_entity(name).map(Cow::Borrowed);

@@ -1,4 +1,4 @@
-//! Elements of a `JUnit` file and their attributes.
+//! The elements of a `JUnit` file that matter, and their attributes.
 
 use std::path::Path;
 
@@ -101,7 +101,7 @@ impl Said {
     }
 }
 
-/// A red stays one, whatever else a test says of itself, and a test that says anything but "passed" did not.
+/// The worse of two outcomes that a test has in one file.
 pub fn worst(known: Option<TestOutcome>, new: TestOutcome) -> Option<TestOutcome> {
     known.filter(|known| rank(*known) >= rank(new)).or(Some(new))
 }
@@ -115,7 +115,7 @@ pub fn rank(outcome: TestOutcome) -> u8 {
     }
 }
 
-/// A test; what is odd in it is counted with the line that `line` tells.
+/// A test by its attributes. Odd values are counted, with the line that `line` gives.
 pub fn case(attributes: &Attributes, odd: &mut Odd, line: impl FnOnce() -> u64) -> Case {
     let mut case = Case {
         name: get(attributes, "name").unwrap_or_default(),

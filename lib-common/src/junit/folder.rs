@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use super::{Names, Test, parse};
 
-/// What a folder holds, each in the order of the paths.
+/// What a folder holds; both lists are in the order of the paths.
 #[derive(Debug, Default)]
 pub struct Below {
     /// Its regular `*.xml` files, at any depth.
     pub files: Vec<PathBuf>,
-    /// Its links, which are not followed: one may lead anywhere, e.g. to a folder above.
+    /// Its symbolic links. They are not followed, because one may lead anywhere, e.g. to a folder above.
     pub links: Vec<PathBuf>,
 }
 
@@ -31,7 +31,7 @@ fn find(folder: &Path, found: &mut Below) {
             find(&path, found);
         } else if kind.is_symlink() {
             found.links.push(path);
-        // A pipe would be waited for.
+        // A named pipe is left out because reading it would block.
         } else if kind.is_file() && is_xml(&path) {
             found.files.push(path);
         }
@@ -43,8 +43,8 @@ pub fn is_xml(path: &Path) -> bool {
     path.extension().is_some_and(|end| end.eq_ignore_ascii_case("xml"))
 }
 
-/// The report's path below the folder. Attempts that Bazel repeated (`test_attempts/attempt_1.xml` beside `test.xml`)
-/// are of one report.
+/// The report's path below the folder. The attempts that Bazel repeated (`test_attempts/attempt_1.xml` beside `test.xml`)
+/// count as one report.
 #[must_use]
 pub fn report_name(folder: &Path, file: &Path) -> String {
     let path = file.strip_prefix(folder).unwrap_or(file).display().to_string();

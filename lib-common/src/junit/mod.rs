@@ -1,4 +1,4 @@
-//! `JUnit` files as outcomes of single tests, whoever wrote them.
+//! Reads `JUnit` files into the outcomes of single tests, whichever tool wrote them.
 //!
 //! There is no one schema. Where writers disagree, two readers of them all are the arbiters: GitLab
 //! (`lib/gitlab/ci/parsers/test/junit.rb`: of several children a failure counts before an error, that before a skip;
@@ -34,11 +34,12 @@ pub struct Test {
     pub started: Option<String>,
     /// The suite's `hostname`.
     pub machine: Option<String>,
-    /// Red attempts of the same run besides `outcome`: `flakyFailure` and `rerunFailure`, and those of errors.
+    /// Failed attempts of the test in the same run, which the runner repeated: `flakyFailure`, `rerunFailure`,
+    /// `flakyError` and `rerunError`.
     pub retries: Vec<Retry>,
 }
 
-/// One more attempt of a test, always red.
+/// A failed attempt of a test that was repeated in the same run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retry {
     pub outcome: TestOutcome,
@@ -52,9 +53,9 @@ pub struct Retry {
 pub struct Report {
     /// In the file's order.
     pub tests: Vec<Test>,
-    /// Odd values, which cost no test.
+    /// Odd values that were passed over; no test was lost because of them.
     pub odd: Odd,
-    /// A file of tests that could not be read, by its name: nobody knows what the report lacks.
+    /// The first file of tests that the runner could not read. Nobody knows which tests the report lacks then.
     pub uncollected: Option<String>,
 }
 

@@ -1,10 +1,10 @@
-//! Which test is which. Its name and class tell tests apart as a rule, and keep a case's key short; where one run has
-//! several tests of the same name and class, the suite, the file, the host or the report joins them.
+//! Names tests so that the names tell them apart. Class and name suffice as a rule, and keep a case's key short. If one
+//! run has several tests of the same class and name, the suite, the file, the host or the report is added.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
-/// All that a report says of where a test is. Parameters are part of the name, as every writer writes them.
+/// Everything that a report says about where a test is. Parameters are part of the name, as each writer writes them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     pub name: String,
@@ -52,7 +52,7 @@ impl Part {
     }
 }
 
-/// The parts that make a test's name, or, where none is named, those that are needed.
+/// The parts that make a test's name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Parts(BTreeSet<Part>);
 
@@ -82,7 +82,7 @@ pub struct Names {
     more: BTreeMap<(String, String), BTreeSet<Part>>,
 }
 
-/// What joins, in this order, if it tells more tests apart.
+/// The parts that are added, in this order, if they tell more tests apart.
 const MORE: [Part; 4] = [Part::Suite, Part::File, Part::Host, Part::Report];
 
 impl Names {
@@ -91,7 +91,7 @@ impl Names {
         Self { fixed, more: BTreeMap::new() }
     }
 
-    /// Learns from all tests of one run what tells them apart.
+    /// Learns from all tests of one run which parts tell them apart.
     pub fn learn<'a>(&mut self, run: impl IntoIterator<Item = &'a Place>) {
         if self.fixed.is_some() {
             return;

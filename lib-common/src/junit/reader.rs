@@ -1,5 +1,5 @@
-//! One pass over a `JUnit` file. Pure. Elements that are not known are passed through, so that suites and tests count at
-//! any depth, and a second document behind the first.
+//! Reads a `JUnit` file in one pass. Pure. It looks into unknown elements, so that suites and tests count at any depth,
+//! and it reads on after the first document.
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
@@ -10,7 +10,7 @@ use super::{Place, Report, Retry, Test};
 use crate::foreign::Bad;
 use crate::record::run::TestOutcome;
 
-/// All tests of one file. What is odd in it is passed over and counted; only what is no XML, or not `JUnit`, is an error.
+/// All tests of one file. Odd values are passed over and counted. It is an error if the file is not XML, or not `JUnit`.
 pub fn parse(bytes: &[u8]) -> Result<Report, Bad> {
     let (xml, replaced) = text(bytes);
     let mut state = State::default();
@@ -49,7 +49,7 @@ pub fn parse(bytes: &[u8]) -> Result<Report, Bad> {
     }
 }
 
-/// Counts lines as far as they are asked for.
+/// Counts lines, but only as far as somebody asks for them.
 struct Lines<'a> {
     text: &'a [u8],
     at: usize,
@@ -119,7 +119,7 @@ impl State {
                 let of = self.open.iter_mut().rev().find(|(_, e)| !matches!(e, Element::Other));
                 match of {
                     Some((_, Element::Case(case))) => case.said.push(said),
-                    // The whole suite failed to load; Jenkins names that so.
+                    // The whole suite failed to load. Jenkins gives that test this name.
                     Some((_, Element::Suite(suite))) => {
                         let class = suite.name.clone();
                         let case = Case { name: "<init>".into(), class, said: vec![said], ..Case::default() };
@@ -165,7 +165,7 @@ impl State {
             place,
         };
         let mut so_far = case.status;
-        // Node runs a test that is still to do, and does not count its failure.
+        // Node runs a test that is marked as `todo`, but does not count its failure.
         let is_todo = case.said.iter().any(|said| said.what == What::Skipped && said.kind == "todo");
         for said in &case.said {
             let (outcome, message) = (said.outcome(case), said.whole());
@@ -206,7 +206,7 @@ impl State {
             Some(root) => {
                 Bad { is_other_kind: true, ..Bad::whole(format!("not JUnit: its root is <{root}>")) }
             }
-            // What a runner leaves that was stopped before it wrote.
+            // A runner that is stopped before it writes leaves an empty file.
             None => Bad::whole("no element in it"),
         })
     }

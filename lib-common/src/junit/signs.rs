@@ -1,4 +1,4 @@
-//! What an `<error>` means. Most writers use it for a test that raised something other than a failed assertion, which is
+//! Decides what an `<error>` means. Most writers use it for a test that raised something other than a failed assertion, which is
 //! a red of the test, and GitLab and Jenkins count it as one. Some write it where the test could not run at all. Those
 //! are known by what they write there:
 //!

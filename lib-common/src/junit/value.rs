@@ -1,9 +1,9 @@
-//! Numbers and words in the attributes of a `JUnit` file.
+//! Reads numbers and words in the attributes of a `JUnit` file.
 
 use crate::record::run::TestOutcome;
 
 /// Seconds as milliseconds. Thousands and decimals as any locale writes them (`1,201.5`, `0,16`, `1.201,5`; a lone comma
-/// is a decimal one), with or without an `s`. What is negative or absurd is 0, what is no number `None`.
+/// is a decimal one), with or without an `s`. Negative and absurd values become 0; `None` if it is no number.
 #[must_use]
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 pub fn milliseconds(text: &str) -> Option<u64> {
@@ -19,8 +19,8 @@ pub fn milliseconds(text: &str) -> Option<u64> {
     Some(if sane { (seconds * 1000.0).round() as u64 } else { 0 })
 }
 
-/// What a `status` or `result` of a test says, `None` where the word is not known. GitLab and Jenkins do not look at
-/// them; googletest, ctest and others tell only there that a test was not run.
+/// The outcome that a `status` or `result` of a test means, `None` if the word is not known. GitLab and Jenkins ignore
+/// both, but googletest, ctest and others tell only there that a test was not run.
 pub fn status(word: &str) -> Option<TestOutcome> {
     let plain = word.to_ascii_lowercase().replace(['_', '-', ' '], "");
     Some(match plain.as_str() {

@@ -1,4 +1,4 @@
-//! What the sweep saw: the start of every investigation.
+//! The record that starts every investigation: what the sweep saw.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,7 @@ pub struct CaseFailed {
     pub stack: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub message: Option<Text>,
-    /// What somebody thought it was; to be proved or refuted.
+    /// What somebody took for the cause. The runs are to prove or refute it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub hypothesis: Option<String>,
     /// Where this case was read from.
@@ -39,7 +39,7 @@ pub struct CaseFailed {
     pub last_green: Option<LastGreen>,
 }
 
-/// A commit and how it was named.
+/// A commit, and by which kind of name it was chosen.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Ref {
     /// Full commit.
@@ -71,7 +71,7 @@ pub struct Contrast {
     pub levels: Vec<String>,
 }
 
-/// "It passed before": when, and which ref.
+/// When the case last passed, and with which ref.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LastGreen {
     pub ts: String,

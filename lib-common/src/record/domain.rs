@@ -1,4 +1,4 @@
-//! Names on the swarm: leased, given back, probed.
+//! Records of `warm-domain-alloc`: domains that it leased, released, probed and audited.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,17 +11,17 @@ pub struct DomainLeased {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub case: Option<String>,
     pub recipe: String,
-    /// What the lease is for; with recipe and holder it makes leasing idempotent.
+    /// What the lease is for. The same recipe, purpose and holder get the same lease again.
     pub purpose: String,
     pub domain: String,
-    /// Stack namespace; attempts append a fixed-length suffix to it.
+    /// Stack namespace. Each attempt appends a suffix of fixed length to it.
     pub stack: String,
     pub lease_id: String,
     /// `canon`, `cold`, `run`, ...
     pub class: String,
     pub ttl_ms: u64,
     pub holder: String,
-    /// What it was proved not to collide with.
+    /// What the domain was compared with, and does not collide with.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub checked: Vec<String>,
 }
@@ -61,7 +61,7 @@ pub struct DomainProbed {
     /// Status of the HTTP answer, if there was one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub status: Option<u16>,
-    /// How it differs from most domains that were probed in the same call.
+    /// In which way the domain differs from most others that were probed in the same call.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub odd: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -74,20 +74,20 @@ pub struct Layer {
     /// `dns`, `tcp`, `tls`, `certificate`, `http`, ...
     pub layer: String,
     pub ok: bool,
-    /// What it answered.
+    /// What this layer answered.
     pub seen: Text,
 }
 
 /// `domain.audited`: one thing on the swarm that collides, or is about to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DomainAudited {
-    /// One stable word, e.g. `alias-answered-by-strangers`.
+    /// The kind of finding as one stable word, e.g. `alias-answered-by-strangers`.
     pub kind: String,
-    /// Whether something does not work, or will not at the next deploy.
+    /// Whether something does not work now, or will not work after the next deploy.
     pub breaks: bool,
     /// The finding, for people.
     pub what: Text,
-    /// Everything concerned, as `kind name`.
+    /// All objects concerned, each as `kind name`.
     pub objects: Vec<Text>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub remedy: Option<String>,

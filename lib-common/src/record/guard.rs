@@ -1,25 +1,25 @@
-//! What `swarm-guard` tells while it stands between its owner and the engine.
+//! Records of `swarm-guard`, which stands between an owner's programs and the engine.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::text::Text;
 
-/// `guard.started`: it listens, and it watches the engine's events.
+/// `guard.started`: the guard listens on its socket and watches the engine's events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GuardStarted {
-    /// Whose objects may be touched: the value of the label that they carry.
+    /// Whose objects may be touched: the value of their owner label.
     pub owner: String,
     /// Path of the socket that speaks the engine's API.
     pub socket: String,
 }
 
-/// `guard.passed`: a call that may change something. It is told before the engine hears of it.
+/// `guard.passed`: a call that may change something. The guard writes this record before it forwards the call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GuardPassed {
     pub owner: String,
     pub method: String,
-    /// Without the API's version; an object is named by its full id.
+    /// Path without the API's version. It names an object by its full id.
     pub path: String,
 }
 
@@ -29,13 +29,13 @@ pub struct GuardCreated {
     pub owner: String,
     /// container, service, network, volume, config, secret, exec
     pub kind: String,
-    /// Full id; a volume's name.
+    /// Full id; for a volume, its name.
     pub id: String,
-    /// Empty where the engine chose one.
+    /// Empty if the engine chose the name.
     pub name: String,
 }
 
-/// `guard.refused`: a call that the engine never heard of.
+/// `guard.refused`: a call that the guard did not forward to the engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GuardRefused {
     pub owner: String,
@@ -43,23 +43,23 @@ pub struct GuardRefused {
     pub rule: String,
     /// `METHOD /path`, without the API's version.
     pub call: Text,
-    /// What of it is forbidden.
+    /// Which part of the call is forbidden.
     pub what: Text,
     /// What to do instead.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub remedy: Option<Text>,
 }
 
-/// `guard.finished`: its last word. Where it is missing the guard was killed.
+/// `guard.finished`: the guard's last record. If it is missing, the guard was killed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GuardFinished {
     pub owner: String,
     pub requests: u64,
     pub refused: u64,
-    /// Objects of the owner that the engine shows and the guard never saw being created: it was bypassed.
+    /// Objects of the owner that the engine shows although the guard did not see their creation: it was bypassed.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub unseen: Vec<String>,
-    /// Why it is not proved that there are no others, where it is not.
+    /// Why the guard cannot prove that there are no other such objects, if it cannot.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub unproved: Option<String>,
 }

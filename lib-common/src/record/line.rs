@@ -1,9 +1,9 @@
-//! One line of a long ledger, looked at on whichever thread has it.
+//! Parses single lines of a long ledger fast.
 //!
-//! Nearly all of such a ledger is `test.finished`, so that a line of this type is read in one scan from quote to quote
-//! where it is exactly as our own tools write it: the keys in their order, no white space, no escapes. `serde_json` takes
-//! three times as long for the same line with borrowed strings, sonic-rs 2.5 times. Whatever differs by a byte is read by
-//! the records' own definition.
+//! Nearly all lines of such a ledger are `test.finished`. A line of this type is parsed in one scan from quote to quote
+//! if it is exactly as our own tools write it: the keys in their order, no white space, no escapes. `serde_json` takes
+//! three times as long for the same line with borrowed strings, sonic-rs 2.5 times. A line that differs by a byte is
+//! parsed by the records' own definition.
 
 use memchr::memchr2;
 use serde::de::IgnoredAny;
@@ -11,42 +11,43 @@ use serde::de::IgnoredAny;
 use super::run::{TestFinished, TestOutcome};
 use super::{Body, Keys, Known, TYPES};
 
-/// What a line is, as far as it can be told without a complaint.
+/// What a line holds.
 #[derive(Debug)]
-pub enum Look<'a> {
-    /// No record of a type that this build knows.
+pub enum Content<'a> {
+    /// An object that is no record of a type that this build knows.
     Other,
     /// A `test.finished` as our own tools write it.
     Test(TestLine<'a>),
     Known(Known),
-    /// Not an object, not valid for its type, or newer than this build: [`crate::stream::Reader`] decides, and words
-    /// the complaint.
+    /// Not an object, not valid for its type, or newer than this build. [`crate::stream::Reader::examine`] and
+    /// [`crate::stream::Reader::known`] tell which, and word the error or the warning.
     Doubtful,
 }
 
-/// Looks at one line, its line feed left out.
+/// Parses one line, which comes without its line feed.
 #[must_use]
-pub fn look(line: &str) -> Look<'_> {
+pub fn parse_line(line: &str) -> Content<'_> {
     if let Some(test) = TestLine::parse(line) {
-        return Look::Test(test);
+        return Content::Test(test);
     }
-    // A struct would be read from an array too.
+    // serde would also read a struct from an array.
     if !line.trim_start_matches([' ', '\t']).starts_with('{') {
-        return Look::Doubtful;
+        return Content::Doubtful;
     }
     if let Some((kind, v)) = beginning(line) {
         return known(kind, v, line);
     }
     match serde_json::from_str::<Keys>(line) {
         Ok(Keys { kind: Some(kind), v: Some(v), .. }) if is_ours(&kind) => known(&kind, v, line),
-        Ok(_) => Look::Other,
-        // An object whose keys are of another form, or none.
-        Err(_) if serde_json::from_str::<IgnoredAny>(line).is_ok() => Look::Other,
-        Err(_) => Look::Doubtful,
+        Ok(_) => Content::Other,
+        // An object whose `type`, `v` or `investigation` is not of the form that records have.
+        Err(_) if serde_json::from_str::<IgnoredAny>(line).is_ok() => Content::Other,
+        Err(_) => Content::Doubtful,
     }
 }
 
-/// Type and version of a record of ours that begins as our own tools write it: nobody has to look for them.
+/// Type and version of a known record that begins as our own tools write it, so that the line need not be searched for
+/// them.
 fn beginning(line: &str) -> Option<(&str, u32)> {
     let (kind, rest) = line.strip_prefix(r#"{"type":""#)?.split_once(r#"","v":"#)?;
     let (v, _) = rest.split_once(',')?;
@@ -57,19 +58,19 @@ fn is_ours(kind: &str) -> bool {
     TYPES.iter().any(|(name, _)| *name == kind)
 }
 
-fn known(kind: &str, v: u32, line: &str) -> Look<'static> {
+fn known(kind: &str, v: u32, line: &str) -> Content<'static> {
     match Known::parse(kind, v, line.as_bytes()) {
-        Ok(Some(known)) => Look::Known(known),
-        _ => Look::Doubtful,
+        Ok(Some(known)) => Content::Known(known),
+        _ => Content::Doubtful,
     }
 }
 
 /// The beginning of a `test.finished`.
 const START: &str = r#"{"type":"test.finished","v":1,"#;
 
-const _: () = assert!(TestFinished::V == 1, "the fast way reads version 1");
+const _: () = assert!(TestFinished::V == 1, "the fast parser reads version 1");
 
-/// What our tools use of a `test.finished`, as it lies in the line.
+/// The fields of a `test.finished` that our tools use, borrowed from the line.
 #[derive(Debug, PartialEq, Eq)]
 pub struct TestLine<'a> {
     pub ts: &'a str,
@@ -81,10 +82,11 @@ pub struct TestLine<'a> {
 }
 
 impl<'a> TestLine<'a> {
-    /// `None`: not of this form, whether valid or not.
+    /// `None`: the line is not exactly as our tools write it. It may be valid nevertheless.
     fn parse(line: &'a str) -> Option<Self> {
         let mut rest = Rest(line.strip_prefix(START)?);
-        // JSON has no bare control characters. No early end, so that it runs over many bytes at once.
+        // JSON allows no bare control characters. `min` looks at all bytes, which vectorises; a search that ends early
+        // does not.
         if line.bytes().min().is_some_and(|least| least < b' ') {
             return None;
         }
@@ -119,7 +121,7 @@ impl<'a> Rest<'a> {
         Some(())
     }
 
-    /// What follows `key`, up to the closing quote. Nothing is taken where there is no such key.
+    /// The text behind `key`, up to its closing quote. Takes nothing if `key` does not come next.
     fn text(&mut self, key: &str) -> Option<&'a str> {
         let after = self.0.strip_prefix(key)?;
         let end = memchr2(b'"', b'\\', after.as_bytes())?;
@@ -128,7 +130,7 @@ impl<'a> Rest<'a> {
         Some(text)
     }
 
-    /// A whole number that fits: 1 to 18 digits without a leading zero.
+    /// Takes a whole number of 1 to 18 digits, which a `u64` can hold, without a leading zero, which JSON forbids.
     fn number(&mut self) -> Option<()> {
         let digits = self.0.bytes().take_while(u8::is_ascii_digit).count();
         let (number, rest) = self.0.split_at(digits);
@@ -192,7 +194,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever it takes, the parser takes too, and says the same.
+        /// Each line that the fast parser takes, serde takes too, with the same values.
         #[test]
         fn it_never_takes_what_the_parser_would_not(at in 0..LINE.len(), with in "[\"\\\\{}:,0-9a-z\\x00-\\x1fé]{0,3}", cut in 0usize..4) {
             let (start, mut end) = (at, (at + cut).min(LINE.len()));

@@ -1,4 +1,4 @@
-//! Evidence bundles.
+//! The record of `log-snap`: one bundle of evidence.
 
 use std::collections::BTreeMap;
 
@@ -15,9 +15,9 @@ pub struct LogSnapped {
     pub path: String,
     /// BLAKE3 over the bundle, as `index.jsonl`'s last line repeats it.
     pub blake3: String,
-    /// Every expected stream was read to its end.
+    /// Whether every expected stream was read to its end.
     pub complete: bool,
-    /// What is missing, in words.
+    /// What is missing, one sentence each.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub gaps: Vec<String>,
     pub tasks: u32,
@@ -28,7 +28,8 @@ pub struct LogSnapped {
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub redactions: BTreeMap<String, u64>,
     pub duration_ms: u64,
-    /// Log text that was taken in a second, once the recording was over: read, redacted, compressed, hashed.
+    /// Bytes of log text that were processed in a second, once the recording was over: read, redacted, compressed,
+    /// hashed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub bytes_per_s: Option<u64>,
     /// Largest resident memory of log-snap, in bytes.

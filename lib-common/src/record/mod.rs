@@ -24,12 +24,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use line::{Look, TestLine, look};
+pub use line::{Content, TestLine, parse_line};
 
 /// Factor levels of one attempt, at least `load` and `fix`. Ordered, so that equal factors print equally.
 pub type Factors = BTreeMap<String, String>;
 
-/// What every record of ours starts with.
+/// The fields that every record of our tools starts with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Head {
     /// "noun.past", e.g. `run.finished`.
@@ -41,7 +41,7 @@ pub struct Head {
     /// RFC 3339, UTC, milliseconds.
     #[schemars(regex(pattern = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$"))]
     pub ts: String,
-    /// Shared down the pipe: a ULID.
+    /// A ULID that all tools of a pipe share.
     pub investigation: String,
     /// "name/version" of the tool that wrote it.
     #[schemars(regex(pattern = "^[^/]+/.+$"))]
@@ -133,6 +133,7 @@ records! {
 
 /// One line: the head's fields, then the body's.
 pub fn to_line<B: Serialize>(head: &Head, body: &B) -> serde_json::Result<Vec<u8>> {
+    // The two objects are joined as text, `{head` + `,` + `body}`, so that the order of the fields is fixed.
     let mut line = serde_json::to_vec(head)?;
     let body = serde_json::to_vec(body)?;
     line.pop();

@@ -28,13 +28,13 @@ pub struct PrOpened {
     /// `git patch-id --stable` of what the pull request changes.
     pub patch: String,
     pub route: Route,
-    /// True when it was opened without a verdict that supports it.
+    /// True if the pull request was opened without a verdict that supports it.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub no_verdict: bool,
     /// Issue of the upstream project that tracks the defect.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub upstream_issue: Option<String>,
-    /// What the forge did not do though it was asked to, such as a label that it left out.
+    /// What the forge was asked to do and did not, such as a label that it left out.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub warnings: Vec<String>,
 }
@@ -61,31 +61,32 @@ impl PrAction {
     }
 }
 
-/// `pr.commented`: an explanation on a pull request of somebody else, where a patch would change a test.
+/// `pr.commented`: a comment on somebody else's pull request, written where the fix would change a test.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PrCommented {
-    /// The cases that it explains.
+    /// The cases that the comment explains.
     pub cases: Vec<String>,
-    /// `created`, `updated` or `unchanged`: the comment, not the pull request.
+    /// What was done with the comment: `created`, `updated` or `unchanged`.
     pub action: PrAction,
     pub forge: String,
     pub repo: String,
-    /// The pull request.
+    /// Number of the pull request.
     pub number: u64,
-    /// The comment.
+    /// Address of the comment.
     pub url: String,
     pub fix_id: String,
-    /// `git patch-id --stable` of the patch that it shows.
+    /// `git patch-id --stable` of the patch that the comment shows.
     pub patch: String,
     pub route: Route,
-    /// True when it was written without a verdict that supports it.
+    /// True if the comment was written without a verdict that supports it.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub no_verdict: bool,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub upstream_issue: Option<String>,
 }
 
-/// `pr.skipped`: no pull request was opened, and no guard refused: there is nothing to open.
+/// `pr.skipped`: no pull request was opened, because there is nothing to open. (What a rule forbids is an error
+/// instead.)
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PrSkipped {
     pub cases: Vec<String>,
@@ -95,11 +96,11 @@ pub struct PrSkipped {
     pub branch: String,
     pub base: String,
     pub fix_id: String,
-    /// As in `pr.opened`; absent where a branch has nothing that the base has not.
+    /// As in `pr.opened`; absent if the branch has no change that the base lacks.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub patch: Option<String>,
     pub route: Route,
-    /// The earlier pull request, where there is one.
+    /// Number of the earlier pull request, if there is one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub number: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -111,11 +112,11 @@ pub struct PrSkipped {
 pub enum SkipState {
     /// The base has the change already.
     NothingToDo,
-    /// An earlier one was closed without a merge.
+    /// People closed an earlier pull request of this fix without merging it.
     Closed,
 }
 
-/// `pr.checked`: what CI says of a pull request's head.
+/// `pr.checked`: what CI says about the head commit of a pull request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PrChecked {
     pub cases: Vec<String>,
@@ -168,7 +169,8 @@ pub struct Context {
     pub url: Option<String>,
 }
 
-/// `canon.promoted`: written from what is recorded on the swarm, never from an exit code.
+/// `canon.promoted`: a release became a recipe's warm canonical. Written from what is recorded on the swarm, never from
+/// an exit code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CanonPromoted {
     #[serde(skip_serializing_if = "Option::is_none", default)]

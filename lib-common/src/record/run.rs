@@ -1,4 +1,4 @@
-//! Runs: planned, finished, and the test cases that they yield.
+//! Records about runs: the next one to make, a finished one, and the test cases that it yields.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,13 +17,15 @@ pub struct RunPlanned {
     /// Fewest and expected further runs until this case is settled.
     pub minimum_runs: u32,
     pub expected_runs: f64,
-    /// Before this time the run would tell nothing new: the reds of one machine have to be apart.
+    /// A run before this time would decide nothing: failing runs on one machine prove `genuine` only if they are far
+    /// enough apart.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub not_before: Option<String>,
-    /// What a run of this case costs with its teardown: the mean of those on record.
+    /// How long a run of this case takes with its teardown: the mean of those on record.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cost_ms: Option<u64>,
-    /// Cases like this one that an hour of runs settles, as expected: the higher, the sooner its turn.
+    /// How many cases like this one an hour of runs is expected to settle. The case with the highest number is run
+    /// next.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub priority: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -41,7 +43,7 @@ pub struct RunFinished {
     pub attempt_id: String,
     pub recipe: String,
     pub version: String,
-    /// The cases that this run serves.
+    /// The cases about which this run says something.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub cases: Vec<String>,
     /// What was really tested, as the harness reports it.
@@ -62,7 +64,7 @@ pub struct RunFinished {
     pub domain: Option<String>,
     pub factors: Factors,
     pub outcome: Outcome,
-    /// Why it is not a plain pass or fail.
+    /// Why the outcome is not a plain pass or fail.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -81,25 +83,25 @@ pub struct RunFinished {
     /// What the guard refused: `rule: METHOD path: remedy`.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub refusals: Vec<Text>,
-    /// What passed the guard, where there was one.
+    /// The calls that went through the guard, if there was one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub guard: Option<Guard>,
-    /// Protected things that changed because of this run, named.
+    /// Names of the protected things that changed because of this run.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub harm: Vec<String>,
-    /// What the run had to do without, e.g. for want of root: a sentence each.
+    /// What the run had to do without, e.g. because it was not root; one sentence each.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub notes: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub evidence: Option<Evidence>,
 }
 
-/// The traffic of the command with the engine.
+/// The command's calls to the engine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Guard {
     pub requests: u64,
     pub refused: u64,
-    /// Objects of the run that the engine's events show and the guard never saw: it was bypassed.
+    /// Objects of the run that the engine's events show although the guard did not see their creation: it was bypassed.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub unseen: Vec<String>,
 }
@@ -111,11 +113,13 @@ pub enum Outcome {
     Pass,
     Fail,
     Timeout,
-    /// Ended from outside (Ctrl-C, SIGTERM, budget).
+    /// Ended from outside (Ctrl-C, SIGTERM, `--budget`).
     Aborted,
-    /// Registry, DNS, no space, node down: nothing about the case.
+    /// Failed because of a registry, DNS, a full disk or a node that was down, which says nothing about the case.
     Infra,
+    /// The condition that the run claims did not hold from start to end.
     Disturbed,
+    /// The command reached the engine past its guard, so that what it did is not known.
     GuardBypassed,
 }
 
@@ -140,35 +144,36 @@ impl Outcome {
 pub struct Isolation {
     /// Whether the claimed condition was really there from start to end.
     pub proved: bool,
-    /// Why not, where it is not.
+    /// Why the condition is not proved, if it is not.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub why: Option<String>,
-    /// Who says that it was, where nothing measured it: the history of another CI, read by `--from`.
+    /// Who claims the condition, if nothing measured it: the history of another CI, read by `--from`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub claimed: Option<String>,
     pub slots_held: u32,
     pub slots_total: u32,
     /// Services of others that were converging when the run started.
     pub other_deploys: u32,
-    /// CPU time used by what is not the run's, as a share of the node (0 to 1): before, and mean during.
+    /// CPU time of everything that is not the run's, as a share of the node (0 to 1): before the run, and mean during
+    /// it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub foreign_cpu_before: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub foreign_cpu_during: Option<f64>,
-    /// Pressure stall information of the node, `some avg10` of cpu in percent: before, and highest during.
+    /// Pressure stall information of the node, `some avg10` of cpu in percent: before the run, and highest during it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cpu_pressure_before: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cpu_pressure_during: Option<f64>,
-    /// Copies of the stack that ran beside it as load.
+    /// How many copies of the stack ran beside it as load.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub neighbours: Option<u32>,
-    /// The same per node, for every node that the run's containers were on.
+    /// The same measurements for every node that the run's containers were on.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub nodes: Vec<NodeLoad>,
 }
 
-/// What one node bore that was not the run's.
+/// The load on one node that was not the run's.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct NodeLoad {
     pub node: String,
@@ -179,10 +184,10 @@ pub struct NodeLoad {
     /// Highest `some avg10` of cpu in percent among containers that are not the run's.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub foreign_pressure: Option<f64>,
-    /// The same among the run's own containers: what it suffered.
+    /// The same among the run's own containers.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub own_pressure: Option<f64>,
-    /// Why it could not be measured.
+    /// Why the load on this node could not be measured.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub why: Option<String>,
 }
@@ -196,18 +201,18 @@ pub struct Cleanup {
     pub left: Vec<String>,
     /// From the command's end until the engine was really empty.
     pub duration_ms: u64,
-    /// Everything that is not the run's has the same ids as before.
+    /// Whether everything that is not the run's has the same ids as before.
     pub others_unchanged: bool,
-    /// What changed, where something did.
+    /// What of that changed.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub others_changed: Vec<String>,
-    /// Where emptiness could not be proved, e.g. a node that did not answer: a sentence each.
+    /// Where it could not be proved that nothing is left, e.g. on a node that did not answer; one sentence each.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub unproved: Vec<String>,
-    /// Kept on purpose (`--keep-on-success`): these stacks are still there.
+    /// Stacks that were kept on purpose (`--keep-on-success`) and are still there.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub kept: Vec<String>,
-    /// Addresses in use on each shared network before and after: a leaked one shows here.
+    /// Addresses in use on each shared network before and after, which shows leaked ones.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub networks: Vec<NetworkUse>,
 }

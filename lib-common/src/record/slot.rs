@@ -14,10 +14,10 @@ pub struct SlotSeen {
     /// `pid@host`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub holder: Option<String>,
-    /// Since which boot of which machine.
+    /// Boot id of the holder's machine: once that has booted anew, the holder's process is gone.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub boot_id: Option<String>,
-    /// The attempt that holds it, or in words what it is held for.
+    /// The attempt that holds the slot, or in words what the slot is held for.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub what_for: Option<String>,
     /// Stacks that may exist because of its holder.
@@ -26,10 +26,10 @@ pub struct SlotSeen {
     /// RFC 3339, UTC, by the holder's clock.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub since: Option<String>,
-    /// From then until now.
+    /// Time since `since`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub age_ms: Option<u64>,
-    /// True where the holder is known to be dead: a process of this host that is gone.
+    /// True if the holder is known to be dead, because it was a process of this host that does not exist any more.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub dead: bool,
     /// Who waits for all slots.

@@ -1,27 +1,27 @@
-//! Whether a stack converged, as `swarm-wait` judges it.
+//! The record of `swarm-wait`: whether a stack converged.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::text::Text;
 
-/// `stack.checked`: what became of a stack that was waited for.
+/// `stack.checked`: the state of a stack at the end of the wait for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StackChecked {
     pub stack: String,
     pub state: StackState,
-    /// Why it will never converge, in one word; only of a wedge.
+    /// Why the stack will never converge, in one word; only if it is wedged.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cause: Option<Wedge>,
-    /// The same in words, or what a deadline found still missing.
+    /// The cause in words; after a deadline, what was still missing.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub message: Option<Text>,
-    /// The service that it is about.
+    /// The service that cause and message are about.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub service: Option<String>,
     pub services: Vec<ServiceSeen>,
     pub waited_ms: u64,
-    /// Within which attempt it was asked.
+    /// The attempt within which `swarm-wait` was called.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub attempt_id: Option<String>,
 }
@@ -30,9 +30,9 @@ pub struct StackChecked {
 #[serde(rename_all = "kebab-case")]
 pub enum StackState {
     Converged,
-    /// It never will.
+    /// It will never converge.
     Wedged,
-    /// Still on its way when the time was over.
+    /// It had not converged when the time was over, but still may.
     Deadline,
 }
 
@@ -42,7 +42,7 @@ pub enum StackState {
 pub enum Wedge {
     /// Tasks end again and again.
     CrashLoop,
-    /// The same error of a task again and again.
+    /// A task reports the same error again and again.
     SameError,
     ImageMissing,
     NoSuitableNode,
@@ -51,11 +51,11 @@ pub enum Wedge {
     UpdatePaused,
     /// The update failed and the service is what it was before.
     RolledBack,
-    /// It ended, and its restart policy lets it rest.
+    /// The service's tasks ended, and its restart policy starts no new ones.
     GaveUp,
-    /// `--ready` does not succeed, and nothing is new.
+    /// The command of `--ready` does not succeed, and nothing on the stack changes any more.
     NotReady,
-    /// Nothing new for `--idle-timeout`.
+    /// Nothing on the stack changed for `--idle-timeout`.
     Idle,
 }
 

@@ -1,4 +1,4 @@
-//! Decisions: flake or genuine, fixed or not, and the second look.
+//! Records of decisions: flake or genuine, fixed or not, and what the reviewer says.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,7 @@ pub struct FlakeVerdict {
     pub shown_by: Option<ShownBy>,
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub routes: Vec<Route>,
-    /// What a person would say.
+    /// The verdict in words, for people.
     pub sentence: String,
 }
 
@@ -59,16 +59,16 @@ pub struct Tally {
     pub pass: u32,
 }
 
-/// The four likelihood ratios of the sequential test, at the deciding run.
+/// The four likelihood ratios of the sequential test, after the run that decided it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Ratios {
-    /// Against "fails at most half the time isolated".
+    /// Evidence against "isolated, it fails at most half the time".
     pub half: f64,
-    /// Against "deterministic failure".
+    /// Evidence against "it fails always".
     pub det: f64,
-    /// Against "an isolated failure is noise".
+    /// Evidence against "an isolated failure is noise".
     pub clean: f64,
-    /// Against "load makes no difference".
+    /// Evidence against "load makes no difference".
     pub load: f64,
 }
 
@@ -77,7 +77,7 @@ pub struct Thresholds {
     pub t: f64,
     pub t_load: f64,
     pub cap: u32,
-    /// Noise floor: failure rate below which an isolated failure is noise.
+    /// Noise floor: an isolated failure rate of at most this counts as noise.
     pub eps: f64,
 }
 
@@ -86,7 +86,7 @@ pub struct Thresholds {
 pub struct Exclusion {
     pub reason: String,
     pub count: u64,
-    /// The first ten.
+    /// The first ten of them.
     pub attempts: Vec<String>,
 }
 
@@ -116,7 +116,7 @@ impl Cause {
     }
 }
 
-/// The one factor whose change flips the outcome.
+/// The one factor whose change turns red into green.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ShownBy {
     pub factor: String,
@@ -141,15 +141,15 @@ pub struct FixVerdict {
     /// `git patch-id --stable` of the patch.
     pub fix: String,
     pub verdict: FixOutcome,
-    /// The factor levels that were red without it.
+    /// The factor levels that were red without the fix.
     pub under: Factors,
     pub before: Tally,
     pub after: Tally,
-    /// Against "it fails as often as before".
+    /// Evidence against "with the fix it fails as often as before".
     pub ratio: f64,
     pub threshold: f64,
     pub attempts: Vec<String>,
-    /// Green runs that would settle it; 0 when it is settled.
+    /// How many further green runs would settle it; 0 if it is settled.
     pub further_runs: u32,
     pub sentence: String,
 }
@@ -162,7 +162,7 @@ pub enum FixOutcome {
     Inconclusive,
 }
 
-/// `review.recorded`: the second look by somebody other than the author.
+/// `review.recorded`: somebody other than the author reviewed a gate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReviewRecorded {
     pub reviewer: String,

@@ -1,4 +1,4 @@
-//! The forms in which a secret turns up in logs besides its own: base64, URL, JSON, hex, shell, HTML.
+//! The encoded forms in which a secret may appear in logs: base64, URL, JSON, hex, shell, HTML.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -6,12 +6,12 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 use super::MIN_SECRET;
 use crate::text::percent_encode;
 
-/// A line of a secret of several lines is looked for alone from this length on.
+/// Shortest line of a secret of several lines that is searched for by itself; shorter ones are too common.
 const MIN_LINE: usize = 8;
-/// Where `base64` and `openssl base64` wrap.
+/// After how many characters `base64` and `openssl base64` begin a new line.
 const WRAPS: [usize; 2] = [76, 64];
 
-/// The secret itself first, then its encodings; short remainders are left out.
+/// The secret itself and all its encoded forms, sorted. Forms shorter than [`MIN_SECRET`] are left out.
 pub(super) fn all(secret: &[u8]) -> Vec<Vec<u8>> {
     let secret = secret.trim_ascii_end();
     let mut forms = vec![secret.to_vec()];
@@ -26,7 +26,7 @@ pub(super) fn all(secret: &[u8]) -> Vec<Vec<u8>> {
     forms.push(html(secret, "&#39;", "&#34;"));
     forms.sort();
     forms.dedup();
-    // A script within an argument, a request within a log line: one encoding within another.
+    // One encoding may lie within another: a script within an argument, a JSON request within a log line.
     let outer: Vec<Vec<u8>> = forms.iter().flat_map(|form| nested(form)).collect();
     forms.extend(outer);
     forms.retain(|form| form.len() >= MIN_SECRET);
@@ -39,8 +39,8 @@ fn hex_digits(byte: u8) -> [char; 2] {
     [byte >> 4, byte & 15].map(|digit| char::from_digit(u32::from(digit), 16).unwrap_or('0'))
 }
 
-/// Logs are searched line by line, so each line of a longer secret stands for itself. The borders of a PEM
-/// block are not secret, and its rule needs them.
+/// The lines of a secret of several lines: logs are searched line by line, so each is searched for by itself. The BEGIN
+/// and END lines of a PEM block are left out, because they are not secret and the rule for PEM blocks needs them.
 fn lines(secret: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     let parts = secret.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
     let several = secret.contains(&b'\n');
@@ -49,8 +49,9 @@ fn lines(secret: &[u8]) -> impl Iterator<Item = Vec<u8>> {
         .map(<[u8]>::to_vec)
 }
 
-/// Three alignments: what a longer encoded text shows of the secret, without the characters that mix with
-/// its neighbours. Of a long one also each line of the wrapped form, and base64 twice over.
+/// The secret as it appears within the base64 of a longer text. Base64 encodes groups of three bytes, so there are
+/// three alignments; of each the characters at both ends are left out, because they also depend on the neighbouring
+/// bytes. Of a long secret each line of the wrapped form is added, and of every secret the base64 of its base64.
 fn base64(secret: &[u8]) -> Vec<Vec<u8>> {
     let mut forms = Vec::new();
     for skip in 0..3usize {
@@ -71,12 +72,12 @@ fn base64(secret: &[u8]) -> Vec<Vec<u8>> {
         }
     }
     let twice = STANDARD_NO_PAD.encode(STANDARD_NO_PAD.encode(secret));
-    // Whether the inner one was padded changes only the end.
+    // The inner one may have been padded or not. That changes only the last characters, which are cut off.
     forms.push(twice.as_bytes()[..twice.len().saturating_sub(4)].to_vec());
     forms
 }
 
-/// Programs disagree on what is left as it is, and on the case of the digits.
+/// Percent-encoded forms. Programs differ in which characters they leave as they are, and in the case of hex digits.
 fn urls(secret: &[u8]) -> Vec<Vec<u8>> {
     let mut forms = Vec::new();
     for plain in ["", "/", "!'()*", "/:@!$&'()*+,;="] {
@@ -87,7 +88,7 @@ fn urls(secret: &[u8]) -> Vec<Vec<u8>> {
                 percent_encode([*byte])
             }
         };
-        // What was encoded is three characters long.
+        // An encoded byte has three characters (`%2F`), any other has one.
         let lower = |part: String| if part.len() == 3 { part.to_lowercase() } else { part };
         let upper: String = secret.iter().map(encode).collect();
         let lower: String = secret.iter().map(encode).map(lower).collect();
@@ -96,7 +97,8 @@ fn urls(secret: &[u8]) -> Vec<Vec<u8>> {
     forms
 }
 
-/// As serde and most write it, as Go does (`<>&`), as PHP does (`/`), and in ASCII as Python does.
+/// The secret within a JSON string: as serde and most programs write it, as Go does (it escapes `<>&`), as PHP does (it
+/// escapes `/`), as Python does (ASCII only), and within JSON that is itself in a JSON string.
 fn jsons(secret: &str) -> [String; 5] {
     let quoted = serde_json::to_string(secret).unwrap_or_default();
     let plain = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned();
@@ -118,7 +120,7 @@ fn jsons(secret: &str) -> [String; 5] {
     [plain, go, php, ascii, nested]
 }
 
-/// What quoting once more makes of a form.
+/// A form quoted once more. Forms without quotes and backslashes stay as they are when quoted.
 fn nested(form: &[u8]) -> Vec<Vec<u8>> {
     if !form.iter().any(|byte| b"'\"\\".contains(byte)) {
         return Vec::new();
@@ -128,7 +130,8 @@ fn nested(form: &[u8]) -> Vec<Vec<u8>> {
     vec![plain.into_bytes(), single, other]
 }
 
-/// Within single quotes (two ways of writing one), `printf %q`, and `$'...'`.
+/// The secret in a shell command: within single quotes (whose own quotes are written in two ways), within double
+/// quotes, as `printf %q` writes it, and within `$'...'`.
 fn shells(secret: &[u8]) -> [Vec<u8>; 5] {
     let escape = |special: &dyn Fn(u8) -> bool| -> Vec<u8> {
         secret.iter().flat_map(|&byte| [special(byte).then_some(b'\\'), Some(byte)]).flatten().collect()
@@ -157,6 +160,7 @@ fn shells(secret: &[u8]) -> [Vec<u8>; 5] {
     ]
 }
 
+/// The secret in HTML. Programs differ in how they write the two quotes.
 fn html(secret: &[u8], apostrophe: &str, quote: &str) -> Vec<u8> {
     let escape = |&byte: &u8| match byte {
         b'&' => b"&amp;".to_vec(),

@@ -1,4 +1,4 @@
-//! Known values, in every form that they may have.
+//! Finds known secrets in a text, in every form that [`encodings`] lists.
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
@@ -7,9 +7,9 @@ use super::{MIN_SECRET, encodings};
 
 pub(super) struct Exact {
     automaton: Option<AhoCorasick>,
-    /// Which secret each form is of.
+    /// For each form, the index of its secret.
     owners: Vec<usize>,
-    /// Of each secret, whatever its form.
+    /// For each secret, the pseudonym that stands for all its forms.
     pseudonyms: Vec<String>,
     forms: Vec<Vec<u8>>,
 }
@@ -37,7 +37,7 @@ impl Exact {
         self.forms.iter().map(Vec::as_slice)
     }
 
-    /// Every occurrence, overlapping ones too: start, end, pseudonym.
+    /// Calls `on` with start, end and pseudonym of every occurrence, overlapping ones too.
     pub fn find<'e>(&'e self, text: &[u8], mut on: impl FnMut(usize, usize, &'e str)) {
         let Some(automaton) = &self.automaton else { return };
         for found in automaton.find_overlapping_iter(text) {

@@ -1,4 +1,4 @@
-//! The key of the pseudonyms: fresh, or kept in a file so that a whole investigation shares it.
+//! The key of the pseudonyms: a fresh one, or one in a file that a whole investigation shares.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
@@ -8,19 +8,21 @@ use std::path::Path;
 use crate::error::{Error, Result};
 use crate::ledger::folder_of;
 
-/// Without it nobody can find a weak secret by trying words. It is never written into evidence.
+/// The key of the hash that makes pseudonyms. It is never written into evidence, so that nobody who reads the evidence
+/// can find a weak secret by hashing guesses.
 #[derive(Clone)]
 pub struct Key([u8; 32]);
 
 impl Key {
-    /// A key that nobody keeps: pseudonyms are equal within one use only.
+    /// A key that is kept nowhere: only pseudonyms made with this very key can be compared.
     #[must_use]
     pub fn random() -> Self {
+        // Each id has 80 random bits, so that four fill the key's 256.
         let ids: String = (0..4).map(|_| crate::new_id()).collect();
         Self(*blake3::hash(ids.as_bytes()).as_bytes())
     }
 
-    /// The key in `path`, which is made (mode 0600) where it is not there.
+    /// The key in the file `path`, which is created (mode 0600) with a random key if it does not exist.
     pub fn in_file(path: &Path) -> Result<Self> {
         let fail = |e: io::Error| Error::cannot("reading the key of the pseudonyms", e).on(path.display());
         match Self::read(path) {
@@ -30,7 +32,7 @@ impl Key {
         let parent = folder_of(path);
         let mut file = tempfile::NamedTempFile::new_in(parent).map_err(fail)?;
         file.write_all(&Self::random().0).and_then(|()| file.as_file().sync_all()).map_err(fail)?;
-        // Another tool of the same pipe may have been first: then its key counts.
+        // Another tool of the same pipe may have been faster; then all use that tool's key.
         match file.persist_noclobber(path) {
             Err(e) if e.error.kind() != io::ErrorKind::AlreadyExists => return Err(fail(e.error)),
             _ => {}

@@ -1,11 +1,12 @@
 //! Takes secrets out of foreign text before it is written anywhere.
 //!
-//! Three tiers: exact values that the caller knows (and their encodings), names that speak of a secret, and
-//! rules for the forms of tokens ([`Rules`]). A secret becomes `[REDACTED:<rule>:<pseudonym>]`; the pseudonym
-//! is a keyed hash, so that equal secrets stay equal and a weak one cannot be guessed from the text.
+//! It finds secrets in three ways: by the values that the caller knows (and their encodings), by names such as
+//! `password` in front of a value, and by rules for the forms of tokens ([`Rules`]). A secret becomes
+//! `[REDACTED:<rule>:<pseudonym>]`; the pseudonym is a keyed hash, so that equal secrets stay equal and a weak one
+//! cannot be guessed from the text.
 //!
-//! [`Redactor::line`] and [`Redactor::text`] take whole lines; [`Redactor::push`] takes chunks as they come,
-//! and gives the same whatever the chunks.
+//! [`Redactor::line`] and [`Redactor::text`] take whole lines; [`Redactor::push`] takes chunks as they come, and its
+//! output does not depend on how the text is cut into chunks.
 
 mod encodings;
 mod exact;
@@ -31,9 +32,9 @@ use spans::{Span, marks, merge, outside};
 
 /// Values shorter than this are too common to replace everywhere.
 pub const MIN_SECRET: usize = 5;
-/// A line is redacted in parts beyond this, so that memory stays bounded.
+/// A longer line is redacted in parts, so that memory stays bounded.
 const MAX_LINE: usize = 1 << 20;
-/// What is held back at the end of a part, so that a secret across the border is seen whole.
+/// How many bytes at the end of a part are kept for the next one, so that a secret across their border is seen whole.
 const OVERLAP: usize = 16 * 1024;
 
 /// Redacts one stream; [`Redactor::fork`] starts another one with the same secrets and key.
@@ -42,7 +43,7 @@ pub struct Redactor {
     pem: Pem,
     counts: BTreeMap<String, u64>,
     hints: Vec<Hint>,
-    /// The line that is not whole yet.
+    /// The beginning of a line whose end has not come yet.
     tail: Vec<u8>,
     max_line: usize,
 }
@@ -55,14 +56,14 @@ struct Shared {
 }
 
 impl Redactor {
-    /// `secrets`: known values, whatever their order; empty and very short ones are left out. Pseudonyms are
-    /// of this redactor and its forks only.
+    /// `secrets` are the known values, in any order; those shorter than [`MIN_SECRET`] are left out. Pseudonyms can be
+    /// compared within this redactor and its forks only.
     #[must_use]
     pub fn new<S: AsRef<[u8]>>(secrets: &[S]) -> Self {
         Self::with_key(secrets, &Key::random())
     }
 
-    /// Pseudonyms are the same wherever the same key is used.
+    /// As [`Redactor::new`]; redactors with the same key give a secret the same pseudonym.
     #[must_use]
     pub fn with_key<S: AsRef<[u8]>>(secrets: &[S], key: &Key) -> Self {
         Self::with_rules(secrets, key, Rules::builtin())
@@ -99,23 +100,23 @@ impl Redactor {
         &self.counts
     }
 
-    /// Within a private key block: every line counts until it ends.
+    /// Whether the text so far ends within a private key block. All lines are then secret until the block ends.
     #[must_use]
     pub fn is_within_key(&self) -> bool {
         self.pem != Pem::Outside
     }
 
-    /// What is next begins within a private key block, whose beginning was left out.
+    /// Says that the text which comes next begins within a private key block, whose beginning was not given.
     pub fn begin_within_key(&mut self) {
         self.pem = Pem::Within(0);
     }
 
-    /// What is next begins outside of one.
+    /// Says that the text which comes next begins outside of a private key block.
     pub fn end_of_key(&mut self) {
         self.pem = Pem::Outside;
     }
 
-    /// Whether any known value is in `text`, in whatever form. Redacted text has none.
+    /// Whether a known value is in `text`, in any of its forms. Redacted text has none.
     #[must_use]
     pub fn leaks(&self, text: &[u8]) -> bool {
         let mut at = 0;
@@ -128,14 +129,14 @@ impl Redactor {
         false
     }
 
-    /// How much of a text must be seen together, lest a known value hide across a border.
+    /// Length of the longest form of a known value: who looks at a text in parts must let them overlap by this much.
     #[must_use]
     pub fn longest(&self) -> usize {
         self.shared.exact.longest()
     }
 
-    /// The next line of `block` at or behind `from` that may hold anything, without its line feed. What lies
-    /// before it is clean, unless [`Redactor::is_within_key`].
+    /// The next line of `block` at or behind `from` that may hold a secret, without its line feed. The lines before it
+    /// hold none, unless [`Redactor::is_within_key`].
     #[must_use]
     pub fn next_suspect(&self, block: &[u8], from: usize) -> Option<Range<usize>> {
         self.shared.scan.next_line(block, from)
@@ -148,7 +149,7 @@ impl Redactor {
         out
     }
 
-    /// Redacts a chunk of a stream; the last line stays here until it is whole.
+    /// Redacts a chunk of a stream. A last line without its line feed is kept until the rest of it comes.
     pub fn push(&mut self, mut chunk: &[u8], out: &mut Vec<u8>) {
         if !self.tail.is_empty() {
             let end = memchr::memchr(b'\n', chunk).map(|at| at + 1);
@@ -163,7 +164,8 @@ impl Redactor {
         }
         let whole = memchr::memrchr(b'\n', chunk).map_or(0, |at| at + 1);
         let mut block = &chunk[..whole];
-        // Lines beyond the limit go the long way, as they do where they come in parts.
+        // Too long lines pass through `add` here too, so that they are cut at the same places as when they come in
+        // chunks.
         while let Some(long) = long_line(block, self.max_line) {
             self.block(&block[..long.start], out);
             self.add(&block[long.clone()], out);
@@ -175,13 +177,14 @@ impl Redactor {
         self.add(&chunk[whole..], out);
     }
 
-    /// The stream ended: its last line needs no line feed.
+    /// Redacts what is left at the end of the stream, a last line without a line feed.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         let line = std::mem::take(&mut self.tail);
         self.block(&line, out);
     }
 
-    /// Adds to the unfinished line, and lets its beginning go when it is too long to be kept.
+    /// Adds `part` to the unfinished line, and redacts and writes the line's beginning when it gets too long to be
+    /// kept.
     fn add(&mut self, mut part: &[u8], out: &mut Vec<u8>) {
         while self.tail.len() + part.len() > self.max_line {
             let (now, later) = part.split_at(self.max_line - self.tail.len());
@@ -190,7 +193,8 @@ impl Redactor {
             let line = std::mem::take(&mut self.tail);
             let spans = self.spans(&line);
             let mut cut = line.len() - OVERLAP.max(2 * self.shared.exact.longest()).min(line.len() / 2);
-            // Nothing is cut in two; what fills the whole part goes as a whole.
+            // The cut must not go through a secret: it moves to the secret's start, or to its end if the secret starts
+            // the part.
             if let Some(across) = spans.iter().find(|span| span.start < cut && cut < span.end) {
                 cut = if across.start > 0 { across.start } else { across.end };
             }
@@ -201,7 +205,7 @@ impl Redactor {
         self.tail.extend_from_slice(part);
     }
 
-    /// Redacts whole lines, of which most are clean and copied as they are.
+    /// Redacts whole lines. Most hold no secret and are copied as they are.
     fn block(&mut self, block: &[u8], out: &mut Vec<u8>) {
         let mut at = 0;
         while at < block.len() {
@@ -221,8 +225,8 @@ impl Redactor {
         out.extend_from_slice(&block[at..]);
     }
 
-    /// Redacts one line. Lines must come in order: a private key is recognised across them, and its inside
-    /// leaves nothing, not even an empty line.
+    /// Redacts one line. Lines must come in order, because a private key spans several: its first line becomes the
+    /// mark, and of the others nothing is left, not even an empty line.
     pub fn line<'t>(&mut self, line: &'t [u8]) -> Cow<'t, [u8]> {
         let mut out = Vec::new();
         let mut text = line;
@@ -241,14 +245,14 @@ impl Redactor {
             return Cow::Borrowed(text);
         }
         self.replace(text, &spans, &mut out);
-        // The key's last characters may be in the next line, but this one is a line.
+        // The span of an unfinished key also covers the line feed. It is kept, so that what follows starts a line.
         if self.is_within_key() && line.ends_with(b"\n") {
             out.push(b'\n');
         }
         Cow::Owned(out)
     }
 
-    /// What is secret in a line, apart and in order.
+    /// The places of secrets in a line, in order and without overlaps.
     fn spans(&mut self, line: &[u8]) -> Vec<Span> {
         let shared = Arc::clone(&self.shared);
         let mut hints = std::mem::take(&mut self.hints);
@@ -274,7 +278,7 @@ impl Redactor {
         merge(spans)
     }
 
-    /// Private keys that begin in this line; the last one may go on in the next.
+    /// Adds the private keys that begin in this line. The last of them may go on in the next line.
     fn keys(&mut self, line: &[u8], spans: &mut Vec<Span>) {
         let mut from = 0;
         while let Some(start) = pem::begin(line, from) {

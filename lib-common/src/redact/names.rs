@@ -1,7 +1,7 @@
-//! Which names speak of a secret, and which values are none: one list for keys in logs, environments,
-//! labels, configs and command lines.
+//! Decides by a name whether its value is a secret, and which values are no secrets. The same lists serve for keys in
+//! logs, environments, labels, configs and command lines.
 
-/// Parts of names whose value is to be hidden.
+/// A name that contains one of these is the name of a secret.
 pub(super) const WORDS: [&str; 21] = [
     "passw",
     "passphrase",
@@ -26,11 +26,11 @@ pub(super) const WORDS: [&str; 21] = [
     "htpasswd",
 ];
 
-/// Last parts of names of files, versions and switches that only speak of a secret.
+/// A name that ends in one of these is not: it names a file, a version or a switch that has to do with a secret.
 const HARMLESS: [&str; 10] =
     ["file", "path", "version", "length", "enabled", "name", "ttl", "type", "id", "count"];
 
-/// Values that stand under secret names and are too common to be looked for elsewhere.
+/// Values that are used as weak secrets and are too common to be searched for anywhere else.
 const ORDINARY: [&str; 32] = [
     "admin",
     "administrator",
@@ -66,7 +66,7 @@ const ORDINARY: [&str; 32] = [
     "token",
 ];
 
-/// Whether what stands under this name is to be hidden.
+/// Whether the value under this name is to be hidden.
 #[must_use]
 pub fn is_secret_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
@@ -75,7 +75,7 @@ pub fn is_secret_name(name: &str) -> bool {
     (keyed || name == "key" || WORDS.iter().any(|word| name.contains(word))) && !HARMLESS.contains(&last)
 }
 
-/// Switches, and where a secret is mounted, stand under secret-looking names too.
+/// Whether a value under a secret's name is none: a switch, the path at which a secret is mounted, or stars.
 #[must_use]
 pub fn is_harmless(value: &str) -> bool {
     const SWITCHES: [&str; 10] = ["", "true", "false", "yes", "no", "on", "off", "none", "null", "nil"];
@@ -83,7 +83,8 @@ pub fn is_harmless(value: &str) -> bool {
     path || value == "***" || SWITCHES.iter().any(|switch| value.eq_ignore_ascii_case(switch))
 }
 
-/// A weak value that is an ordinary word: to look for it everywhere would hide the log and protect nothing.
+/// Whether a secret's value is an ordinary word or number. To replace it everywhere would make logs unreadable and
+/// protect nothing.
 #[must_use]
 pub fn is_ordinary(value: &str) -> bool {
     value.parse::<u32>().is_ok() || ORDINARY.iter().any(|word| value.eq_ignore_ascii_case(word))

@@ -1,29 +1,30 @@
-//! Private key blocks, which span lines: from BEGIN to END.
+//! Follows private key blocks (PEM), which span lines, from BEGIN to END.
 
 use memchr::memmem::find;
 
-/// No private key is longer. Beyond, only lines that look like more of it are left out: a BEGIN without an
-/// END, as in an error message about a missing one, must not swallow the rest of a log.
+/// More bytes than any private key has. A block that is longer has probably no END, as in an error message that quotes
+/// the BEGIN line. It must not swallow the rest of a log, so from here on only lines that look like base64 are left
+/// out.
 const LONGEST: usize = 64 * 1024;
-/// A word of so many base64 characters at the end of a line is taken for more of an endless key.
+/// A line that ends in this many base64 characters looks like more of such a key.
 const LIKELY: usize = 32;
 
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(super) enum Pem {
     #[default]
     Outside,
-    /// Bytes of the block so far.
+    /// Within a block, of which this many bytes have come.
     Within(usize),
 }
 
-/// What a line means for the block.
+/// What a line is.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) enum Step {
-    /// Nothing: an ordinary line.
+    /// The line belongs to no key.
     Text,
-    /// All of it belongs to a key.
+    /// All of the line belongs to a key.
     Key,
-    /// Key up to here, where the block ends; the rest is text.
+    /// The line belongs to a key up to here, where the block ends; the rest does not.
     EndsAt(usize),
 }
 
@@ -41,7 +42,7 @@ pub(super) fn begin(line: &[u8], from: usize) -> Option<usize> {
     }
 }
 
-/// Behind the first `-----END ...-----` at or behind `from`.
+/// The place behind the first `-----END ...-----` at or behind `from`.
 pub(super) fn end(line: &[u8], from: usize) -> Option<usize> {
     let at = from + find(&line[from..], b"-----END ")?;
     let name = &line[at + 9..line.len().min(at + 80)];
@@ -49,7 +50,7 @@ pub(super) fn end(line: &[u8], from: usize) -> Option<usize> {
 }
 
 impl Pem {
-    /// Takes a line while within a block.
+    /// Takes the next line and says what it is.
     pub fn step(&mut self, line: &[u8]) -> Step {
         let Self::Within(before) = *self else { return Step::Text };
         if let Some(at) = end(line, 0) {

@@ -1,4 +1,5 @@
-//! Pattern rules: read from TOML as gitleaks has it, compiled when first needed.
+//! Rules that find secrets by regular expressions. They are read from TOML in the form of gitleaks, and each expression
+//! is compiled when it is first needed, because most never are.
 
 use std::path::Path;
 use std::sync::{Arc, LazyLock, OnceLock};
@@ -15,16 +16,16 @@ pub struct Rules(Arc<Vec<Rule>>);
 
 pub(super) struct Rule {
     pub id: String,
-    /// Lower case; one of them must be in the line.
+    /// In lower case. The rule is tried only on lines that have one of them.
     pub keywords: Vec<String>,
-    /// This must follow the keyword.
+    /// If given, this character must also stand somewhere behind the keyword.
     pub also: Option<u8>,
     pattern: String,
     regex: OnceLock<Option<Regex>>,
     secret_group: usize,
     entropy: f64,
     stopwords: Vec<String>,
-    /// The group `key` must be a secret's name, and what stands under it more than a switch.
+    /// The group `key` of the expression must be the name of a secret, and its value must not be harmless.
     named: bool,
 }
 
@@ -34,7 +35,8 @@ struct File {
     rules: Vec<Row>,
 }
 
-/// What is read of a rule; gitleaks has more, of which nothing makes a rule match more.
+/// What is read of a rule in a file. The other fields that gitleaks has only make a rule match less, so that without
+/// them too much is redacted rather than too little.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Row {
@@ -64,13 +66,13 @@ static BUILTIN: LazyLock<Rules> = LazyLock::new(|| {
 });
 
 impl Rules {
-    /// The curated ones.
+    /// The rules that are part of this program.
     #[must_use]
     pub fn builtin() -> Self {
         BUILTIN.clone()
     }
 
-    /// The curated ones and those of a file, each of which must compile.
+    /// The rules that are part of this program, and those of a file. A rule that does not compile is an error.
     pub fn with_file(path: &Path) -> Result<Self> {
         let fail = |cause: String| Error::cannot("reading redaction rules", cause).on(path.display());
         let text = std::fs::read_to_string(path).map_err(|e| fail(e.to_string()))?;
@@ -78,8 +80,9 @@ impl Rules {
         for rule in &own {
             compile(&rule.pattern).map_err(|e| fail(format!("rule {}: {e}", rule.id)))?;
             if rule.keywords.is_empty() {
-                return Err(fail(format!("rule {}: no keywords", rule.id))
-                    .hint("a rule without a keyword would run on every line"));
+                return Err(fail(format!("rule {}: no keywords", rule.id)).hint(
+                    "give it the words that a line must have: without one its regex would run on every line",
+                ));
             }
         }
         let mut rules = vec![key_name()];
@@ -93,7 +96,7 @@ impl Rules {
     }
 }
 
-/// Values under secret-looking names, in `NAME=value`, `name: value`, JSON and command lines.
+/// The rule for values under the names of secrets, in `NAME=value`, `name: value`, JSON and command lines.
 fn key_name() -> Rule {
     let words = WORDS.join("|").replace("passwd", "passwo?r?d");
     let name = format!(r"(?P<key>[\w.-]*(?:{words})[\w.-]*|[\w.-]+[_.-]key)");
@@ -120,7 +123,7 @@ fn parse(text: &str) -> std::result::Result<Vec<Rule>, String> {
         let also = row.also.as_deref().map(str::as_bytes);
         Some(Rule {
             also: also.and_then(|bytes| bytes.first().copied()),
-            // A rule about file names only says nothing about text.
+            // gitleaks has rules about names of files, without `regex`. They do not apply to text.
             pattern: row.regex?,
             id: row.id,
             keywords: row.keywords.iter().map(|word| word.to_ascii_lowercase()).collect(),
@@ -134,7 +137,7 @@ fn parse(text: &str) -> std::result::Result<Vec<Rule>, String> {
     Ok(file.rules.into_iter().filter_map(rule).collect())
 }
 
-/// ASCII classes only: unicode ones need half a gigabyte for a large rule set.
+/// Compiles with ASCII classes: with Unicode ones a large set of rules takes half a gigabyte of memory.
 fn compile(pattern: &str) -> std::result::Result<Regex, String> {
     RegexBuilder::new(pattern).unicode(false).build().map_err(|e| e.to_string().replace('\n', " "))
 }
@@ -154,6 +157,8 @@ impl Rule {
         }
     }
 
+    /// Which part of a match is the secret: a group by name, else `secretGroup`, else the first group that matched,
+    /// else the whole match. `None` if the rule's other conditions are not met.
     fn secret(&self, line: &[u8], captures: &Captures) -> Option<(usize, usize)> {
         let named = ["secret", "dq", "sq", "bare", "bearer"];
         let found = named.iter().find_map(|name| captures.name(name));
@@ -171,7 +176,7 @@ impl Rule {
         }
         if self.named {
             let key = captures.name("key").map(|key| String::from_utf8_lossy(key.as_bytes()))?;
-            // Punctuation that ends a sentence is no value.
+            // Punctuation behind the value ends a sentence or a bracket and does not belong to it.
             let value = text.trim_end_matches(['.', ')', ']', ':', '>', '…']);
             if !is_secret_name(&key) || is_harmless(value) || value.len() < 3 {
                 return None;

@@ -1,7 +1,7 @@
-//! The fast pass: one automaton over whole buffers tells which lines may hold anything at all.
+//! The fast pass: one automaton over whole buffers finds the lines that may hold a secret.
 //!
-//! It knows the keywords of all rules, the border of a PEM block and the first bytes of every exact value, in
-//! whatever case. Most lines of a log hold none of these and are never looked at again.
+//! It searches for the keywords of all rules, the first line of a PEM block and the first bytes of every known value,
+//! in upper and lower case. Most lines of a log have none of these and are not examined any further.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -11,9 +11,10 @@ use memchr::{memchr, memrchr};
 
 use super::rule::Rule;
 
-/// So much of an exact value is looked for here; more would only make the automaton larger.
+/// How many bytes of a known value are searched for; more would only make the automaton larger.
 const PREFIX: usize = 8;
-/// Up to here the automaton is a table of a few MiB, twice as fast as the compact form.
+/// Up to this total length of all patterns the automaton is a table, which is twice as fast as the compact form and
+/// takes a few MiB.
 const MAX_TABLE: usize = 6000;
 const PEM: &[u8] = b"-----begin ";
 
@@ -29,7 +30,7 @@ pub(super) struct Scan {
     automaton: Option<AhoCorasick>,
     /// What each pattern hints at.
     hints: Vec<Vec<Hint>>,
-    /// The character that must follow, where all hints of the pattern ask for the same one.
+    /// The character that must stand behind the pattern, if all rules with this keyword ask for the same one.
     also: Vec<Option<u8>>,
 }
 
@@ -72,7 +73,7 @@ impl Scan {
                 let start = memrchr(b'\n', &block[..found.start()]).map_or(0, |at| at + 1);
                 return Some(start..end);
             }
-            // Another pattern may begin within this one.
+            // Another pattern may begin within this match, so the search goes on at its second byte.
             from = found.start() + 1;
         }
     }

@@ -1,4 +1,5 @@
-//! What was found in a line, by several rules at once, made into places that do not overlap.
+//! Places of secrets in a line. Several rules may find the same secret; here their findings become places that do not
+//! overlap.
 
 /// A place in a line, and why it is secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -6,17 +7,17 @@ pub(super) struct Span {
     pub start: usize,
     pub end: usize,
     pub rule: String,
-    /// Where it is known which secret it is.
+    /// Given for a known secret; for any other it is made from the text at this place.
     pub pseudonym: Option<String>,
 }
 
-/// Where marks of an earlier redaction stand; they are not redacted again.
+/// The places of marks that an earlier redaction left. They are not redacted again.
 pub(super) fn marks(line: &[u8]) -> Vec<(usize, usize)> {
     let mut marks = Vec::new();
     for start in memchr::memmem::find_iter(line, b"[REDACTED:") {
         let words = |byte: &&u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte);
         let end = start + 10 + line[start + 10..].iter().take(100).take_while(words).count();
-        // Short enough, and closed: nothing hides within.
+        // Only a short one that is closed is a mark. Anything else could be a secret behind `[REDACTED:`.
         if line.get(end) == Some(&b']') {
             marks.push((start, end + 1));
         }
@@ -24,13 +25,13 @@ pub(super) fn marks(line: &[u8]) -> Vec<(usize, usize)> {
     marks
 }
 
-/// What of `start..end` lies outside of `marks`, as far as there is a letter or digit in it.
+/// The parts of `start..end` that lie outside of `marks` and have at least one letter or digit.
 pub(super) fn outside(
     line: &[u8],
     marks: &[(usize, usize)],
     (start, end): (usize, usize),
 ) -> Vec<(usize, usize)> {
-    // What begins within a mark was found by the mark's own words.
+    // A match that begins within a mark was caused by the mark's own text.
     if marks.iter().any(|(from, to)| *from < start && start < *to) {
         return Vec::new();
     }
@@ -44,10 +45,11 @@ pub(super) fn outside(
     parts
 }
 
-/// Joins what overlaps; of the joined the widest gives the name, among equals the first. What is wider than
-/// any of its parts is no known secret as a whole.
+/// Joins spans that overlap. The joined span has the rule of the one that starts first, and of those the longest, and
+/// of equal ones the first found. If it is longer than each of its parts, it is not a known secret as a whole and loses
+/// the pseudonym.
 pub(super) fn merge(mut spans: Vec<Span>) -> Vec<Span> {
-    // Stable: an exact value comes before a rule that found the same.
+    // The sort is stable and known values were found first, so a known value comes before a rule with the same place.
     spans.sort_by(|a, b| (a.start, b.end).cmp(&(b.start, a.end)));
     let mut merged: Vec<Span> = Vec::with_capacity(spans.len());
     for span in spans {

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::task::has_ended;
 
-/// Addresses that tasks and services can get from a subnet such as `10.0.0.0/24`: all but its own, its broadcast and its
-/// gateway. As many as a `u64` can count where there are more (IPv6).
+/// How many addresses tasks and services can get from a subnet such as `10.0.0.0/24`: all but the network's own, the
+/// broadcast and the gateway. At most what a `u64` can count (IPv6 subnets have more).
 #[must_use]
 pub fn room(subnet: &str) -> Option<u64> {
     let (address, bits) = subnet.split_once('/')?;

@@ -1,4 +1,4 @@
-//! The engine's events: raw JSON, because every newer engine has types and actions that no list of ours knows.
+//! Reads the engine's events as raw JSON, because newer engines have types and actions that these tools do not know.
 
 use serde_json::Value;
 
@@ -6,24 +6,24 @@ use super::object::Kind;
 use super::stamp;
 use crate::text::percent_encode;
 
-/// Longest event that is read; a stream without line ends is no event stream.
+/// Longest event that is kept until its line feed comes, so that a stream without line feeds cannot fill the memory.
 const LONGEST: usize = 1 << 20;
 
 /// Which events the engine is asked for.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Wanted<'w> {
-    /// None: events of every kind.
+    /// If empty, events of every kind.
     pub kinds: &'w [Kind],
-    /// `create`, `die`, ...; none: every action.
+    /// `create`, `die`, ...; if empty, every action.
     pub actions: &'w [&'w str],
-    /// Nanoseconds since 1970: those that the engine still remembers from then on. It keeps the last 256.
+    /// Nanoseconds since 1970. The engine also sends the events from then on that it still has; it keeps the last 256.
     pub since: Option<i64>,
-    /// Nanoseconds since 1970: the stream ends there. Without it, the stream has no end.
+    /// Nanoseconds since 1970, at which the stream ends. Without it the stream has no end.
     pub until: Option<i64>,
 }
 
 impl Wanted<'_> {
-    /// The path that is asked for.
+    /// The path of the request.
     #[must_use]
     pub fn path(&self) -> String {
         let mut filters = serde_json::Map::new();
@@ -44,12 +44,12 @@ impl Wanted<'_> {
     }
 }
 
-/// Events, one a line, from the chunks of the engine's answer.
+/// Cuts the chunks of the engine's answer into events, one per line.
 #[derive(Default)]
 pub struct Lines(Vec<u8>);
 
 impl Lines {
-    /// The events that are whole now. What is not JSON is left out.
+    /// Takes a chunk and returns the events that are whole now. Lines that are not JSON are left out.
     pub fn push(&mut self, bytes: &[u8]) -> Vec<Value> {
         self.0.extend_from_slice(bytes);
         let end = memchr::memrchr(b'\n', &self.0).map_or(0, |at| at + 1);
@@ -75,7 +75,7 @@ mod stream {
     use super::{Lines, Wanted};
     use crate::docker::{ApiResult, Engine};
 
-    /// An open stream of events: nothing that happens from now on is missed until it breaks.
+    /// An open stream of events. As long as it does not break, no event after its opening is missed.
     pub struct Events {
         body: Response<Incoming>,
         lines: Lines,
@@ -88,7 +88,7 @@ mod stream {
             Ok(Self { body, lines: Lines::default(), read: VecDeque::new() })
         }
 
-        /// The next event; `None` where the engine ended the stream. It may be cancelled without loss.
+        /// The next event; `None` if the engine ended the stream. The future may be dropped without losing an event.
         pub async fn next(&mut self) -> ApiResult<Option<Value>> {
             loop {
                 if let Some(event) = self.read.pop_front() {

@@ -1,7 +1,8 @@
-//! Decoder of the engine's log stream: `stdcopy` frames, or raw bytes where the service has a TTY.
+//! Decodes the engine's log stream: `stdcopy` frames, or raw bytes if the service has a TTY.
 //!
 //! A frame is one byte of stream type, three zero bytes, a big-endian 32-bit length and that many bytes.
-//! Type 3 is the engine telling, in band and after its 200, that it could not read the log.
+//! A frame of type 3 is an error message: by then the engine has answered 200, so it can only report within the stream
+//! that it could not read the log.
 
 use super::stamp;
 
@@ -25,23 +26,24 @@ impl From {
     }
 }
 
-/// What the stream holds.
+/// A decoded part of the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece<'b> {
     /// A line, or a part of a long one, behind its timestamp.
     Log(From, &'b [u8]),
-    /// The engine's own complaint; never log text.
+    /// An error message of the engine, never log text.
     Fault(String),
 }
 
-/// No driver writes more than 16 KiB and its attributes at once; more is a broken stream.
+/// Largest frame that is accepted. No log driver writes more than 16 KiB and attributes at once, so that a frame beyond
+/// this shows a broken stream.
 const MAX_FRAME: usize = 4 << 20;
-/// The engine splits longer lines here, in every driver.
+/// The engine splits longer lines after this many bytes, whatever the log driver.
 pub const CHUNK: usize = 16 * 1024;
 const HEADER: usize = 8;
 
-/// Push bytes as they come; the shape is known from the first of them, because a raw stream starts with the
-/// digits of a timestamp.
+/// Takes bytes as they come. The first byte shows whether the stream is raw or in frames: a raw stream starts with the
+/// digits of a timestamp, a frame with a byte from 0 to 3.
 #[derive(Default)]
 pub struct Decoder {
     buffer: Vec<u8>,
@@ -55,7 +57,7 @@ enum Shape {
 }
 
 impl Decoder {
-    /// Decodes what is whole so far. An error is final: the stream is not what it should be.
+    /// Decodes the pieces that are whole so far. After an error the decoder cannot go on.
     pub fn push(&mut self, bytes: &[u8], on: &mut impl FnMut(Piece)) -> Result<(), String> {
         self.buffer.extend_from_slice(bytes);
         let Some(&first) = self.buffer.first() else { return Ok(()) };
@@ -68,7 +70,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// The stream ended: what is left is a last unterminated raw line, or half a frame.
+    /// Ends the stream. What is left is a last raw line without a line feed, or half a frame, which is an error.
     pub fn finish(self, on: &mut impl FnMut(Piece)) -> Result<(), String> {
         match (self.shape, self.buffer.len()) {
             (_, 0) => Ok(()),
@@ -99,8 +101,8 @@ impl Decoder {
         Ok(at)
     }
 
-    /// Messages follow one another without a border: a line ends with its line feed, a part of a long line
-    /// after exactly [`CHUNK`] bytes.
+    /// In a raw stream nothing separates messages: a message ends with a line feed or, if it is a part of a longer
+    /// line, after exactly [`CHUNK`] bytes.
     fn raw(&self, on: &mut impl FnMut(Piece)) -> usize {
         let mut at = 0;
         loop {
@@ -118,8 +120,8 @@ impl Decoder {
     }
 }
 
-/// The text of a log that was read without timestamps, all outputs as they came. Of a stream that breaks off, what came
-/// before; the engine's complaints are lines of it.
+/// The text of a log that was read without timestamps, with all outputs in the order in which they came. Error messages
+/// of the engine are lines of it. Of a stream that breaks off, everything before the break is returned.
 #[must_use]
 pub fn text(bytes: &[u8]) -> Vec<u8> {
     let (mut decoder, mut text) = (Decoder::default(), Vec::new());

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// `docker stack deploy` puts it on what belongs to a stack; its value is the stack's name.
+/// `docker stack deploy` puts this label on what belongs to a stack; its value is the stack's name.
 pub const STACK: &str = "com.docker.stack.namespace";
 /// The swarm puts these three on the containers of its tasks.
 pub const TASK_ID: &str = "com.docker.swarm.task.id";
 pub const SERVICE_ID: &str = "com.docker.swarm.service.id";
 pub const SERVICE_NAME: &str = "com.docker.swarm.service.name";
 
-/// The guard puts it on everything that a run creates; its value is the attempt's id.
+/// The guard puts this label on everything that a run creates; its value is the attempt's id.
 pub const RUN: &str = "redfix.run";
-/// Every label that redfix itself puts on an object begins so: slots, leases, what runs create.
+/// Every label that redfix itself puts on an object (slots, leases, what runs create) begins with this.
 pub const OURS: &str = "redfix.";
 
 /// The value of the engine's `label` filter that finds the objects of a stack.

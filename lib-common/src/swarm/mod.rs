@@ -1,8 +1,9 @@
-//! The engine's nouns, each defined once. All but the connections to nodes and the open stream of events is without I/O.
+//! The concepts of a Docker Swarm, each defined once. Only `nodes` and the stream in [`event`] do I/O.
 //!
-//! [`object`]: kinds of objects, and what the engine's lists say of each; [`label`]: keys of labels; [`event`]: what happens;
-//! [`frame`] and [`stamp`]: logs as they come, and their times; [`task`]: states; [`address`]: subnets and what is used of
-//! them; [`stack`]: names by abra's rule; `nodes`: the engines of a swarm's nodes; [`traefik`]: its labels and rules.
+//! [`object`]: kinds of objects, and the engine's lists of them; [`label`]: keys of labels; [`event`]: the engine's
+//! events; [`frame`] and [`stamp`]: logs and their times; [`task`]: states of tasks; [`address`]: subnets and their
+//! addresses in use; [`stack`]: names of stacks as abra makes them; `nodes`: the engines of a swarm's nodes;
+//! [`traefik`]: labels and rules of Traefik.
 
 pub mod address;
 pub mod event;

@@ -1,4 +1,5 @@
-//! The swarm's nodes and their engines: containers and volumes of another node are invisible to the manager.
+//! The swarm's nodes and connections to their engines: a manager's engine does not show the containers and volumes of
+//! other nodes.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -13,10 +14,11 @@ use crate::cli::EngineArg;
 use crate::docker::{ApiError, ApiResult, Endpoint, Engine};
 use crate::error::Error;
 
-/// Another node that does not answer by then counts as away: nobody waits longer for it.
+/// How long another node's engine may take to answer. A node that is down must not hold up everything else.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// `NAME=HOST`: a node of the swarm, and where its engine listens. An empty one (from an empty variable) names no node.
+/// `NAME=HOST`: a node of the swarm, and where its engine listens. An empty text, from an empty environment variable,
+/// is accepted and names no node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeArg {
     pub name: String,
@@ -79,7 +81,7 @@ pub struct Member {
 }
 
 impl Nodes {
-    /// `name`: the manager's own node, whose engine needs no second connection. `given` may well name it, too.
+    /// `name` is the manager's own node. If `given` has it too, it is left out: its engine needs no second connection.
     #[must_use]
     pub fn new(manager: &Engine, name: &str, given: &[NodeArg]) -> Self {
         let others = given.iter().filter(|node| node.is_given() && node.name != name && !node.is_of(manager));
@@ -87,7 +89,7 @@ impl Nodes {
         Self { manager: manager.clone(), name: name.to_owned(), others: Arc::new(others.collect()) }
     }
 
-    /// The same without the nodes that do not answer now, and why they do not, by name.
+    /// Leaves out the nodes that do not answer now, and returns their errors by name.
     pub async fn answering(self) -> (Self, BTreeMap<String, ApiError>) {
         let (mut others, mut silent) = (Vec::new(), BTreeMap::new());
         for other in self.others.iter() {
@@ -107,7 +109,7 @@ impl Nodes {
         std::iter::once(self.name.as_str()).chain(self.others.iter().map(|other| other.node.name.as_str()))
     }
 
-    /// The other nodes with their engines, or why there is none.
+    /// The other nodes with their engines, or the error of connecting.
     pub async fn others(&self) -> Vec<(String, ApiResult<Engine>)> {
         let mut found = Vec::new();
         for other in self.others.iter() {
@@ -116,7 +118,7 @@ impl Nodes {
         found
     }
 
-    /// The engine that has an object: that of its node.
+    /// The engine of an object's node; `None` stands for the manager's own.
     pub async fn engine_of(&self, node: Option<&str>) -> ApiResult<Engine> {
         let Some(name) = node else { return Ok(self.manager.clone()) };
         let engine = self.others().await.into_iter().find(|(other, _)| other == name);
@@ -139,7 +141,7 @@ impl Nodes {
 }
 
 impl Other {
-    /// Its engine; one that could not be reached is tried again by the next call.
+    /// The node's engine. If it cannot be reached, the next call tries again.
     async fn connected(&self, manager: &Engine) -> ApiResult<Engine> {
         let engine = self.engine.get_or_try_init(|| self.node.connect(manager.timeout())).await;
         engine.cloned().map_err(|e| ApiError { status: 0, message: e.cause().to_owned() })

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::label::{self, OURS, RUN, STACK, TASK_ID};
 
-/// Kinds in the order in which they are removed, so that no address leaks: a network only goes when no
-/// container uses it any more.
+/// Kinds of objects, in the order in which they are removed. Containers go before networks, because a network can only
+/// be removed when no container uses it, and one that is removed too early leaks addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     Service,
@@ -22,7 +22,7 @@ pub enum Kind {
 impl Kind {
     pub const ALL: [Self; 6] =
         [Self::Service, Self::Container, Self::Network, Self::Config, Self::Secret, Self::Volume];
-    /// What only the engine of its own node can tell of.
+    /// Kinds whose objects only the engine of their own node lists.
     pub const LOCAL: [Self; 3] = [Self::Container, Self::Network, Self::Volume];
 
     /// The path that lists every object of the kind.
@@ -52,19 +52,19 @@ impl Kind {
     }
 }
 
-/// One object as a record names it.
+/// One object of the swarm.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Object {
     pub kind: Kind,
     pub id: String,
     pub name: String,
     pub labels: BTreeMap<String, String>,
-    /// The node that has it, where the manager that we talk to does not.
+    /// The node that has the object, if it is not that of the manager that we talk to.
     pub node: Option<String>,
 }
 
 impl Object {
-    /// As a service of a stack would be.
+    /// A service of `stack` that need not exist: to compare a name with the rules for names.
     #[must_use]
     pub fn named(name: &str, stack: &str) -> Self {
         let labels = BTreeMap::from([(STACK.to_owned(), stack.to_owned())]);
@@ -88,25 +88,26 @@ impl Object {
         self.label(RUN)
     }
 
-    /// Made by redfix: slots, leases, and what runs create through the guard.
+    /// Whether redfix made it: slots, leases, and what runs create through the guard.
     #[must_use]
     pub fn is_ours(&self) -> bool {
         self.labels.keys().any(|key| key.starts_with(OURS))
     }
 
-    /// A task's container: the swarm stops it when its service goes.
+    /// Whether it is the container of a task, which the swarm removes when its service is removed.
     #[must_use]
     pub fn is_task(&self) -> bool {
         self.kind == Kind::Container && self.labels.contains_key(TASK_ID)
     }
 
-    /// Belongs to the stack by label or by name: enough to call a namespace taken, not enough to delete.
+    /// Whether it belongs to the stack by its label or by its name. That is enough to say that a namespace is taken,
+    /// but not enough to delete the object.
     #[must_use]
     pub fn is_of(&self, stack: &str) -> bool {
         self.stack() == Some(stack) || self.is_named_like(stack)
     }
 
-    /// Is called `<stack>_...`, whatever its labels say.
+    /// Whether it is called `<stack>_...`, whatever its labels say.
     #[must_use]
     pub fn is_named_like(&self, stack: &str) -> bool {
         self.name.strip_prefix(stack).is_some_and(|rest| rest.starts_with('_'))
@@ -121,7 +122,7 @@ impl fmt::Display for Object {
     }
 }
 
-/// The objects in the engine's answer to [`Kind::list_path`]; odd entries without an id are left out, never fatal.
+/// The objects in the engine's answer to [`Kind::list_path`]. Entries without an id are left out.
 #[must_use]
 pub fn parse(kind: Kind, answer: &Value) -> Vec<Object> {
     let list = if kind == Kind::Volume { &answer["Volumes"] } else { answer };

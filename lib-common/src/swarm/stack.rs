@@ -1,4 +1,4 @@
-//! Names of stacks as abra makes them, so that two tools never disagree what a domain's stack is called. No I/O.
+//! Names of stacks as abra makes them from domains, so that all tools agree with abra. No I/O.
 
 /// Longest stack name that abra keeps (`MAX_SANITISED_APP_NAME_LENGTH`).
 pub const STACK_MAX: usize = 45;
@@ -9,14 +9,14 @@ pub fn stack_of(domain: &str) -> String {
     whole(domain).chars().take(STACK_MAX).collect()
 }
 
-/// The same uncut: of a longer domain, what abra would cut.
+/// The stack of a domain before abra cuts it at 45 characters.
 #[must_use]
 pub fn whole(domain: &str) -> String {
     domain.to_ascii_lowercase().replace('.', "_")
 }
 
-/// The domain of one attempt under a lease: `-suffix` behind the first label. Suffixes of one length keep
-/// every name from being the prefix of another.
+/// The domain of one attempt under a lease: `-suffix` behind the first label. Callers use suffixes of one length, so
+/// that no attempt's name is the prefix of another's.
 #[must_use]
 pub fn attempt_domain(lease: &str, suffix: &str) -> String {
     match lease.split_once('.') {

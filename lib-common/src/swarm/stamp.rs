@@ -1,12 +1,14 @@
-//! The engine's timestamps, kept to the nanosecond: `2026-01-02T03:04:05.123456789Z ` before every chunk.
+//! Reads and writes the engine's timestamps to the nanosecond. In a log `2026-01-02T03:04:05.123456789Z ` stands before
+//! every chunk.
 
 use jiff::Timestamp;
 
-/// Longest timestamp with its blank (a driver may give an offset instead of `Z`).
+/// Longest timestamp with the blank behind it; a log driver may write an offset such as `+02:00` instead of `Z`.
 pub const LONGEST: usize = 40;
 const SECOND: i64 = 1_000_000_000;
 
-/// Nanoseconds since 1970, and how long the timestamp and its blank are; `None` if the text has none.
+/// The timestamp at the beginning of `text`: nanoseconds since 1970, and the length of the timestamp and its blank.
+/// `None` if there is none.
 #[must_use]
 pub fn split(text: &[u8]) -> Option<(i64, usize)> {
     let end = text.iter().take(LONGEST).position(|byte| *byte == b' ')?;
@@ -28,8 +30,8 @@ pub fn parse_bytes(text: &[u8]) -> Option<i64> {
     })
 }
 
-/// `2026-01-02T03:04:05[.fraction]Z` between 1970 and 2199, as every driver writes it; once for every line,
-/// so without a calendar library.
+/// Parses `2026-01-02T03:04:05[.fraction]Z` between 1970 and 2199, as every log driver writes it. This runs once for
+/// every line of a log, where a calendar library is too slow.
 fn quick(text: &[u8]) -> Option<i64> {
     let number = |from: usize, to: usize| {
         text.get(from..to)?
@@ -63,7 +65,8 @@ fn quick(text: &[u8]) -> Option<i64> {
     Some((((days * 24 + hour) * 60 + minute) * 60 + second) * SECOND + fraction)
 }
 
-/// Days since 1970 of a date of the Gregorian calendar; the year is counted from March.
+/// Days since 1970 of a date of the Gregorian calendar. The year is counted from March, so that a leap day is its last
+/// day; 719,468 days lie between 0000-03-01 and 1970-01-01.
 fn days(year: i64, month: i64, date: i64) -> i64 {
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let era = year.div_euclid(400);
@@ -80,7 +83,7 @@ pub fn show(at: i64) -> String {
         .unwrap_or_default()
 }
 
-/// Writes many times that mostly share their second.
+/// Writes many times fast: it keeps the text of the last second, because most times share it with the one before.
 #[derive(Default)]
 pub struct Show {
     second: Option<i64>,

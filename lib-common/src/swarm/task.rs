@@ -1,6 +1,7 @@
-//! States of tasks.
+//! States of the swarm's tasks.
 
-/// Whether a task in `state` has ended for good. Its record stays for a while; its addresses are free.
+/// Whether a task in `state` has ended for good. The swarm still lists such a task for a while, but its addresses are
+/// free.
 #[must_use]
 pub fn has_ended(state: &str) -> bool {
     matches!(state, "complete" | "shutdown" | "failed" | "rejected" | "remove" | "orphaned")

@@ -1,4 +1,4 @@
-//! The frozen lines, and the names that a type's fields have on the wire.
+//! Test helpers: the frozen lines, and the names of a type's fields in JSON.
 #![allow(dead_code)] // each test binary uses its own part
 
 use lib_common::record::{Body, Head, Known, case, domain, guard, log, pr, run, slot, stack, verdict};
@@ -22,7 +22,7 @@ pub fn parse(line: &[u8]) -> (Head, Known) {
     (head, known)
 }
 
-/// Every field of a type as it is called on the wire, the optional ones too: what serde itself would ask for.
+/// The JSON names of all fields of a type, the optional ones too: those for which serde asks a deserializer.
 pub fn fields_of(kind: &str) -> Vec<&'static str> {
     let all = [
         fields::<case::CaseFailed>(),

@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     let mut numbers = std::env::args().skip(1).map(|arg| arg.parse::<u64>().ok());
     let (Some(Some(records)), Some(Some(cases)), None) = (numbers.next(), numbers.next(), numbers.next())
     else {
-        // Nobody reads standard error if this fails too.
+        // If this cannot be written, nothing else can say so.
         let _ = writeln!(io::stderr(), "usage: generate RECORDS CASES");
         return ExitCode::from(2);
     };
@@ -77,7 +77,7 @@ impl Lines {
         }
     }
 
-    /// A third of the cases are genuine, a third fail under load only, a third now and then.
+    /// A third of the cases always fail, a third fail only under load, and a third fail now and then.
     fn fails(&mut self, recipe: u64, test: u64, load: &str) -> bool {
         self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let dice = (self.seed >> 33) % 100;

@@ -1,4 +1,4 @@
-//! One attempt as far as a verdict needs it, kept small: what repeats is stored once.
+//! The part of an attempt that a verdict needs. It is kept small: strings and setups that repeat are stored once.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use lib_common::record::Factors;
 use lib_common::record::run::{Outcome, RunFinished, TestOutcome};
 
-/// What was decided before the run began: runs of one setup differ by chance only.
+/// What was fixed before the run began. Runs of one setup differ by chance only.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Setup {
     /// Commit and kind of what was tested.
@@ -17,11 +17,11 @@ pub struct Setup {
     pub engine: Arc<str>,
     pub factors: Factors,
     pub proved: bool,
-    /// Who says that the condition held, where nothing measured it.
+    /// Who claims that the condition held, if nothing measured it.
     pub claimed: Option<Arc<str>>,
 }
 
-/// A setup with how the run went.
+/// A setup, and how the run ended.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Profile {
     pub setup: Arc<Setup>,
@@ -31,12 +31,13 @@ pub struct Profile {
     pub reason: Option<Reason>,
 }
 
-/// Words of `run.finished.reason` that keep a run from counting.
+/// Words in `run.finished.reason` because of which a run does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
-    /// It should have given a result and did not, or none that can be read.
+    /// Unverified: the run should have given a result and gave none, or none that can be read.
     Unver,
-    /// Somebody looked because it was red.
+    /// The run is in the history because it was red: somebody looked at the case for that reason. Counting it would
+    /// bias the verdict towards red.
     Selected,
     /// The whole sweep broke: no evidence against any one case.
     SweepWide,
@@ -58,11 +59,11 @@ impl Reason {
     }
 }
 
-/// What a run was, whichever cases it serves.
+/// One run, which may be an attempt of several cases.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
     pub id: Rc<str>,
-    /// Milliseconds since 1970; `None` where the record's time cannot be read.
+    /// Milliseconds since 1970; `None` if the record's time cannot be read.
     pub started: Option<i64>,
     /// How long it took, with its teardown.
     pub cost_ms: u64,
@@ -71,7 +72,8 @@ pub struct Run {
 }
 
 impl Run {
-    /// Place in time: by start, then by id, so that equal starts have one order; unreadable starts last.
+    /// What runs are sorted by: the start, then the id, so that runs with equal starts have a fixed order. Runs with
+    /// unreadable starts come last.
     pub fn key(&self) -> (i64, &str) {
         (self.started.unwrap_or(i64::MAX), &self.id)
     }
@@ -83,16 +85,16 @@ impl Run {
 
 /// The result of one test in one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub struct TestResult {
     pub outcome: TestOutcome,
     pub signature: Option<Arc<str>>,
 }
 
-impl Seen {
-    /// A test that one run reports twice gives one result, the worst, whatever their order: a retry that
-    /// passed does not undo the fail.
+impl TestResult {
+    /// The worse of two results, in whatever order they came. A test that one run reports twice gives one result: a
+    /// retry that passed does not undo the failure.
     pub fn worst(self, other: Self) -> Self {
-        let rank = |seen: &Self| match seen.outcome {
+        let rank = |result: &Self| match result.outcome {
             TestOutcome::Fail => 3,
             TestOutcome::Error => 2,
             TestOutcome::Pass => 1,
@@ -106,15 +108,15 @@ impl Seen {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attempt {
     pub run: Rc<Run>,
-    /// `None`: the run never reached the case's test, or the case has none.
-    pub test: Option<Seen>,
+    /// `None` if the run never reached the case's test, or the case is a stage without a test.
+    pub test: Option<TestResult>,
 }
 
-/// Profiles that are tried before all others: runs of one time are alike.
+/// How many of the last profiles are compared with each new run. Runs that are close in time mostly have one of them.
 const RECENT: usize = 16;
 
-/// Makes profiles of records. Each thread that parses has its own, so one profile may be made twice: see
-/// [`Shared`].
+/// Makes profiles from records. Each thread that parses has its own, so two threads may make equal profiles;
+/// [`Shared`] makes them one.
 #[derive(Debug, Default)]
 pub struct Profiles {
     recent: VecDeque<Arc<Profile>>,
@@ -182,7 +184,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Whether it says exactly what the profile says; compared without making anything.
+    /// Whether the record has exactly this profile. The comparison allocates nothing.
     fn is_of(&self, profile: &Profile) -> bool {
         let setup = &*profile.setup;
         *profile.boot == *self.boot
@@ -204,7 +206,7 @@ fn remember<T>(recent: &mut VecDeque<Arc<T>>, new: &Arc<T>) {
     recent.push_front(Arc::clone(new));
 }
 
-/// One run as it comes from a parser.
+/// One run as a parser hands it over, before its strings are shared.
 #[derive(Debug)]
 pub struct Facts<'a> {
     pub id: &'a str,
@@ -219,13 +221,13 @@ pub fn milliseconds(time: &str) -> Option<i64> {
     time.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond)
 }
 
-/// Stores equal strings, setups and profiles once, and only as long as somebody holds them.
+/// Stores equal strings, setups and profiles once, and only as long as a run or a case holds them.
 #[derive(Debug, Default)]
 pub struct Shared {
-    names: Pool<str>,
-    setups: Pool<Setup>,
-    profiles: Pool<Profile>,
-    /// As a parser made it, and ours.
+    names: Interner<str>,
+    setups: Interner<Setup>,
+    profiles: Interner<Profile>,
+    /// The last profiles as a parser made them, each with the shared one that stands for it.
     adopted: VecDeque<(Arc<Profile>, Arc<Profile>)>,
 }
 
@@ -240,11 +242,11 @@ impl Shared {
         }
     }
 
-    pub fn seen(&mut self, outcome: TestOutcome, signature: Option<&str>) -> Seen {
-        Seen { outcome, signature: self.maybe(signature) }
+    pub fn result(&mut self, outcome: TestOutcome, signature: Option<&str>) -> TestResult {
+        TestResult { outcome, signature: self.maybe(signature) }
     }
 
-    /// Equal profiles become one, made of shared strings.
+    /// The shared profile that equals `made`.
     fn adopt(&mut self, made: &Arc<Profile>) -> Arc<Profile> {
         if let Some((_, ours)) = self.adopted.iter().find(|(known, _)| Arc::ptr_eq(known, made)) {
             return Arc::clone(ours);
@@ -288,21 +290,21 @@ impl Shared {
     }
 }
 
-/// Equal values once. What nobody else holds any more is let go now and then, so that memory does not grow
-/// with a stream whose every run has another commit.
+/// Keeps one copy of equal values. Now and then it drops the values that nobody else holds, so that memory does not
+/// grow with a stream in which every run has another commit.
 #[derive(Debug)]
-struct Pool<T: ?Sized + Ord> {
+struct Interner<T: ?Sized + Ord> {
     known: BTreeSet<Arc<T>>,
     sweep_at: usize,
 }
 
-impl<T: ?Sized + Ord> Default for Pool<T> {
+impl<T: ?Sized + Ord> Default for Interner<T> {
     fn default() -> Self {
         Self { known: BTreeSet::new(), sweep_at: 1024 }
     }
 }
 
-impl<T: ?Sized + Ord> Pool<T> {
+impl<T: ?Sized + Ord> Interner<T> {
     fn get(&mut self, value: &T, make: impl FnOnce() -> Arc<T>) -> Arc<T> {
         if let Some(known) = self.known.get(value) {
             return Arc::clone(known);
@@ -324,8 +326,8 @@ mod tests {
 
     #[test]
     fn a_retry_that_passed_does_not_undo_the_fail() {
-        let seen = |outcome| Seen { outcome, signature: None };
-        let (fail, pass) = (seen(TestOutcome::Fail), seen(TestOutcome::Pass));
+        let result = |outcome| TestResult { outcome, signature: None };
+        let (fail, pass) = (result(TestOutcome::Fail), result(TestOutcome::Pass));
         assert_eq!(fail.clone().worst(pass.clone()), fail);
         assert_eq!(pass.worst(fail.clone()), fail);
     }
@@ -333,7 +335,7 @@ mod tests {
     #[test]
     fn equal_profiles_are_one_and_any_difference_makes_another() {
         let (mut shared, base) = (Shared::default(), run_body("1", 0, "isolated"));
-        // Each record by a parser of its own, as if by another thread.
+        // Each record is parsed by a parser of its own, as if on another thread.
         let mut adopt = |record: &RunFinished| shared.adopt(&Profiles::default().of(&View::of(record)));
         let first = adopt(&base);
         assert!(Arc::ptr_eq(&first, &adopt(&run_body("2", 7, "isolated"))));

@@ -1,5 +1,5 @@
-//! A history instead of the record stream: its red tests as cases (`--emit cases`), or all of it as records with
-//! their verdicts.
+//! Reads a history of another CI in place of the record stream (`--from`): prints its red tests as cases
+//! (`--emit cases`), or folds all of it, as records, for the verdicts.
 
 use lib_common::emit::Emitter;
 use lib_common::record::Known;
@@ -10,11 +10,11 @@ use crate::cli::Args;
 use crate::fold::Fold;
 use crate::history;
 
-/// One `case.failed` for each red test. Exit 1 where nothing is red.
+/// Prints one `case.failed` for each red test. Exits 1 if none is red.
 pub fn emit(args: &Args, io: &mut Io, emitter: &mut Emitter) -> Result<Exit> {
     let sweep = &args.sweep;
     let runs = history::read(args, io)?;
-    let given = |own: fn(&history::Run) -> &Option<String>, flag: &Option<String>| {
+    let given = |own: fn(&history::PastRun) -> &Option<String>, flag: &Option<String>| {
         flag.is_some() || runs.iter().all(|run| own(run).is_some())
     };
     let flags = [
@@ -22,7 +22,9 @@ pub fn emit(args: &Args, io: &mut Io, emitter: &mut Emitter) -> Result<Exit> {
         ("--version-under-test", given(|run| &run.version, &sweep.version_under_test)),
     ];
     if let Some((flag, _)) = flags.iter().find(|(_, given)| !given) {
-        return Err(Error::cannot("reading arguments", "it is missing, and the files do not say it").on(flag));
+        return Err(
+            Error::cannot("reading arguments", "it is missing, and the files do not name it").on(flag)
+        );
     }
     let cases = history::failed(&runs, sweep, &mut Redactor::new::<&[u8]>(&[]));
     for case in &cases {
@@ -31,7 +33,8 @@ pub fn emit(args: &Args, io: &mut Io, emitter: &mut Emitter) -> Result<Exit> {
     Ok(if cases.is_empty() { Exit::No } else { Exit::Done })
 }
 
-/// Folds the history, and unless `silent` writes it as records, so that the verdicts can be checked again.
+/// Folds the history. Unless `silent`, it also prints the history as records, so that `--recheck` can check the
+/// verdicts.
 pub fn fold(args: &Args, io: &mut Io, emitter: &mut Emitter, silent: bool) -> Result<Fold> {
     let runs = history::read(args, io)?;
     let mut fold = Fold::default();

@@ -1,4 +1,4 @@
-//! Arguments.
+//! Command-line arguments of `flake-classify`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,8 +14,7 @@ use crate::rule::{Rule, cap};
 use crate::settings::Settings;
 
 /// Decide genuine, load-flake, flake or inconclusive in as few runs as possible
-// One flag, one field.
-#[allow(clippy::struct_excessive_bools)]
+#[allow(clippy::struct_excessive_bools)] // each flag is a field
 #[derive(Parser, Debug)]
 #[command(name = "flake-classify", version, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Args {
@@ -24,7 +23,7 @@ pub struct Args {
     /// Print only the run.planned that each case needs next; exit 0 when all is settled, 1 when not
     #[arg(long, conflicts_with_all = ["explain", "recheck", "require"])]
     pub next: bool,
-    /// Print for people, instead of records, how each verdict is argued
+    /// Print, for people and instead of records, how each verdict is argued
     #[arg(long, conflicts_with_all = ["recheck"])]
     pub explain: bool,
     /// Print nothing; exit 1 if a recorded verdict is not what the runs say
@@ -39,7 +38,7 @@ pub struct Args {
     /// Decide by totals, for runs whose order means nothing; costs about one run more
     #[arg(long, env = "REDFIX_ORDER_FREE", hide_env_values = true, value_parser = BoolishValueParser::new())]
     pub order_free: bool,
-    /// Failing isolated runs on one machine are independent from this time on, first to last
+    /// Time from the first to the last failing isolated run on one machine from which on they count as independent
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10m", env = "REDFIX_SPACING",
           hide_env_values = true)]
     pub spacing: Duration,
@@ -53,29 +52,29 @@ pub struct Args {
     pub sweep: Sweep,
 }
 
-/// Reading what another CI wrote.
+/// Options for reading what another CI wrote.
 #[derive(clap::Args, Debug, Default)]
 pub struct Sweep {
     /// Read histories of this format from FILEs, instead of records on standard input
     #[arg(long, value_enum, requires = "files")]
     pub from: Option<Format>,
-    /// Make only a case.failed of each red test in the FILEs; exit 1 when nothing is red
+    /// Print only a case.failed for each red test in the FILEs; exit 1 if none is red
     #[arg(long, value_enum, requires = "from",
           conflicts_with_all = ["next", "explain", "recheck", "require"])]
     pub emit: Option<Emit>,
-    /// Recipe that the FILEs are about, where they do not say it
+    /// Recipe that the FILEs are about, if they do not name it
     #[arg(long, value_name = "NAME", env = "REDFIX_RECIPE", hide_env_values = true)]
     pub recipe: Option<String>,
-    /// Its version, where they do not say it
+    /// Version of that recipe, if the FILEs do not name it
     #[arg(long, value_name = "V", env = "REDFIX_VERSION", hide_env_values = true)]
     pub version_under_test: Option<String>,
     /// Factor that may be varied, with its levels, that of the red run first (repeatable)
     #[arg(long, value_name = "FACTOR=LEVEL,...", value_parser = contrast)]
     pub contrast: Vec<(String, Vec<String>)>,
-    /// Condition of all their runs, isolated or loaded, or the column that says it (default: unknown)
+    /// Condition of all runs in the FILEs, isolated or loaded, or the column that has it (default: unknown)
     #[arg(long, value_name = "LEVEL|COLUMN", env = "REDFIX_CONDITION", hide_env_values = true)]
     pub condition: Option<String>,
-    /// Run that made you ask, by its id: it was selected for being red and does not count (repeatable)
+    /// Id of the run that made you ask: it was selected because it is red, so it does not count (repeatable)
     #[arg(long, value_name = "RUN", requires = "from")]
     pub selected: Vec<String>,
     /// What makes a test's name: report, host, suite, file, class, name (default: class and name, and what more it
@@ -93,17 +92,18 @@ pub struct Sweep {
 /// Formats of other CIs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    // One run a file, or a folder of files
+    // `//` and not `///`, or `--help` would print each as a paragraph of its own.
+    // A JUnit file, or a folder of them, is one run.
     Junit,
-    // JUnit files of cargo-nextest, or lines of its libtest-json; retries are runs
+    // JUnit files of cargo-nextest, or lines of its libtest-json. Each retry is a run of its own.
     Nextest,
-    // One result a row, columns by name
+    // One result per row; columns have names.
     Csv,
-    // The same as JSON objects, one a line
+    // One result per line, a JSON object with the names of the columns.
     Jsonl,
-    // Lines of `pytest --report-log`
+    // Lines of `pytest --report-log`.
     PytestReportlog,
-    // results.json of cc-ci, schema 2, or the run's folder
+    // results.json of cc-ci, schema 2, or the run's folder.
     CcciResults,
 }
 

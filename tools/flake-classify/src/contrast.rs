@@ -1,5 +1,5 @@
-//! Cause by contrast: runs that differ from the red baseline in one factor, and what follows where one of them
-//! is green. Pure.
+//! Attributes the cause by contrast: it compares the red baseline with runs that differ in one factor. A factor whose
+//! change makes the case green names the cause. Pure.
 
 use lib_common::record::case::CaseFailed;
 use lib_common::record::verdict::{Cause, Route, ShownBy, Tally, Verdict};
@@ -15,17 +15,17 @@ use crate::sample::{self, NO_FIX};
 pub struct Level {
     pub factor: String,
     pub name: String,
-    /// The level that was red.
+    /// The baseline's level of this factor.
     pub red: String,
-    /// Under the condition that was red.
+    /// The runs with this level under the condition that was red.
     pub tally: Tally,
     pub ratio: f64,
     pub cure: Cure,
-    /// `case.failed.contrasts` allows to run it.
+    /// Whether `case.failed.contrasts` allows further runs with this level.
     pub allowed: bool,
 }
 
-/// The cause, and all that shows it: the deciding contrast first.
+/// The cause, and all contrasts that show it, the deciding one first.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attribution {
     pub cause: Cause,
@@ -67,7 +67,7 @@ fn by_load(judgement: &Judgement) -> ShownBy {
     }
 }
 
-/// Every level that may be run, in the case's own order, then those that were run all the same.
+/// Every level that the case allows, in the case's own order, then those that were run although it does not.
 fn levels(failed: &CaseFailed, pool: &Pool, load: Load) -> Vec<Level> {
     let baseline = sample::baseline(failed);
     let before = count(&pool.base).of(load);
@@ -100,9 +100,10 @@ fn levels(failed: &CaseFailed, pool: &Pool, load: Load) -> Vec<Level> {
     names.into_iter().map(finish).collect()
 }
 
-/// The narrowest change that cures names the cause. A current test that passes on the same deployment leaves
-/// only the test; another name with everything else equal leaves the namespace; another path with the same
-/// recipe leaves the machinery; only then the recipe's own version, which changes most.
+/// Factors in the order in which they name the cause, the narrowest change first. If a current test passes on the same
+/// deployment, only the test can be the cause; if another name makes it green with everything else equal, only the
+/// namespace; if another path does with the same recipe, only the machinery. The recipe's own version changes most and
+/// comes last.
 const PRECEDENCE: [(&str, Cause, &[Route]); 4] = [
     ("test", Cause::Test, &[Route::TestComment]),
     ("domain", Cause::Namespace, &[Route::HarnessPr, Route::RecipePr]),
@@ -134,8 +135,8 @@ fn by_levels(levels: &[Level]) -> (Cause, Vec<ShownBy>, Vec<Route>) {
     (cause.map_or(Cause::Unattributed, |row| row.1), shown.collect(), routes)
 }
 
-/// A fix that cures is shown where no other factor flips. Which side it changed is not on record, so the cause
-/// stays open and both routes do.
+/// Shows a fix that cures, if no other factor does. The records do not say whether it changed recipe or harness, so the
+/// cause stays unattributed and both routes are given.
 pub fn confirm(attribution: &mut Attribution, verdict: Verdict, fix: &str, ratio: f64) {
     if verdict == Verdict::Inconclusive || attribution.shown.iter().any(|shown| shown.factor != "fix") {
         return;

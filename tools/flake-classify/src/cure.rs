@@ -1,4 +1,4 @@
-//! Does a change cure the failure? One two-sample comparison for contrasts and fixes. Pure.
+//! Decides whether a change cures the failure, by one two-sample comparison for contrasts and fixes. Pure.
 
 use std::collections::HashMap;
 
@@ -11,16 +11,17 @@ use lib_common::glr;
 /// What the runs with the change say, compared with the red runs without it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cure {
-    /// 20 to 1 against "it fails as often as before", at least two greens, and no 20 to 1 evidence that it
-    /// still fails beyond the noise floor.
+    /// The evidence is 20 to 1 against "it fails as often as before", there are at least two green runs, and the
+    /// evidence that it still fails more often than noise is below 20 to 1.
     Cured,
-    /// 20 to 1 against "what still fails is noise".
+    /// The evidence is 20 to 1 against "what still fails is noise".
     StillRed,
+    /// The runs so far decide neither.
     Open,
 }
 
-/// Fewest red runs for [`Cure::StillRed`]: one for a contrast, which only points somewhere; two for a fix, which
-/// is somebody's work.
+/// Fewest red runs for [`Cure::StillRed`]: one for a contrast, which only shows where to look next; two for a fix,
+/// because one unlucky run must not reject somebody's work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RedsNeeded(pub u32);
 
@@ -40,7 +41,7 @@ pub fn compare(before: Tally, after: Tally, reds: RedsNeeded) -> Cure {
     }
 }
 
-/// Fewest green runs in a row that would cure; `None` where no number below `limit` does.
+/// Fewest further green runs in a row after which it counts as cured; `None` if `limit` of them do not suffice.
 pub fn greens_needed(before: Tally, after: Tally, limit: u32) -> Option<u32> {
     let cured = |greens: &u32| {
         let then = glr::sum(after, Tally { fail: 0, pass: *greens });
@@ -54,6 +55,7 @@ pub fn cost(before: Tally, after: Tally, reds: RedsNeeded, cap: u32) -> Cost {
     Walk { before, reds, cap, known: HashMap::new() }.cost(after)
 }
 
+/// Walks through all outcomes of further runs, and remembers the cost of each tally.
 struct Walk {
     before: Tally,
     reds: RedsNeeded,
@@ -108,7 +110,7 @@ mod tests {
         assert_eq!(compare(tally(5, 0), tally(1, 0), RedsNeeded(1)), Cure::StillRed);
         assert_eq!(compare(tally(5, 0), tally(1, 0), RedsNeeded(2)), Cure::Open);
         assert_eq!(compare(tally(5, 0), tally(2, 0), RedsNeeded(2)), Cure::StillRed);
-        // Better than before, but beyond noise: not cured.
+        // It fails less often than before, but more often than noise, so it is not cured.
         assert!(ratio(tally(10, 0), tally(2, 4)) >= T);
         assert_eq!(compare(tally(10, 0), tally(2, 4), RedsNeeded(2)), Cure::StillRed);
     }

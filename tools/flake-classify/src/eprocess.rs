@@ -1,8 +1,10 @@
-//! Beyond the cap: an e-process, valid however long the history is and whatever was run in which order.
+//! Decides beyond the cap by an e-process, which stays valid however long the history is and in whatever order it was
+//! run.
 //!
-//! Universal inference: the likelihood under a Jeffreys mixture (which looks at no data) over the best
-//! likelihood that the hypothesis allows. Under the hypothesis its expectation is at most 1 at any stopping
-//! time, so 20 is reached with a probability of at most 1 in 20 (Ville), and totals decide.
+//! This is universal inference: the evidence is the likelihood under a Jeffreys mixture (which depends on no data)
+//! divided by the best likelihood that the hypothesis allows. If the hypothesis is true, its expectation is at most 1
+//! at any stopping time, so that it ever reaches 20 has a probability of at most 1 in 20 (Ville's inequality). Only the
+//! totals are needed.
 
 use std::sync::LazyLock;
 
@@ -11,8 +13,8 @@ use lib_common::record::verdict::{Tally, Verdict};
 use crate::rule::{Counts, T};
 use lib_common::glr;
 
-/// The verdict of counts of any length, if the evidence is there. `Genuine` is the rule's own: its mixture
-/// is the single point "always fails", against the hardest "half the time".
+/// The verdict of any number of runs, if the evidence suffices. `Genuine` is decided as within the cap, which is an
+/// e-process too: its mixture is the single point "always fails", against "half the time", the hardest rate to refute.
 pub fn decide(counts: &Counts) -> Option<Verdict> {
     let isolated = counts.isolated;
     let rate = glr::rate(isolated)?;
@@ -42,12 +44,14 @@ fn against_load_is_nothing(counts: &Counts) -> f64 {
     }
 }
 
-/// `ln B(fail + 1/2, pass + 1/2) / B(1/2, 1/2)`, as the product of its one-step predictions.
+/// Logarithm of the likelihood under the Jeffreys mixture, `ln B(fail + 1/2, pass + 1/2) / B(1/2, 1/2)`, as the product
+/// of its predictions run by run.
 fn mixture(tally: Tally) -> f64 {
     halves(tally.fail) + halves(tally.pass) - ln_factorial(crate::rule::runs(tally))
 }
 
-/// Running sums of `ln(i + 1/2)` and `ln(i + 1)`: a verdict asks for them after every run.
+/// Sums of `ln(i + 1/2)` and `ln(i + 1)` for all `i` below each index, because a verdict needs them after every run.
+/// They suffice for the most attempts that are kept of a case, 4096, under both conditions.
 static SUMS: LazyLock<Vec<(f64, f64)>> = LazyLock::new(|| {
     let mut sums = vec![(0.0, 0.0)];
     for i in 0..2 * 4096 {
@@ -57,7 +61,7 @@ static SUMS: LazyLock<Vec<(f64, f64)>> = LazyLock::new(|| {
     sums
 });
 
-/// `ln (1/2 * 3/2 * ...)`, `n` factors.
+/// `ln (1/2 * 3/2 * ...)` with `n` factors.
 fn halves(n: u32) -> f64 {
     sum(n, |sums| sums.0, 0.5)
 }

@@ -1,4 +1,5 @@
-//! The guarantees, recomputed exactly: forward dynamic programming over the count lattice, no random numbers.
+//! Tests that recompute the rule's guarantees exactly, by dynamic programming over the lattice of counts, without
+//! random numbers.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +8,12 @@ use lib_common::record::verdict::Verdict;
 use crate::judge::crossing;
 use crate::rule::{Counts, Rule};
 
-/// Where the sequential test ends, and on how many paths (their probability given the counts is one product).
+/// The counts at which the sequential test ends, each with its verdict and the number of paths to it. All paths to the
+/// same counts have the same probability.
 struct Ends(Vec<(Counts, Option<Verdict>, f64)>);
 
 impl Ends {
-    /// Runs the rule's own plan for at most `horizon` runs; beyond the cap the e-process decides.
+    /// Follows the rule's own plan for at most `horizon` runs. Beyond the cap the e-process decides.
     fn of(rule: &Rule, horizon: u32) -> Self {
         let mut layer = BTreeMap::from([(Counts::default(), 1.0)]);
         let mut ends = Vec::new();
@@ -37,7 +39,7 @@ impl Ends {
         Self(ends)
     }
 
-    /// Expectation of `value` where isolated runs fail with `p` and loaded ones with `q`.
+    /// Expectation of `value` if isolated runs fail with probability `p` and loaded ones with `q`.
     fn mean(&self, p: f64, q: f64, value: impl Fn(&Counts, Option<Verdict>) -> f64) -> f64 {
         let power = |p: f64, n: u32| p.powi(i32::try_from(n).unwrap());
         let terms = self.0.iter().map(|(counts, verdict, paths)| {
@@ -49,15 +51,15 @@ impl Ends {
         terms.sum()
     }
 
-    /// Largest probability of one of `wrong` over the grid.
+    /// Largest probability, over the grid, that the verdict is one of `wrong`.
     fn worst(&self, grid: impl Iterator<Item = (f64, f64)>, wrong: &[Verdict]) -> f64 {
         let is_wrong = |verdict: Option<Verdict>| verdict.is_some_and(|verdict| wrong.contains(&verdict));
         let ends = Self(self.0.iter().filter(|end| is_wrong(end.1)).copied().collect());
         grid.map(|(p, q)| ends.mean(p, q, |_, _| 1.0)).fold(0.0, f64::max)
     }
 
-    /// The four worst cases: load-flake where load makes no difference, genuine where it fails at most half the
-    /// time, flake or load-flake where it always fails, flake where isolated failures are noise.
+    /// The four largest error probabilities: load-flake although load makes no difference, genuine although it fails at
+    /// most half the time, flake or load-flake although it always fails, flake although isolated failures are noise.
     fn errors(&self) -> [f64; 4] {
         let step = |i: u32| f64::from(i) * 0.005;
         let all = || (0..=200).map(step);
@@ -97,14 +99,14 @@ fn every_cap_is_wrong_at_most_once_in_twenty() {
     }
 }
 
-/// The e-process that goes on beyond the cap adds next to nothing.
+/// The e-process, which goes on beyond the cap, adds next to nothing to the error probabilities.
 #[test]
 fn three_caps_long_it_is_still_wrong_at_most_once_in_twenty() {
     let errors = Ends::of(&Rule::new(20, false).unwrap(), 60).errors();
     assert!(errors.iter().all(|error| *error <= 0.05), "{errors:?}");
 }
 
-/// Rows of the facts file's table: p isolated / p loaded to expected runs.
+/// Expected runs for the failure rates (isolated, loaded) in `cells`, as they were published with the rule.
 #[test]
 fn expected_runs_are_the_published_ones() {
     let cells = [

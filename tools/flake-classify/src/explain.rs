@@ -1,4 +1,4 @@
-//! How a person would argue it: the counts, what they exclude, what would change the verdict. Pure.
+//! Explains a verdict to people (`--explain`): the counts, what they exclude, what would change the verdict. Pure.
 
 use std::fmt::Write;
 
@@ -55,7 +55,8 @@ fn ratios(finding: &Finding, settings: &Settings) -> Vec<String> {
     lines
 }
 
-/// Nothing failed is not "never fails": what the greens exclude.
+/// If nothing failed, says which failure rates the green runs exclude, because "nothing failed" is not "it never
+/// fails".
 fn clean_bounds(finding: &Finding) -> Vec<String> {
     let bound = |load: Load| {
         let tally = finding.judgement.counts.of(load);
@@ -67,7 +68,8 @@ fn clean_bounds(finding: &Finding) -> Vec<String> {
     [Load::Isolated, Load::Loaded].into_iter().filter_map(bound).collect()
 }
 
-/// Whether a run's result tells the next one's: what back-to-back runs on one machine may do.
+/// Says how often an isolated run had the same result as the one before on the same machine. If that is very often,
+/// back-to-back runs may be correlated.
 fn agreement(finding: &Finding) -> Option<String> {
     let used = &finding.pool.base[..finding.judgement.used];
     let alone: Vec<_> = used.iter().filter(|sample| sample.load == Load::Isolated).collect();
@@ -133,7 +135,7 @@ fn exclusions(finding: &Finding) -> Vec<String> {
     lines
 }
 
-/// "It passed before": which ref that was, and whether it is the one that failed.
+/// Says when the case last passed, at which ref, and whether that is the ref that failed.
 fn last_green(finding: &Finding) -> Vec<String> {
     let ours = finding.pool.revisions.as_ref().and_then(|revisions| revisions.commit());
     let swept = finding.failed.reference.as_ref().map(|reference| reference.commit.as_str());

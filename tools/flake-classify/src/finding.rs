@@ -1,4 +1,4 @@
-//! Everything that the runs of one case prove. Pure.
+//! Collects everything that the runs of one case prove. Pure.
 
 use std::collections::BTreeSet;
 
@@ -23,19 +23,19 @@ pub struct Finding {
     pub judgement: Judgement,
     pub attribution: Attribution,
     pub fixes: Vec<FixVerdict>,
-    pub looks: Looks,
+    pub signatures: Signatures,
     pub overfull: bool,
 }
 
-/// What the failures of the runs that counted look like: near-identical signatures are one. Told, and never used
-/// to decide.
+/// The signatures of the failures of the runs that counted; near-identical ones are taken for one. They are reported,
+/// but never decide.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Looks {
+pub struct Signatures {
     pub isolated: BTreeSet<String>,
     pub loaded: BTreeSet<String>,
 }
 
-impl Looks {
+impl Signatures {
     fn of(used: &[Sample], texts: &Texts) -> Self {
         let groups = texts.groups(used.iter().filter_map(Sample::signature));
         let under = |load| {
@@ -50,8 +50,8 @@ impl Looks {
     }
 }
 
-/// One finding for each case that was reported as failed, made when it is asked for: a finding is large, and
-/// there may be thousands.
+/// One finding for each case that was reported as failed. The iterator makes them one by one, because a finding is
+/// large and there may be thousands.
 pub fn findings<'f>(fold: &'f Fold, settings: &Settings) -> impl Iterator<Item = (&'f Case, Finding)> {
     let failed = move |(_, case): (&str, &'f Case)| {
         case.failed
@@ -66,6 +66,7 @@ impl Finding {
         let mut pool = Pool::new(&failed, case, settings, false);
         let judgement = judge(&pool.base, settings);
         let mut attribution = contrast::attribute(&failed, &pool, &judgement);
+        // Runs of a fix that changes the tests were excluded so far. If a stale test is the cause, they count.
         if attribution.cause == Cause::Test {
             pool = Pool::new(&failed, case, settings, true);
         }
@@ -73,7 +74,7 @@ impl Finding {
         for fix in fixes.iter().filter(|fix| fix.verdict == FixOutcome::Fixed) {
             contrast::confirm(&mut attribution, judgement.verdict, &fix.fix, fix.ratio);
         }
-        let looks = Looks::of(&pool.base[..judgement.used], texts);
-        Self { failed, pool, judgement, attribution, fixes, looks, overfull: case.overfull }
+        let signatures = Signatures::of(&pool.base[..judgement.used], texts);
+        Self { failed, pool, judgement, attribution, fixes, signatures, overfull: case.overfull }
     }
 }

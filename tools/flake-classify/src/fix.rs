@@ -1,4 +1,4 @@
-//! The verdict on one patch: the red runs without it against the runs with it. Pure.
+//! Reaches the verdict on one patch by comparing the runs without it with the runs with it. Pure.
 
 use lib_common::record::Factors;
 use lib_common::record::case::CaseFailed;
@@ -12,10 +12,10 @@ use crate::rule::{Load, Rule, T, runs};
 use crate::sample::Sample;
 use crate::words::{self, odds, plural};
 
-/// A fix is judged on two red runs at least.
+/// Fewest red runs that reject a fix.
 pub const REDS: RedsNeeded = RedsNeeded(2);
 
-/// Runs that one fix may take: twice the verdict's, because a rare failure takes many greens to exclude.
+/// Most runs for one fix: twice as many as for the verdict, because it takes many green runs to exclude a rare failure.
 pub fn cap(rule: &Rule) -> u32 {
     2 * rule.cap
 }
@@ -66,7 +66,7 @@ pub fn verdicts(failed: &CaseFailed, pool: &Pool, judgement: &Judgement, rule: &
     pool.fixes.iter().filter_map(verdict).collect()
 }
 
-/// The verdict's sentence.
+/// The verdict in words, for people.
 fn sentence(record: &FixVerdict, load: Load) -> String {
     let before = words::tally(record.before, load.name());
     let after = words::tally(record.after, load.name());

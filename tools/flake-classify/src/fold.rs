@@ -1,5 +1,5 @@
-//! The stream to cases: joins `run.finished` with `test.finished` in either order, drops duplicates, and keeps
-//! per case only what a verdict can use.
+//! Folds the stream into cases: joins `run.finished` with `test.finished` in either order, drops duplicates, and keeps
+//! for each case only what a verdict can use.
 
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -11,59 +11,60 @@ use lib_common::record::run::{RunFinished, TestOutcome};
 use lib_common::record::verdict::{FixVerdict, FlakeVerdict};
 use lib_common::signature::normalise;
 
-use crate::attempt::{Attempt, Facts, Profiles, Run, Seen, Setup, Shared, View, milliseconds};
+use crate::attempt::{Attempt, Facts, Profiles, Run, Setup, Shared, TestResult, View, milliseconds};
 use crate::texts::Texts;
 use crate::window::Window;
 
-/// Attempts that are kept of all cases together; one takes about 160 bytes.
+/// How many attempts are kept of all cases together. One takes about 160 bytes, so this bounds memory to some 50 MB.
 const KEPT: usize = 300_000;
 
-/// Fewest and most of one case: far more than any rule plans.
+/// How many attempts are kept of one case, at least and at most. No rule plans more than 40 runs.
 const OF_ONE_CASE: (usize, usize) = (64, 4096);
 
-/// Runs, and results without a run, that still wait for their counterpart.
+/// How many runs are kept for results that may still come, and how many results for a run that may still come.
 const WAITING: usize = 16_384;
 
-/// All that is known of one case.
+/// What was read about one case.
 #[derive(Debug, Default)]
 pub struct Case {
-    /// The last one on the stream. Without it there is nothing to decide.
+    /// The last `case.failed` on the stream. A case without one gets no verdict.
     pub failed: Option<Box<CaseFailed>>,
     /// In time order.
     pub attempts: Vec<Attempt>,
-    /// Some attempts were left out.
+    /// Whether attempts were left out because there were too many.
     pub overfull: bool,
-    /// Setups that had to leave attempts out, and the start of the last one that was kept: what comes after it
-    /// need not be looked at.
+    /// The setups of which attempts were left out, each with the start of the last attempt that was kept. Attempts that
+    /// started later would be left out too.
     horizon: Vec<(Arc<Setup>, i64)>,
     pub last_verdict: Option<Box<FlakeVerdict>>,
     /// The last verdict on each fix.
     pub last_fixes: BTreeMap<String, FixVerdict>,
 }
 
-/// One result, as it is read.
+/// A `test.finished` as it is read: the result, and of which case and run it is.
 #[derive(Debug, Clone, Copy)]
-pub struct Result<'a> {
+pub struct ResultLine<'a> {
     pub attempt_id: &'a str,
     pub case: &'a str,
     pub outcome: TestOutcome,
     pub signature: Option<&'a str>,
 }
 
-/// What was read so far.
+/// Everything that was read so far.
 #[derive(Debug)]
 pub struct Fold {
     names: HashMap<Rc<str>, usize>,
     cases: Vec<Case>,
-    /// The case of the last result, and for each case the one that came next: the tests of a run come in the same
-    /// order every time, so that a name is compared once instead of looked up.
+    /// The case of the last result.
     last_case: usize,
+    /// For each case, the one whose result came next the last time. Runs report their tests in the same order, so that
+    /// nearly every case is found by comparing one name, without a look-up.
     after: Vec<(Rc<str>, usize)>,
     shared: Shared,
     profiles: Profiles,
     runs: Window<Rc<Run>>,
-    results: Window<Vec<(usize, Seen)>>,
-    /// The run of the last result: those of one run come together.
+    results: Window<Vec<(usize, TestResult)>>,
+    /// The run of the last result. The next result is mostly of the same run.
     last: Option<Rc<Run>>,
     texts: Texts,
 }
@@ -97,7 +98,7 @@ impl Fold {
                 if let Some((signature, text)) = test.signature.as_deref().zip(test.message.as_ref()) {
                     self.texts.learn(signature, || normalise(&text.0));
                 }
-                self.result(Result {
+                self.result(ResultLine {
                     attempt_id: &test.attempt_id,
                     case: &test.case,
                     outcome: test.outcome,
@@ -116,19 +117,19 @@ impl Fold {
         }
     }
 
-    pub fn result(&mut self, result: Result) {
+    pub fn result(&mut self, result: ResultLine) {
         let at = self.guess(result.case);
-        let seen = self.shared.seen(result.outcome, result.signature);
+        let test = self.shared.result(result.outcome, result.signature);
         let limit = self.limit();
         if let Some(run) = self.last.as_ref().filter(|run| *run.id == *result.attempt_id) {
-            self.cases[at].keep(run, Some(seen), limit);
+            self.cases[at].keep(run, Some(test), limit);
         } else if let Some(run) = self.runs.get(result.attempt_id) {
-            self.cases[at].keep(run, Some(seen), limit);
+            self.cases[at].keep(run, Some(test), limit);
             self.last = Some(Rc::clone(run));
         } else if let Some(waiting) = self.results.get_mut(result.attempt_id) {
-            waiting.push((at, seen));
+            waiting.push((at, test));
         } else {
-            self.results.insert(&Rc::from(result.attempt_id), vec![(at, seen)]);
+            self.results.insert(&Rc::from(result.attempt_id), vec![(at, test)]);
         }
     }
 
@@ -143,26 +144,26 @@ impl Fold {
             self.cases[at].keep(&run, None, limit);
         }
         let limit = self.limit();
-        for (at, seen) in self.results.remove(&run.id).unwrap_or_default() {
-            self.cases[at].keep(&run, Some(seen), limit);
+        for (at, test) in self.results.remove(&run.id).unwrap_or_default() {
+            self.cases[at].keep(&run, Some(test), limit);
         }
     }
 
-    /// To be called once, after the last record: every case down to the limit that holds at the end, so that
-    /// what is kept does not depend on when a case was full.
+    /// Must be called once, after the last record. It cuts every case down to the limit for the final number of cases,
+    /// so that what is kept does not depend on the order of the stream.
     pub fn finish(&mut self) {
         let limit = self.limit();
         self.cases.iter_mut().for_each(|case| case.trim(limit));
     }
 
-    /// Every key that was named, in the order of its first appearance.
+    /// All cases with their keys, in the order in which the keys first came.
     pub fn cases(&self) -> Vec<(&str, &Case)> {
         let mut names: Vec<(&str, usize)> = self.names.iter().map(|(name, at)| (&**name, *at)).collect();
         names.sort_unstable_by_key(|(_, at)| *at);
         names.into_iter().map(|(name, at)| (name, &self.cases[at])).collect()
     }
 
-    /// A failure text that a parser saw, normalised.
+    /// Takes the normalised text of a failure.
     pub fn text(&mut self, signature: &str, text: Vec<u8>) {
         self.texts.learn(signature, || text);
     }
@@ -171,16 +172,17 @@ impl Fold {
         &self.texts
     }
 
-    /// Results whose run never came: nothing can be said of them.
+    /// How many runs are missing whose results were read. Without the run a result cannot count.
     pub fn without_run(&self) -> usize {
         self.results.len() + self.results.forgotten
     }
 
-    /// Attempts that may be kept per case: fewer, the more cases there are.
+    /// How many attempts may be kept of each case: the more cases there are, the fewer.
     pub fn limit(&self) -> usize {
         (KEPT / self.cases.len().max(1)).clamp(OF_ONE_CASE.0, OF_ONE_CASE.1)
     }
 
+    /// The place of a case in `cases`; a new case is added.
     fn at(&mut self, case: &str) -> usize {
         if let Some(at) = self.names.get(case) {
             return *at;
@@ -192,6 +194,7 @@ impl Fold {
         at
     }
 
+    /// As [`Fold::at`], but it first compares the case that came next the last time.
     fn guess(&mut self, case: &str) -> usize {
         let at = match self.after.get(self.last_case) {
             Some((name, at)) if **name == *case => *at,
@@ -221,14 +224,14 @@ impl Fold {
 }
 
 impl Case {
-    fn keep(&mut self, run: &Rc<Run>, test: Option<Seen>, limit: usize) {
+    fn keep(&mut self, run: &Rc<Run>, test: Option<TestResult>, limit: usize) {
         let started = run.key().0;
         let beyond =
             |(setup, last): &(Arc<Setup>, i64)| Arc::ptr_eq(setup, &run.profile.setup) && started > *last;
         if self.horizon.iter().any(beyond) {
             return;
         }
-        // Almost always the newest: look at the end first.
+        // Nearly every attempt is the newest, so the end is compared first.
         let place = match self.attempts.last() {
             Some(last) if last.run.key() < run.key() => Err(self.attempts.len()),
             None => Err(0),
@@ -236,7 +239,8 @@ impl Case {
         };
         match place {
             Err(at) => {
-                // A quarter more than the limit before anything is looked at again; exact, to waste nothing.
+                // Grows by half, but to no more than a quarter beyond the limit, at which the case is trimmed.
+                // `reserve` alone would double the memory.
                 self.attempts.reserve_exact(if self.attempts.len() == self.attempts.capacity() {
                     (self.attempts.len() / 2).clamp(4, (limit + limit / 4).max(8))
                 } else {
@@ -257,14 +261,14 @@ impl Case {
         }
     }
 
-    /// Keeps the earliest attempts of each setup, as many as fit: a fix's three runs are not pushed out by a
-    /// thousand of the baseline, and no outcome is preferred.
+    /// Keeps the earliest attempts of each setup, as many as fit, so that a thousand runs of the baseline do not push
+    /// out the three runs of a fix. It does not look at outcomes, which would bias the verdict.
     fn trim(&mut self, limit: usize) {
         if self.attempts.len() <= limit {
             return;
         }
         self.overfull = true;
-        // By address: equal setups are one.
+        // Equal setups are stored once, so their addresses can be compared.
         let mut setups: HashMap<*const Setup, usize> = HashMap::new();
         for attempt in &self.attempts {
             *setups.entry(Arc::as_ptr(&attempt.run.profile.setup)).or_default() += 1;
@@ -291,7 +295,7 @@ impl Case {
     }
 }
 
-/// The largest number that each may keep so that all together keep at most `limit`.
+/// The largest number such that `limit` is kept if each setup keeps at most that many of its `counts`.
 fn level(mut counts: Vec<usize>, limit: usize) -> usize {
     counts.sort_unstable();
     let (mut left, mut level) = (limit, 0);

@@ -1,4 +1,4 @@
-//! Tests of `fold`: joining, duplicates, and what is kept of more than fits.
+//! Tests of `fold`: joining, duplicates, and which attempts are kept when there are too many.
 
 use super::*;
 use crate::testing::{CASE, failed, fold, history, run, test};

@@ -1,4 +1,5 @@
-//! The verdict of one case: its runs in time order, the first crossing kept, correlated runs held back. Pure.
+//! Reaches the verdict of one case: it adds up the runs in time order, and the first counts that reach a threshold
+//! decide. Correlated runs do not prove `genuine`. Pure.
 
 use lib_common::record::verdict::Verdict;
 
@@ -8,16 +9,16 @@ use crate::rule::{Counts, Load, Rule};
 use crate::sample::Sample;
 use crate::settings::Settings;
 
-/// Why it is what it is.
+/// Why the verdict is what it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
-    /// The evidence crossed its threshold.
+    /// The evidence reached its threshold.
     Decided,
-    /// The same, with back-to-back runs on one machine that the user accepts.
+    /// The evidence reached its threshold with back-to-back runs on one machine, which the user accepts.
     AcceptedCorrelated,
-    /// Enough red runs for `genuine`, but back to back on one machine.
+    /// There are enough red runs for `genuine`, but they were back to back on one machine.
     Correlated,
-    /// Not enough evidence.
+    /// There is not enough evidence.
     Open,
 }
 
@@ -25,17 +26,17 @@ pub enum Why {
 pub struct Judgement {
     pub verdict: Verdict,
     pub why: Why,
-    /// Up to the deciding run; all of them while nothing is decided.
+    /// The counts after the deciding run; those of all runs while nothing is decided.
     pub counts: Counts,
-    /// How many of the runs those are.
+    /// How many runs, from the first on, are in `counts`.
     pub used: usize,
-    /// Runs after the deciding one: they change nothing, but a person wants to know.
+    /// The runs after the deciding one. They change nothing, but people want to know of them.
     pub later: Counts,
-    /// Decided, or the cap is reached: no further run of the baseline will be asked for.
+    /// Whether the verdict is decided or the cap is reached, so that no further run of the baseline is needed.
     pub settled: bool,
 }
 
-/// `base` in time order.
+/// Judges the runs of the baseline, which come in time order.
 pub fn judge(base: &[Sample], settings: &Settings) -> Judgement {
     let all = count(base);
     let mut counts = Counts::default();
@@ -64,13 +65,14 @@ pub fn judge(base: &[Sample], settings: &Settings) -> Judgement {
     Judgement { verdict: Verdict::Inconclusive, why, counts: all, used: base.len(), later, settled }
 }
 
-/// Within the cap the rule decides; beyond it the e-process, which needs no cap.
+/// The verdict whose thresholds these counts reach, if any: by the rule within the cap, beyond it by the e-process,
+/// which needs no cap.
 pub fn crossing(rule: &Rule, counts: &Counts) -> Option<Verdict> {
     if counts.runs() <= rule.cap { rule.decide(counts) } else { eprocess::decide(counts) }
 }
 
-/// When the next isolated run tells something new, in milliseconds since 1970: one more red would make it `genuine` but for
-/// the time between the reds of one machine. `None`: at once.
+/// The earliest useful start of the next isolated run, in milliseconds since 1970. It is given if one more red run
+/// would be enough for `genuine`, were the red runs of the one machine not too close together. `None` means now.
 pub fn not_before(base: &[Sample], settings: &Settings) -> Option<i64> {
     let one_more = count(base).and(Load::Isolated, true);
     if settings.accept_correlated || crossing(&settings.rule, &one_more) != Some(Verdict::Genuine) {
@@ -83,12 +85,12 @@ pub fn not_before(base: &[Sample], settings: &Settings) -> Option<i64> {
 /// Whether the failing isolated runs share one boot of one machine within less than `spacing_ms`.
 pub fn back_to_back(base: &[Sample], spacing_ms: i64) -> bool {
     let Some((first, last)) = reds_of_one_machine(base) else { return false };
-    // Without a time nothing shows that they were apart.
+    // Runs without a time cannot be shown to be apart.
     let apart = last.started().zip(first.started()).map(|(last, first)| last.saturating_sub(first));
     apart.unwrap_or(0) < spacing_ms
 }
 
-/// The first and the last failing isolated run, where all of them share one boot of one machine.
+/// The first and the last failing isolated run, if all of them share one boot of one machine.
 fn reds_of_one_machine(base: &[Sample]) -> Option<(&Sample, &Sample)> {
     let red = || base.iter().filter(|sample| sample.red && sample.load == Load::Isolated);
     let (first, last) = (red().next()?, red().next_back()?);

@@ -1,8 +1,8 @@
-//! Decide genuine, load-flake, flake or inconclusive in as few runs as possible.
+//! Decides whether a failing case is genuine, a load-flake, a flake or inconclusive, in as few runs as possible.
 //!
-//! `input` and `fold` turn the stream into cases, `history` reads what other CIs wrote, `sample` and `pool` say
-//! which runs count, `judge` decides by `rule`, `contrast` and `fix` compare what was varied, `finding` holds what
-//! they say of a case, `verdict` makes a record of it, `plan` says what to run next.
+//! `input` and `fold` turn the stream into cases, and `history` does so with files of other CIs. `sample` and `pool`
+//! decide which runs count, `judge` decides the verdict by `rule`, `contrast` and `fix` compare runs that differ in one
+//! factor. `finding` holds the results for a case, `verdict` makes a record of them, and `plan` chooses the next run.
 
 mod attempt;
 mod cases;
@@ -103,7 +103,7 @@ fn is_undecided(finding: &Finding) -> bool {
     finding.judgement.verdict == Verdict::Inconclusive
 }
 
-/// One verdict per case and per fix, unless the stream ends with that very verdict already.
+/// Appends one verdict per case and per fix, unless the last one on the stream is the same.
 fn append(
     fold: &Fold,
     settings: &Settings,
@@ -126,7 +126,7 @@ fn append(
     Ok(())
 }
 
-/// Only plans, one per case that is not settled.
+/// `--next`: prints one plan for each case that is not settled.
 fn next(fold: &Fold, settings: &Settings, io: &mut Io, emitter: &mut Emitter) -> Result<Exit> {
     let mut needed = Needed::new(&settings.rule);
     let (mut exit, mut stuck) = (Exit::Done, None);
@@ -159,7 +159,7 @@ fn explain(fold: &Fold, settings: &Settings, io: &mut Io, undecided: &mut bool) 
     io.stdout.flush().map_err(|e| Error::write("standard output", &e))
 }
 
-/// Whether every record agrees with the runs; each disagreement gets its line.
+/// `--recheck`: whether every recorded verdict agrees with the runs. Each disagreement is printed on a line.
 fn recheck(fold: &Fold, settings: &Settings, io: &Io, undecided: &mut bool) -> bool {
     let mut agrees = true;
     for (name, case) in fold.cases() {

@@ -1,4 +1,4 @@
-//! How many further runs: the fewest that could bring a verdict, and the number to expect. Pure.
+//! Computes how many further runs a verdict needs: the fewest that could bring one, and the number to expect. Pure.
 
 use std::collections::HashMap;
 
@@ -6,15 +6,15 @@ use lib_common::record::verdict::{Tally, Verdict};
 
 use crate::rule::{Counts, Rule, runs};
 
-/// Further runs until the verdict, or until the cap.
+/// The number of further runs until the verdict, or until the cap.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cost {
-    /// `None`: no outcome of the runs that the cap leaves would decide it.
+    /// `None` if no outcome of the runs that the cap leaves would decide it.
     pub minimum: Option<u32>,
     pub expected: f64,
 }
 
-/// Walks the lattice of counts along the rule's own choices and remembers what it has seen.
+/// Walks the lattice of counts along the runs that the rule would choose, and remembers the cost of each node.
 pub struct Needed<'a> {
     rule: &'a Rule,
     known: HashMap<Counts, Cost>,
@@ -25,7 +25,8 @@ impl<'a> Needed<'a> {
         Self { rule, known: HashMap::new() }
     }
 
-    /// Each further run fails with the predictive probability `(fails + 1/2) / (runs + 1)` of its condition.
+    /// The cost from these counts on. It assumes that a further run fails with the probability that [`predicted`] gives
+    /// for its condition.
     pub fn cost(&mut self, counts: &Counts) -> Cost {
         if self.rule.decide(counts).is_some() {
             return Cost { minimum: Some(0), expected: 0.0 };
@@ -48,7 +49,7 @@ impl<'a> Needed<'a> {
         cost
     }
 
-    /// Fewest further runs to this very verdict.
+    /// Fewest further runs that could bring this verdict.
     pub fn minimum_to(&self, verdict: Verdict, counts: &Counts) -> Option<u32> {
         let mut layer = vec![*counts];
         for further in 0..=self.rule.cap.saturating_sub(counts.runs()) {
@@ -70,7 +71,7 @@ impl<'a> Needed<'a> {
     }
 }
 
-/// Jeffreys prediction that the next run fails.
+/// The Jeffreys prediction that the next run fails: `(fails + 1/2) / (runs + 1)`.
 fn predicted(tally: Tally) -> f64 {
     (f64::from(tally.fail) + 0.5) / (f64::from(runs(tally)) + 1.0)
 }
@@ -84,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn the_numbers_of_the_facts_file() {
+    fn the_published_numbers() {
         let rule = Rule::new(20, false).unwrap();
         let mut needed = Needed::new(&rule);
         let zero = counts(0, 0, 0, 0);

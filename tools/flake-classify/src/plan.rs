@@ -1,4 +1,4 @@
-//! The next run that tells most: the verdict first, then contrasts, then fixes. Pure.
+//! Chooses the run that tells most next: for the verdict first, then for contrasts, then for fixes. Pure.
 
 use jiff::Timestamp;
 use lib_common::clock::rfc3339;
@@ -18,12 +18,13 @@ use crate::sample::{self, NO_FIX};
 use crate::settings::Settings;
 use crate::words;
 
-/// Excluded attempts in a row after which asking for the same run again is pointless.
+/// After this many attempts in a row that did not count, the same run is not asked for again: something else is wrong.
 const PATIENCE: usize = 5;
 
-/// What is to be done for one case.
+/// What is to be done next for one case.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Next {
+    /// Nothing: no further run is needed, or none would decide anything.
     Settled,
     Run(Box<RunPlanned>),
     /// The last attempts of this very run did not count, for these reasons.
@@ -39,7 +40,7 @@ pub fn next(finding: &Finding, settings: &Settings, needed: &mut Needed) -> Next
     if reasons.is_empty() { Next::Run(Box::new(plan)) } else { Next::Stuck(reasons) }
 }
 
-/// Why none of the last attempts with these levels counted; empty where one did, or there were few.
+/// Why none of the last [`PATIENCE`] attempts with these levels counted; empty if one did, or if there were fewer.
 fn stuck(finding: &Finding, factors: &Factors) -> Vec<&'static str> {
     let baseline = sample::baseline(&finding.failed);
     let wanted = sample::complete(factors, &baseline);
@@ -67,7 +68,7 @@ fn for_verdict(finding: &Finding, settings: &Settings, needed: &mut Needed) -> O
     } else {
         (counts.next_load(), needed.cost(counts))
     };
-    // Where no outcome of the runs left could decide it, they are not worth their price.
+    // If no outcome of the runs that are left under the cap could decide it, they are not worth their time.
     cost.minimum?;
     let mut means = |red: bool| {
         let then = counts.and(load, red);
@@ -130,7 +131,7 @@ fn for_fix(finding: &Finding, settings: &Settings) -> Option<RunPlanned> {
     Some(planned(finding, factors, fix, why, rest(finding, settings), means))
 }
 
-/// Contrasts that the case allows and that are not decided: only a genuine failure asks for its cause.
+/// Contrasts that the case allows and that are not decided. Only for a genuine failure the cause is looked for.
 fn open_levels<'a>(finding: &'a Finding, settings: &Settings) -> Vec<&'a Level> {
     if finding.judgement.verdict != Verdict::Genuine {
         return vec![];
@@ -161,7 +162,7 @@ fn open_fixes(finding: &Finding, settings: &Settings) -> Vec<(String, Tally)> {
     fixes
 }
 
-/// What all open contrasts and fixes together cost.
+/// How many runs all open contrasts and fixes need together.
 fn rest(finding: &Finding, settings: &Settings) -> Cost {
     let load = red_load(&finding.judgement);
     let before = count(&finding.pool.base).of(load);
@@ -205,7 +206,7 @@ fn planned(
     }
 }
 
-/// Cases like this one that an hour of runs settles, as expected; a run of unknown cost counts as a minute.
+/// How many cases like this one an hour of runs is expected to settle. A run of unknown duration counts as a minute.
 #[allow(clippy::cast_precision_loss)]
 fn priority(cost_ms: Option<u64>, expected_runs: f64) -> f64 {
     let hours = cost_ms.unwrap_or(60_000).max(1) as f64 * expected_runs.max(1.0) / 3_600_000.0;

@@ -12,7 +12,7 @@ use crate::rule::{Counts, Load};
 use crate::sample::{self, Group, Sample};
 use crate::settings::Settings;
 
-/// Attempts that are named per reason.
+/// How many attempts are named for each reason.
 const NAMED: usize = 10;
 
 /// The revisions that the verdict is about.
@@ -38,9 +38,9 @@ impl Revisions {
         self.commit.as_deref()
     }
 
-    /// Why a run of `group` must not be compared with these. A contrast may change what its factor is about.
-    /// A patch may change the harness, and the hash of the tree that it was applied to, but never a released
-    /// commit; tests only when a stale test is what it fixes (`test_fix`).
+    /// Why a run of `group` must not be compared with runs of these revisions, if it must not. A contrast may change
+    /// what its factor is about. A patch may change the harness, and the hash of the tree that it was applied to, but
+    /// never a released commit; it may change tests only if it fixes a stale test (`test_fix`).
     fn differ(&self, setup: &Setup, group: &Group, test_fix: bool) -> Option<&'static str> {
         let theirs = Self::of(setup);
         let (varied, fix) = match group {
@@ -64,7 +64,7 @@ impl Revisions {
     }
 }
 
-/// Runs that do not count, by reason, in time order.
+/// Runs that do not count, by reason; for each reason in time order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Excluded(BTreeMap<&'static str, (u64, Vec<String>)>);
 
@@ -95,23 +95,23 @@ pub struct Pool {
     pub contrasts: BTreeMap<(String, String), Vec<Sample>>,
     pub fixes: BTreeMap<String, Vec<Sample>>,
     pub excluded: Excluded,
-    /// What every attempt was, and why it did not count where it did not.
+    /// For every attempt its profile, and the reason why it does not count, if it does not.
     pub log: Vec<(Arc<Profile>, Option<&'static str>)>,
 }
 
 impl Pool {
-    /// `test_fix`: a patch may change the tests, because a stale test is the cause.
+    /// `test_fix` says that a stale test is the cause, so that a patch may change the tests.
     pub fn new<'c>(failed: &CaseFailed, case: &'c Case, settings: &Settings, test_fix: bool) -> Self {
         let baseline = sample::baseline(failed);
-        let mut kinds: Vec<(&Arc<Profile>, sample::Kind)> = Vec::new();
+        let mut placements: Vec<(&Arc<Profile>, sample::Placement)> = Vec::new();
         let mut classify = |attempt: &'c Attempt| {
             let profile = &attempt.run.profile;
-            let known = kinds.iter().position(|(known, _)| Arc::ptr_eq(known, profile));
+            let known = placements.iter().position(|(known, _)| Arc::ptr_eq(known, profile));
             let at = known.unwrap_or_else(|| {
-                kinds.push((profile, sample::kind(&baseline, profile, settings)));
-                kinds.len() - 1
+                placements.push((profile, sample::place(&baseline, profile, settings)));
+                placements.len() - 1
             });
-            sample::classify(failed, &kinds[at].1, attempt, settings)
+            sample::classify(failed, &placements[at].1, attempt, settings)
         };
         let sorted: Vec<_> = case.attempts.iter().map(|attempt| (attempt, classify(attempt))).collect();
         let base = sorted.iter().filter_map(|(_, sample)| sample.as_ref().ok());
@@ -143,7 +143,7 @@ impl Pool {
         Ok(())
     }
 
-    /// What a run costs, with its teardown: the mean of those that counted, whatever for.
+    /// How long a run takes, with its teardown: the mean of all runs that count, in whatever group.
     pub fn cost_ms(&self) -> Option<u64> {
         let all =
             self.base.iter().chain(self.contrasts.values().flatten()).chain(self.fixes.values().flatten());
@@ -164,7 +164,8 @@ pub fn tally(samples: &[Sample], load: Load) -> Tally {
     count(samples).of(load)
 }
 
-/// The revisions of most baseline runs, of the case's own ref where any run is; of the earliest when equal.
+/// The revisions that most baseline runs have; but if any run has the case's own ref, only those are counted. If
+/// several have equally many runs, the earliest wins.
 fn majority<'a>(failed: &CaseFailed, samples: impl Iterator<Item = &'a Sample>) -> Option<Revisions> {
     let mut runs: Vec<(Revisions, usize)> = Vec::new();
     let mut setups: Vec<(&Arc<Setup>, usize)> = Vec::new();

@@ -1,5 +1,5 @@
-//! Properties of whole streams: order, duplicates and excluded runs change nothing; nothing panics. And a
-//! simulation of what the spacing rule is for.
+//! Property tests of whole streams: order, duplicates and excluded runs change no verdict, and nothing panics. Also a
+//! simulation of the error that `--spacing` prevents.
 
 use lib_common::record::Known;
 use lib_common::record::run::{Outcome, TestOutcome};
@@ -149,9 +149,9 @@ fn shuffle<T>(items: &mut [T], mut seed: u64) {
     }
 }
 
-/// Runs on one machine, one each minute, after a red one. The machine is ill for six minutes at a time on average, a
-/// quarter of all time, and every run fails meanwhile: a flake that fails one run in four. How many of `repeats` such
-/// flakes are called genuine.
+/// How many of `repeats` simulated flakes are called genuine. Each is run once a minute on one machine, beginning with
+/// a red run. The machine is ill for six minutes at a time on average, a quarter of all time, and every run fails
+/// meanwhile, so that the flake fails in one run of four.
 fn false_genuine(repeats: u32, settings: &Settings) -> u32 {
     let mut seed = 20_250_607;
     let mut count = 0;
@@ -167,7 +167,7 @@ fn false_genuine(repeats: u32, settings: &Settings) -> u32 {
     count
 }
 
-/// The rates that the manual page states are those of the simulation.
+/// The manual page states the rates that the simulation gives.
 #[test]
 fn spacing_prevents_false_genuine_verdicts_of_correlated_runs() {
     let repeats = 500;

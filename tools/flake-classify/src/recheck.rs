@@ -1,5 +1,4 @@
-//! The cold second look: every verdict derived again from the raw runs, compared with the last one on record.
-//! Pure.
+//! Derives every verdict again from the raw runs and compares it with the last one on record (`--recheck`). Pure.
 
 use lib_common::record::verdict::{FixVerdict, FlakeVerdict};
 
@@ -7,10 +6,10 @@ use crate::finding::Finding;
 use crate::fold::Case;
 use crate::settings::Settings;
 
-/// Largest relative difference of a ratio that is rounding.
+/// Largest relative difference between two ratios that is taken for rounding.
 const ROUNDING: f64 = 1e-9;
 
-/// What is wrong with the records of one case; `finding`: what its runs say, if it was reported as failed.
+/// What is wrong with the recorded verdicts of one case. `finding` is what its runs say, if it was reported as failed.
 pub fn recheck(case: &Case, finding: Option<&Finding>, settings: &Settings) -> Vec<String> {
     let mut found = Vec::new();
     match finding {
@@ -46,7 +45,7 @@ fn compare(case: &Case, finding: &Finding, settings: &Settings, say: &mut impl F
     }
 }
 
-/// Where two verdicts on one case differ; the sentence is wording, not evidence.
+/// In what two verdicts on one case differ. Their sentences are not compared: they are wording, not evidence.
 fn verdict(recorded: &FlakeVerdict, derived: &FlakeVerdict) -> Vec<String> {
     if recorded.verdict != derived.verdict {
         let (was, is) = (recorded.verdict.word(), derived.verdict.word());
@@ -115,7 +114,7 @@ mod tests {
         recheck(fold.cases()[0].1, Some(&finding(fold)), &settings())
     }
 
-    /// What a re-check says of these runs with a verdict that was `changed` after it was derived.
+    /// What a re-check says if the verdict was `changed` after it was derived.
     fn checked(changed: impl Fn(&mut FlakeVerdict)) -> Vec<String> {
         let settings = settings();
         let mut fold = fold(std::iter::once(failed()).chain(history("a", "iLiLi", 1, &[])));

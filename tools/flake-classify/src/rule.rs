@@ -1,11 +1,11 @@
-//! The decision rule: counts to verdict, and which condition tells most next. Pure; the guarantees of every
-//! `--cap` are recomputed exactly by `tests/exact.rs`.
+//! The decision rule: which verdict the counts allow, and under which condition the next run tells most. Pure. The
+//! tests in `exact.rs` recompute exactly what the rule guarantees for every `--cap`.
 
 use lib_common::record::verdict::{Ratios, Tally, Thresholds, Verdict};
 
 use lib_common::glr;
 
-/// Whether the node was the run's alone.
+/// The condition of a run: whether it had the node to itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Load {
     Isolated,
@@ -61,8 +61,9 @@ impl Counts {
         glr::ratios(self.isolated, self.loaded)
     }
 
-    /// The condition of the next run: isolated until one is green, then where the ratios are nearer to a
-    /// verdict, with about six loaded runs to ten isolated ones.
+    /// The condition of the next run. It is isolated until one isolated run is green. Then it is loaded as long as
+    /// there are fewer than six loaded runs to ten isolated ones, unless the ratios are nearer to `flake` than to
+    /// `load-flake`.
     pub fn next_load(&self) -> Load {
         let ratios = self.ratios();
         let pursued = self.isolated.fail > 0 && ratios.clean >= ratios.load;
@@ -70,7 +71,7 @@ impl Counts {
         if self.isolated.pass > 0 && !pursued && loaded_lag { Load::Loaded } else { Load::Isolated }
     }
 
-    /// The condition with the most fails, isolated when equal: where a failure is easiest to see again.
+    /// The condition with more failures, under which the failure is easiest to see again; isolated if they are equal.
     pub fn reddest(&self) -> Load {
         if self.loaded.fail > self.isolated.fail { Load::Loaded } else { Load::Isolated }
     }
@@ -81,24 +82,26 @@ pub fn runs(tally: Tally) -> u32 {
     tally.fail.saturating_add(tally.pass)
 }
 
-/// Evidence that `genuine`, a contrast and a fix need.
+/// The likelihood ratio that `genuine`, a contrast and a fix need: 20 to 1.
 pub const T: f64 = 20.0;
 
-/// Thresholds for at most `cap` runs, each with a worst wrong-verdict probability of at most 5 %.
+/// Thresholds for at most `cap` runs. With them the probability of each wrong verdict is at most 5 %, even in the worst
+/// case.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rule {
     pub cap: u32,
-    /// Against "deterministic" and "clean".
+    /// For the evidence against "it always fails" and against "the failures are noise".
     t: f64,
-    /// The same while there are at most two isolated runs.
+    /// The same, while there are at most two isolated runs.
     t_first: f64,
-    /// Against "load makes no difference".
+    /// For the evidence against "load makes no difference".
     t_load: f64,
-    /// Totals decide, not the first crossing.
+    /// Whether the totals decide, and not the first counts that cross a threshold.
     pub order_free: bool,
 }
 
-/// `cap`, `t` and `t_load` in time order, `t_load` order-free.
+/// `cap`; `t` and `t_load` for runs in time order; `t_load` with `--order-free`. The tests in `exact.rs` check that
+/// each error probability is at most 5 % with these.
 const CAPS: [(u32, f64, f64, f64); 6] = [
     (12, 20.0, 20.0, 28.9),
     (16, 20.0, 24.0, 28.9),
@@ -109,7 +112,7 @@ const CAPS: [(u32, f64, f64, f64); 6] = [
 ];
 
 impl Rule {
-    /// `None` for a cap whose thresholds nobody has computed.
+    /// `None` for a cap that is not in [`CAPS`].
     pub fn new(cap: u32, order_free: bool) -> Option<Self> {
         let (_, t, t_load, t_load_free) = *CAPS.iter().find(|row| row.0 == cap)?;
         Some(if order_free {
@@ -119,7 +122,7 @@ impl Rule {
         })
     }
 
-    /// The verdict that these counts cross into, if any. Never `Inconclusive`.
+    /// The verdict whose thresholds these counts reach, if any. Never `Inconclusive`.
     pub fn decide(&self, counts: &Counts) -> Option<Verdict> {
         let ratios = counts.ratios();
         let t = self.t_at(counts);
@@ -134,7 +137,7 @@ impl Rule {
         }
     }
 
-    /// What is in force at these counts.
+    /// The thresholds that apply to these counts.
     pub fn thresholds(&self, counts: &Counts) -> Thresholds {
         Thresholds { t: self.t_at(counts), t_load: self.t_load, cap: self.cap, eps: glr::EPS }
     }
@@ -144,7 +147,7 @@ impl Rule {
     }
 }
 
-/// A flag's value to a cap that has thresholds.
+/// Reads the value of `--cap`.
 pub fn cap(text: &str) -> Result<u32, String> {
     text.parse()
         .ok()
@@ -161,7 +164,7 @@ mod tests {
         Counts { isolated: Tally { fail: a, pass: b }, loaded: Tally { fail: c, pass: d } }
     }
 
-    /// All 3,703 rows: verdict, next condition, the four ratios (the file has six decimals).
+    /// Compares all 3,703 rows: verdict, next condition, the four ratios (the file has six decimals).
     #[test]
     fn agrees_with_the_golden_table() {
         let rule = Rule::new(20, false).unwrap();

@@ -1,25 +1,25 @@
-//! What counts: whether one attempt says something about the case, and how it differs from the red baseline.
-//! Pure.
+//! Decides whether an attempt counts, that is, says something about the case, and in which factor it differs from the
+//! red baseline. Pure.
 
 use lib_common::record::Factors;
 use lib_common::record::case::CaseFailed;
 use lib_common::record::run::{Outcome, TestOutcome};
 
-use crate::attempt::{Attempt, Profile, Reason, Run, Seen};
+use crate::attempt::{Attempt, Profile, Reason, Run, TestResult};
 use crate::rule::Load;
 use crate::settings::Settings;
 
 /// The level of `fix` without a fix.
 pub const NO_FIX: &str = "none";
 
-/// Where an attempt belongs.
+/// What an attempt is evidence for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Group {
-    /// The red baseline, alone or loaded: decides the verdict.
+    /// The red baseline, isolated or loaded. It decides the verdict.
     Base,
-    /// One further factor at another level: attributes the cause.
+    /// The baseline with one further factor at another level. It attributes the cause.
     Contrast { factor: String, level: String },
-    /// The baseline with this patch: decides the fix.
+    /// The baseline with this patch. It decides the verdict on the fix.
     Fix(String),
 }
 
@@ -37,12 +37,12 @@ impl Sample {
         &self.attempt.run.id
     }
 
-    /// Milliseconds since 1970; always known but where the order means nothing.
+    /// Milliseconds since 1970. Only with `--order-free` may it be unknown.
     pub fn started(&self) -> Option<i64> {
         self.attempt.run.started
     }
 
-    /// Who says that the condition held, where nothing measured it.
+    /// Who claims that the condition held, if nothing measured it.
     pub fn claimed(&self) -> Option<&str> {
         let setup = self.attempt.run.setup();
         setup.claimed.as_deref().filter(|_| !setup.proved)
@@ -52,15 +52,15 @@ impl Sample {
         &self.attempt.run.profile.boot
     }
 
-    /// What the failure looked like: the test's own signature, else that of the run.
+    /// The signature of the failure: the test's own, else that of the run.
     pub fn signature(&self) -> Option<&str> {
-        let test = self.attempt.test.as_ref().and_then(|seen| seen.signature.as_deref());
+        let test = self.attempt.test.as_ref().and_then(|test| test.signature.as_deref());
         test.or(self.attempt.run.signature.as_deref()).filter(|_| self.red)
     }
 }
 
-/// The baseline's levels, completed by what `case.failed` says of version and domain; without `load` and `fix`,
-/// which the verdict varies itself.
+/// The baseline's levels, completed by the version and the domain of `case.failed`; without `load` and `fix`, which the
+/// verdict varies by itself.
 pub fn baseline(case: &CaseFailed) -> Factors {
     let mut levels = case.baseline.clone();
     levels.remove("load");
@@ -72,7 +72,7 @@ pub fn baseline(case: &CaseFailed) -> Factors {
     levels
 }
 
-/// The run's levels with the baseline's where it names none.
+/// All levels of a run: its own, and for the factors that it does not name those of the baseline.
 pub fn complete(levels: &Factors, baseline: &Factors) -> Factors {
     let mut complete = baseline.clone();
     complete.insert("fix".into(), NO_FIX.into());
@@ -80,16 +80,16 @@ pub fn complete(levels: &Factors, baseline: &Factors) -> Factors {
     complete
 }
 
-/// What all runs of one profile are: their condition and their group. Either may be the reason why none counts;
-/// that of the condition comes before any doubt about a single run, that of the group after.
+/// The condition and the group of all runs with one profile. Each may instead be the reason why none of them counts. Of
+/// several reasons that of the condition is given first, then those about the single run, then that of the group.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Kind {
+pub struct Placement {
     load: Result<Load, &'static str>,
     group: Result<Group, &'static str>,
 }
 
-pub fn kind(baseline: &Factors, profile: &Profile, settings: &Settings) -> Kind {
-    Kind { load: condition(profile, settings), group: group(baseline, &profile.setup.factors) }
+pub fn place(baseline: &Factors, profile: &Profile, settings: &Settings) -> Placement {
+    Placement { load: condition(profile, settings), group: group(baseline, &profile.setup.factors) }
 }
 
 fn condition(profile: &Profile, settings: &Settings) -> Result<Load, &'static str> {
@@ -110,7 +110,8 @@ fn condition(profile: &Profile, settings: &Settings) -> Result<Load, &'static st
     let claimed = setup.claimed.is_some() && settings.accept_claimed;
     let load = match setup.factors.get("load") {
         Some(level) => Load::parse(level).ok_or("load-unknown")?,
-        // One condition that nobody knows: it takes the place of `isolated`, and the verdict says so.
+        // The runs of a history have one condition, though an unknown one. It takes the place of `isolated`, and the
+        // verdict says so.
         None if claimed => Load::Isolated,
         None => return Err("load-unknown"),
     };
@@ -121,24 +122,24 @@ fn condition(profile: &Profile, settings: &Settings) -> Result<Load, &'static st
     }
 }
 
-/// The sample that an attempt of this kind is, or the reason why it is none.
+/// The attempt as a sample, or the reason why it does not count.
 pub fn classify(
     case: &CaseFailed,
-    kind: &Kind,
+    placement: &Placement,
     attempt: &Attempt,
     settings: &Settings,
 ) -> Result<Sample, &'static str> {
-    let load = kind.load?;
+    let load = placement.load?;
     if attempt.run.started.is_none() && !settings.rule.order_free {
         return Err("start-unreadable");
     }
     let red = result(case, &attempt.run, attempt.test.as_ref())?;
-    Ok(Sample { attempt: attempt.clone(), load, red, group: kind.group.clone()? })
+    Ok(Sample { attempt: attempt.clone(), load, red, group: placement.group.clone()? })
 }
 
-/// Red or green: the test's own result; for a stage of the life cycle, how far the run came.
-fn result(case: &CaseFailed, run: &Run, test: Option<&Seen>) -> Result<bool, &'static str> {
-    match test.map(|seen| seen.outcome) {
+/// Whether the attempt is red: by the test's own result, or for a stage of the life cycle by how far the run came.
+fn result(case: &CaseFailed, run: &Run, test: Option<&TestResult>) -> Result<bool, &'static str> {
+    match test.map(|test| test.outcome) {
         Some(TestOutcome::Pass) => Ok(false),
         Some(TestOutcome::Fail) => Ok(true),
         Some(TestOutcome::Error) => Err("test-error"),
@@ -148,11 +149,11 @@ fn result(case: &CaseFailed, run: &Run, test: Option<&Seen>) -> Result<bool, &'s
     }
 }
 
-/// The life cycle's stages in their order. A case with such a name as its test needs no `JUnit`.
+/// The life cycle's stages in their order. A case whose test has the name of a stage needs no `JUnit` file.
 const STAGES: [&str; 8] = ["enrol", "deploy", "install", "backup", "restore", "custom", "upgrade", "promote"];
 
-/// A run that failed later had passed this stage; one that failed earlier never came to it. A failed run
-/// that does not say how far it came failed here.
+/// Whether the stage `test` was red in a run. A run that failed in a later stage had passed this one; a run that failed
+/// earlier never reached it (`None`). A failed run that does not say how far it came counts as red.
 fn by_stage(test: &str, run: &Profile) -> Option<bool> {
     let place = |name: &str| STAGES.iter().position(|stage| *stage == name);
     let ours = place(test)?;
@@ -211,9 +212,9 @@ mod tests {
             signature: None,
         };
         let run = Rc::new(Shared::default().run(&facts));
-        let attempt = Attempt { run, test: test.map(|outcome| Seen { outcome, signature: None }) };
-        let kind = kind(&baseline(case), &attempt.run.profile, &settings());
-        classify(case, &kind, &attempt, &settings())
+        let attempt = Attempt { run, test: test.map(|outcome| TestResult { outcome, signature: None }) };
+        let placement = place(&baseline(case), &attempt.run.profile, &settings());
+        classify(case, &placement, &attempt, &settings())
     }
 
     #[test]

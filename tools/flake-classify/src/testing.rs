@@ -11,7 +11,7 @@ use crate::settings::Settings;
 
 pub const CASE: &str = "mumble@1/custom/test_x.py::test_y";
 
-/// The failing case; contrasts and baseline are added by who needs them.
+/// A failing case. Tests that need contrasts and a baseline add them.
 pub fn case() -> CaseFailed {
     CaseFailed {
         case: CASE.into(),

@@ -1,10 +1,10 @@
-//! The text behind each failure signature, so that near-identical ones can be told to be one.
+//! Keeps the text behind each failure signature, so that signatures of near-identical texts can be taken for one.
 
 use std::collections::{BTreeMap, HashMap};
 
 use lib_common::signature::{COMPARED, merge};
 
-/// Texts that are kept; signatures beyond them are never merged.
+/// How many texts are kept, so that memory is bounded. The signatures of later texts are never merged.
 pub const KEPT: usize = 4096;
 
 #[derive(Debug, Default)]
@@ -20,7 +20,7 @@ impl Texts {
         }
     }
 
-    /// Each of these signatures with the name of its group: near-identical ones are one.
+    /// Each of these signatures with the name of its group. Signatures of near-identical texts are in one group.
     pub fn groups<'s>(&self, signatures: impl Iterator<Item = &'s str>) -> BTreeMap<String, String> {
         let mut groups: BTreeMap<String, String> =
             signatures.map(|signature| (signature.to_owned(), signature.to_owned())).collect();

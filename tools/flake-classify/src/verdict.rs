@@ -1,4 +1,4 @@
-//! The `flake.verdict` of a finding, and its sentence. Pure.
+//! Makes the `flake.verdict` of a finding, and its sentence for people. Pure.
 
 use lib_common::record::verdict::{Cause, FlakeVerdict, Verdict};
 
@@ -34,7 +34,7 @@ impl Finding {
     }
 }
 
-/// The verdict's sentence.
+/// The verdict in words, for people.
 pub fn sentence(finding: &Finding, settings: &Settings) -> String {
     let judgement = &finding.judgement;
     let name = if is_history(finding) { "history" } else { Load::Isolated.name() };
@@ -47,7 +47,7 @@ pub fn sentence(finding: &Finding, settings: &Settings) -> String {
         let later = counts_of(&judgement.later, name);
         parts.push(format!("later runs ({later}) change nothing, the first crossing counts"));
     }
-    parts.extend(looks(finding));
+    parts.extend(signatures(finding));
     parts.extend(claim(finding));
     parts.join("; ")
 }
@@ -86,7 +86,7 @@ fn evidence(finding: &Finding, settings: &Settings) -> String {
     }
 }
 
-/// First to last failing isolated run.
+/// Time from the first to the last failing isolated run.
 pub fn span_ms(finding: &Finding) -> u64 {
     let base = finding.pool.base.iter();
     let red = || base.clone().filter(|s| s.red && s.load == Load::Isolated).filter_map(Sample::started);
@@ -112,15 +112,14 @@ fn attribution(finding: &Finding) -> Vec<String> {
     std::iter::once(shown).chain(more).collect()
 }
 
-/// Failures that look different, perhaps different problems: told, never used to decide.
-fn looks(finding: &Finding) -> Option<String> {
-    let looks = &finding.looks;
-    let all = looks.all();
+/// Says that failures have different signatures, because they may be different problems. This never decides.
+fn signatures(finding: &Finding) -> Option<String> {
+    let (isolated, loaded) = (&finding.signatures.isolated, &finding.signatures.loaded);
+    let all = finding.signatures.all();
     if all.len() < 2 {
         return None;
     }
-    let apart =
-        !looks.isolated.is_empty() && !looks.loaded.is_empty() && looks.isolated.is_disjoint(&looks.loaded);
+    let apart = !isolated.is_empty() && !loaded.is_empty() && isolated.is_disjoint(loaded);
     let how = if apart { "; the loaded ones look unlike the isolated ones" } else { "" };
     let names: Vec<&str> = all.iter().map(|name| name.as_str()).take(5).collect();
     let more = if all.len() > names.len() { ", ..." } else { "" };
@@ -131,7 +130,7 @@ fn looks(finding: &Finding) -> Option<String> {
     ))
 }
 
-/// Who says that the runs were isolated or loaded, where nothing measured it.
+/// Says who claims that the runs were isolated or loaded, if nothing measured it.
 fn claim(finding: &Finding) -> Option<String> {
     let mut claims: Vec<&str> = used(finding).filter_map(|sample| sample.claimed()).collect();
     claims.sort_unstable();
@@ -145,8 +144,8 @@ fn claim(finding: &Finding) -> Option<String> {
     }
 }
 
-/// What would tell most about a cause that no contrast shows: a level that the case allows and nobody has decided,
-/// else the narrowest factor that was never varied, else a fix.
+/// The experiment that would tell most about a cause that no contrast shows yet: a level that the case allows and that
+/// is not decided, else the narrowest factor that was never varied, else a fix.
 pub fn next_experiment(finding: &Finding) -> String {
     let levels = &finding.attribution.levels;
     if let Some(open) = levels.iter().find(|level| level.allowed && level.cure == Cure::Open) {
@@ -165,7 +164,7 @@ fn used(finding: &Finding) -> impl Iterator<Item = &Sample> {
     finding.pool.base[..finding.judgement.used].iter()
 }
 
-/// Whether the runs that take the isolated ones' place are those of a history that names no condition.
+/// Whether the runs that count as isolated are those of a history that names no condition.
 fn is_history(finding: &Finding) -> bool {
     used(finding).any(|sample| !sample.attempt.run.setup().factors.contains_key("load"))
 }
@@ -228,7 +227,7 @@ mod tests {
         }
         let mut found = find(&case(), records);
         found.judgement.used = 5;
-        found.looks.loaded = ["b".to_owned()].into();
+        found.signatures.loaded = ["b".to_owned()].into();
         let said = sentence(&found, &settings());
         assert!(said.contains("2 failure signatures (a, b)"), "{said}");
         assert!(said.contains("the loaded ones look unlike the isolated ones"), "{said}");

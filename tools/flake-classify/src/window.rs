@@ -8,7 +8,7 @@ pub struct Window<T> {
     entries: HashMap<Rc<str>, T>,
     age: VecDeque<Rc<str>>,
     size: usize,
-    /// Entries that nobody took before they were forgotten.
+    /// How many entries were dropped before anybody removed them.
     pub forgotten: usize,
 }
 
@@ -33,7 +33,7 @@ impl<T> Window<T> {
         if self.entries.insert(Rc::clone(id), value).is_none() {
             self.age.push_back(Rc::clone(id));
         }
-        // Entries that were taken out leave their id behind: the queue is bounded, not only the map.
+        // Removed entries leave their id in the queue, so that its length is what must be bounded.
         while self.age.len() > self.size {
             if let Some(oldest) = self.age.pop_front() {
                 self.forgotten += usize::from(self.entries.remove(&oldest).is_some());

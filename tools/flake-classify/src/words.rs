@@ -1,10 +1,10 @@
-//! What a person would say: counts and ratios in plain words, never a false percentage. Pure.
+//! Puts counts and ratios into plain words. A ratio is never shown as a percentage, because it is no probability. Pure.
 
 use lib_common::record::verdict::{Route, Tally};
 
 use crate::rule::{Counts, Load, runs};
 
-/// `28 to 1`: rounded down, because evidence is not to be flattered.
+/// `28 to 1`. It is rounded down, so that evidence never looks stronger than it is.
 pub fn odds(ratio: f64) -> String {
     if ratio >= 1e6 {
         "more than 1000000 to 1".into()
@@ -28,7 +28,7 @@ pub fn counts(counts: &Counts) -> String {
     counts_of(counts, Load::Isolated.name())
 }
 
-/// `name`: what the runs without load are called.
+/// As [`counts`]; `name` is what the runs without load are called.
 pub fn counts_of(counts: &Counts, name: &str) -> String {
     let isolated = tally(counts.isolated, name);
     let loaded = tally(counts.loaded, Load::Loaded.name());

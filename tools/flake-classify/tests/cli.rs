@@ -1,4 +1,4 @@
-//! The binary: pass-through, records, exit codes, bad input, lost readers.
+//! Tests of the binary: pass-through, records, exit codes, bad input, readers that go away.
 
 // Helpers of tests may unwrap as tests do.
 #![allow(clippy::unwrap_used)]
@@ -23,7 +23,7 @@ fn tool(args: &[&str]) -> Command {
 
 fn feed(mut command: Command, input: &str) -> Output {
     let mut child = command.spawn().unwrap();
-    // A tool that stops early closes its end; what it says decides, not this write.
+    // A tool that stops early closes its end, so this write may fail. The test looks at the tool's output.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     child.wait_with_output().unwrap()
 }
@@ -123,7 +123,7 @@ fn next_prints_only_plans_and_says_when_all_is_settled() {
     assert_eq!((fixed.status.code(), stdout(&fixed)), (Some(0), String::new()));
 }
 
-/// What swarm-isolate does with `--until`: ask, run, ask again. It ends, and in the fewest runs.
+/// The loop that swarm-isolate makes with `--until` (ask, run, ask again) ends, with the fewest runs.
 #[test]
 fn the_loop_of_plan_and_run_ends() {
     let mut ledger = failed();
@@ -150,7 +150,7 @@ fn the_loop_of_plan_and_run_ends() {
 
 #[test]
 fn runs_that_never_count_end_the_loop_with_the_reason() {
-    // The tests failed, but the runs say that it was the registry.
+    // The tests failed, but the runs say that the infrastructure (say, a registry) was the reason.
     let infra = history("a", "IIIII", "none").lines().fold(String::new(), |all, text| {
         let run = text.contains("run.finished");
         all + &(if run { text.replace("\"fail\"", "\"infra\"") } else { text.to_owned() })

@@ -1,4 +1,4 @@
-//! The binary over histories of other CIs: verdicts on their own, conditions, what is missing or broken.
+//! Tests of the binary with histories of other CIs: their verdicts, their conditions, missing and broken files.
 
 // Helpers of tests may unwrap as tests do.
 #![allow(clippy::unwrap_used)]
@@ -32,7 +32,7 @@ fn feed(dir: &Path, args: &[&str], input: &str) -> Output {
         command.env_remove(format!("REDFIX_{name}"));
     }
     let mut child = command.spawn().unwrap();
-    // A tool that does not read is no concern of this write.
+    // The tool may end before it has read everything, so this write may fail.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     child.wait_with_output().unwrap()
 }
@@ -162,10 +162,10 @@ fn files_without_a_time_count_where_the_order_means_nothing() {
     assert_eq!(said["excluded"][0]["reason"], "start-unreadable");
     let free = tool(dir.path(), &[&["--from", "junit", "--order-free"], &files[..]].concat());
     assert_eq!(verdict(&free, "history@any/a")["verdict"], "flake");
-    // The same file twice is one run, though another file may have the very same bytes.
+    // A file that is given twice is one run; two files with the same bytes are two runs.
     let twice = tool(dir.path(), &["--from", "junit", "--order-free", "0.xml", "0.xml", "2.xml"]);
     assert_eq!(verdict(&twice, "history@any/a")["isolated"]["fail"], 2);
-    // Five reds of which nothing says that they were apart are not genuine.
+    // Five red runs of which no time shows that they were apart are not genuine.
     for file in files {
         junit(&dir.path().join(file), &[true], "");
     }

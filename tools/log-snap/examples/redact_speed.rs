@@ -1,6 +1,7 @@
-//! Times the redactor on one core over ordinary log text, most of it clean: prints one number, MiB/s.
+//! Measures how fast the redactor is on one core, over ordinary log text most of which has nothing to redact.
+//! Prints one number: MiB per second.
 
-#![allow(clippy::print_stdout)] // the number is what it is for
+#![allow(clippy::print_stdout)] // this program exists to print one number
 
 use std::fmt::Write as _;
 
@@ -10,12 +11,13 @@ use rustix::time::{ClockId, clock_gettime};
 const SIZE: usize = 64 << 20;
 const BLOCK: usize = 256 << 10;
 
-/// Access lines, application lines and JSON by turns; every 50th line has something to redact.
+/// Log text of access lines, application lines and JSON in turns. Of 50 lines two hold something to redact.
 fn text() -> String {
     let mut text = String::with_capacity(SIZE + 512);
     let mut n = 0u64;
     while text.len() < SIZE {
         n += 1;
+        // A hash of the line number (the multiplier is that of Knuth's MMIX): varied, and the same in every run.
         let r = n.wrapping_mul(6_364_136_223_846_793_005) >> 33;
         let written = match n % 50 {
             0 => writeln!(text, "db connect url=postgres://app:hunter{}@db:5432/app", r % 100),
@@ -50,7 +52,7 @@ fn text() -> String {
     text
 }
 
-/// Seconds that this thread has had a core to itself: others on the machine do not count.
+/// CPU seconds that this thread has used. Wall-clock time would include the time that other processes took.
 fn core_seconds() -> f64 {
     let now = clock_gettime(ClockId::ThreadCPUTime);
     #[allow(clippy::cast_precision_loss)] // far below 2^52
@@ -70,7 +72,7 @@ fn main() {
             out.clear();
             fork.push(block, &mut out);
         }
-        #[allow(clippy::cast_precision_loss)] // a size in MiB
+        #[allow(clippy::cast_precision_loss)] // the size in MiB is far below 2^52
         let rate = (text.len() >> 20) as f64 / (core_seconds() - began);
         best = best.max(rate);
         assert!(fork.counts().values().sum::<u64>() > 1000, "the secrets were found");

@@ -1,4 +1,5 @@
-//! What this tool needs of an engine: whole JSON answers, and bodies that are read as they come.
+//! The part of the engine's API that this tool uses, as a trait that tests implement too: whole JSON answers, and
+//! bodies that are read as they arrive.
 
 use std::future::Future;
 
@@ -7,19 +8,22 @@ use hyper::body::Incoming;
 use lib_common::docker::{ApiResult, Engine};
 use serde_json::Value;
 
-/// An engine, or a fake one in tests.
+/// A connection to an engine, or a fake one in tests.
 pub trait Api: Clone + Send + Sync + 'static {
     type Body: Body;
 
-    /// `GET` as JSON, within the connection's deadline.
+    /// Sends `GET path` and parses the answer as JSON, all within the connection's deadline.
     fn get(&self, path: &str) -> impl Future<Output = ApiResult<Value>> + Send;
 
-    /// `GET` whose body comes over time; the deadline covers only the answer's head.
+    /// Sends `GET path` and returns the body unread. The deadline covers only the head of the answer, because the
+    /// body of a log or of the events may take as long as the recording.
     fn open(&self, path: &str) -> impl Future<Output = ApiResult<Self::Body>> + Send;
 }
 
-/// A body that is read as it comes. `chunk` may be cancelled without loss; `None` is the end.
+/// A body that is read as it arrives.
 pub trait Body: Send + 'static {
+    /// The next bytes; `None` at the end of the body. Dropping the future loses no bytes, so it can be used in
+    /// `select!`.
     fn chunk(&mut self) -> impl Future<Output = ApiResult<Option<Vec<u8>>>> + Send;
 }
 

@@ -1,4 +1,4 @@
-//! One capture from the engine's connection to the finished bundle.
+//! One capture from start to end: connects to the engines, records, finds the secrets, writes the bundle.
 
 use std::time::Instant;
 
@@ -16,15 +16,18 @@ use crate::cli;
 use crate::connect::{Swarm, connect};
 use crate::names::Names;
 use crate::plan::{self, Target};
-use crate::recorder::{self, Capture, Setup};
+use crate::recorder::{self, Recording, Setup};
 use crate::secrecy::Secrecy;
 use crate::secrets;
 
 const DOING: &str = "capturing";
-/// Files are read on threads of their own; more would only fill the memory.
+/// Threads that read log files. More threads would not read faster, but each of them holds a block in memory.
 const READERS: usize = 2;
 
-/// Captures `target`; `attach` records until a signal (`Some(true)`: or until the stack is gone).
+/// Captures `target` into a bundle and returns its record.
+///
+/// `attach` is `None` to take once what is there, `Some(false)` to record until a signal comes, and `Some(true)` to
+/// record until a signal comes or the stack is gone.
 pub fn take(
     capture: &cli::Capture,
     target: &Target,
@@ -33,19 +36,21 @@ pub fn take(
     io: &mut Io,
 ) -> Result<LogSnapped> {
     let began = Instant::now();
+    // Before anything is recorded: a bundle that cannot be written should fail before the run, not after it.
     let writer = Writer::create(&target.out)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().max_blocking_threads(READERS).enable_all().build();
     let runtime = runtime.map_err(|e| Error::cannot(DOING, e).on(&target.stack))?;
     let (mut recorded, swarm, snap) = runtime.block_on(record(capture, target, attach, io))?;
-    // Nothing that still waits for an answer is waited for.
+    // Requests and file reads that are still under way after the deadline are dropped, not waited for.
     runtime.shutdown_background();
     if recorded.seen.is_empty() {
-        return Err(Error::cannot(DOING, "nothing of the stack was ever there")
+        return Err(Error::cannot(DOING, "the engines showed no service, task or container of the stack")
             .on(&target.stack)
-            .hint("attach before the deploy; docker stack ls shows the names"));
+            .hint("start log-snap attach before the deploy; docker stack ls shows the names of stacks"));
     }
     io.diag.phase(format_args!("writing {}", target.out.display()));
+    // As late as possible: secrets may be handed over until the recording has ended.
     secrecy.listener.take();
     recorded.gaps.splice(..0, swarm.gaps);
     recorded.gaps.extend(secrecy.listener.wrong.iter().cloned());
@@ -75,13 +80,13 @@ async fn record(
     target: &Target,
     attach: Option<bool>,
     io: &Io<'_>,
-) -> Result<(Capture, Swarm, Snap)> {
+) -> Result<(Recording, Swarm, Snap)> {
     let started = rfc3339(io.clock.now());
     let mut signals = listen().map_err(|e| Error::cannot("listening for signals", e))?;
     let mut swarm = tokio::select! {
         connected = connect(&capture.engine, &capture.nodes, !capture.no_files, io.clock) => connected?,
         _ = signals.recv() => {
-            return Err(Error::cannot(DOING, "stopped before the engine answered").on(&target.stack));
+            return Err(Error::cannot(DOING, "a signal came before the engine answered").on(&target.stack));
         }
     };
     let setup = Setup {
@@ -110,7 +115,8 @@ async fn record(
     Ok((recorded, swarm, about))
 }
 
-/// SIGTERM and SIGINT as messages: the first ends the recording, the second the draining.
+/// Turns each SIGTERM and SIGINT into a message. The first message ends the recording, the second one ends the
+/// reading of what is left.
 fn listen() -> std::io::Result<mpsc::Receiver<()>> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let (sender, receiver) = mpsc::channel(2);

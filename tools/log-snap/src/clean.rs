@@ -1,4 +1,4 @@
-//! Redaction of everything foreign, and the count of what was replaced.
+//! Redacts everything that comes from outside (log lines, specs, events), and counts the replacements by rule.
 
 use std::collections::BTreeMap;
 
@@ -7,9 +7,11 @@ use serde_json::Value;
 
 use crate::secrets::is_flag;
 
-/// Stands for a value under a secret name that is too short to be looked for elsewhere.
+/// Replaces a value under a secret-looking name that the redactor left unchanged, because it is too short or too
+/// ordinary a word to be searched for everywhere.
 const SHORT: &str = "[REDACTED:short]";
 
+/// The redactor of one bundle, with the counts of all its replacements.
 pub struct Cleaner {
     redactor: Redactor,
     counts: BTreeMap<String, u64>,
@@ -21,13 +23,14 @@ impl Cleaner {
         Self { redactor: Redactor::with_rules(secrets, key, rules), counts: BTreeMap::new() }
     }
 
-    /// Whether a known value is in `text`, in whatever form.
+    /// Whether `text` contains a known secret, in any of the encodings that the redactor knows.
     #[must_use]
     pub fn leaks(&self, text: &[u8]) -> bool {
         self.redactor.leaks(text)
     }
 
-    /// How much must be seen together for [`Cleaner::leaks`] to be sure.
+    /// Bytes of the longest encoded form of a secret. Blocks that are checked with [`Cleaner::leaks`] one by one must
+    /// overlap by one byte less.
     #[must_use]
     pub fn longest(&self) -> usize {
         self.redactor.longest()
@@ -39,7 +42,7 @@ impl Cleaner {
         &self.counts
     }
 
-    /// A redactor for one output of one stream; give it back to [`Cleaner::count`].
+    /// A redactor for one output (out or err) of one stream. Pass it to [`Cleaner::count`] when the stream is written.
     #[must_use]
     pub fn for_stream(&self) -> Redactor {
         self.redactor.fork()
@@ -51,7 +54,7 @@ impl Cleaner {
         }
     }
 
-    /// A text that stands for itself: an error, the output of a probe.
+    /// Redacts a text that does not belong to a stream: an error message, the output of a health probe.
     pub fn text(&mut self, text: &str) -> String {
         let mut redactor = self.redactor.fork();
         let clean = redactor.text(text.as_bytes());
@@ -59,18 +62,18 @@ impl Cleaner {
         String::from_utf8_lossy(&clean).into_owned()
     }
 
-    /// `NAME=VALUE`, as environments have it.
+    /// Redacts `NAME=VALUE`, the form of an environment variable.
     pub fn pair(&mut self, pair: &str) -> String {
         let plain =
             |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
         match pair.split_once('=').filter(|(name, _)| plain(name)) {
             Some((name, value)) => format!("{name}={}", self.named(name, value)),
-            // A command line holds `=` too, and secrets before it.
+            // Not a variable: a command line may contain `=` too, and a secret may stand before it.
             None => self.text(pair),
         }
     }
 
-    /// A command line: what follows `--password` is hidden too.
+    /// Redacts a command line word by word. The word after `--password` is treated as a value under that name.
     pub fn words<'w>(&mut self, words: impl Iterator<Item = &'w str>) -> Vec<String> {
         let mut behind = None;
         let mut clean = Vec::new();
@@ -84,7 +87,7 @@ impl Cleaner {
         clean
     }
 
-    /// A value whose name says whether it is secret.
+    /// Redacts a value; `name` says whether the whole value is secret.
     pub fn named(&mut self, name: &str, value: &str) -> String {
         if !is_secret_name(name) || is_harmless(value.trim()) {
             return self.text(value);
@@ -97,7 +100,8 @@ impl Cleaner {
         SHORT.into()
     }
 
-    /// The engine's JSON: every string in it, by the name that it stands under; lists of `NAME=VALUE` too.
+    /// Redacts the engine's JSON: every string in it, by the name of its field. A list of strings is treated as a
+    /// command line or as an environment.
     pub fn value(&mut self, value: &Value) -> Value {
         match value {
             Value::String(text) => Value::String(self.text(text)),

@@ -1,4 +1,4 @@
-//! Arguments.
+//! The command line of `log-snap`: subcommands, options and their help texts.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,17 +12,17 @@ const EXAMPLES: &str = "\
 Examples:
   # record from before the deploy until SIGTERM, then print one log.snapped
   log-snap attach --stack iso-mumble-1 --out evidence/snap &
-  # take once what is still there; behind a run, one bundle for each run.finished
+  # capture once what is still there; in a pipe, make one bundle for each run.finished
   log-snap --stack iso-mumble-1 --out evidence/snap
   swarm-isolate ... | log-snap --out evidence | redfix-report
-  # look at it
+  # read a bundle
   log-snap verify evidence/snap && log-snap cat evidence/snap --service app --since 5m
   log-snap diff good/snap bad/snap; log-snap first-error bad/snap
-  # a rule was missing: redact it again
+  # redact a bundle again with a rule that was missing
   log-snap redact bad/snap --out bad/snap-2 --rules more.toml
 
-Exit status: 0 complete; 1 partial (the bundle is written), or a bundle differs, or nothing was found;
-2 nothing captured, or cannot; 75 the engine is away.";
+Exit status: 0 complete; 1 the bundle is written but has gaps, or bundles differ, or nothing was found;
+2 nothing was captured, or another error; 75 the engine did not answer.";
 
 /// Capture the evidence of a run, redacted, bounded, content-addressed
 #[derive(Parser, Debug)]
@@ -45,7 +45,7 @@ pub struct Args {
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
-    /// Take once what is still there (the default); a filter
+    /// Capture once what is still there (the default); passes the records on standard input through
     Snap(Capture),
     /// Record from now until SIGTERM, SIGINT or the stack's end; reads no standard input
     Attach(Attach),
@@ -63,16 +63,16 @@ pub enum Command {
     Gc(Gc),
 }
 
-/// What is secret, and how it is replaced.
+/// The options that say which values are secret and how they are replaced.
 #[derive(Group, Debug, Clone)]
 pub struct Secrecy {
-    /// Descriptor to read secrets from: lines of `{"name":..,"value_base64":..}`
+    /// File descriptor to read secrets from: lines of `{"name":..,"value_base64":..}`
     #[arg(long, value_name = "N", env = "REDFIX_SECRETS_FD", hide_env_values = true)]
     pub secrets_fd: Option<i32>,
-    /// More redaction rules, TOML as gitleaks has it
+    /// File of more redaction rules, in TOML as gitleaks reads it
     #[arg(long, value_name = "FILE", env = "REDFIX_SNAP_RULES", hide_env_values = true)]
     pub rules: Option<PathBuf>,
-    /// Key of the pseudonyms, made where it is not there (default: redact.key in --relative-to's folder)
+    /// File with the key of the pseudonyms; created if absent (default: redact.key in --relative-to's folder)
     #[arg(long, value_name = "FILE", env = "REDFIX_SNAP_KEY", hide_env_values = true)]
     pub key_file: Option<PathBuf>,
     /// Print the bundle's path relative to this folder
@@ -94,7 +94,7 @@ pub struct Capture {
     /// Attempt that the evidence belongs to
     #[arg(long, value_name = "ID", env = "REDFIX_ATTEMPT", hide_env_values = true)]
     pub attempt: Option<String>,
-    /// Engine of another node, whose logs are then read there; may be repeated
+    /// Engine of another node, to read that node's logs from; may be repeated
     #[arg(
         long = "node",
         value_name = "NAME=URL",
@@ -103,26 +103,26 @@ pub struct Capture {
         hide_env_values = true
     )]
     pub nodes: Vec<NodeArg>,
-    /// Ask the engine for logs even where the file of the driver could be read
+    /// Read logs through the engine, even where the log driver's files could be read
     #[arg(long, env = "REDFIX_SNAP_NO_FILES", hide_env_values = true)]
     pub no_files: bool,
-    /// How long taking the rest may last; the bundle is written after it in any case
+    /// Longest time to read what is left at the end; then the bundle is written in any case
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "20s",
           env = "REDFIX_SNAP_DEADLINE", hide_env_values = true)]
     pub deadline: Duration,
-    /// Longest silence of one log before it counts as stalled
+    /// A log that is silent for longer than this at the end counts as stalled
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5s",
           env = "REDFIX_SNAP_IDLE", hide_env_values = true)]
     pub idle: Duration,
-    /// Memory of the whole process; where it is not enough, the middle of the largest log goes
+    /// Memory of the whole process; when it runs out, lines from the middle of the largest log are dropped
     #[arg(long, value_name = "SIZE", value_parser = memory, default_value = "64MiB",
           env = "REDFIX_SNAP_MEMORY", hide_env_values = true)]
     pub memory: u64,
-    /// Bytes that are kept of one log: head and tail, with a mark between
+    /// Bytes to keep of one log: its head and its tail, with a mark in between
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "16MiB",
           env = "REDFIX_SNAP_MAX_BYTES", hide_env_values = true)]
     pub max_bytes: u64,
-    /// Longest log line that is kept whole
+    /// Longest log line to keep whole; longer ones are cut
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "1MiB",
           env = "REDFIX_SNAP_MAX_LOG_LINE", hide_env_values = true)]
     pub max_log_line: u64,
@@ -136,7 +136,7 @@ pub struct Capture {
 pub struct Attach {
     #[command(flatten)]
     pub capture: Capture,
-    /// Stop by itself when the stack was there and is gone
+    /// Also stop when the stack was there and is gone
     #[arg(long, env = "REDFIX_SNAP_UNTIL_GONE", hide_env_values = true)]
     pub until_gone: bool,
 }
@@ -159,10 +159,10 @@ pub struct Cat {
     /// Only this task: its name (app.1), or the beginning of its id or its container's
     #[arg(long, value_name = "TASK")]
     pub task: Option<String>,
-    /// Only lines from here on: a time (RFC 3339), or so long before the bundle's last line (5m)
+    /// Only lines from this time on: RFC 3339, or an age before the bundle's last line (5m)
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
-    /// Only lines before this
+    /// Only lines before this time, in the forms of --since
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
     /// Only lines that match this expression
@@ -213,7 +213,7 @@ pub struct Gc {
     /// Folders to look for bundles in
     #[arg(value_name = "DIR", required = true)]
     pub folders: Vec<PathBuf>,
-    /// Keep what is younger than this
+    /// Keep bundles that are younger than this
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30d",
           env = "REDFIX_SNAP_KEEP", hide_env_values = true)]
     pub keep: Duration,
@@ -225,10 +225,10 @@ pub struct Gc {
     pub dry_run: bool,
 }
 
-/// Below this nothing can be held.
+/// Parses `--memory`. The process itself needs 28 MiB (`plan::BASE`); below 32 MiB too little is left for the logs.
 fn memory(text: &str) -> Result<u64, String> {
     let bytes = size(text)?;
-    if bytes < 32 << 20 { Err("less than 32MiB is not enough".into()) } else { Ok(bytes) }
+    if bytes < 32 << 20 { Err("log-snap needs at least 32MiB".into()) } else { Ok(bytes) }
 }
 
 impl ToolArgs for Args {

@@ -1,4 +1,4 @@
-//! Finding the engines of the swarm's nodes, and how far their clocks are off.
+//! Connects to the engines of the swarm's nodes, and measures how far their clocks are off.
 
 use std::path::{Path, PathBuf};
 
@@ -10,19 +10,20 @@ use lib_common::swarm::nodes::NodeArg;
 use lib_common::{Error, Result};
 
 use crate::bundle::entry;
-use crate::node::Node;
+use crate::node::Sampler;
 use crate::peer::Peer;
 use crate::seen::text;
 
-/// The manager and the other nodes that answer, and what is to be said of all nodes.
+/// The engines that answer, and the index lines of all nodes.
 pub struct Swarm {
+    /// The manager first, then the named nodes that answer.
     pub peers: Vec<Peer<Engine>>,
     pub nodes: Vec<entry::Node>,
-    /// Nodes that were named and do not answer.
+    /// The named nodes that do not answer, with the cause.
     pub gaps: Vec<String>,
 }
 
-/// Connects to the manager, which must answer, and to the named nodes, which may be away.
+/// Connects to the manager and to the named nodes. The manager must answer; a node that does not is a gap.
 pub async fn connect(arg: &EngineArg, others: &[NodeArg], files: bool, clock: &dyn Clock) -> Result<Swarm> {
     let manager = Engine::connect(arg).await?;
     let before = clock.now().as_millisecond();
@@ -60,12 +61,14 @@ impl Swarm {
     fn add(&mut self, engine: Engine, info: &SystemInfo, files: bool, clock_skew_ms: Option<i64>) {
         let id = info.swarm.as_ref().and_then(|swarm| swarm.node_id.clone()).unwrap_or_default();
         let name = info.name.clone().unwrap_or_default();
-        // The list of nodes may well name the manager too.
+        // `--node` may name the manager too; its containers must not be read twice.
         if self.peers.iter().any(|peer| peer.id == id) {
             return;
         }
         let root = PathBuf::from(info.docker_root_dir.clone().unwrap_or_default());
         let here = engine.endpoint().is_local() && is_this_machine(info);
+        // The folder may belong to another engine with the same path. That does no harm: container ids are unique, so
+        // `Tail::find` finds only files of this engine.
         let files = (files && root.join("containers").is_dir()).then(|| root.clone());
         self.nodes.push(entry::Node {
             id: id.clone(),
@@ -74,11 +77,11 @@ impl Swarm {
             engine: Some(engine.version().to_owned()),
             clock_skew_ms,
         });
-        let pressure = here.then(|| Node::new("/proc", root, &name));
+        let pressure = here.then(|| Sampler::new("/proc", root, &name));
         self.peers.push(Peer { id, name, api: engine, files, pressure });
     }
 
-    /// Nodes that only the manager knows: their tasks are read through it.
+    /// Adds the nodes that `--node` does not name. Their logs are read task by task through the manager.
     async fn others(&mut self) {
         let answer = self.peers[0].api.get("/nodes").await.unwrap_or_default();
         for row in answer.as_array().into_iter().flatten() {
@@ -96,13 +99,15 @@ impl Swarm {
     }
 }
 
-/// The engine's clock less ours, in the middle of the question that was asked at `before`.
+/// The engine's clock minus ours, in milliseconds. The engine read its clock some time between `before`, when the
+/// request was sent, and now; the middle of the two is the best guess.
 fn skew(info: &SystemInfo, before: i64, clock: &dyn Clock) -> Option<i64> {
     let theirs: jiff::Timestamp = info.system_time.as_ref()?.parse().ok()?;
     Some(theirs.as_millisecond() - i64::midpoint(before, clock.now().as_millisecond()))
 }
 
-/// A socket may lead elsewhere (`ssh -L`), so the machine itself is compared.
+/// Whether the engine runs on this machine. That its socket is local does not prove it: the socket may be forwarded
+/// (`ssh -L`). So memory size, kernel version and data folder are compared.
 fn is_this_machine(info: &SystemInfo) -> bool {
     let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let total = memory

@@ -1,18 +1,19 @@
-//! What an exit code says, in words; an end for want of memory is told apart from a kill.
+//! Says in words how a container ended, from its exit code and what else is known. An out-of-memory kill is told
+//! apart from other SIGKILLs, which have the same exit code 137.
 
-/// What is known of a container's end.
+/// What is known about the end of a container.
 pub struct Death<'a> {
     pub exit_code: i64,
-    /// The engine or an `oom` event said so.
+    /// Whether the engine's inspection or an `oom` event said that the kernel killed it.
     pub oom_killed: bool,
-    /// Signals that the engine was asked to send, by number.
+    /// Numbers of the signals that the engine was asked to send, from its `kill` events.
     pub signals: &'a [String],
     /// Swarm's error text, which names a failed health check.
     pub error: &'a str,
 }
 
 impl Death<'_> {
-    /// In words, for people.
+    /// How the container ended, in words for people.
     #[must_use]
     pub fn meaning(&self) -> String {
         let unhealthy = self.error.contains("unhealthy");

@@ -1,4 +1,4 @@
-//! A fake engine for tests: canned answers by path, bodies that end, break or stall.
+//! A fake engine for tests. It has canned answers by path, and bodies that end, break or stall.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,7 @@ use crate::api::{Api, Body};
 use crate::stream::chunk::Chunk;
 use crate::stream::hold::Kept;
 
-/// What a body does after its bytes.
+/// What a body does after its bytes: it ends, fails with a lost connection, or never says anything again.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum After {
     End,
@@ -20,7 +20,8 @@ pub enum After {
 
 type Bodies = BTreeMap<String, VecDeque<ApiResult<(Vec<u8>, After)>>>;
 
-/// Answers by path: the longest stored one that is a prefix; bodies are used up one by one.
+/// Answers a request with the entry whose path is the longest prefix of the requested path. The bodies of one path are
+/// handed out one by one, in the order in which they were added.
 #[derive(Clone, Default)]
 pub struct FakeEngine {
     bodies: Arc<Mutex<Bodies>>,
@@ -84,8 +85,8 @@ impl Body for FakeBody {
     }
 }
 
-/// The lines that were kept of a log, with a mark where some are missing.
-#[allow(clippy::needless_pass_by_value)] // what was taken is used up
+/// The lines that were kept of a log, with `...` where lines were left out.
+#[allow(clippy::needless_pass_by_value)] // callers have no use for `kept` afterwards
 pub fn texts(kept: Kept) -> Vec<String> {
     let of = |chunk: &Chunk| -> Vec<String> {
         let block = chunk.unpack().unwrap();

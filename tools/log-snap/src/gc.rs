@@ -1,4 +1,4 @@
-//! Removes bundles that are old and that no ledger needs.
+//! `log-snap gc`: removes bundles that are old and that no ledger names.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,10 +19,10 @@ use crate::cli::Gc;
 use lib_common::swarm::stamp;
 
 const DOING: &str = "removing old bundles";
-/// Evidence lies a few folders deep; what is deeper is something else.
+/// How many folders deep bundles are looked for. Evidence lies only a few folders deep.
 const DEPTH: u32 = 8;
 
-/// What becomes of one bundle.
+/// What happens to one bundle: a line of the output.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Fate {
     pub bundle: String,
@@ -33,7 +33,8 @@ pub struct Fate {
     pub why: &'static str,
 }
 
-/// Goes through all bundles below the folders; `now` in nanoseconds since 1970.
+/// Goes through all bundles below the folders and hands what happens to each to `on`. `now` is in nanoseconds since
+/// 1970.
 pub fn run(
     args: &Gc,
     common: &Common,
@@ -41,7 +42,7 @@ pub fn run(
     diag: &Diag,
     mut on: impl FnMut(Fate) -> Result<()>,
 ) -> Result<()> {
-    // First what must stay: a ledger that cannot be read stops everything.
+    // All ledgers are read before the first bundle is removed: if one cannot be read, nothing is removed at all.
     let mut needed = BTreeSet::new();
     for ledger in &args.ledger {
         read_ledger(ledger, common, diag, &mut needed)?;
@@ -51,7 +52,7 @@ pub fn run(
         let mut bundles = Vec::new();
         find(folder, DEPTH, &mut bundles).map_err(|e| Error::cannot(DOING, e).on(folder.display()))?;
         for path in bundles {
-            // What cannot be read is nothing of ours to remove.
+            // Without a readable index that starts with a `snap` line this may be a folder of another program.
             let Ok(Bundle { snap: Some(snap), .. }) = Bundle::open(&path) else { continue };
             let young = stamp::parse(&snap.ended).is_none_or(|ended| ended >= oldest);
             let real = path.canonicalize().unwrap_or_else(|_| path.clone());
@@ -70,7 +71,7 @@ pub fn run(
     Ok(())
 }
 
-/// Paths in a ledger are relative to its folder.
+/// Adds the bundles that a ledger names to `needed`. Its paths are relative to the ledger's folder.
 fn read_ledger(path: &Path, common: &Common, diag: &Diag, needed: &mut BTreeSet<PathBuf>) -> Result<()> {
     let fail = |e: io::Error| Error::cannot("reading the ledger", e).on(path.display());
     let file = fs::File::open(path).map_err(fail)?;
@@ -78,14 +79,14 @@ fn read_ledger(path: &Path, common: &Common, diag: &Diag, needed: &mut BTreeSet<
     let mut reader = Reader::new(BufReader::new(file), path.display().to_string(), common, Torn::SetAside);
     while let Some(line) = reader.next_line(diag)? {
         if let Some(Known::LogSnapped(snapped)) = reader.known(&line, diag)? {
-            // One that is gone already needs nothing.
+            // `canonicalize` fails for a bundle that is gone already; there is nothing to keep then.
             needed.extend(folder.join(&snapped.path).canonicalize());
         }
     }
     Ok(())
 }
 
-/// Folders that hold an index; no link is followed, and nothing is looked for inside a bundle.
+/// Collects the folders that hold an index. Symbolic links and hidden folders are not entered, nor are bundles.
 fn find(folder: &Path, depth: u32, bundles: &mut Vec<PathBuf>) -> io::Result<()> {
     if folder.join(INDEX).is_file() {
         bundles.push(folder.to_owned());
@@ -105,7 +106,8 @@ fn find(folder: &Path, depth: u32, bundles: &mut Vec<PathBuf>) -> io::Result<()>
     Ok(())
 }
 
-/// Out of sight first, so that what is half removed is never taken for a bundle; the next start clears that.
+/// Renames the bundle to a hidden name and then removes it, so that a bundle that was removed only in part is never
+/// taken for a whole one. If this process is killed in between, the next capture to that path removes the rest.
 fn remove(bundle: &Path) -> io::Result<()> {
     let name = bundle.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let gone = bundle.with_file_name(format!(".tmp-{name}-gc"));

@@ -1,7 +1,9 @@
-//! Secrets that somebody hands over on an inherited descriptor: lines of `{"name":..,"value_base64":..}`.
+//! Reads secrets that another process hands over on an inherited descriptor: lines of
+//! `{"name":..,"value_base64":..}`.
 //!
-//! The engine never shows the values of swarm secrets; who created them knows them. They may come at any time
-//! of the recording, so a thread listens; what has come counts when the bundle is written.
+//! The engine never shows the values of swarm secrets; only the process that created them knows them. It may hand them
+//! over at any time during the recording, so a thread reads the descriptor. The secrets that have arrived by the time
+//! at which the bundle is written are redacted.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -15,41 +17,43 @@ use base64::engine::general_purpose::STANDARD;
 use lib_common::{Error, Result};
 use serde::Deserialize;
 
-/// A swarm secret is at most 500 KiB.
+/// Longest line that is read. The value of a swarm secret has at most 500 KiB, which is 667 KiB in base64.
 const LONGEST: u64 = 1 << 20;
-/// Whoever hands over ends with the command; so long is waited for that.
+/// How long [`Listener::take`] waits for the other process to close the descriptor. It does so when the command under
+/// test ends, which may be a moment after the recording.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 #[derive(Deserialize)]
-struct Line {
+struct SecretLine {
     name: String,
     value_base64: String,
 }
 
-/// Name and value.
+/// The name and the value of a secret.
 pub type Handed = (String, Vec<u8>);
 
-/// A listener; without a descriptor nothing ever comes.
+/// Collects the secrets that are handed over; without a descriptor there are none.
 #[derive(Default)]
 pub struct Listener {
     receiver: Option<Receiver<std::result::Result<Handed, String>>>,
-    /// What has come.
+    /// The secrets that have arrived.
     pub handed: Vec<Handed>,
-    /// What could not be understood.
+    /// The lines that could not be parsed and the read errors, each as a sentence for the index.
     pub wrong: Vec<String>,
 }
 
 impl Listener {
-    /// Takes the descriptor over.
+    /// Takes ownership of the descriptor and starts the thread that reads it.
     pub fn new(fd: Option<i32>) -> Result<Self> {
         let Some(fd) = fd else { return Ok(Self::default()) };
         let fail = |cause: &str| Error::cannot("taking over secrets", cause).on(format!("descriptor {fd}"));
         if fd < 3 || !Path::new(&format!("/proc/self/fd/{fd}")).exists() {
-            return Err(fail("not an inherited descriptor").hint("for example --secrets-fd 3 3< <(...)"));
+            return Err(fail("this process inherited no such descriptor")
+                .hint("for example --secrets-fd 3 3< <(...)"));
         }
         #[allow(unsafe_code)]
-        // SAFETY: it is open, it is none of the standard three, and nothing here has opened any yet: it was
-        // inherited for us, and this is its only owner.
+        // SAFETY: the descriptor is open, is none of the standard three, and this process has opened none yet. So it
+        // was inherited for this purpose, and `file` is its only owner.
         let file = unsafe { File::from_raw_fd(fd) };
         let (sender, receiver) = channel();
         std::thread::spawn(move || {
@@ -69,7 +73,7 @@ impl Listener {
         Ok(Self { receiver: Some(receiver), ..Self::default() })
     }
 
-    /// Takes what has come; waits a moment for the end.
+    /// Takes the secrets that have arrived. Waits up to [`PATIENCE`] for the other process to close the descriptor.
     pub fn take(&mut self) {
         let until = Instant::now() + PATIENCE;
         while let Some(receiver) = &self.receiver {
@@ -84,7 +88,7 @@ impl Listener {
 }
 
 fn parse(line: &[u8]) -> Option<Handed> {
-    let line: Line = serde_json::from_slice(line).ok()?;
+    let line: SecretLine = serde_json::from_slice(line).ok()?;
     Some((line.name, STANDARD.decode(line.value_base64).ok()?))
 }
 

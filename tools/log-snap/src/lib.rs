@@ -1,30 +1,30 @@
-//! Capture the evidence of a run, redacted, bounded, content-addressed.
+//! `log-snap` captures the evidence of a run: redacted, bounded, content-addressed.
 //!
-//! Raw text lives in memory only, compressed: [`recorder`] opens the log of every container as it appears and
-//! holds it; when all secrets of the stack are known, [`assemble`] redacts and writes the bundle in one go, and
-//! looks at what was written once more before it gets its name.
+//! Raw text exists in memory only, compressed. [`recorder`] reads the log of every container from the moment it
+//! appears. Only when the recording is over are all secrets of the stack known; then [`assemble`] redacts everything,
+//! writes the bundle, and searches what was written for the secrets once more before the bundle gets its name.
 
-mod again;
 pub mod api;
 pub mod assemble;
 pub mod bundle;
 pub mod capture;
-mod cause;
 pub mod clean;
 mod cli;
-mod compare;
 mod connect;
 pub mod death;
+mod diff;
 #[cfg(test)]
 mod fake;
+mod first_error;
 mod gc;
 pub mod handed;
-pub mod look;
 pub mod names;
 pub mod node;
 pub mod peer;
 pub mod plan;
+pub mod query;
 pub mod recorder;
+mod redact;
 pub mod secrecy;
 pub mod secrets;
 pub mod seen;
@@ -55,16 +55,20 @@ pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
         Some(Command::Redact(arguments)) => redact(args, arguments, io),
         Some(Command::Diff(arguments)) => diff(arguments, io),
         Some(Command::FirstError(arguments)) => first_error(arguments, io),
-        Some(Command::Gc(arguments)) => collect(args, arguments, io),
+        Some(Command::Gc(arguments)) => gc(args, arguments, io),
     }
 }
 
-/// Records are passed on; then the named stack is captured, or that of each run as it passes.
+/// `log-snap snap`: passes the records on standard input through. Captures the stack that is named after them, or, if
+/// none is named, the stack of each `run.finished` as it passes.
 fn snap(args: &Args, capture: &Capture, io: &mut Io) -> Result<Exit> {
     let named = plan::named(capture)?;
     if named.is_none() && io.stdin_is_terminal {
-        return Err(Error::cannot("reading arguments", "no stack and no records")
-            .hint("give --stack NAME, or pipe run.finished records in"));
+        return Err(Error::cannot(
+            "reading arguments",
+            "no stack is named, and standard input is a terminal",
+        )
+        .hint("give --stack NAME, or pipe run.finished records into log-snap"));
     }
     let mut secrecy = Secrecy::new(&capture.secrecy)?;
     let mut emitter = Emitter::new(args.common.investigation.clone(), None);
@@ -84,7 +88,7 @@ fn snap(args: &Args, capture: &Capture, io: &mut Io) -> Result<Exit> {
     Ok(exit)
 }
 
-/// One run of many: that nothing is left of one does not keep the others from being captured.
+/// Captures one run of several. If nothing is left of it, that is reported, and the runs after it are still captured.
 fn each(
     capture: &Capture,
     target: &plan::Target,
@@ -111,7 +115,7 @@ fn each(
 
 fn attach(args: &Args, arguments: &Attach, io: &mut Io) -> Result<Exit> {
     let target = plan::named(&arguments.capture)?.ok_or_else(|| {
-        Error::cannot("reading arguments", "no stack to record")
+        Error::cannot("reading arguments", "no stack is named to record")
             .hint("give --stack NAME, or set REDFIX_STACK")
     })?;
     let mut secrecy = Secrecy::new(&arguments.capture.secrecy)?;
@@ -145,7 +149,7 @@ fn redact(args: &Args, arguments: &cli::Redact, io: &mut Io) -> Result<Exit> {
         return Err(Error::cannot("taking over secrets", wrong));
     }
     let values: Vec<Vec<u8>> = secrecy.listener.handed.iter().map(|(_, value)| value.clone()).collect();
-    let snapped = again::redact(&arguments.bundle, &arguments.out, secrecy.cleaner(&values))?;
+    let snapped = redact::redact(&arguments.bundle, &arguments.out, secrecy.cleaner(&values))?;
     let path = plan::printed(&arguments.out, arguments.secrecy.relative_to.as_deref());
     Emitter::new(args.common.investigation.clone(), None).emit(io, &LogSnapped { path, ..snapped })?;
     Ok(Exit::Done)
@@ -153,7 +157,7 @@ fn redact(args: &Args, arguments: &cli::Redact, io: &mut Io) -> Result<Exit> {
 
 fn diff(arguments: &cli::Diff, io: &mut Io) -> Result<Exit> {
     let (good, bad) = (Bundle::open(&arguments.good)?, Bundle::open(&arguments.bad)?);
-    let found = compare::compare(&good, &bad)?;
+    let found = diff::diff(&good, &bad)?;
     for divergence in &found {
         print(io, divergence)?;
     }
@@ -161,19 +165,19 @@ fn diff(arguments: &cli::Diff, io: &mut Io) -> Result<Exit> {
 }
 
 fn first_error(arguments: &cli::FirstError, io: &mut Io) -> Result<Exit> {
-    match cause::find(&Bundle::open(&arguments.bundle)?)? {
+    match first_error::find(&Bundle::open(&arguments.bundle)?)? {
         Some(found) => print(io, &found).map(|()| Exit::Done),
         None => Ok(Exit::No),
     }
 }
 
-fn collect(args: &Args, arguments: &cli::Gc, io: &mut Io) -> Result<Exit> {
+fn gc(args: &Args, arguments: &cli::Gc, io: &mut Io) -> Result<Exit> {
     let now = i64::try_from(io.clock.now().as_nanosecond()).unwrap_or_default();
     let Io { stdout, diag, .. } = io;
     gc::run(arguments, &args.common, now, diag, |fate| line(stdout, &fate)).map(|()| Exit::Done)
 }
 
-/// A JSON line of our own.
+/// Prints one of this tool's own results as a line of JSON.
 fn print(io: &mut Io, value: &impl Serialize) -> Result<()> {
     line(&mut io.stdout, value)
 }

@@ -1,4 +1,4 @@
-//! `log-snap`: capture the evidence of a run, redacted, bounded, content-addressed.
+//! The `log-snap` binary; everything it does is in the library.
 
 use std::process::ExitCode;
 

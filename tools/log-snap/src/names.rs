@@ -1,4 +1,4 @@
-//! Names that people know: `app.1` for the task of a service, the host for a node.
+//! Translates ids into the names that people use: `app.1` for a task of a service, the host name for a node.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ impl<'a> Names<'a> {
         Self { stack, seen, nodes }
     }
 
-    /// Full name of a service; its id where it was never seen.
+    /// Full name of a service, or its id if the service itself was never seen.
     #[must_use]
     pub fn service(&self, id: &str) -> String {
         self.seen.services.get(id).map_or_else(|| id.to_owned(), |service| service.name.clone())
@@ -31,14 +31,15 @@ impl<'a> Names<'a> {
         self.nodes.get(id).cloned().unwrap_or_else(|| id.to_owned())
     }
 
-    /// `app.1`; for a global service `app.` and its node.
+    /// Name of a task: `app.1`, or for a global service, whose tasks have no slot, `app.` and the host name.
     #[must_use]
     pub fn task(&self, task: &Task) -> String {
         let slot = task.slot.map_or_else(|| self.node(&task.node), |slot| slot.to_string());
         format!("{}.{slot}", self.without_stack(&self.service(&task.service)))
     }
 
-    /// The task's name; where that was never seen, what the container's name tells of it.
+    /// Name of a log: that of its task. If the task was never seen, it is taken from the container's name, which is
+    /// `STACK_SERVICE.SLOT.TASK`.
     #[must_use]
     pub fn stream(&self, stream: &Stream) -> String {
         if let Some(task) = stream.task.as_ref().and_then(|id| self.seen.tasks.get(id))
@@ -57,7 +58,7 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// Full name of the service that a log is of; empty where it is not known.
+    /// Full name of the service that a log belongs to; empty if it is not known.
     #[must_use]
     pub fn stream_service(&self, stream: &Stream) -> String {
         let task = stream.task.as_ref().and_then(|id| self.seen.tasks.get(id)).map(|task| &task.service);

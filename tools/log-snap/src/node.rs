@@ -1,17 +1,17 @@
-//! Samples of the node's pressure, so that a fault of the recipe can be told from a node that was full.
+//! Samples how busy and how full a node is, so that a fault of the recipe can be told from an overloaded node.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-/// One sample; absent is what this kernel does not tell.
+/// One sample. A field is absent if this kernel does not tell its value.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Sample {
-    /// RFC 3339.
+    /// When it was taken, as RFC 3339.
     pub at: String,
     pub node: String,
-    /// Pressure stall information, `some` and `full` average of 10 s, in percent.
+    /// Pressure stall information: percent of the last 10 s in which some (or all) tasks waited for the resource.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_some: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -22,10 +22,10 @@ pub struct Sample {
     pub io_some: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub io_full: Option<f64>,
-    /// Load average of one minute.
+    /// The kernel's load average over one minute.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub load: Option<f64>,
-    /// Bytes.
+    /// Available memory and free swap, in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_available: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,21 +38,22 @@ pub struct Sample {
     pub disk_free: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inodes_free: Option<u64>,
-    /// Connections that the kernel tracks, and how many it can.
+    /// Connections that the kernel tracks, and the most that it can track. When the table is full, new connections
+    /// fail.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connections: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connections_max: Option<u64>,
 }
 
-/// Where samples come from.
-pub struct Node {
+/// Takes the samples of one node.
+pub struct Sampler {
     proc: PathBuf,
     data: PathBuf,
     name: String,
 }
 
-impl Node {
+impl Sampler {
     #[must_use]
     pub fn new(proc: impl Into<PathBuf>, data: impl Into<PathBuf>, name: &str) -> Self {
         Self { proc: proc.into(), data: data.into(), name: name.to_owned() }
@@ -90,19 +91,20 @@ impl Node {
     }
 }
 
-/// `some avg10=1.23 avg60=...`
+/// The 10 s average from a line such as `some avg10=1.23 avg60=...`.
 fn average(text: &str, kind: &str) -> Option<f64> {
     let line = text.lines().find_map(|line| line.strip_prefix(kind))?;
     line.split_whitespace().find_map(|word| word.strip_prefix("avg10="))?.parse().ok()
 }
 
-/// The first number behind `key`.
+/// The number after `key`, which is the first word of its line.
 fn number(text: &str, key: &str) -> Option<u64> {
     let mut words = text.lines().map(str::split_whitespace);
     words.find_map(|mut words| (words.next() == Some(key)).then(|| words.next()?.parse().ok()).flatten())
 }
 
-/// Keeps at most `most` samples by leaving out every second one whenever it is full.
+/// Keeps fewer than `most` samples, evenly spread over the whole recording. Whenever it is full it drops every second
+/// sample, and from then on takes only half as many.
 pub struct Thinned {
     pub kept: Vec<Sample>,
     most: usize,
@@ -146,7 +148,7 @@ mod tests {
         write("meminfo", "MemTotal: 9 kB\nMemAvailable:   2048 kB\n");
         write("loadavg", "0.52 0.58 0.59 1/597 1234\n");
         write("vmstat", "oom_kill 3\noom_kill_x 4\n");
-        let sample = Node::new(proc.path(), proc.path(), "n").sample("t".into());
+        let sample = Sampler::new(proc.path(), proc.path(), "n").sample("t".into());
         assert_eq!((sample.memory_some, sample.memory_full, sample.cpu_some), (Some(1.5), Some(0.25), None));
         assert_eq!(
             (sample.memory_available, sample.load, sample.oom_kills),

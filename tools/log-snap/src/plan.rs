@@ -1,4 +1,4 @@
-//! What the arguments mean: which stack, where the bundle goes, and how its path is printed.
+//! Derives from the arguments which stack is captured, where the bundle goes, and how its path is printed.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use crate::stream::reader::Limits;
 
 const DOING: &str = "reading arguments";
 
-/// One bundle to make.
+/// A bundle that is to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     pub stack: String,
@@ -17,7 +17,7 @@ pub struct Target {
     pub attempt: Option<String>,
 }
 
-/// The bundle of a stack that was named.
+/// The bundle of the stack that `--stack` names; `None` without `--stack`.
 pub fn named(capture: &Capture) -> Result<Option<Target>> {
     let Some(stack) = capture.stack.as_deref() else { return Ok(None) };
     check_stack(stack)?;
@@ -25,14 +25,14 @@ pub fn named(capture: &Capture) -> Result<Option<Target>> {
     Ok(Some(target))
 }
 
-/// The bundle of a run that was read: a folder of its own for each attempt.
+/// The bundle of a run whose `run.finished` was read: a folder below `--out`, named after the attempt.
 pub fn of_run(capture: &Capture, stack: &str, attempt: &str) -> Result<Target> {
     check_stack(stack)?;
-    // The id becomes a path: nothing in it may lead out of the folder.
+    // The id comes from a record and becomes part of a path, so it must not lead out of the folder.
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     if attempt.is_empty() || attempt.starts_with('.') || !attempt.bytes().all(plain) {
         return Err(
-            Error::cannot(DOING, "not usable as the name of a folder").on(format!("attempt '{attempt}'"))
+            Error::cannot(DOING, "this id cannot be the name of a folder").on(format!("attempt '{attempt}'"))
         );
     }
     Ok(Target { stack: stack.into(), out: out(capture)?.join(attempt), attempt: Some(attempt.into()) })
@@ -42,15 +42,17 @@ fn out(capture: &Capture) -> Result<PathBuf> {
     let beside = || capture.evidence.as_ref().map(|folder| folder.join("snap"));
     let out = capture.out.clone().or_else(beside).filter(|out| out.file_name().is_some());
     out.ok_or_else(|| {
-        Error::cannot(DOING, "no folder for the bundle").hint("give --out DIR, or set REDFIX_EVIDENCE")
+        Error::cannot(DOING, "no folder is named for the bundle")
+            .hint("give --out DIR, or set REDFIX_EVIDENCE")
     })
 }
 
-/// A stack's name as the engine takes it; it goes into filters.
+/// Checks that a name consists of what the engine allows in the name of a stack. It becomes part of the engine's
+/// filters and of URLs.
 fn check_stack(stack: &str) -> Result<()> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     if stack.is_empty() || !stack.bytes().all(plain) {
-        return Err(Error::cannot(DOING, "not the name of a stack").on(format!("'{stack}'")));
+        return Err(Error::cannot(DOING, "this cannot be the name of a stack").on(format!("'{stack}'")));
     }
     Ok(())
 }
@@ -64,23 +66,25 @@ pub fn limits(capture: &Capture) -> Limits {
     }
 }
 
-/// What a process of ours takes besides the logs that it holds: itself, rules, frames that are being written.
+/// Memory that the process needs besides the logs that it holds: its code, the compiled rules, and the frames that
+/// are being written.
 const BASE: u64 = 28 << 20;
 
-/// Bytes that held logs may take.
+/// Bytes of memory that the held logs may take.
 #[must_use]
 pub fn budget(capture: &Capture) -> u64 {
     capture.memory.saturating_sub(BASE)
 }
 
-/// The file of the pseudonyms' key: beside the ledger, never in the bundle.
+/// The file with the key of the pseudonyms. By default it lies beside the ledger, and never in the bundle: whoever has
+/// the key could check guesses of a secret against its pseudonym.
 #[must_use]
 pub fn key_file(secrecy: &Secrecy) -> Option<PathBuf> {
     let beside = || secrecy.relative_to.as_ref().map(|folder| folder.join("redact.key"));
     secrecy.key_file.clone().or_else(beside)
 }
 
-/// The path as `log.snapped` carries it: relative to `base` where it lies below, else as given.
+/// The path in `log.snapped`: relative to `base` if it lies below it, otherwise as given.
 #[must_use]
 pub fn printed(out: &Path, base: Option<&Path>) -> String {
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());

@@ -1,4 +1,4 @@
-//! From arguments to what redacts: handed-over secrets, rules, the key of the pseudonyms.
+//! Prepares the redaction from the arguments: the secrets that are handed over, the rules, the key of the pseudonyms.
 
 use lib_common::Result;
 use lib_common::redact::{Key, Rules};
@@ -8,7 +8,8 @@ use crate::cli;
 use crate::handed::Listener;
 use crate::plan;
 
-/// Made once, before anything is captured: what is wrong with it is said at once.
+/// Everything that a redactor needs besides the secrets of the stack. It is made before anything is captured, so that a
+/// wrong rule or an unreadable key is reported before the run and not after it.
 pub struct Secrecy {
     pub listener: Listener,
     rules: Rules,
@@ -29,7 +30,7 @@ impl Secrecy {
         Ok(Self { listener, rules, key })
     }
 
-    /// What takes these values out of everything.
+    /// A redactor that hides `values`.
     #[must_use]
     pub fn cleaner(&self, values: &[Vec<u8>]) -> Cleaner {
         Cleaner::new(values, &self.key, self.rules.clone())

@@ -1,4 +1,4 @@
-//! Which values of the stack are secret: what stands under a secret-looking name in environment, labels and
+//! Finds the secret values of a stack: those under a secret-looking name in environments, labels, command lines and
 //! configs, and passwords in URLs.
 
 use std::collections::BTreeMap;
@@ -10,18 +10,18 @@ use serde_json::Value;
 
 use crate::seen::{Seen, text};
 
-/// Larger configs are programs and data, not values.
+/// Configs larger than this are programs or data; they are not searched for `name = value` lines.
 const MAX_CONFIG: usize = 64 * 1024;
 
-/// What is secret of a stack.
+/// The secrets of a stack.
 #[derive(Default, Debug, PartialEq, Eq)]
 pub struct Secrets {
     pub values: Vec<Vec<u8>>,
-    /// Names of those whose value is an ordinary word, and therefore not looked for.
+    /// Names of the secrets whose value is an ordinary word. Such a value is not searched for in the logs.
     pub weak: Vec<String>,
 }
 
-/// Every secret value that the engine shows of the stack, and those that were handed over (name and value).
+/// Every secret value of the stack that the engine shows, and those that were handed over (name and value).
 #[must_use]
 pub fn of(seen: &Seen, handed: &[(String, Vec<u8>)]) -> Secrets {
     let mut found = Found::default();
@@ -59,7 +59,7 @@ pub fn of(seen: &Seen, handed: &[(String, Vec<u8>)]) -> Secrets {
     secrets
 }
 
-/// What everybody may know, and must be able to read.
+/// Names of services, images, configs, secrets and networks: they are public, and must stay readable in the logs.
 fn public_names(seen: &Seen) -> Vec<String> {
     let services = seen.services.values();
     let names = services.clone().map(|service| service.name.clone());
@@ -70,8 +70,9 @@ fn public_names(seen: &Seen) -> Vec<String> {
     names.chain(images).chain(tasks).chain(configs).chain(networks).collect()
 }
 
-/// A plain word that is in a public name (`postgres`), or that half of all stacks have for a password: to
-/// hide it everywhere would hide the log. What looks like a secret is one, even if it became a name.
+/// Whether a value is an ordinary word: part of a public name (`postgres`), or a password that many stacks use
+/// (`secret`). Hiding such a word everywhere would make the logs unreadable. A value with digits or capitals is a
+/// secret even if a public name contains it.
 fn is_weak(value: &[u8], public: &[String]) -> bool {
     let Ok(value) = std::str::from_utf8(value) else { return false };
     let value = value.trim();
@@ -80,12 +81,13 @@ fn is_weak(value: &[u8], public: &[String]) -> bool {
     is_ordinary(value) || (plain && public.iter().any(|name| name.contains(value)))
 }
 
-/// A flag whose value is the next word.
+/// Whether `word` is a flag with a secret-looking name whose value is the next word of the command line.
 #[must_use]
 pub fn is_flag(word: &str) -> bool {
     word.starts_with("--") && !word.contains(['=', ' ']) && is_secret_name(word)
 }
 
+/// Secret values, each with the name under which it was found.
 #[derive(Default)]
 struct Found(BTreeMap<String, String>);
 
@@ -129,7 +131,7 @@ impl Found {
         if content.len() > MAX_CONFIG {
             return;
         }
-        // Versions end the names of configs: app_db_password_v1.
+        // Configs cannot be changed, so deployments put a version into their names: app_db_password_v1.
         let base = name.rsplit_once("_v").filter(|(_, v)| v.parse::<u32>().is_ok()).map_or(name, |(b, _)| b);
         for line in content.lines() {
             if is_secret_name(base) && !is_harmless(line.trim()) {
@@ -191,7 +193,7 @@ mod tests {
             values,
             [flag, "fromconfig", "hunter2222", "k3yk3yk3y", "labelkey", "pgpass", "from the guard"]
         );
-        // The image is called so too.
+        // `postgis` is part of the image's name, and `secret` is an ordinary word.
         assert_eq!(secrets.weak, ["POSTGRES_PASSWORD", "s_y"]);
     }
 }

@@ -1,8 +1,8 @@
-//! What this process has used.
+//! Measures the memory that this process has used.
 
 use std::fs;
 
-/// Largest resident memory so far, in bytes; `None` where the kernel does not tell.
+/// Largest resident memory so far, in bytes; `None` if the kernel does not tell it.
 #[must_use]
 pub fn peak_memory() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;

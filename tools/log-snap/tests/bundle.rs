@@ -1,4 +1,4 @@
-//! Commands on finished bundles: what they print, what they remove, how they end.
+//! Tests of the subcommands that work on finished bundles: what they print and remove, and their exit status.
 
 #![allow(clippy::unwrap_used)] // helpers of tests, which clippy does not take for tests
 
@@ -12,10 +12,10 @@ use log_snap::bundle::entry::{End, Entry, Snap, Stream, Task};
 use log_snap::bundle::write::Writer;
 use serde_json::Value;
 
-/// Service, second of the minute, text.
+/// A log line: its service, the second of the minute in which it was written, its text.
 type Row<'t> = (&'t str, u32, &'t str);
 
-/// A bundle of these lines; tasks of the services in `failed` ended with code 1.
+/// Writes a bundle with these lines. The tasks of the services in `failed` ended with exit code 1.
 fn bundle(dir: &Path, name: &str, ended: &str, rows: &[Row], failed: &[&str]) -> PathBuf {
     let out = dir.join(name);
     let mut writer = Writer::create(&out).unwrap();
@@ -129,7 +129,7 @@ fn an_offset_is_sought_frame_by_frame() {
         let (from, to) = (content.len().min(offset), content.len().min(offset + bytes));
         assert_eq!(output.stdout, &content[from..to], "{offset}");
     }
-    // What lies before is not even read: a damaged first frame does not matter.
+    // Frames before the offset are not read, so a damaged first frame does not matter.
     let path = out.join(format!("blobs/{}/{hash}.zst", &hash[..2]));
     let mut file = fs::read(&path).unwrap();
     file[0] ^= 0xff;

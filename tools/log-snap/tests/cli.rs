@@ -1,4 +1,5 @@
-//! The binary as a pipe meets it; everything that needs an engine is in tests/tests/snap.rs.
+//! Tests of the binary: records that pass through, errors, exit status. Tests that need an engine are in
+//! tests/tests/snap.rs.
 
 #![allow(clippy::unwrap_used)] // helpers of tests, which clippy does not take for tests
 
@@ -33,7 +34,7 @@ fn log_snap(args: &[&str]) -> Command {
 
 fn run(mut command: Command, input: &str) -> Output {
     let mut child = command.spawn().unwrap();
-    // A child that ends early closes its end; that is what some tests are about.
+    // Ignore EPIPE: in some tests the child ends before it has read its input.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     child.wait_with_output().unwrap()
 }
@@ -47,7 +48,7 @@ fn run_finished() -> String {
     format!("{line}\n")
 }
 
-/// A bundle of two logs whose lines alternate in time.
+/// Writes a bundle of two logs whose lines alternate in time.
 fn bundle(dir: &Path) -> PathBuf {
     let out = dir.join("snap");
     let mut writer = Writer::create(&out).unwrap();

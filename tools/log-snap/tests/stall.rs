@@ -1,4 +1,4 @@
-//! An engine that answers and then falls silent: nothing hangs, and what is missing is said.
+//! Tests with an engine that answers and then falls silent: log-snap does not hang, and reports what is missing.
 
 #![allow(clippy::unwrap_used)] // helpers of tests, which clippy does not take for tests
 
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use lib_common::swarm::label::{STACK, TASK_ID};
 use serde_json::{Value, json};
 
-/// What the engine says for a path; `None`: it answers the head, and then nothing.
+/// What the engine answers for a path; `None` if it sends only the head of the answer and then nothing.
 fn answer(path: &str) -> Option<Value> {
     let path = path.split_once("/v1.41").map_or(path, |(_, path)| path);
     let labels = json!({STACK: "s", TASK_ID: "t1"});
@@ -54,7 +54,7 @@ fn serve(stream: UnixStream) {
         let _ = stream.write_all(body);
         let _ = stream.write_all(b"\r\n");
     }
-    // Silence, until the other side has had enough.
+    // Send nothing more, until log-snap closes the connection.
     let _ = reader.read_line(&mut line);
 }
 

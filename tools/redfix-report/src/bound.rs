@@ -1,8 +1,8 @@
-//! How often something fails, at most and at least, by what was seen: exact one-sided binomial bounds. Pure.
+//! Computes how often something fails, at most and at least, from its counts: exact one-sided binomial bounds. Pure.
 
 use lib_common::record::verdict::Tally;
 
-/// Chance that a bound is wrong.
+/// Probability that a bound is wrong.
 const ALPHA: f64 = 0.05;
 
 /// The failure rates (0 to 1) that `tally` does not rule out at 95 % on either side: Clopper and Pearson (1934).
@@ -13,7 +13,7 @@ pub fn rates(tally: Tally) -> Option<(f64, f64)> {
     (n > 0).then(|| (1.0 - upper(tally.pass, n), upper(tally.fail, n)))
 }
 
-/// In words; nothing without a run.
+/// The bounds in words; an empty text without a run.
 #[must_use]
 pub fn words(tally: Tally) -> String {
     let percent = |rate: f64| format!("{:.0} %", rate * 100.0);
@@ -25,7 +25,7 @@ pub fn words(tally: Tally) -> String {
     }
 }
 
-/// The largest rate under which `k` events or fewer in `n` runs still have the chance [`ALPHA`].
+/// The largest rate at which `k` events or fewer in `n` runs still have the probability [`ALPHA`].
 fn upper(k: u32, n: u32) -> f64 {
     if k >= n {
         return 1.0;
@@ -38,9 +38,9 @@ fn upper(k: u32, n: u32) -> f64 {
     high
 }
 
-/// Chance of `k` events or fewer in `n` runs, each with chance `p` strictly between 0 and 1.
+/// Probability of `k` events or fewer in `n` runs, if each has the probability `p`, which is neither 0 nor 1.
 fn at_most(k: u32, n: u32, p: f64) -> f64 {
-    // In logarithms, as (1 - p)^n vanishes for long histories.
+    // Terms are computed as logarithms, because (1 - p)^n is too small for an `f64` in long histories.
     let mut term = f64::from(n) * (1.0 - p).ln();
     let mut sum = term.exp();
     for i in 0..k {

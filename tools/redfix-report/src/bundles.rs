@@ -1,4 +1,4 @@
-//! Log bundles on disk, read by `log-snap`: does each still hash to what was recorded, and what went wrong first.
+//! Has `log-snap` read the log bundles on disk: it verifies that each is what was recorded, and finds the first error.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -16,14 +16,14 @@ use crate::program;
 use crate::verdict::newest_red;
 
 const DOING: &str = "verifying the log bundles";
-/// The index's last line is shorter; and so much of a log is shown.
+/// How many bytes are read of the end of an index, whose last line is shorter, and of the beginning of a log.
 const MOST: u64 = 64 * 1024;
 
 /// Reads log bundles.
-pub trait Logs {
-    /// `Ok(Err)` says for people why the bundle is not what was recorded.
+pub trait LogBundles {
+    /// Verifies a bundle. `Ok(Err)` says, for people, why it is not what was recorded.
     fn verify(&self, snap: &LogSnapped) -> Result<std::result::Result<(), String>>;
-    /// The line that may be the cause, before `deadline`; `Err` says in a word why there is none.
+    /// Looks for the line of the log that may be the cause, until `deadline`. `Err` says why none was found.
     fn first_error(&self, snap: &LogSnapped, deadline: Instant) -> std::result::Result<FirstError, String>;
 }
 
@@ -38,10 +38,10 @@ pub struct FirstError {
     pub log: String,
 }
 
-/// `log-snap`, over bundles below some folders.
+/// Reads bundles below some folders by running `log-snap`.
 pub struct LogSnap<'a> {
     pub folders: &'a Folders,
-    /// Of one verification.
+    /// How long the verification of one bundle may take.
     pub deadline: Duration,
     program: Option<PathBuf>,
 }
@@ -53,7 +53,7 @@ impl<'a> LogSnap<'a> {
     }
 }
 
-impl Logs for LogSnap<'_> {
+impl LogBundles for LogSnap<'_> {
     fn verify(&self, snap: &LogSnapped) -> Result<std::result::Result<(), String>> {
         let program = self.program.as_deref().ok_or_else(|| {
             Error::cannot(DOING, "not found")
@@ -88,7 +88,7 @@ impl Logs for LogSnap<'_> {
         let program = self.program.as_deref().ok_or("log-snap is not installed")?;
         let read = |command: duct::Expression| {
             let left = deadline.saturating_duration_since(Instant::now());
-            // A file, not a pipe: a long log must not leave the child writing at a full one.
+            // The child writes into a file, because it would block on a full pipe that nobody reads.
             let file = tempfile::tempfile().map_err(|e| e.to_string())?;
             let copy = file.try_clone().map_err(|e| e.to_string())?;
             let command = command.stdin_null().stdout_file(copy).stderr_null();
@@ -105,7 +105,7 @@ impl Logs for LogSnap<'_> {
         let mut found: FirstError =
             serde_json::from_str(&line).map_err(|_| "log-snap said nothing that can be read")?;
         let (service, since) = (format!("--service={}", found.service), format!("--since={}", found.at));
-        // The line alone will do where the log around it cannot be had.
+        // If the log around it cannot be read, the line alone is shown.
         if let Ok((Some(0), log)) = read(duct::cmd!(program, "cat", service, since, "--", &folder)) {
             found.log = log;
         }
@@ -113,7 +113,7 @@ impl Logs for LogSnap<'_> {
     }
 }
 
-/// The root hash that the last line of the index states; `log-snap verify` says whether it is true.
+/// The root hash in the last line of the index. `log-snap verify` checks that it is true.
 fn root_of(folder: &Path) -> std::result::Result<String, String> {
     #[derive(Deserialize)]
     struct End {
@@ -140,12 +140,12 @@ fn head(mut file: File) -> std::io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// What went wrong first in the newest counted red run of each case that has a bundle, by attempt. All of them
-/// together take no longer than `within`.
+/// The first error in the logs of each case's newest counted red run that has a bundle, by attempt. Looking for all of
+/// them takes at most `within`.
 #[must_use]
 pub fn first_errors(
     fold: &Fold,
-    logs: &dyn Logs,
+    logs: &dyn LogBundles,
     within: Duration,
 ) -> BTreeMap<String, std::result::Result<FirstError, String>> {
     let deadline = Instant::now() + within;

@@ -1,4 +1,4 @@
-//! Arguments.
+//! Command-line arguments of `redfix-report`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,7 +18,7 @@ Examples:
   redfix-report --format text,md,html,csv,junit,json --out reports/ ledger.jsonl
   redfix-report review --gate M1 --reviewer ada --ledger ledger.jsonl ledger.jsonl
 
-Exit: 0 the selected gates pass, 1 one of them fails, 2 cannot.";
+Exit: 0 the selected gates pass, 1 one of them fails, 2 error, 75 try again.";
 
 /// Render the ledger for people and evaluate the gates
 #[derive(Parser, Debug)]
@@ -33,10 +33,10 @@ pub struct Args {
     pub command: Option<Command>,
 }
 
-/// What the report itself takes.
+/// Arguments of the report itself.
 #[derive(clap::Args, Clone, Debug)]
 pub struct ReportArgs {
-    /// How the report is written; several with --out DIR
+    /// Format of the report; several need --out DIR
     #[arg(
         long,
         value_enum,
@@ -46,7 +46,7 @@ pub struct ReportArgs {
         hide_env_values = true
     )]
     pub format: Vec<Format>,
-    /// Markdown of at most this many bytes: details go first, the gates and their tables never
+    /// Largest Markdown report: details are left out first, then rows of the tables, the gates never
     #[arg(long, value_name = "SIZE", value_parser = size, env = "REDFIX_MAX_BYTES", hide_env_values = true)]
     pub max_bytes: Option<u64>,
     /// Gate that decides the exit code; may be repeated (default: both)
@@ -60,10 +60,10 @@ pub struct ReportArgs {
         hide_env_values = true
     )]
     pub gate: Vec<GateName>,
-    /// Write to this file, or into this folder as report.FORMAT; only the gate lines go to standard output
+    /// Write to this file, or into this folder as report.ENDING; only the gate lines go to standard output
     #[arg(long, value_name = "PATH", env = "REDFIX_OUT", hide_env_values = true)]
     pub out: Option<PathBuf>,
-    /// Keep STATUS, BACKLOG, REVIEW and JOURNAL-redfix.md and the canon exceptions of DECISIONS.md in this folder current
+    /// Update STATUS-, BACKLOG-, REVIEW- and JOURNAL-redfix.md and the canon exceptions of DECISIONS.md in this folder
     #[arg(long, value_name = "DIR", env = "REDFIX_STATE_DIR", hide_env_values = true)]
     pub state_dir: Option<PathBuf>,
     #[command(flatten)]
@@ -73,23 +73,23 @@ pub struct ReportArgs {
     pub files: Vec<PathBuf>,
 }
 
-/// What a gate is judged with: the report and a review take the same.
+/// Arguments about what a gate is judged by, which the report and a review share.
 #[derive(clap::Args, Clone, Debug)]
 pub struct ProofArgs {
     /// Folder that evidence paths are relative to, besides the folders of the ledgers
     #[arg(long, value_name = "DIR", env = "REDFIX_LEDGER_DIR", hide_env_values = true)]
     pub evidence: Option<PathBuf>,
-    /// Verify every attempt's evidence and, with `log-snap verify`, every log bundle: gate M1 fails by a mismatch
+    /// Verify every attempt's evidence and, with `log-snap verify`, every log bundle; a mismatch fails gate M1
     #[arg(long, value_parser = FalseyValueParser::new(), env = "REDFIX_VERIFY_EVIDENCE", hide_env_values = true)]
     pub verify_evidence: bool,
-    /// Deadline of verifying one log bundle, and of reading the first errors out of all
+    /// Deadline for verifying one log bundle, and for finding the first errors in all of them
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s",
           env = "REDFIX_BUNDLE_TIMEOUT", hide_env_values = true)]
     pub bundle_timeout: Duration,
-    /// Have `flake-classify --recheck` derive every verdict again; gate M1 fails where it disagrees
+    /// Have `flake-classify --recheck` derive every verdict again; a disagreement fails gate M1
     #[arg(long, value_parser = FalseyValueParser::new(), env = "REDFIX_RECHECK", hide_env_values = true)]
     pub recheck: bool,
-    /// Deadline of the re-derivation
+    /// Deadline for `--recheck`
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5m",
           env = "REDFIX_RECHECK_TIMEOUT", hide_env_values = true)]
     pub recheck_timeout: Duration,
@@ -100,19 +100,19 @@ pub struct ProofArgs {
 
 #[derive(Subcommand, Clone, Debug)]
 pub enum Command {
-    /// Judge one gate again and append `review.recorded`: the second look by somebody else
+    /// Judge one gate again and append a `review.recorded` by somebody other than the author
     Review(ReviewArgs),
 }
 
 #[derive(clap::Args, Clone, Debug)]
 pub struct ReviewArgs {
-    /// Who reviews; must not be the author
+    /// Name of the reviewer, who must not be the author
     #[arg(long, value_name = "NAME", env = "REDFIX_REVIEWER", hide_env_values = true)]
     pub reviewer: String,
     /// Gate that was reviewed
     #[arg(long, value_enum, ignore_case = true, value_name = "GATE")]
     pub gate: GateName,
-    /// Record a veto although the gate passes
+    /// Record that the reviewer rejects the gate although it passes
     #[arg(long)]
     pub reject: bool,
     /// What the reviewer wants to say
@@ -137,14 +137,14 @@ pub enum Format {
     Html,
     /// A table for a spreadsheet
     Csv,
-    /// A suite per gate, a test per case
+    /// JUnit XML with a suite per gate and a test per case
     Junit,
-    /// The same words for another program
+    /// One JSON object for another program
     Json,
 }
 
 impl Format {
-    /// File name ending.
+    /// The ending of the report's file name.
     #[must_use]
     pub fn ending(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! Times for people. Pure.
+//! Writes durations for people. Pure.
 
 /// `850ms`, `12.3s`, `4m07s`, `1h02m`.
 #[must_use]

@@ -1,4 +1,4 @@
-//! Foreign text made harmless: for a terminal, and for Markdown. Pure.
+//! Makes foreign text harmless for a terminal and for Markdown. Pure.
 
 use std::fmt::Write;
 
@@ -25,7 +25,8 @@ pub fn plain(text: &str) -> String {
 
 type Chars<'a> = std::iter::Peekable<std::str::Chars<'a>>;
 
-/// After ESC: CSI up to its final byte, OSC and the other strings up to BEL or ST, else one character.
+/// Skips what belongs to an ESC: a CSI sequence up to its final byte, OSC and the other strings up to BEL or ST, else
+/// one character.
 fn skip_sequence(chars: &mut Chars) {
     match chars.next() {
         Some('[') => skip_csi(chars),
@@ -36,7 +37,7 @@ fn skip_sequence(chars: &mut Chars) {
                 }
             }
         }
-        // A character set or a size: one more byte belongs to it.
+        // These choose a character set or a size, by one more byte.
         Some('(' | ')' | '*' | '+' | '#' | '%' | ' ') => {
             chars.next();
         }
@@ -49,14 +50,14 @@ fn skip_csi(chars: &mut Chars) {
     chars.next_if(|c| ('\x40'..='\x7e').contains(c));
 }
 
-/// Marks that change the direction of text or take no room: they can make a line read as another. And the two
-/// characters besides control characters that XML does not allow.
+/// Characters that change the direction of text or take no room, so that a line could look like another one; and the
+/// two characters besides control characters that XML does not allow.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}'..='\u{ffff}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// At most `limit` characters, an ellipsis where something was cut.
+/// Cuts a text to `limit` characters. The last is an ellipsis if something was cut.
 #[must_use]
 pub fn cut(text: &str, limit: usize) -> String {
     if text.chars().count() <= limit {
@@ -67,8 +68,8 @@ pub fn cut(text: &str, limit: usize) -> String {
     short
 }
 
-/// Plain text as Markdown that shows just that text: nothing is markup, a mention, a reference, a command or
-/// a link. A zero-width space parts what a forge would turn into one.
+/// Plain text as Markdown that shows just that text: nothing in it is markup, a mention, a reference, a command or a
+/// link. A zero-width space breaks up what a forge would turn into one of these.
 #[must_use]
 pub fn markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 16);
@@ -96,7 +97,7 @@ pub fn markdown(text: &str) -> String {
     out
 }
 
-/// A fenced block that `text` cannot close.
+/// A fenced code block. The fence is longer than any in `text`, so that the text cannot end the block.
 #[must_use]
 pub fn fenced(text: &str, language: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);

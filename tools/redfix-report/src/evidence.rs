@@ -1,23 +1,24 @@
-//! Evidence on disk: does each deciding attempt's folder, or everybody's, still hash to what was recorded.
+//! Verifies evidence on disk: whether the folder of each deciding attempt, or of every attempt, still has the recorded
+//! hash.
 
 use std::collections::BTreeMap;
 
 use lib_common::evidence::root_hash;
 use lib_common::record::run::Evidence;
 
-use crate::bundles::Logs;
+use crate::bundles::LogBundles;
 use crate::fold::Fold;
 use crate::folders::Folders;
 use crate::shell::quote;
 use crate::verdict::{chosen, newest_red};
 
-/// Looks a folder of evidence up and hashes it.
-pub trait Bundles {
-    /// `Err` says for people why it does not verify.
+/// Finds a folder of evidence and hashes it.
+pub trait EvidenceFolders {
+    /// `Err` says, for people, why the folder is not what was recorded.
     fn verify(&self, evidence: &Evidence) -> Result<(), String>;
 }
 
-impl Bundles for Folders {
+impl EvidenceFolders for Folders {
     fn verify(&self, evidence: &Evidence) -> Result<(), String> {
         let folder = self.find(&evidence.path)?;
         match root_hash(&folder) {
@@ -28,7 +29,7 @@ impl Bundles for Folders {
     }
 }
 
-/// The logs of the newest counted red run of each case, where the evidence is `verified`.
+/// The end of the log of each case's newest counted red run, by attempt, if its evidence is `verified`.
 #[must_use]
 pub fn logs(
     fold: &Fold,
@@ -42,15 +43,15 @@ pub fn logs(
         .collect()
 }
 
-/// What `--verify-evidence` found: something on the ledger that is not on disk as it was recorded.
+/// A fault that `--verify-evidence` found: evidence or a log bundle is not on disk as it was recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// The rule of gate M1 that it breaks.
     pub rule: &'static str,
     pub what: String,
-    /// The cases whose attempt it is; of nobody's, it is against all.
+    /// The cases that the attempt concerns. If there are none, the fault concerns all cases.
     pub cases: Vec<String>,
-    /// The command that shows it, in pieces.
+    /// The command that shows the fault, in pieces.
     pub shown_by: Vec<String>,
 }
 
@@ -61,17 +62,17 @@ impl Fault {
     }
 }
 
-/// Verifies every attempt's evidence beyond what is `verified` already, and every log bundle.
+/// Verifies the evidence of every attempt that is not in `verified`, and every log bundle.
 pub fn verify_all(
     fold: &Fold,
     verified: &BTreeMap<String, Result<(), String>>,
-    bundles: &dyn Bundles,
-    logs: &dyn Logs,
+    folders: &dyn EvidenceFolders,
+    logs: &dyn LogBundles,
 ) -> lib_common::Result<Vec<Fault>> {
     let mut faults = Vec::new();
     for run in fold.runs.all().filter(|run| !verified.contains_key(&run.attempt_id)) {
         let id = &run.attempt_id;
-        if let Some(Err(why)) = run.evidence.as_ref().map(|evidence| bundles.verify(evidence)) {
+        if let Some(Err(why)) = run.evidence.as_ref().map(|evidence| folders.verify(evidence)) {
             let shown_by = vec!["redfix-report".into(), "--verify-evidence".into(), "--evidence DIR".into()];
             let what = format!("attempt {id}: {why}");
             faults.push(Fault { rule: "changed-evidence", what, cases: owners(id, fold), shown_by });
@@ -99,12 +100,12 @@ fn owners(attempt: &str, fold: &Fold) -> Vec<String> {
 }
 
 /// Verifies the evidence of every attempt that decides a case, each once.
-pub fn verify_deciding(fold: &Fold, bundles: &dyn Bundles) -> BTreeMap<String, Result<(), String>> {
+pub fn verify_deciding(fold: &Fold, folders: &dyn EvidenceFolders) -> BTreeMap<String, Result<(), String>> {
     let mut verified = BTreeMap::new();
     for case in fold.cases() {
         for id in chosen(case, fold).map(|verdict| &verdict.attempts).into_iter().flatten() {
             let Some(evidence) = fold.runs.get(id).and_then(|run| run.evidence.as_ref()) else { continue };
-            verified.entry(id.clone()).or_insert_with(|| bundles.verify(evidence));
+            verified.entry(id.clone()).or_insert_with(|| folders.verify(evidence));
         }
     }
     verified

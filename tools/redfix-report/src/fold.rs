@@ -1,4 +1,4 @@
-//! The fold: records, in whatever order they come, become cases, runs and pull requests. Pure.
+//! Folds records, in whatever order they come, into cases, runs and pull requests. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::lean::{Failed, Pool};
 use crate::order::{Newest, Order, Ordered};
 use crate::runs::{Runs, TestResult};
 
-/// One row of the report: everything that was recorded of one failing thing, oldest first.
+/// Everything that was recorded about one case, oldest first. It becomes one row of the report.
 #[derive(Debug, Default)]
 pub struct Case {
     pub key: String,
@@ -22,7 +22,7 @@ pub struct Case {
     pub pulls: BTreeSet<PullId>,
     pub comments: BTreeMap<CommentId, Ordered<(String, PrCommented)>>,
     planned: Newest<RunPlanned>,
-    /// A plan alone makes no case: nothing failed yet.
+    /// Whether any record but a plan names the case. A plan alone does not make it a row of the report.
     is_known: bool,
 }
 
@@ -39,7 +39,7 @@ impl Case {
         self.planned.get()
     }
 
-    /// As the failure names it, else as the key does.
+    /// The recipe as `case.failed` names it, else as the case key does.
     #[must_use]
     pub fn recipe(&self) -> String {
         match self.failed() {
@@ -49,7 +49,7 @@ impl Case {
     }
 }
 
-/// Which pull request: forge, repository, number.
+/// Identifies a pull request.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PullId {
     pub forge: String,
@@ -57,28 +57,28 @@ pub struct PullId {
     pub number: u64,
 }
 
-/// Which comment: one for each fix on a pull request.
+/// Identifies a comment: there is one for each fix on a pull request.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CommentId {
     pub pull: PullId,
     pub fix_id: String,
 }
 
-/// One pull request: what was opened and what CI said, each with its time, oldest first.
+/// The records about one pull request, each with its time, oldest first.
 #[derive(Debug, Default)]
 pub struct Pull {
     pub opened: Ordered<(String, PrOpened)>,
     pub checked: Ordered<(String, PrChecked)>,
 }
 
-/// The whole ledger.
+/// Everything that the report needs of the whole ledger.
 #[derive(Debug, Default)]
 pub struct Fold {
     cases: BTreeMap<String, Case>,
     baselines: Pool,
     pub runs: Runs,
     pub pulls: BTreeMap<PullId, Pull>,
-    /// With their times.
+    /// Each with its time.
     pub skipped: Ordered<(String, PrSkipped)>,
     pub promoted: Ordered<CanonPromoted>,
     pub reviews: Ordered<ReviewRecorded>,
@@ -87,7 +87,7 @@ pub struct Fold {
 }
 
 impl Fold {
-    /// Takes one result in, as [`Fold::add`] does.
+    /// Adds one test result, as [`Fold::add`] does with a `test.finished`.
     pub fn tested(&mut self, ts: &str, test: TestResult<'_>) {
         self.saw(ts);
         self.runs.tested(test);
@@ -99,7 +99,7 @@ impl Fold {
         }
     }
 
-    /// Takes one record in. Neither order nor repetition matters.
+    /// Adds one record. The outcome does not depend on the order of records or on repetitions.
     pub fn add(&mut self, order: Order, ts: &str, body: Known) {
         self.saw(ts);
         match body {
@@ -173,7 +173,7 @@ impl Fold {
         }
     }
 
-    /// Every case, by key.
+    /// Every case, sorted by key.
     pub fn cases(&self) -> impl Iterator<Item = &Case> {
         self.cases.values().filter(|case| case.is_known)
     }

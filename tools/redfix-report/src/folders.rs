@@ -1,4 +1,4 @@
-//! The folders that evidence and log bundles are looked for in.
+//! Finds the folders of evidence and log bundles that records name.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -7,10 +7,10 @@ use std::path::{Component, Path, PathBuf};
 use lib_common::ledger::folder_of;
 use lib_common::record::run::Evidence;
 
-/// Bytes of a log that are read, from its end.
+/// How many bytes are read of the end of a log.
 const TAIL: u64 = 16 * 1024;
 
-/// Evidence below one of these folders, tried in order.
+/// The folders below which evidence is looked for, in this order.
 pub struct Folders(pub Vec<PathBuf>);
 
 impl Folders {
@@ -26,7 +26,8 @@ impl Folders {
         Self(bases)
     }
 
-    /// The folder that a record calls `path`; `Err` says for people why there is none.
+    /// The folder that a record calls `path`. `Err` says, for people, why it cannot be found. A path that leaves the
+    /// folders is refused, because ledgers may come from others.
     pub fn find(&self, path: &str) -> Result<PathBuf, String> {
         let relative = Path::new(path);
         if path.is_empty() || !relative.components().all(|part| matches!(part, Component::Normal(_))) {

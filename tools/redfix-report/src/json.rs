@@ -1,4 +1,4 @@
-//! The report for another program: gates, reviews and rows as one JSON object, and its schema. Pure.
+//! Renders the report for other programs: gates, reviews and rows as one JSON object; and its schema. Pure.
 
 use lib_common::{Error, Result};
 use schemars::JsonSchema;
@@ -11,30 +11,31 @@ use crate::row::Row;
 /// Where the schema is, relative to the project; `$schema` names it.
 pub const SCHEMA: &str = "schema/redfix-report.schema.json";
 
-/// A report of redfix-report: every gate that was asked for, and every case, what blocks first.
+/// A report of redfix-report: every gate that was asked for, and every case, those that block a gate first.
 #[derive(Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields, title = "redfix-report")]
 struct Page<'a> {
     #[serde(rename = "$schema")]
     schema: &'static str,
-    /// Names the content of the ledger, in whatever order it was read.
+    /// Hash that identifies the content of the ledger, in whatever order it was read.
     ledger: &'a str,
-    /// Time of its newest record; empty without one.
+    /// Time of the ledger's newest record; empty if it has none.
     until: &'a str,
     gates: Vec<GateLine<'a>>,
     rows: Vec<Row>,
 }
 
-/// A gate that was asked for, and the second look at it.
+/// A gate that was asked for, and its review.
 #[derive(Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct GateLine<'a> {
     gate: &'a str,
     passes: bool,
-    /// Cases that pass, of how many.
+    /// How many cases pass.
     passing: usize,
+    /// How many cases there are.
     cases: usize,
-    /// As the other formats print it.
+    /// The line that the other formats print.
     line: String,
     review: String,
 }

@@ -1,4 +1,4 @@
-//! The report as `JUnit` in the Jenkins dialect: a suite per gate, a test per case. Pure.
+//! Renders the report as `JUnit` in the Jenkins dialect: a suite per gate, a test per case. Pure.
 
 use std::io;
 
@@ -11,12 +11,13 @@ use crate::gate::{Gate, Missing};
 use crate::report::Report;
 use crate::row::Row;
 
-/// Longest text of one test, in characters: readers drop or choke on more.
+/// Longest text of one test, in characters. Programs that read `JUnit` drop longer ones, or fail.
 const LONGEST: usize = 16 * 1024;
 
 type Xml = Writer<Vec<u8>>;
 
-/// One suite per gate that was asked for. Names are unique: `recipe` and `case gate`.
+/// The document, with one suite per gate that was asked for. A test's class is the recipe, and its name is case and
+/// gate, so that no two tests have the same name.
 pub fn render(report: &Report) -> Result<String> {
     let mut xml = Writer::new_with_indent(Vec::new(), b' ', 4);
     document(report, &mut xml).map_err(|e| Error::cannot("writing the report", e))?;
@@ -39,7 +40,7 @@ fn document(report: &Report, xml: &mut Xml) -> io::Result<()> {
     xml.write_indent()
 }
 
-/// A gate on nothing has one test, which says so.
+/// The number of tests of a gate. A gate without cases has one test, which fails and says why.
 fn tests(gate: &Gate) -> usize {
     gate.cases.max(1)
 }
@@ -67,7 +68,7 @@ fn suite(gate: &Gate, report: &Report, xml: &mut Xml) -> io::Result<()> {
 
 fn nothing(gate: &Gate, xml: &mut Xml) -> io::Result<()> {
     let name = format!("a case is on the ledger {}", gate.name.name());
-    let why = "no case on the ledger: nothing that a gate could pass on";
+    let why = "the ledger has no case, and a gate needs at least one to pass";
     xml.create_element("testcase")
         .with_attributes([("name", &*name), ("classname", "redfix")])
         .write_inner_content(|xml| failure(xml, why, "empty").write_empty().map(drop))
@@ -96,7 +97,7 @@ fn failure<'x>(xml: &'x mut Xml, message: &str, rule: &str) -> ElementWriter<'x,
     xml.create_element("failure").with_attributes([("message", message), ("type", rule)])
 }
 
-/// Everything that blocks, with what would supply it.
+/// Everything that is missing, each with the command that would supply it.
 fn words(first: &Missing, rest: &[Missing]) -> String {
     let line = |one: &Missing| {
         let cost = one.cost.as_ref().map(|cost| format!(" ({cost})")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Records as the fold keeps them: maps of factors that are equal are kept once, what no page shows is dropped.
+//! Keeps records in little memory: equal maps of factors are kept once, and fields that no page shows are dropped.
 
 use std::collections::HashMap;
 use std::ops::Deref;
@@ -8,7 +8,7 @@ use lib_common::record::Factors;
 use lib_common::record::case::CaseFailed;
 use lib_common::record::run::RunFinished;
 
-/// Each distinct map of factors once: thousands of runs share a handful.
+/// Keeps one copy of each map of factors, because thousands of runs share a handful of them.
 #[derive(Debug, Default)]
 pub struct Pool(HashMap<Factors, Arc<Factors>>);
 
@@ -46,12 +46,12 @@ impl Pool {
     }
 }
 
-/// A `run.finished`; its factors are shared.
+/// A `run.finished` whose factors are shared.
 #[derive(Debug)]
 pub struct Run {
     record: Box<RunFinished>,
     pub factors: Arc<Factors>,
-    /// It was refused before it had created anything, so there is no log that could have been taken.
+    /// Whether the run was refused before it had created anything, so that there was no log to capture.
     pub came_to_nothing: bool,
 }
 
@@ -63,7 +63,7 @@ impl Deref for Run {
     }
 }
 
-/// A `case.failed`; its baseline is shared.
+/// A `case.failed` whose baseline is shared.
 #[derive(Debug)]
 pub struct Failed {
     record: Box<CaseFailed>,

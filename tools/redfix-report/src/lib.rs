@@ -1,9 +1,9 @@
-//! Render the ledger for people and evaluate the gates.
+//! Renders the ledger for people and evaluates the gates.
 //!
-//! [`input`] reads every line once and puts records in time order, [`fold`] makes cases, runs and pull
-//! requests of them, [`gate`] says what each case still lacks, [`row`] puts a case into words, [`text`],
-//! [`md`] and [`json`] print it. Only [`input`], [`evidence`],
-//! [`bundles`], [`recheck`], [`program`] and the functions here do I/O.
+//! [`input`] reads every line once, [`fold`] makes cases, runs and pull requests of the records, [`gate`] says what
+//! each case still lacks, [`row`] puts a case into words, and [`text`], [`md`], [`html`], [`table`], [`junit`] and
+//! [`json`] render the report. [`state`] updates the state files. Only [`input`], [`evidence`], [`folders`],
+//! [`bundles`], [`recheck`], [`program`], [`state`] and the functions here do I/O.
 
 pub mod bound;
 pub mod bundles;
@@ -48,7 +48,7 @@ use lib_common::ledger::folder_of;
 use lib_common::{Error, Exit, Io, Result};
 use recheck::{FlakeClassify, Rederive};
 use report::Report;
-use text::Look;
+use text::Style;
 
 pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
     match &args.command {
@@ -60,8 +60,8 @@ pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
     }
 }
 
-/// Reads any bytes in both ways, judges what they tell, and renders it in every format: nothing may panic, and
-/// both ways must agree.
+/// For fuzzing: reads any bytes in blocks and line by line, judges them, and renders every format. Nothing may panic,
+/// and both ways of reading must give the same.
 #[doc(hidden)]
 pub fn fuzz(bytes: &[u8]) {
     let [blocks, lines] = input::both_ways(bytes, true).map(|read| read.map(|input| pages(&input)));
@@ -72,14 +72,14 @@ pub fn fuzz(bytes: &[u8]) {
     }
 }
 
-/// Every format of a ledger without evidence.
+/// The report of a ledger without evidence, in every format.
 fn pages(input: &Input) -> Vec<String> {
     let evidence = verify_deciding(&input.fold, &Folders(Vec::new()));
     let proofs = Proofs { evidence, ledger: "LEDGER".into(), ..Proofs::default() };
     let report = Report::new(&input.fold, &proofs, &[], &input.hash, None);
     let said = |page: Result<String>| page.unwrap_or_else(|error| error.to_string());
     vec![
-        text::render(&report, Look::plain()),
+        text::render(&report, Style::plain()),
         said(md::render(&report, None)),
         said(md::render(&report, Some(2000))),
         said(html::render(&report)),
@@ -101,21 +101,21 @@ fn print(args: &Args, options: &ReportArgs, io: &mut Io) -> Result<Exit> {
     if let Some(folder) = &options.state_dir {
         state::keep(folder, &report, &input.journal)?;
     }
-    let look = Look::new(colored(args.common.voice.color), columns());
+    let style = Style::new(colored(args.common.voice.color), columns());
     match (&options.out, options.format.as_slice()) {
-        (None, [format]) => say(&page(&report, *format, options, look)?, io)?,
+        (None, [format]) => say(&page(&report, *format, options, style)?, io)?,
         (None, _) => {
-            return Err(Error::cannot("writing the report", "several formats, one standard output")
+            return Err(Error::cannot("writing the report", "several formats do not go to standard output")
                 .hint("name a folder with --out"));
         }
         (Some(path), formats) => {
             for format in formats {
                 replace(
                     &target(path, *format, formats.len())?,
-                    &page(&report, *format, options, Look::plain())?,
+                    &page(&report, *format, options, Style::plain())?,
                 )?;
             }
-            say(&text::gates(&report.selected(), look), io)?;
+            say(&text::gates(&report.selected(), style), io)?;
         }
     }
     Ok(if report.passes() { Exit::Done } else { Exit::No })
@@ -139,7 +139,7 @@ fn prove(input: &Input, files: &[PathBuf], options: &ProofArgs, rederive: &dyn R
     Ok(Proofs { evidence, faults, rederivation, ledger, ..Proofs::default() })
 }
 
-/// Does the I/O that the pages need besides: no gate looks at it.
+/// Does the I/O that only the pages need: it reads logs, which no gate is judged by.
 fn quote_logs(proofs: &mut Proofs, input: &Input, files: &[PathBuf], options: &ProofArgs) {
     let folders = Folders::of(options.evidence.as_deref(), files);
     let log_snap = LogSnap::new(&folders, options.bundle_timeout);
@@ -147,9 +147,9 @@ fn quote_logs(proofs: &mut Proofs, input: &Input, files: &[PathBuf], options: &P
     proofs.first_errors = bundles::first_errors(&input.fold, &log_snap, options.bundle_timeout);
 }
 
-fn page(report: &Report, format: Format, options: &ReportArgs, look: Look) -> Result<String> {
+fn page(report: &Report, format: Format, options: &ReportArgs, style: Style) -> Result<String> {
     match format {
-        Format::Text => Ok(text::render(report, look)),
+        Format::Text => Ok(text::render(report, style)),
         Format::Md => md::render(report, options.max_bytes),
         Format::Html => html::render(report),
         Format::Csv => table::render(report),
@@ -158,7 +158,7 @@ fn page(report: &Report, format: Format, options: &ReportArgs, look: Look) -> Re
     }
 }
 
-/// Where a format goes: into a folder, made when it is missing, or to the one file that was named.
+/// The file that a format is written to: one in the folder `out`, which is created if it is missing, or the file `out`.
 fn target(out: &Path, format: Format, formats: usize) -> Result<PathBuf> {
     let is_folder = out.is_dir() || formats > 1 || out.as_os_str().as_encoded_bytes().ends_with(b"/");
     if !is_folder {
@@ -168,7 +168,8 @@ fn target(out: &Path, format: Format, formats: usize) -> Result<PathBuf> {
     Ok(out.join("report").with_extension(format.ending()))
 }
 
-/// A reader that went away has read enough, but the exit code still says what the gates say.
+/// Prints to standard output. It is no error if its reader has gone away, as `head` does: the exit code must still say
+/// whether the gates pass.
 fn say(page: &str, io: &mut Io) -> Result<()> {
     match io.stdout.write_all(page.as_bytes()).and_then(|()| io.stdout.flush()) {
         Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => {
@@ -180,7 +181,7 @@ fn say(page: &str, io: &mut Io) -> Result<()> {
     }
 }
 
-/// Whole or not at all: beside the target first, then renamed over it.
+/// Writes a temporary file beside the target and renames it, so that the target has the whole page or is unchanged.
 fn replace(path: &Path, page: &str) -> Result<()> {
     let fail = |e: std::io::Error| Error::cannot("writing the report", e).on(path.display());
     let folder = folder_of(path);
@@ -190,12 +191,12 @@ fn replace(path: &Path, page: &str) -> Result<()> {
     Ok(())
 }
 
-/// The width of the terminal that standard output is, if it is one.
+/// The width of the terminal, if standard output is one.
 fn columns() -> Option<u16> {
     terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| width.0)
 }
 
-/// Colour on standard output, which is where this tool speaks to people.
+/// Whether to print in colour. This tool prints for people to standard output, so that is what must be a terminal.
 fn colored(color: Color) -> bool {
     match color {
         Color::Always => true,

@@ -1,4 +1,4 @@
-//! The report as Markdown that is safe to paste: gates, one table per gate, then the details. Pure.
+//! Renders the report as Markdown that is safe to paste: the gates, one table per gate, then the details. Pure.
 
 use std::fmt::Write;
 
@@ -9,8 +9,8 @@ use crate::gate::{GateName, Missing};
 use crate::report::Report;
 use crate::row::Row;
 
-/// The whole report, or as much of it as `limit` bytes hold: details are left out first, from the last case, then
-/// rows of the tables, and the report says how many. The gates are never cut: a limit below them is an error.
+/// The whole report, or as much of it as fits into `limit` bytes. Details are left out first, beginning with the last
+/// case, then rows of the tables; the report says of how many cases. A limit that the gates do not fit is an error.
 pub fn render(report: &Report, limit: Option<u64>) -> Result<String> {
     let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
     let mut out = gates(report);
@@ -34,12 +34,12 @@ fn gates(report: &Report) -> String {
         let _ = writeln!(out, "REVIEW {} {}  ", gate.name(), markdown(&state.to_string()));
     }
     if report.rows().len() == 0 {
-        out.push_str("\nNo case on the ledger: there is nothing that a gate could pass on.\n");
+        out.push_str("\nThe ledger has no case, and a gate needs at least one to pass.\n");
     }
     out
 }
 
-/// One table per gate, both of the same cases.
+/// One table per gate. Both have the same cases.
 fn tables(out: &mut String, report: &Report, limit: usize) {
     let mut proof = String::from(
         "\n| recipe | failure | isolation result | cause | verdict | fix belongs to | M1 |\n\
@@ -87,7 +87,7 @@ fn all_details(out: &mut String, report: &Report, limit: usize) {
 }
 
 fn left_out(what: &str, cases: usize) -> String {
-    format!("\nLeft out to keep the limit: the {what} of {cases} case(s).\n")
+    format!("\nLeft out because of the size limit: the {what} of {cases} case(s).\n")
 }
 
 fn proof_line(row: &Row) -> String {
@@ -146,7 +146,7 @@ fn details(out: &mut String, row: &Row) {
     }
 }
 
-/// The commands that supply what is missing, each once.
+/// The commands that supply what is missing. A command that supplies several things is printed once.
 fn commands(missing: &[Missing]) -> String {
     let mut all: Vec<String> = Vec::new();
     for one in missing {

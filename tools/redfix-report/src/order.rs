@@ -1,17 +1,18 @@
-//! The order of records, whatever order they are read in: by time, ties by content. Pure.
+//! Puts records in an order that does not depend on how they are read: by time, and those of one time by content. Pure.
 
 use jiff::Timestamp;
 
-/// Sorts as the record's time does; the same line always has the same.
+/// What records are sorted by. Equal lines have equal ones.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Order {
-    /// Microseconds since the epoch; what is no time comes first.
+    /// Microseconds since 1970. A record without a readable time comes first.
     at: i64,
+    /// The beginning of the hash of the line.
     content: u64,
 }
 
 impl Order {
-    /// `hash`: of the whole line.
+    /// `hash` is that of the whole line.
     #[must_use]
     pub fn new(ts: &str, hash: &blake3::Hash) -> Self {
         let mut first = [0; 8];
@@ -21,7 +22,7 @@ impl Order {
     }
 }
 
-/// Values that come in any order, some twice, and are kept in theirs, each once.
+/// A sorted list of values, each of which is kept once. They may be inserted in any order.
 #[derive(Debug)]
 pub struct Ordered<T>(Vec<(Order, T)>);
 

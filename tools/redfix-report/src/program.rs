@@ -1,4 +1,4 @@
-//! Other tools of the project: where they are, and running one with a deadline.
+//! Finds other tools of the project and runs them with a deadline.
 
 use std::io;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use duct::Expression;
 
-/// From PATH, else from beside this executable.
+/// The path of a tool: on `PATH`, else beside this executable.
 #[must_use]
 pub fn find(name: &str) -> Option<PathBuf> {
     which::which(name).ok().or_else(|| {
@@ -16,7 +16,7 @@ pub fn find(name: &str) -> Option<PathBuf> {
     })
 }
 
-/// Runs a command to its end, whatever its exit code; `None`: it was killed at the deadline.
+/// Runs a command to its end, whatever its exit code. `None`: it was killed at the deadline.
 pub fn run(command: &Expression, deadline: Duration) -> io::Result<Option<Output>> {
     let child = command.unchecked().start()?;
     if child.wait_timeout(deadline)?.is_none() {

@@ -1,4 +1,4 @@
-//! The independent re-derivation: every verdict again, by `flake-classify`, from the raw records.
+//! Has `flake-classify` derive every verdict again from the raw records, independently of this program.
 
 use std::io::Write;
 use std::time::Duration;
@@ -12,11 +12,11 @@ const DOING: &str = "re-deriving the verdicts";
 
 /// Derives the verdicts of a stream again.
 pub trait Rederive {
-    /// Whether it comes to the same verdicts as those on `stream`.
+    /// Whether the derived verdicts are those that `stream` records.
     fn rederive(&self, stream: &[u8]) -> Result<Rederivation>;
 }
 
-/// `flake-classify --recheck`, from PATH, else from beside this executable.
+/// Derives verdicts by `flake-classify --recheck`.
 pub struct FlakeClassify {
     pub deadline: Duration,
 }
@@ -29,7 +29,7 @@ impl Rederive for FlakeClassify {
                 .hint("install it beside redfix-report or on PATH, or leave --recheck out")
         })?;
         let fail = |e: std::io::Error| Error::cannot(DOING, e).on(program.display());
-        // A file, not a pipe: a reader that stops early must not leave us writing.
+        // The child reads from a file: writing into a pipe would fail if it stops reading early.
         let mut input = tempfile::tempfile().map_err(fail)?;
         input.write_all(stream).map_err(fail)?;
         std::io::Seek::rewind(&mut input).map_err(fail)?;

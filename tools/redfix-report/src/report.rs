@@ -1,4 +1,4 @@
-//! What the renderers are given: judged gates, what reviewers said, rows. Pure.
+//! What all renderers print: judged gates, what reviewers said, rows. Pure.
 
 use std::fmt;
 
@@ -14,26 +14,29 @@ use crate::row::{Row, row};
 pub struct Report<'a> {
     fold: &'a Fold,
     proofs: &'a Proofs,
-    /// What blocks first, then by key.
+    /// Cases that block a gate come first; otherwise they are sorted by key.
     cases: Vec<&'a Case>,
     pub gates: Vec<Gate>,
     /// The gates that decide the exit code.
     asked: Vec<GateName>,
     pub reviews: Vec<(GateName, ReviewState)>,
-    /// Names the ledger's content.
+    /// Hash that identifies the ledger's content.
     pub hash: String,
-    /// Time of its newest record; empty without one.
+    /// Time of the ledger's newest record; empty if it has none.
     pub until: String,
 }
 
-/// The second look by somebody other than the author: a gate is done only with it.
+/// What a reviewer said of a gate, with the reviewer's name. A gate is done only if somebody other than the author has
+/// passed it.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ReviewState {
-    /// Of exactly this ledger.
+    /// The gate was passed on exactly this ledger.
     Passed(String),
+    /// The gate was rejected on exactly this ledger.
     Vetoed(String),
-    /// The ledger changed since.
+    /// The review was of another ledger: this one has changed since.
     Old(String),
+    /// The only review is by the author.
     Own(String),
     None,
 }
@@ -51,7 +54,7 @@ impl fmt::Display for ReviewState {
 }
 
 impl<'a> Report<'a> {
-    /// `hash` is the ledger's, `asked` the gates that decide (none: both).
+    /// `hash` is the ledger's. `asked` are the gates that decide; if it is empty, both do.
     #[must_use]
     pub fn new(
         fold: &'a Fold,
@@ -85,7 +88,7 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Every case in words, one at a time, what blocks first.
+    /// Every case in words, those that block a gate first. Rows are made one by one, because there may be thousands.
     #[must_use]
     pub fn rows(&self) -> impl ExactSizeIterator<Item = Row> {
         self.cases.iter().map(|case| row(case, self.fold, self.proofs))
@@ -108,7 +111,7 @@ impl<'a> Report<'a> {
     }
 }
 
-/// Whether two ways of naming oneself, `NAME`, `MAIL` or `NAME <MAIL>`, share a name or an address.
+/// Whether `one` and `other`, each of the form `NAME`, `MAIL` or `NAME <MAIL>`, share a name or an address.
 #[must_use]
 pub fn is_same_person(one: &str, other: &str) -> bool {
     let names = |text: &str| -> Vec<String> {
@@ -119,7 +122,7 @@ pub fn is_same_person(one: &str, other: &str) -> bool {
     names(one).iter().any(|name| other.contains(name))
 }
 
-/// The newest review of `gate` by somebody else; of this ledger before one of an older ledger.
+/// The newest review of `gate` by somebody other than the author. One of this ledger is preferred to one of another.
 fn review(
     reviews: &Ordered<ReviewRecorded>,
     gate: GateName,

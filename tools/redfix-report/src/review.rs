@@ -1,4 +1,4 @@
-//! `redfix-report review`: the gate judged once more, and what somebody else says of it, on the record.
+//! `redfix-report review`: judges a gate once more, and records what a reviewer says of it.
 
 use lib_common::emit::Emitter;
 use lib_common::ledger::Ledger;
@@ -10,13 +10,13 @@ use crate::input::Keep;
 use crate::recheck::Rederive;
 use crate::report::{Report, is_same_person};
 
-/// Appends `review.recorded`. A pass is recorded only if the gate passes now; a veto always.
+/// Appends a `review.recorded`. It is a pass only if the gate passes now and the reviewer does not reject it.
 pub fn run(args: &Args, review: &ReviewArgs, rederive: &dyn Rederive, io: &mut Io) -> Result<Exit> {
     let author = review.proof.author.as_deref();
     if author.is_some_and(|author| is_same_person(author, &review.reviewer)) {
         return Err(Error::cannot("recording a review", "is the author of the fixes")
             .on(&review.reviewer)
-            .hint("a review is a second look: ask somebody else"));
+            .hint("a review must be by somebody else"));
     }
     let input = crate::input::read(
         &review.files,

@@ -1,4 +1,4 @@
-//! Runs and what each says about a case. Pure.
+//! Keeps all runs, and decides what each says about a case. Pure.
 
 use std::cmp::Ordering;
 use std::collections::hash_map::DefaultHasher;
@@ -16,39 +16,40 @@ use lib_common::text::Text;
 use crate::lean::{Failed, Pool, Run};
 use crate::order::{Newest, Order};
 
-/// Every attempt of the ledger. Attempts and cases are known by number inside, so that a million results fit.
+/// Every attempt of the ledger. Inside, attempts and cases are numbers, so that a million results fit into memory.
 #[derive(Debug, Default)]
 pub struct Runs {
     attempts: Names,
     cases: Names,
+    /// What was recorded of each attempt, by its number.
     told: Vec<Attempt>,
-    /// Attempts that concern a case.
+    /// The attempts that concern each case, by the case's number.
     by_case: Vec<Vec<u32>>,
-    /// Failure texts, each once: a deterministic red says the same every time.
+    /// Failure texts, each kept once, because a deterministic failure has the same text every time.
     messages: Messages,
     factors: Pool,
-    /// Log bundles of no attempt, by path.
+    /// Log bundles that belong to no attempt, by path.
     strays: BTreeMap<String, Newest<LogSnapped>>,
 }
 
 #[derive(Debug, Default)]
 struct Attempt {
     run: Option<(Order, u64, Run)>,
-    /// Told twice, and not alike.
+    /// Whether there are two `run.finished` of this attempt that differ.
     is_retold: bool,
-    tests: Vec<Test>,
+    tests: Vec<CaseResult>,
     snap: Newest<LogSnapped>,
 }
 
 /// The worst result of one case in one attempt.
 #[derive(Debug, Clone, Copy)]
-struct Test {
+struct CaseResult {
     case: u32,
     outcome: TestOutcome,
     message: Option<u32>,
 }
 
-/// What is kept of a `test.finished`.
+/// The fields of a `test.finished` that are used.
 #[derive(Debug)]
 pub struct TestResult<'a> {
     pub attempt: &'a str,
@@ -57,7 +58,7 @@ pub struct TestResult<'a> {
     pub message: Option<Text>,
 }
 
-/// Numbers for names.
+/// Gives numbers to names.
 #[derive(Debug, Default)]
 struct Names(HashMap<Box<str>, u32>);
 
@@ -92,7 +93,7 @@ impl Messages {
 }
 
 impl Runs {
-    /// The first telling of an attempt stands; another that differs is remembered against it.
+    /// Adds a run. Of several records of one attempt the earliest is kept; if they differ, that is remembered.
     pub fn finished(&mut self, order: Order, run: Box<RunFinished>) {
         let content = fingerprint(&run);
         let number = self.attempt(&run.attempt_id);
@@ -109,25 +110,26 @@ impl Runs {
         }
     }
 
-    /// A case that one run reports twice gives one result, the worst: a retry that passed undoes no fail.
+    /// Adds a test result. If one run reports a case twice, the worse result is kept: a retry that passed does not undo
+    /// the failure.
     pub fn tested(&mut self, test: TestResult<'_>) {
         let number = self.attempt(test.attempt);
         let case = self.concerns(test.case, number);
         let message = test.message.map(|text| self.messages.number(text));
-        let new = Test { case, outcome: test.outcome, message };
+        let new = CaseResult { case, outcome: test.outcome, message };
         let tests = &mut self.told[number as usize].tests;
         let Some(held) = tests.iter_mut().find(|held| held.case == case) else {
             tests.push(new);
             return;
         };
-        // Equal results differ in their words only: whichever is read first, the same words stay.
-        let words = |test: &Test| test.message.map(|at| &self.messages.texts[at as usize].0);
+        // Of equal results the one with the larger text is kept, so that the order of reading does not matter.
+        let words = |test: &CaseResult| test.message.map(|at| &self.messages.texts[at as usize].0);
         if (rank(new.outcome), words(&new)) > (rank(held.outcome), words(held)) {
             *held = new;
         }
     }
 
-    /// A later bundle of the same attempt replaces an earlier one.
+    /// Adds a log bundle. A later bundle of the same attempt replaces an earlier one.
     pub fn snapped(&mut self, order: Order, snap: LogSnapped) {
         match &snap.attempt_id {
             Some(attempt) => {
@@ -162,7 +164,7 @@ impl Runs {
         Some(&self.told[self.attempts.get(attempt)? as usize])
     }
 
-    fn test(&self, attempt: &Attempt, case: &str) -> Option<Test> {
+    fn test(&self, attempt: &Attempt, case: &str) -> Option<CaseResult> {
         let case = self.cases.get(case)?;
         attempt.tests.iter().find(|test| test.case == case).copied()
     }
@@ -172,12 +174,13 @@ impl Runs {
         self.told(attempt)?.run.as_ref().map(|(.., run)| run)
     }
 
-    /// Every run, in the order of attempts first read.
+    /// Every run, in the order in which the attempts were first read.
     pub fn all(&self) -> impl Iterator<Item = &Run> {
         self.told.iter().filter_map(|attempt| attempt.run.as_ref()).map(|(.., run)| run)
     }
 
-    /// Every log bundle, the newest of each attempt, with the attempt; by attempt, so that reports are alike.
+    /// The newest log bundle of each attempt, with the attempt's id, and those of no attempt. They are sorted, so that
+    /// the report does not depend on the order of reading.
     pub fn snaps(&self) -> impl Iterator<Item = (Option<&str>, &LogSnapped)> {
         let of_attempts =
             self.attempts.0.iter().filter_map(|(id, number)| {
@@ -223,9 +226,9 @@ impl Runs {
         runs
     }
 
-    /// What a run says about `case`: `Some(true)` for green, `Some(false)` for red, `None` for nothing. The
-    /// case's own result speaks first; a stage of the life cycle has none and speaks through how far the run
-    /// came; the whole run speaks only where it has no test results at all.
+    /// What a run says about `case`: `Some(true)` for green, `Some(false)` for red, `None` for nothing. The case's own
+    /// result counts first. A stage of the life cycle has none; how far the run came decides it. The outcome of the
+    /// whole run counts only if the run has no test results at all.
     #[must_use]
     pub fn sample(&self, run: &Run, case: &str) -> Option<bool> {
         let whole = match run.outcome {
@@ -249,13 +252,13 @@ impl Runs {
         }
     }
 
-    /// Whether a run may be counted for `case`: it says something, its condition is proved, nothing is left.
+    /// Whether a run may be counted for `case`: its condition is proved, it left nothing behind, and it says something.
     #[must_use]
     pub fn is_eligible(&self, run: &Run, case: &str) -> bool {
         run.isolation.proved && run.cleanup.left.is_empty() && self.sample(run, case).is_some()
     }
 
-    /// Greens and reds of `case` among `runs`.
+    /// How many of `runs` are green and red for `case`.
     #[must_use]
     pub fn tally<'a>(&self, runs: impl IntoIterator<Item = &'a Run>, case: &str) -> Tally {
         let mut tally = Tally::default();
@@ -275,8 +278,8 @@ fn stage(name: &str) -> Option<Stage> {
     serde_json::from_value(name.into()).ok()
 }
 
-/// A run that failed later had passed `ours`; one that failed earlier never came to it. A failed run that
-/// does not say how far it came failed here.
+/// What a run says about the stage `ours`. A run that failed in a later stage had passed it; a run that failed earlier
+/// never reached it. A failed run that does not say how far it came counts as red.
 fn by_stage(ours: Stage, run: &Run, whole: bool) -> Option<bool> {
     let reached = run.stage.as_deref().map(stage);
     match (whole, reached) {
@@ -290,14 +293,14 @@ fn by_stage(ours: Stage, run: &Run, whole: bool) -> Option<bool> {
     }
 }
 
-/// Equal for equal tellings.
+/// A hash by which two records of one attempt are compared.
 fn fingerprint(run: &RunFinished) -> u64 {
     let mut hasher = DefaultHasher::new();
     serde_json::to_vec(run).unwrap_or_default().hash(&mut hasher);
     hasher.finish()
 }
 
-/// How bad a result is.
+/// How bad a result is; larger is worse.
 fn rank(outcome: TestOutcome) -> u8 {
     match outcome {
         TestOutcome::Fail => 3,
@@ -307,14 +310,14 @@ fn rank(outcome: TestOutcome) -> u8 {
     }
 }
 
-/// The level of a factor, `none` for a fix that was not tried.
+/// The level of a factor; `none` if a run names no fix.
 #[must_use]
 pub fn level<'a>(factors: &'a Factors, factor: &str) -> &'a str {
     factors.get(factor).map_or(if factor == "fix" { "none" } else { "" }, String::as_str)
 }
 
-/// Whether a run was made at the factor levels that were red, load and fix aside: a contrast was not. A
-/// factor that a run does not name is at its red level.
+/// Whether a run is no contrast: all its factors but load and fix are at the levels that were red. A factor that a run
+/// does not name counts as being at its red level.
 #[must_use]
 pub fn at_baseline(run: &Run, failed: Option<&Failed>) -> bool {
     let Some(failed) = failed else { return true };

@@ -1,6 +1,6 @@
-//! Words as a shell reads them. Pure.
+//! Quotes words for a shell. Pure.
 
-/// Shell quoting where a word needs it.
+/// The word as a shell reads it, in quotes if it needs them.
 #[must_use]
 pub fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);

@@ -1,4 +1,4 @@
-//! The report as CSV for a spreadsheet: a row per case, no cell of which a spreadsheet takes for a formula. Pure.
+//! Renders the report as CSV for a spreadsheet: a row per case. No cell can be taken for a formula. Pure.
 
 use csv::{Terminator, WriterBuilder};
 use lib_common::{Error, Result};
@@ -6,7 +6,7 @@ use lib_common::{Error, Result};
 use crate::gate::GateName;
 use crate::report::Report;
 
-/// RFC 4180, a header line first.
+/// The table as RFC 4180 defines it, with a header line.
 pub fn render(report: &Report) -> Result<String> {
     let fail = |e: String| Error::cannot("writing the report", e);
     let mut out = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(Vec::new());
@@ -28,7 +28,7 @@ pub fn render(report: &Report) -> Result<String> {
     String::from_utf8(bytes).map_err(|e| fail(e.to_string()))
 }
 
-/// A cell that starts as a formula does gets an apostrophe in front (OWASP, "CSV injection").
+/// Puts an apostrophe in front of a cell that starts like a formula (see OWASP, "CSV injection").
 fn harmless(cell: &str) -> String {
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) {
         format!("'{cell}")

@@ -1,4 +1,5 @@
-//! The report as text: 80 columns or a wider terminal's, one block per case, what blocks first. Pure.
+//! Renders the report as text, 80 columns wide or as wide as the terminal, one block per case, those that block a gate
+//! first. Pure.
 
 use std::fmt::Write;
 
@@ -6,28 +7,28 @@ use crate::gate::{Gate, GateName, Missing};
 use crate::report::{Report, ReviewState};
 use crate::row::{Row, RunRow};
 
-/// Columns that every line fits at least, a word that is longer by itself aside.
+/// Width without a terminal or on a narrow one.
 const NARROW: usize = 80;
-/// Beyond this, lines are hard to read.
+/// Largest width; longer lines are hard to read.
 const WIDE: usize = 160;
-/// Where the words of a fact start.
+/// The column in which the text of a fact starts.
 const INDENT: usize = 16;
 
-/// How text is to look.
+/// Colour and width of the text.
 #[derive(Clone, Copy, Debug)]
-pub struct Look {
+pub struct Style {
     color: bool,
     width: usize,
 }
 
-impl Look {
-    /// `columns`: of the terminal, where there is one.
+impl Style {
+    /// `columns` is the width of the terminal, if there is one.
     #[must_use]
     pub fn new(color: bool, columns: Option<u16>) -> Self {
         Self { color, width: columns.map_or(NARROW, usize::from).clamp(NARROW, WIDE) }
     }
 
-    /// Neither colour nor terminal: what a file gets.
+    /// The style for a file: without colour, 80 columns wide.
     #[must_use]
     pub fn plain() -> Self {
         Self::new(false, None)
@@ -46,78 +47,78 @@ impl Look {
     }
 }
 
-/// The gate lines alone, one a line; the first line of every report is the first of them.
+/// The lines of the gates. Every report starts with them, so that `head -n 1` gives the first.
 #[must_use]
-pub fn gates(gates: &[&Gate], look: Look) -> String {
-    gates.iter().fold(String::new(), |out, gate| out + &look.by(gate.passes(), &gate.line()) + "\n")
+pub fn gates(gates: &[&Gate], style: Style) -> String {
+    gates.iter().fold(String::new(), |out, gate| out + &style.by(gate.passes(), &gate.line()) + "\n")
 }
 
 /// The whole report.
 #[must_use]
-pub fn render(report: &Report, look: Look) -> String {
-    let mut out = gates(&report.selected(), look);
+pub fn render(report: &Report, style: Style) -> String {
+    let mut out = gates(&report.selected(), style);
     for (gate, state) in report.selected_reviews() {
         let good = matches!(state, ReviewState::Passed(_));
         let text = format!("REVIEW {} {state}", gate.name());
-        for line in wrap(&text, look.width) {
-            let _ = writeln!(out, "{}", look.by(good, &line));
+        for line in wrap(&text, style.width) {
+            let _ = writeln!(out, "{}", style.by(good, &line));
         }
     }
     if report.rows().len() == 0 {
-        out.push_str("\nNo case on the ledger: there is nothing that a gate could pass on.\n");
+        out.push_str("\nThe ledger has no case, and a gate needs at least one to pass.\n");
     }
     for row in report.rows() {
-        block(&mut out, &row, look);
+        block(&mut out, &row, style);
     }
     out
 }
 
-fn block(out: &mut String, row: &Row, look: Look) {
+fn block(out: &mut String, row: &Row, style: Style) {
     out.push('\n');
-    for line in wrap(&row.key, look.width) {
-        let _ = writeln!(out, "{}", look.bold(&line));
+    for line in wrap(&row.key, style.width) {
+        let _ = writeln!(out, "{}", style.bold(&line));
     }
-    // Status by word, not by colour alone.
+    // The status is also a word, for people who do not see the colours.
     for gate in GateName::ALL {
         let word = if row.passes(gate) { gate.achieved() } else { "blocked" };
-        let _ = writeln!(out, "  {}", look.by(row.passes(gate), &format!("{:<14}{word}", gate.name())));
+        let _ = writeln!(out, "  {}", style.by(row.passes(gate), &format!("{:<14}{word}", gate.name())));
     }
     for (label, value) in row.facts() {
-        fact(out, label, value, look);
+        fact(out, label, value, style);
     }
-    runs(out, &row.runs, look);
+    runs(out, &row.runs, style);
     if !row.repeat.is_empty() {
-        let _ = writeln!(out, "  {}", look.bold("repeat the deciding run"));
-        command(out, &row.repeat, look);
+        let _ = writeln!(out, "  {}", style.bold("repeat the deciding run"));
+        command(out, &row.repeat, style);
     }
     for (gate, missing) in &row.missing {
-        let _ = writeln!(out, "  {}", look.by(false, &format!("{} is blocked", gate.name())));
+        let _ = writeln!(out, "  {}", style.by(false, &format!("{} is blocked", gate.name())));
         let mut missing = missing.iter().peekable();
         while let Some(one) = missing.next() {
-            item(out, &one.what, look);
+            item(out, &one.what, style);
             // One command often supplies several things: it is printed once, after the last of them.
             if missing.peek().is_none_or(|next| next.supply != one.supply) {
-                ways(out, one, look);
+                ways(out, one, style);
             }
         }
     }
 }
 
-fn fact(out: &mut String, label: &str, value: &str, look: Look) {
-    for (n, line) in wrap(value, look.width - INDENT).into_iter().enumerate() {
+fn fact(out: &mut String, label: &str, value: &str, style: Style) {
+    for (n, line) in wrap(value, style.width - INDENT).into_iter().enumerate() {
         let label = if n == 0 { label } else { "" };
         let _ = writeln!(out, "  {label:<width$}{line}", width = INDENT - 2);
     }
 }
 
-fn item(out: &mut String, text: &str, look: Look) {
-    for (n, line) in wrap(text, look.width - 6).into_iter().enumerate() {
+fn item(out: &mut String, text: &str, style: Style) {
+    for (n, line) in wrap(text, style.width - 6).into_iter().enumerate() {
         let _ = writeln!(out, "    {} {line}", if n == 0 { "-" } else { " " });
     }
 }
 
-/// What would supply it, with its cost; where there is a choice, each by its name.
-fn ways(out: &mut String, missing: &Missing, look: Look) {
+/// The commands that would supply what is missing, with their costs; if there are several ways, each with its name.
+fn ways(out: &mut String, missing: &Missing, style: Style) {
     let note = |name: &str, cost: Option<&String>| match (name, cost) {
         ("", None) => None,
         ("", Some(cost)) => Some(format!("cost: {cost}")),
@@ -128,18 +129,18 @@ fn ways(out: &mut String, missing: &Missing, look: Look) {
     let mut all = vec![(note(first, missing.cost.as_ref()), &missing.supply)];
     all.extend(missing.choices.iter().map(|c| (note(c.name, c.cost.as_ref()), &c.supply)));
     for (note, supply) in all {
-        for line in note.iter().flat_map(|note| wrap(note, look.width - 6)) {
+        for line in note.iter().flat_map(|note| wrap(note, style.width - 6)) {
             let _ = writeln!(out, "      {line}");
         }
-        command(out, supply, look);
+        command(out, supply, style);
     }
 }
 
-/// Ready to paste: a piece that does not fit goes on a line of its own, behind a backslash.
-fn command(out: &mut String, supply: &[String], look: Look) {
+/// A command that can be pasted into a shell. A piece that does not fit starts a new line, after a backslash.
+fn command(out: &mut String, supply: &[String], style: Style) {
     let mut line = String::from("      $");
     for piece in supply {
-        if line.len() > 7 && width(&line) + 1 + width(piece) + 2 > look.width {
+        if line.len() > 7 && width(&line) + 1 + width(piece) + 2 > style.width {
             let _ = writeln!(out, "{line} \\");
             line = String::from("         ");
         }
@@ -149,13 +150,13 @@ fn command(out: &mut String, supply: &[String], look: Look) {
     let _ = writeln!(out, "{line}");
 }
 
-fn runs(out: &mut String, runs: &[RunRow], look: Look) {
+fn runs(out: &mut String, runs: &[RunRow], style: Style) {
     if runs.is_empty() {
-        fact(out, "runs", "none", look);
+        fact(out, "runs", "none", style);
         return;
     }
-    // What a wider terminal has more goes to the condition, whose factors are the longest.
-    let room = 14 + look.width - NARROW;
+    // A wider terminal gives its further columns to the condition, which is the longest cell.
+    let room = 14 + style.width - NARROW;
     let _ = writeln!(
         out,
         "  {:<26}  {:<room$}  {:<12}  {:<11}  {:>7}",
@@ -174,7 +175,7 @@ fn runs(out: &mut String, runs: &[RunRow], look: Look) {
     }
 }
 
-/// Lines of at most `columns`, broken at spaces, and inside a word only where it is longer than a line.
+/// Breaks a text into lines of at most `columns`: at spaces, and within a word only if that is longer than a line.
 fn wrap(text: &str, columns: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut used = 0;
@@ -207,7 +208,7 @@ fn width(text: &str) -> usize {
     text.chars().map(char_width).sum()
 }
 
-/// Columns of a character, never too few: from the Hangul on, everything may be wide.
+/// How many columns a character takes, at most: from U+1100 (Hangul) on, characters may be two columns wide.
 fn char_width(c: char) -> usize {
     if c < '\u{1100}' || ('\u{2010}'..'\u{2030}').contains(&c) { 1 } else { 2 }
 }
@@ -221,7 +222,7 @@ mod tests {
     fn commands_break_only_between_pieces() {
         let supply = vec!["a".repeat(40), "b".repeat(40), "c".into()];
         let mut out = String::new();
-        command(&mut out, &supply, Look::plain());
+        command(&mut out, &supply, Style::plain());
         let lines: Vec<_> = out.lines().collect();
         assert_eq!(lines.len(), 2);
         assert!(lines[0].ends_with("a \\") && lines[1].ends_with("b c"), "{out}");

@@ -1,4 +1,4 @@
-//! The verdict that counts for a case, and the runs that it is about. Pure.
+//! Chooses the verdict that counts for a case, and finds the runs that it counts. Pure.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::fold::{Case, Fold};
 use crate::lean::Run;
 use crate::runs::level;
 
-/// The verdict that counts: the one that covers the most eligible runs, the newest of equals.
+/// The verdict that counts: the one that covers the most eligible runs; of those that cover as many, the newest.
 #[must_use]
 pub fn chosen<'a>(case: &'a Case, fold: &Fold) -> Option<&'a FlakeVerdict> {
     let covered = |verdict: &FlakeVerdict| {
@@ -20,32 +20,32 @@ pub fn chosen<'a>(case: &'a Case, fold: &Fold) -> Option<&'a FlakeVerdict> {
     case.verdicts.iter().max_by_key(|verdict| covered(verdict))
 }
 
-/// Whether a verdict says anything.
+/// Whether a verdict is not inconclusive.
 #[must_use]
 pub fn is_decided(verdict: &FlakeVerdict) -> bool {
     verdict.verdict != Verdict::Inconclusive
 }
 
-/// The runs of a verdict that the ledger holds, each once.
+/// The runs of a verdict that are on the ledger, each once.
 #[must_use]
 pub fn counted<'a>(verdict: &FlakeVerdict, fold: &'a Fold) -> Vec<&'a Run> {
     let ids: BTreeSet<_> = verdict.attempts.iter().collect();
     ids.into_iter().filter_map(|id| fold.runs.get(id)).collect()
 }
 
-/// Greens and reds of a verdict's runs under one load, without a fix.
+/// How many of a verdict's runs under one load, without a fix, are green and red.
 #[must_use]
 pub fn recount(verdict: &FlakeVerdict, fold: &Fold, load: &str) -> Tally {
     let alike = |run: &&Run| level(&run.factors, "load") == load && level(&run.factors, "fix") == "none";
     fold.runs.tally(counted(verdict, fold).into_iter().filter(alike), &verdict.case)
 }
 
-/// The attempts that any verdict of the case excluded, with a reason.
+/// The attempts that any verdict of the case excluded.
 pub fn excluded(case: &Case) -> impl Iterator<Item = &String> {
     case.verdicts.iter().flat_map(|verdict| &verdict.excluded).flat_map(|excluded| &excluded.attempts)
 }
 
-/// The newest run that the verdict counts and that is red, of those that are `wanted`.
+/// The newest red run that the verdict counts, among those that are `wanted`.
 #[must_use]
 pub fn newest_red<'a>(case: &'a Case, fold: &'a Fold, wanted: impl Fn(&str) -> bool) -> Option<&'a str> {
     let red = |id: &&String| {

@@ -1,4 +1,4 @@
-// Filter and sort: the page is whole without it.
+// Filters and sorts the table of cases. Without this script the page still shows everything.
 (() => {
   const table = document.getElementById('overview');
   if (!table) return;

@@ -1,4 +1,4 @@
-//! The binary as a shell meets it.
+//! Tests of the binary: arguments, exit codes, standard streams, other tools that it runs.
 #![allow(clippy::unwrap_used)] // a helper of a test fails as the test does
 
 mod support;
@@ -22,7 +22,7 @@ fn tool() -> Command {
 
 fn fed(mut tool: Command, input: &[u8]) -> Output {
     let mut child = tool.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // A tool that stops at a bad line, or at its usage, does not read the rest.
+    // A tool that stops at a bad line or at its usage does not read the rest, so this write may fail.
     let _ = child.stdin.take().unwrap().write_all(input);
     child.wait_with_output().unwrap()
 }
@@ -37,7 +37,7 @@ fn out(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// What it says, however it is wrapped.
+/// Standard output with all white space folded, because lines are wrapped.
 fn words(output: &Output) -> String {
     out(output).split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -176,7 +176,7 @@ fn colour_only_where_it_is_wanted() {
     assert!(colored.starts_with("\x1b[32mGATE M1 PASS 2/2 proven\x1b[0m\n"));
 }
 
-/// A program of that name which ends as told; the PATH on which it is.
+/// Makes a shell script of that name, and returns the `PATH` on which it is found.
 fn fake(dir: &Path, name: &str, script: &str) -> String {
     let path = dir.join(name);
     fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
@@ -223,7 +223,7 @@ fn a_rederivation_has_a_deadline() {
     assert!(err(&output).contains("no answer within"));
 }
 
-/// A bundle for each `log.snapped` of [`both`], by their index alone.
+/// Makes a bundle for each `log.snapped` of [`both`]; each has nothing but an index.
 fn bundles(dir: &TempDir) {
     for record in both().0.iter().filter(|record| record["type"] == "log.snapped") {
         let folder = dir.path().join(record["path"].as_str().unwrap());
@@ -272,7 +272,7 @@ fn verified_bundles_pass_m1_and_a_changed_one_fails_it() {
 fn without_log_snap_nothing_is_verified_and_the_report_says_so_in_a_word() {
     let dir = folder(&both());
     bundles(&dir);
-    // Beside the others, log-snap would be found there.
+    // The binary is copied, because beside the original one there is a log-snap.
     let alone = dir.path().join("redfix-report");
     fs::copy(env!("CARGO_BIN_EXE_redfix-report"), &alone).unwrap();
     let with = |list: &[&str]| {

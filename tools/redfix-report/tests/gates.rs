@@ -1,4 +1,5 @@
-//! Every condition of both gates: a ledger that passes, and for each condition one that fails by it alone.
+//! Tests of every condition of both gates: a ledger that passes, and for each condition one that fails only because of
+//! it.
 #![allow(clippy::unwrap_used)] // a helper of a test fails as the test does
 
 mod support;
@@ -129,7 +130,7 @@ fn a_disagreeing_rederivation_blocks_the_case_that_it_names() {
 #[test]
 fn a_run_that_the_verdict_need_not_count_does_not_make_it_stale() {
     let table: &[Damage] = &[
-        // With a fix, unproved, saying nothing, at another level than the red one, or excluded by the verdict.
+        // The run has a fix, is unproved, says nothing, is at another level than the red one, or is excluded.
         |l| l.push("run.finished", run("new", GITEA, "isolated", "ffff", "pass")),
         |l| {
             let mut other = run("new", GITEA, "isolated", "none", "pass");
@@ -248,7 +249,7 @@ fn each_condition_of_m2_blocks_by_itself() {
     }
 }
 
-/// A recipe that is not in the canon at all: nothing promoted to begin with.
+/// A ledger about a recipe that is not in the canon, so that nothing of it was ever promoted.
 fn enrolled() -> Ledger {
     let mut ledger = genuine();
     ledger.get("case.failed", 0)["stage"] = json!("enrol");
@@ -257,9 +258,9 @@ fn enrolled() -> Ledger {
 
 #[test]
 fn a_standing_exception_blocks_by_itself() {
-    // A recipe that was left out stays out, though its fix is proved.
+    // The recipe stays left out although its fix is proved.
     assert_eq!(broken(M2, &enrolled(), |l| l.remove("canon.promoted", 0)), ["standing-exception"]);
-    // A failure that somebody accepted: a verdict, and nothing after it.
+    // Somebody accepted the failure: there is a verdict, and nothing after it.
     let accepted = broken(M2, &flake(), |l| {
         l.0.retain(|r| !["pr.opened", "fix.verdict"].iter().any(|kind| r["type"] == *kind));
     });
@@ -293,7 +294,7 @@ fn a_comment_will_do_for_a_stale_test_alone() {
     for (rule, damage) in table {
         assert_eq!(broken(M2, &stale_test(), *damage), [*rule]);
     }
-    // Or a patch of the test, which somebody allowed with --with-tests.
+    // A pull request that patches the test, which somebody allowed with --with-tests, suffices as well.
     let patched = broken(M2, &stale_test(), |l| {
         l.remove("pr.commented", 0);
         l.push("pr.opened", support::opened(DISCOURSE, "coop/harness", 5, "test-comment"));
@@ -319,7 +320,7 @@ fn what_pr_open_found_closed_or_merged_is_no_fix_until_it_is_opened_again() {
     assert_eq!(rules(M2, &other, &Fake(Ok(())), NotAsked), [""; 0]);
 }
 
-/// What `--verify-evidence` finds when one attempt's folder, or one bundle, is not what was recorded.
+/// The rules that block each case if one attempt's folder, or one bundle, is not what was recorded.
 fn faults(ledger: &Ledger, folder: Option<&str>, bundle: Option<&str>) -> Vec<(String, Vec<&'static str>)> {
     let fold = ledger.read().fold;
     let evidence = redfix_report::evidence::verify_deciding(&fold, &Fake(Ok(())));
@@ -378,7 +379,7 @@ fn one_good_pull_request_is_enough_and_a_reopened_one_is_open() {
 #[test]
 fn an_empty_ledger_fails_both_gates() {
     for gate in [M1, M2] {
-        // No rule names a case where there is none; `rules` asserts that the report fails nevertheless.
+        // Without a case there is no rule to report; `rules` asserts that the report fails nevertheless.
         assert_eq!(rules(gate, &Ledger::default(), &Fake(Ok(())), NotAsked), [""; 0]);
     }
 }

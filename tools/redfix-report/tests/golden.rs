@@ -1,4 +1,5 @@
-//! The whole report of one rich ledger, as text and as Markdown. `UPDATE=1 cargo test` writes it anew.
+//! Compares the whole report of one rich ledger, in every format, with golden files. `UPDATE=1 cargo test` writes them
+//! anew.
 #![allow(clippy::unwrap_used)] // a helper of a test fails as the test does
 
 mod support;
@@ -17,7 +18,8 @@ fn data() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data")
 }
 
-/// Three cases that pass (one by a comment), one that is proven and not fixed, one undecided and hostile, one that was only seen.
+/// A ledger with three cases that pass (one by a comment), one that is proven and not fixed, one that is undecided and
+/// has hostile texts, and one that has only a run.
 fn rich() -> String {
     let stale = serde_json::to_string(&stale_test().0).unwrap().replace("discourse", "outline");
     let mut all = Ledger([flake().0, genuine().0, serde_json::from_str(&stale).unwrap()].concat());
@@ -174,7 +176,7 @@ fn markdown_keeps_its_limit_and_never_cuts_the_gates() {
     for limit in [tables.len() + 100, whole.len() - 1, whole.len()] {
         let text = String::from_utf8(limited(&limit.to_string()).stdout).unwrap();
         assert!(text.len() <= limit && text.starts_with(tables), "{limit}");
-        assert_eq!(text.contains("Left out to keep the limit"), limit < whole.len(), "{limit}");
+        assert_eq!(text.contains("Left out because of the size limit"), limit < whole.len(), "{limit}");
     }
     let gates = whole.split("\n\n").next().unwrap();
     for limit in (gates.len() + 1..tables.len() + 40).step_by(37) {

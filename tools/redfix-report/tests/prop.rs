@@ -1,4 +1,4 @@
-//! Neither the order of lines nor their repetition changes anything that is reported.
+//! Property tests: neither the order of lines nor their repetition changes the report, and no bytes make it panic.
 #![allow(clippy::unwrap_used)] // a helper of a test fails as the test does
 
 mod support;
@@ -10,7 +10,7 @@ use redfix_report::report::Report;
 use redfix_report::{json, md, text};
 use support::{Fake, Ledger, flake, genuine, read};
 
-/// Everything that a reader sees, and the name of the ledger.
+/// The report in three formats, and the hash of the ledger.
 fn seen(lines: &[&str]) -> [String; 4] {
     let input = read(&lines.concat());
     let (hash, fold) = (input.hash, input.fold);
@@ -18,14 +18,14 @@ fn seen(lines: &[&str]) -> [String; 4] {
     let proofs = Proofs { evidence, ledger: "LEDGER".into(), ..Proofs::default() };
     let report = Report::new(&fold, &proofs, &[], &hash, None);
     [
-        text::render(&report, text::Look::plain()),
+        text::render(&report, text::Style::plain()),
         md::render(&report, None).unwrap(),
         json::render(&report).unwrap(),
         hash.clone(),
     ]
 }
 
-/// Two investigations, with tellings of one attempt that differ and records of one moment.
+/// A ledger of two investigations, in which two records of one attempt differ and several records have the same time.
 fn ledger() -> String {
     let mut all = Ledger([flake().0, genuine().0].concat());
     let mut retold = all.get("run.finished", 0).clone();
@@ -68,7 +68,7 @@ proptest! {
     }
 }
 
-/// A line of the rich golden ledger with one byte changed, cut or doubled: near to records, and none.
+/// A line of the golden ledger with one byte changed, removed or doubled, so that it is nearly a record.
 fn mutated() -> impl Strategy<Value = Vec<u8>> {
     let lines: Vec<Vec<u8>> =
         include_bytes!("data/ledger.jsonl").split_inclusive(|b| *b == b'\n').map(<[u8]>::to_vec).collect();

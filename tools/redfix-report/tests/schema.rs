@@ -1,4 +1,4 @@
-//! The schema of `--format json` is committed, is that of the types, and the golden report keeps it.
+//! Tests that the committed schema of `--format json` is that of the types, and that the golden report keeps it.
 #![allow(clippy::unwrap_used)] // a helper of a test fails as the test does
 
 use std::fs;

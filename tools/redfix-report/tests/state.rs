@@ -1,4 +1,4 @@
-//! `--state-dir`: the house's files, kept current beside what people wrote into them.
+//! Tests of `--state-dir`: the state files are updated, and what people wrote into them is kept.
 #![allow(clippy::unwrap_used)] // a helper of a test fails as the test does
 
 mod support;
@@ -50,10 +50,10 @@ fn done_needs_both_gates_and_somebody_elses_word_on_each() {
         assert_eq!(read(dir, "STATUS-redfix.md").contains("\n## DONE\n"), gate == "M2", "{gate}");
     }
     assert!(read(dir, "REVIEW-redfix.md").contains("- M2: PASS by ada (GATE M2 PASS 2/2 fixed)"));
-    // One gate asked for, and the page still speaks of both.
+    // If only one gate is asked for, the page still has both.
     assert_eq!(tool(dir, &["--gate", "M1", "--state-dir", "state", "ledger.jsonl"]), Some(0));
     assert!(read(dir, "STATUS-redfix.md").contains("\n## DONE\n"));
-    // A change after the reviews takes it away.
+    // After the reviews the ledger changes, so they no longer count.
     let ledger = fs::read_to_string(dir.join("ledger.jsonl")).unwrap();
     fs::write(dir.join("ledger.jsonl"), ledger + "{\"type\":\"x.later\"}\n").unwrap();
     assert_eq!(keep(dir), Some(0));
@@ -77,7 +77,7 @@ fn exceptions_shrink_the_journal_grows_and_people_keep_their_words() {
     assert_eq!(keep(dir), Some(1));
     assert_eq!(FILES.iter().map(|name| read(dir, name)).collect::<Vec<_>>(), before, "twice is once");
 
-    // The next ledger no longer knows that case: it leaves every list, but not the journal.
+    // The next ledger does not have that case: it disappears from every list, but not from the journal.
     write(dir, &Ledger([flake().0, genuine().0].concat()));
     assert_eq!(keep(dir), Some(0));
     assert!(read(dir, "DECISIONS.md").contains("Nothing."));

@@ -95,7 +95,7 @@ fn what_cannot_be_meant_is_refused_before_anything_happens() {
     for (args, words) in [
         (["--env", "X={nothing}"], "{nothing} is not known"),
         (["--env", "DOCKER_HOST=x"], "keeps the run apart"),
-        (["--allow", "stack=*"], "admits strangers"),
+        (["--allow", "stack=*"], "stacks of others"),
         (["--allow", "net=x"], "net is not known; known are network, exec, domain, stack, image, path"),
         (["--records", "1"], "the command's own"),
         (["--idle-timeout", "soon"], "is not a time"),

@@ -11,7 +11,7 @@ pub enum Protocol {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label<'k> {
     key: &'k str,
-    /// What is behind `traefik.`, in lower case: Traefik ignores the case of keys.
+    /// The part behind `traefik.`, in lower case, because Traefik ignores the case of keys.
     path: String,
 }
 
@@ -22,7 +22,7 @@ pub struct Element<'l> {
     /// `routers`, `services`, `middlewares`, ...
     pub section: &'l str,
     pub name: &'l str,
-    /// The name as it is written: Traefik keeps the case of names that it shows.
+    /// The name as it is written, because Traefik shows names with their case.
     pub written: &'l str,
     /// At least one part: `["rule"]`, `["tls", "certresolver"]`.
     pub field: Vec<&'l str>,
@@ -36,13 +36,13 @@ impl<'k> Label<'k> {
         Some(Self { key, path })
     }
 
-    /// What is behind `traefik.`, in lower case.
+    /// The parts behind `traefik.`, in lower case.
     #[must_use]
     pub fn parts(&self) -> Vec<&str> {
         self.path.split('.').collect()
     }
 
-    /// What it says of a router, a service, ...; `None` where it has another form, whether Traefik knows that or not.
+    /// The label as an [`Element`]; `None` if it has another form, whether Traefik knows that form or not.
     #[must_use]
     pub fn element(&self) -> Option<Element<'_>> {
         let parts = self.parts();

@@ -1,16 +1,16 @@
-//! A cc-ci run's `results.json`, schema 2: one file is one run. Pure.
+//! Reads `results.json` of a cc-ci run, schema 2. One file is one run. Pure.
 //!
-//! There is no top-level status: each row of a stage is a result, and a stage without rows takes the word that
-//! `results` (or `rungs`) has for it. Whatever is not there or not known is `unver`, never an error: a run that was
-//! killed leaves such files behind.
+//! The file has no status of the whole run: each row of a stage is a result, and a stage without rows has the result
+//! that `results` (or `rungs`) gives for it. A result that is missing or unknown is `unver`, not an error, because a
+//! run that was killed leaves such files behind.
 
 use serde_json::{Map, Value};
 
-use super::{Bad, Odd, Result, Run, word};
+use super::{Bad, Odd, PastResult, PastRun, word};
 
 const SCHEMA: u64 = 2;
 
-pub fn parse(bytes: &[u8], odd: &mut Odd) -> std::result::Result<Vec<Run>, Bad> {
+pub fn parse(bytes: &[u8], odd: &mut Odd) -> Result<Vec<PastRun>, Bad> {
     let Value::Object(top) =
         serde_json::from_slice(bytes).map_err(|e| Bad::at(e.line() as u64, format!("broken: {e}")))?
     else {
@@ -18,11 +18,14 @@ pub fn parse(bytes: &[u8], odd: &mut Odd) -> std::result::Result<Vec<Run>, Bad> 
     };
     let schema = ["schema", "schema_version"].iter().find_map(|key| top.get(*key)?.as_u64());
     if schema.is_some_and(|schema| schema != SCHEMA) {
-        return Err(Bad::whole(format!("schema {}, and only {SCHEMA} is known", schema.unwrap_or(0))));
+        return Err(Bad::whole(format!(
+            "it has schema {}, but only {SCHEMA} can be read",
+            schema.unwrap_or(0)
+        )));
     }
     let text = |key: &str| top.get(key).and_then(scalar);
     let pull = text("pr").is_some_and(|pr| pr != "0");
-    let mut run = Run {
+    let mut run = PastRun {
         id: text("run_id").unwrap_or_default(),
         named: text("run_id").is_some(),
         started: ["started", "started_at", "ts", "finished"].iter().find_map(|key| word::time(&text(key)?)),
@@ -31,7 +34,7 @@ pub fn parse(bytes: &[u8], odd: &mut Odd) -> std::result::Result<Vec<Run>, Bad> 
         recipe: text("recipe"),
         version: text("version"),
         machine: text("host").or_else(|| text("node")),
-        ..Run::default()
+        ..PastRun::default()
     };
     for stage in top.get("stages").and_then(Value::as_array).into_iter().flatten() {
         add(&mut run, stage, &top, odd);
@@ -43,7 +46,7 @@ pub fn parse(bytes: &[u8], odd: &mut Odd) -> std::result::Result<Vec<Run>, Bad> 
     Ok(vec![run])
 }
 
-fn add(run: &mut Run, stage: &Value, top: &Map<String, Value>, odd: &mut Odd) {
+fn add(run: &mut PastRun, stage: &Value, top: &Map<String, Value>, odd: &mut Odd) {
     let Some(name) = first(stage, &["stage", "name"]).or_else(|| scalar(stage)) else { return };
     let rows = ["tests", "rows", "cases", "results"].iter().find_map(|key| stage.get(*key)?.as_array());
     let rows = rows.map(Vec::as_slice).unwrap_or_default();
@@ -62,21 +65,27 @@ fn add(run: &mut Run, stage: &Value, top: &Map<String, Value>, odd: &mut Odd) {
     }
 }
 
-fn result(test: String, said: Option<String>, from: &Value, odd: &mut Odd) -> Result {
+fn result(test: String, said: Option<String>, from: &Value, odd: &mut Odd) -> PastResult {
     let number = |key: &str| from.get(key).and_then(Value::as_f64);
     let duration_ms = match number("duration_ms") {
         Some(ms) => word::seconds(ms / 1000.0),
         None => word::seconds(number("duration").or_else(|| number("time")).unwrap_or(0.0)),
     };
     let outcome = word::outcome_or_odd(&said.unwrap_or_default(), "", odd);
-    Result { test, outcome, duration_ms, message: first(from, &["message", "error", "reason"]), place: None }
+    PastResult {
+        test,
+        outcome,
+        duration_ms,
+        message: first(from, &["message", "error", "reason"]),
+        place: None,
+    }
 }
 
 fn first(value: &Value, keys: &[&str]) -> Option<String> {
     keys.iter().find_map(|key| value.get(*key).and_then(scalar))
 }
 
-/// A text or a number; an empty text is none.
+/// A text or a number as text; `None` for an empty text and for anything else.
 fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) if !text.is_empty() => Some(text.clone()),

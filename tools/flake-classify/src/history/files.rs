@@ -10,14 +10,14 @@ use lib_common::junit::{Names, Parts, report_name};
 use lib_common::{Error, Io, Result};
 
 use super::operands::{Operand, distinct};
-use super::{Options, Run, parse, wide};
+use super::{Options, PastRun, parse, wide};
 use crate::cli::{Args, Format, Sweep};
 
 const OTHER_KIND: &str = "file of another kind";
 
 /// All runs of all FILEs, in their order. `--lenient` makes a run without results of a file that cannot be read. What was
 /// passed over is told on standard error, with its counts.
-pub fn read(args: &Args, io: &mut Io) -> Result<Vec<Run>> {
+pub fn read(args: &Args, io: &mut Io) -> Result<Vec<PastRun>> {
     let sweep = &args.sweep;
     let Some(format) = sweep.from else { return Ok(vec![]) };
     let mut files = Files {
@@ -55,9 +55,9 @@ pub fn read(args: &Args, io: &mut Io) -> Result<Vec<Run>> {
     Ok(all)
 }
 
-/// Names the tests whose place is known so that all tests of each run are told apart; `parts`: what the user wants in
-/// their names instead.
-pub fn name(runs: &mut [Run], parts: Option<Parts>) {
+/// Names the tests that have a place, so that the names tell all tests of each run apart. With `parts`, the names are
+/// made of these parts instead.
+pub fn name(runs: &mut [PastRun], parts: Option<Parts>) {
     let mut names = Names::new(parts);
     for run in &*runs {
         names.learn(run.results.iter().filter_map(|result| result.place.as_deref()));
@@ -87,15 +87,15 @@ struct Files {
     options: Options,
     lenient: bool,
     odd: Odd,
-    /// What was read, by its contents.
+    /// The contents of everything that was read.
     known: HashSet<blake3::Hash>,
-    /// The first file of another kind, which is an error where no other one can be read.
+    /// The error about the first file of another kind. It is reported only if nothing else could be read.
     other_kind: Option<Error>,
 }
 
 impl Files {
     /// A file, `-` for standard input, or a folder where the format has folders.
-    fn operand(&mut self, operand: &Operand, io: &mut Io) -> Result<Vec<Run>> {
+    fn operand(&mut self, operand: &Operand, io: &mut Io) -> Result<Vec<PastRun>> {
         let path = operand.path;
         if path.as_os_str() == "-" {
             let mut bytes = Vec::new();
@@ -120,7 +120,7 @@ impl Files {
         Ok(vec![unver(path, path, "no results.json".into(), io)])
     }
 
-    fn alone(&mut self, file: &Path, bytes: &[u8], io: &Io) -> Result<Vec<Run>> {
+    fn alone(&mut self, file: &Path, bytes: &[u8], io: &Io) -> Result<Vec<PastRun>> {
         let runs = match self.file(file, bytes, io) {
             Ok(runs) => runs,
             Err(bad) if bad.is_other_kind => {
@@ -129,7 +129,8 @@ impl Files {
                     .get_or_insert_with(|| Error::cannot("reading a history", bad).on(file.display()));
                 return Ok(vec![]);
             }
-            // A run that was killed leaves a broken result behind: that is a finding, not a mistake.
+            // A cc-ci run that was killed leaves a broken file behind. That says something about the run, so it is no
+            // error.
             Err(bad) if self.lenient || self.format == Format::CcciResults => {
                 let mut run = unver(file, file.parent().unwrap_or(file), bad.to_string(), io);
                 own(std::slice::from_mut(&mut run), file, bytes);
@@ -144,8 +145,8 @@ impl Files {
         Ok(self.unless_copied(file, blake3::hash(bytes), runs))
     }
 
-    /// One run wrote all of its files. One that cannot be read costs the others nothing.
-    fn folder(&mut self, folder: &Path, files: &[PathBuf], io: &Io) -> Result<Vec<Run>> {
+    /// All files of a folder were written by one run. If one cannot be read, the others still count.
+    fn folder(&mut self, folder: &Path, files: &[PathBuf], io: &Io) -> Result<Vec<PastRun>> {
         let (mut runs, mut first_bad, mut contents) = (Vec::new(), None, blake3::Hasher::new());
         for file in files {
             let bytes = load(file)?;
@@ -171,7 +172,7 @@ impl Files {
         Ok(self.unless_copied(folder, contents.finalize(), runs))
     }
 
-    fn file(&mut self, file: &Path, bytes: &[u8], io: &Io) -> std::result::Result<Vec<Run>, Bad> {
+    fn file(&mut self, file: &Path, bytes: &[u8], io: &Io) -> std::result::Result<Vec<PastRun>, Bad> {
         let mut odd = Odd::default();
         let runs = parse(self.format, bytes, &self.options, &mut odd);
         self.odd.merge(odd.within(file.display()));
@@ -183,8 +184,9 @@ impl Files {
         Ok(runs)
     }
 
-    /// The same bytes with the same times in them are a copy; without times they may be of two runs that went alike.
-    fn unless_copied(&mut self, path: &Path, contents: blake3::Hash, runs: Vec<Run>) -> Vec<Run> {
+    /// Two files with the same bytes, times included, are one run that was copied. Without times they may be two runs
+    /// that went alike.
+    fn unless_copied(&mut self, path: &Path, contents: blake3::Hash, runs: Vec<PastRun>) -> Vec<PastRun> {
         let timed = !runs.is_empty() && runs.iter().all(|run| run.started.is_some());
         if timed && !self.known.insert(contents) {
             self.odd.note("copy of a run that was read already", path.display(), "");
@@ -198,8 +200,8 @@ fn load(file: &Path) -> Result<Vec<u8>> {
     fs::read(file).map_err(|e| Error::cannot("reading a history", e).on(file.display()))
 }
 
-/// Names runs that have no name by their file, too: two runs may write the very same bytes.
-fn own(runs: &mut [Run], file: &Path, bytes: &[u8]) {
+/// Gives an id to each run that has no name. It covers the file's name too, because two runs may write the same bytes.
+fn own(runs: &mut [PastRun], file: &Path, bytes: &[u8]) {
     let mut hash = blake3::Hasher::new();
     hash.update(file.as_os_str().as_encoded_bytes()).update(&[0]).update(bytes);
     let own = hash.finalize().to_hex();
@@ -211,16 +213,17 @@ fn own(runs: &mut [Run], file: &Path, bytes: &[u8]) {
     }
 }
 
-fn reported(mut run: Run, report: &str) -> Run {
+fn reported(mut run: PastRun, report: &str) -> PastRun {
     for place in run.results.iter_mut().filter_map(|result| result.place.as_mut()) {
         report.clone_into(&mut place.report);
     }
     run
 }
 
-/// The first attempts of all files of a folder are one run, so are the second ones.
-fn join(runs: &mut Vec<Run>, run: Run) {
-    let attempt = |run: &Run| run.id.rsplit_once('#').map(|(_, number)| number.to_owned());
+/// Joins the runs of a folder's files: the first attempts in all files are one run, the second attempts another, and so
+/// on.
+fn join(runs: &mut Vec<PastRun>, run: PastRun) {
+    let attempt = |run: &PastRun| run.id.rsplit_once('#').map(|(_, number)| number.to_owned());
     let Some(known) = runs.iter_mut().find(|known| attempt(known) == attempt(&run)) else {
         return runs.push(run);
     };
@@ -229,8 +232,8 @@ fn join(runs: &mut Vec<Run>, run: Run) {
     if known.machine != run.machine {
         known.machine = None;
     }
-    // A file without a test says nothing, beside one that has some.
-    let lost = |run: &Run| run.unver.clone().filter(|_| !run.results.is_empty());
+    // A file without tests does not matter beside one that has some.
+    let lost = |run: &PastRun| run.unver.clone().filter(|_| !run.results.is_empty());
     known.unver = match (known.results.is_empty(), run.results.is_empty()) {
         (true, true) => known.unver.take(),
         _ => lost(known).or_else(|| lost(&run)),
@@ -238,10 +241,10 @@ fn join(runs: &mut Vec<Run>, run: Run) {
     known.results.extend(run.results);
 }
 
-/// A run of which nothing is left but its folder.
-fn unver(file: &Path, folder: &Path, cause: String, io: &Io) -> Run {
+/// A run without results, because its file is missing or broken. Its folder's name is its id.
+fn unver(file: &Path, folder: &Path, cause: String, io: &Io) -> PastRun {
     io.diag.warn(format_args!("{}: {cause}: unver", file.display()));
     let id = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let named = !id.is_empty() && folder != file || file.is_dir();
-    Run { id: if named { id } else { String::new() }, named, unver: Some(cause), ..Run::default() }
+    PastRun { id: if named { id } else { String::new() }, named, unver: Some(cause), ..PastRun::default() }
 }

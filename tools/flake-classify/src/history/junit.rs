@@ -1,22 +1,22 @@
-//! `JUnit` files: one file is one run. Pure.
+//! Reads `JUnit` files. One file is one run. Pure.
 
 use std::collections::BTreeSet;
 
 use lib_common::junit::{self, Report, Test};
 use lib_common::record::run::TestOutcome;
 
-use super::{Bad, Odd, Result, Run, word};
+use super::{Bad, Odd, PastResult, PastRun, word};
 
-/// `retries`: each red attempt that the runner repeated is a run of its own, as nextest and Surefire write them;
-/// without, a test that was ever red in the file is red.
-pub fn parse(bytes: &[u8], retries: bool, odd: &mut Odd) -> std::result::Result<Vec<Run>, Bad> {
+/// With `retries`, each attempt of a test that the runner repeated (as nextest and Surefire write them) is in a run of
+/// its own. Without, a test that was ever red in the file is red.
+pub fn parse(bytes: &[u8], retries: bool, odd: &mut Odd) -> Result<Vec<PastRun>, Bad> {
     let Report { tests, odd: passed, uncollected } = junit::parse(bytes)?;
     odd.merge(passed);
-    let mut all = vec![Run::default()];
+    let mut all = vec![PastRun::default()];
     for test in &tests {
         add(&mut all, test, retries, odd);
     }
-    // A suite's host is a machine only where the run was on one: Playwright names its projects there.
+    // The host is the run's machine only if all suites name the same one: Playwright writes its projects there.
     let hosts: BTreeSet<&String> = tests.iter().filter_map(|test| test.machine.as_ref()).collect();
     let machine = hosts.first().filter(|_| hosts.len() == 1).map(|host| (*host).clone());
     let started = all[0].started;
@@ -31,9 +31,9 @@ pub fn parse(bytes: &[u8], retries: bool, odd: &mut Odd) -> std::result::Result<
     Ok(all)
 }
 
-/// The attempts in their order, in runs 1, 2, ...: of a test that passed at last the red ones come before it, of one that
-/// never did after it.
-fn add(all: &mut Vec<Run>, test: &Test, retries: bool, odd: &mut Odd) {
+/// Adds the attempts of a test to the runs 1, 2, ..., in their order: of a test that passed in the end, the red attempts
+/// come before that; of a test that never passed, they come after its first failure.
+fn add(all: &mut Vec<PastRun>, test: &Test, retries: bool, odd: &mut Odd) {
     let mut started = |written: &Option<String>| {
         let written = written.as_deref()?;
         word::time(written).or_else(|| {
@@ -57,11 +57,11 @@ fn add(all: &mut Vec<Run>, test: &Test, retries: bool, odd: &mut Odd) {
     }
     for (number, (outcome, duration_ms, message, started)) in (1..).zip(attempts) {
         if all.len() < number {
-            all.push(Run { id: format!("#{number}"), retry: true, ..Run::default() });
+            all.push(PastRun { id: format!("#{number}"), retry: true, ..PastRun::default() });
         }
         let run = &mut all[number - 1];
         let place = Some(Box::new(test.place.clone()));
-        run.results.push(Result {
+        run.results.push(PastResult {
             test: test.id.clone(),
             outcome: Some(outcome),
             duration_ms,

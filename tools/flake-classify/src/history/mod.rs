@@ -1,7 +1,7 @@
-//! Histories of other CIs: files in, runs out, and records of them.
+//! Reads histories of other CIs (`--from`) into runs, and turns the runs into records.
 //!
-//! Each format has one pure reader, from bytes to [`Run`]s. What no file says is left open: a run without a time,
-//! a machine or a condition stays one, and `sample` decides whether it can count.
+//! Each format has one pure reader, from bytes to [`PastRun`]s. What a file does not say is left out: a run may have no
+//! time, no machine and no condition, and `sample` decides whether it counts.
 
 mod ccci;
 mod files;
@@ -25,13 +25,13 @@ use crate::cli::Format;
 pub use files::read;
 pub use records::{failed, tell};
 
-/// One run, as far as its history tells.
+/// One run of a history.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Run {
-    /// As the history names it where `named`, else only what tells it from others of its file.
+pub struct PastRun {
+    /// The id that the history gives it, if `named`. Else only what distinguishes it from other runs of its file.
     pub id: String,
     pub named: bool,
-    /// The file that it comes from.
+    /// The file that it was read from.
     pub source: String,
     pub started: Option<Timestamp>,
     pub duration_ms: u64,
@@ -41,46 +41,41 @@ pub struct Run {
     pub harness: Option<String>,
     pub engine: Option<String>,
     pub machine: Option<String>,
-    /// `isolated` or `loaded`, where the history has a column for it.
+    /// `isolated` or `loaded`, if the history has a column for it.
     pub load: Option<String>,
     pub factors: Factors,
     pub recipe: Option<String>,
     pub version: Option<String>,
-    /// Why it gave no result at all, or none that can be trusted.
+    /// Why the run gave no result at all, or none that can be trusted (`unver`).
     pub unver: Option<String>,
-    /// It holds what a runner repeated in the run before it.
+    /// The run holds what the runner repeated in the run before it.
     pub retry: bool,
-    /// More of its tests were red than one case can account for.
+    /// Most of its tests were red, and more than in any run before: the whole sweep broke.
     pub sweep_wide: bool,
-    pub results: Vec<Result>,
+    pub results: Vec<PastResult>,
 }
 
 /// What one run says of one test.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Result {
+pub struct PastResult {
     pub test: String,
-    /// `None`: it should have run, and there is no result (`unver`).
+    /// `None` if the test should have run and there is no result (`unver`).
     pub outcome: Option<TestOutcome>,
     pub duration_ms: u64,
     pub message: Option<String>,
-    /// Where the test is, where `test` follows from that.
+    /// Where the report has the test. `test` is made from it, if it is there.
     pub place: Option<Box<Place>>,
 }
 
-/// What the user says about the files, beyond what they say themselves.
+/// What the user says about the files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
-    /// The column that holds the condition.
+    /// The column that has the condition (`--condition COLUMN`).
     pub load_column: Option<String>,
 }
 
-/// The runs in one file. What costs no run is passed over and counted in `odd`.
-pub fn parse(
-    format: Format,
-    bytes: &[u8],
-    options: &Options,
-    odd: &mut Odd,
-) -> std::result::Result<Vec<Run>, Bad> {
+/// The runs in one file. Odd values that cost no run are counted in `odd`.
+pub fn parse(format: Format, bytes: &[u8], options: &Options, odd: &mut Odd) -> Result<Vec<PastRun>, Bad> {
     match format {
         Format::Junit => junit::parse(bytes, false, odd),
         Format::Nextest => nextest::parse(bytes, odd),
@@ -91,7 +86,7 @@ pub fn parse(
     }
 }
 
-/// For fuzzing: the reader of one format over any bytes.
+/// For fuzzing: reads any bytes as one format.
 #[doc(hidden)]
 pub fn fuzz(format: Format, bytes: &[u8]) {
     let options = Options { load_column: Some("load".into()) };

@@ -1,4 +1,4 @@
-//! What cargo-nextest writes: its `JUnit` dialect, or the lines of `--message-format libtest-json` (and
+//! Reads what cargo-nextest writes: its `JUnit` dialect, or the lines of `--message-format libtest-json` (and
 //! `libtest-json-plus`). Each retry is a run of its own. Pure.
 
 use std::collections::HashSet;
@@ -9,15 +9,15 @@ use serde_json::Value;
 use lib_common::junit::milliseconds;
 use lib_common::record::run::TestOutcome;
 
-use super::{Bad, Odd, Result, Run, junit, word};
+use super::{Bad, Odd, PastResult, PastRun, junit, word};
 
-pub fn parse(bytes: &[u8], odd: &mut Odd) -> std::result::Result<Vec<Run>, Bad> {
+pub fn parse(bytes: &[u8], odd: &mut Odd) -> Result<Vec<PastRun>, Bad> {
     let start = bytes.trim_ascii_start();
     let is_xml = matches!(start, [b'<', ..] | [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0xef, 0xbb, 0xbf, ..]);
     if is_xml { junit::parse(bytes, true, odd) } else { lines(bytes, odd) }
 }
 
-/// One line; suites say nothing that their tests do not.
+/// One line. Lines about suites are skipped: they repeat what those about their tests say.
 #[derive(Deserialize)]
 struct Line {
     #[serde(rename = "type")]
@@ -33,8 +33,8 @@ struct Line {
 /// Types of lines that are about no single test (libtest's `formatters/json.rs`); `report` has no event.
 const OTHERS: [&str; 4] = ["suite", "report", "bench", "discovery"];
 
-fn lines(bytes: &[u8], odd: &mut Odd) -> std::result::Result<Vec<Run>, Bad> {
-    let mut all = vec![Run::default()];
+fn lines(bytes: &[u8], odd: &mut Odd) -> Result<Vec<PastRun>, Bad> {
+    let mut all = vec![PastRun::default()];
     let mut open: Vec<String> = Vec::new();
     let mut told: HashSet<(String, usize)> = HashSet::new();
     let (mut bad, mut known) = (None, false);
@@ -45,7 +45,7 @@ fn lines(bytes: &[u8], odd: &mut Odd) -> std::result::Result<Vec<Run>, Bad> {
         let place = format!("line {number}");
         let line: Line = match serde_json::from_slice(text) {
             Ok(line) => line,
-            // What a test prints may stand between the lines.
+            // The output of a test may stand between the lines.
             Err(e) => {
                 bad.get_or_insert_with(|| Bad::at(number, format!("not a line of libtest-json: {e}")));
                 odd.note("line that is not of libtest-json", place, &String::from_utf8_lossy(text));
@@ -74,7 +74,7 @@ fn lines(bytes: &[u8], odd: &mut Odd) -> std::result::Result<Vec<Run>, Bad> {
                 None
             }
         };
-        // Nextest tells only the last attempt, and repeats none but a red one.
+        // Nextest reports only the last attempt, and it repeats a test only after a red one.
         for earlier in 1..attempt {
             if told.insert((test.clone(), earlier)) {
                 push(&mut all, earlier, result(&test, Some(TestOutcome::Fail)));
@@ -83,7 +83,7 @@ fn lines(bytes: &[u8], odd: &mut Odd) -> std::result::Result<Vec<Run>, Bad> {
         told.insert((test.clone(), attempt));
         push(&mut all, attempt, ended(&test, outcome, &line));
     }
-    // Started and never ended: the runner was stopped.
+    // A test that started and never ended shows that the runner was stopped.
     for name in open {
         let (test, attempt) = split(&name);
         push(&mut all, attempt, result(&test, None));
@@ -100,7 +100,7 @@ fn lines(bytes: &[u8], odd: &mut Odd) -> std::result::Result<Vec<Run>, Bad> {
     }
 }
 
-fn ended(test: &str, outcome: Option<TestOutcome>, line: &Line) -> Result {
+fn ended(test: &str, outcome: Option<TestOutcome>, line: &Line) -> PastResult {
     let duration_ms = match &line.exec_time {
         Some(Value::String(seconds)) => milliseconds(seconds).unwrap_or(0),
         Some(number) => word::seconds(number.as_f64().unwrap_or(0.0)),
@@ -108,11 +108,11 @@ fn ended(test: &str, outcome: Option<TestOutcome>, line: &Line) -> Result {
     };
     let said = [&line.message, &line.stdout, &line.reason];
     let message = said.into_iter().flatten().find(|text| !text.trim().is_empty()).cloned();
-    Result { duration_ms, message, ..result(test, outcome) }
+    PastResult { duration_ms, message, ..result(test, outcome) }
 }
 
-fn result(test: &str, outcome: Option<TestOutcome>) -> Result {
-    Result { test: test.to_owned(), outcome, duration_ms: 0, message: None, place: None }
+fn result(test: &str, outcome: Option<TestOutcome>) -> PastResult {
+    PastResult { test: test.to_owned(), outcome, duration_ms: 0, message: None, place: None }
 }
 
 /// `crate::binary$module::test#2` is the second attempt of `crate::binary$module::test`.
@@ -124,9 +124,9 @@ fn split(name: &str) -> (String, usize) {
     }
 }
 
-fn push(all: &mut Vec<Run>, attempt: usize, result: Result) {
+fn push(all: &mut Vec<PastRun>, attempt: usize, result: PastResult) {
     while all.len() < attempt {
-        all.push(Run { id: format!("#{}", all.len() + 1), retry: true, ..Run::default() });
+        all.push(PastRun { id: format!("#{}", all.len() + 1), retry: true, ..PastRun::default() });
     }
     let run = &mut all[attempt - 1];
     run.duration_ms = run.duration_ms.saturating_add(result.duration_ms);

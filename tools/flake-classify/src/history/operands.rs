@@ -1,4 +1,4 @@
-//! Which files are read: each once, however many paths lead to it.
+//! Finds the files that are read, each of them once, however many paths lead to it.
 
 use std::collections::HashSet;
 use std::fs;
@@ -15,18 +15,18 @@ pub struct Operand<'a> {
     pub files: Option<Vec<PathBuf>>,
 }
 
-/// Device and number: what a file is, whatever its path.
+/// Device and inode, which identify a file whatever its path is.
 type Id = (u64, u64);
 
-/// The paths without those that lead to what another one leads to (`latest`), a link before what it leads to. `of_files`:
-/// a folder is the `*.xml` files below it. Links to folders are not followed, since they lead to other runs, or upwards;
-/// links to files are, if nothing else leads there.
+/// The paths without those that lead to the same file or folder as another one; of a link (`latest`) and what it points
+/// to, the link is left out. With `of_files`, a folder stands for the `*.xml` files below it. Links to folders in it are
+/// not followed, because they lead to other runs or upwards. A link to a file is followed if no other path leads there.
 pub fn distinct<'a>(paths: &'a [PathBuf], of_files: bool, odd: &mut Odd) -> Vec<Operand<'a>> {
     let mut seen: HashSet<Id> = HashSet::new();
     let mut kept = vec![false; paths.len()];
     for links in [false, true] {
         for (at, path) in paths.iter().enumerate().filter(|(_, path)| is_link(path) == links) {
-            // What is not there is told when it is read.
+            // A path that does not exist becomes an error when it is read.
             kept[at] = id(path).is_none_or(|id| seen.insert(id));
         }
     }
@@ -60,7 +60,7 @@ fn told(odd: &mut Odd, what: &'static str, path: &Path) {
     odd.note(what, path.display(), "");
 }
 
-/// `latest/` is as much a link as `latest`.
+/// Whether the path is a link; `latest/` is one, too.
 fn is_link(path: &Path) -> bool {
     let plain: PathBuf = path.components().collect();
     fs::symlink_metadata(plain).is_ok_and(|about| about.is_symlink())

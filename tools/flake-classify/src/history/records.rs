@@ -1,5 +1,5 @@
-//! Runs of a history as records: one `run.finished` each, one `test.finished` a result, one `case.failed` for each
-//! test that was ever red. Pure but for the redactor's key.
+//! Turns the runs of a history into records: a `run.finished` for each run, a `test.finished` for each result, and a
+//! `case.failed` for each test that was ever red. Pure, except for the random key of the redactor.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,18 +13,18 @@ use lib_common::redact::Redactor;
 use lib_common::signature::signature;
 use lib_common::text::Text;
 
-use super::{Result, Run, word};
+use super::{PastResult, PastRun, word};
 use crate::attempt::Reason;
 use crate::cli::Sweep;
 
-/// Longest failure text that a record keeps; logs belong into bundles.
+/// Longest failure text that a record keeps. Whole logs are for evidence bundles, not for records.
 const MESSAGE_MAX: usize = 64 * 1024;
 
-/// What stands for a recipe and a version that nobody names.
+/// Recipe and version in case keys if neither the history nor the user names them.
 const UNNAMED: (&str, &str) = ("history", "any");
 
-/// The red cases first, then every run with its results.
-pub fn tell(runs: &[Run], sweep: &Sweep) -> Vec<Known> {
+/// All records of a history: the red cases first, then every run with its results.
+pub fn tell(runs: &[PastRun], sweep: &Sweep) -> Vec<Known> {
     let mut redactor = Redactor::new::<&[u8]>(&[]);
     let cases = failed(runs, sweep, &mut redactor);
     let mut all: Vec<Known> = cases.into_iter().map(|case| Known::CaseFailed(Box::new(case))).collect();
@@ -38,11 +38,11 @@ pub fn tell(runs: &[Run], sweep: &Sweep) -> Vec<Known> {
     all
 }
 
-/// One case for each test that was red, as its last red run has it, in the order of the first.
-pub fn failed(runs: &[Run], sweep: &Sweep, redactor: &mut Redactor) -> Vec<CaseFailed> {
+/// One case for each test that was ever red, with the data of its last red run, in the order of the first red runs.
+pub fn failed(runs: &[PastRun], sweep: &Sweep, redactor: &mut Redactor) -> Vec<CaseFailed> {
     let mut places: BTreeMap<CaseKey, usize> = BTreeMap::new();
-    let mut last: Vec<(&Run, &Result)> = Vec::new();
-    let mut greens: BTreeMap<CaseKey, &Run> = BTreeMap::new();
+    let mut last: Vec<(&PastRun, &PastResult)> = Vec::new();
+    let mut greens: BTreeMap<CaseKey, &PastRun> = BTreeMap::new();
     for run in runs {
         for result in &run.results {
             let key = key(sweep, run, &result.test);
@@ -65,15 +65,16 @@ pub fn failed(runs: &[Run], sweep: &Sweep, redactor: &mut Redactor) -> Vec<CaseF
             }
         }
     }
-    let case = |(run, result): (&Run, &Result)| {
+    let case = |(run, result): (&PastRun, &PastResult)| {
         let green = greens.get(&key(sweep, run, &result.test)).copied();
         case_failed(run, result, green, sweep, redactor)
     };
     last.into_iter().map(case).collect()
 }
 
-/// The file's own words before the user's; both are made fit for a key.
-fn key(sweep: &Sweep, run: &Run, test: &str) -> CaseKey {
+/// The case key of a test: recipe and version as the file names them, else as the user does. Characters that separate
+/// the parts of a key are replaced.
+fn key(sweep: &Sweep, run: &PastRun, test: &str) -> CaseKey {
     let pick = |own: &Option<String>, flag: &Option<String>, else_: &str| {
         own.clone().or_else(|| flag.clone()).filter(|name| !name.is_empty()).unwrap_or_else(|| else_.into())
     };
@@ -84,24 +85,25 @@ fn key(sweep: &Sweep, run: &Run, test: &str) -> CaseKey {
 }
 
 fn case_failed(
-    run: &Run,
-    result: &Result,
-    green: Option<&Run>,
+    run: &PastRun,
+    result: &PastResult,
+    green: Option<&PastRun>,
     sweep: &Sweep,
     redactor: &mut Redactor,
 ) -> CaseFailed {
     let key = key(sweep, run, &result.test);
-    // The levels of the red run; a factor that the history does not tell has the first level of its contrast.
+    // The baseline has the levels of the red run. A factor that the history does not name has its contrast's first
+    // level.
     let firsts =
         sweep.contrast.iter().filter_map(|(name, levels)| Some((name.clone(), levels.first()?.clone())));
     let mut baseline: Factors = firsts.collect();
     baseline.extend(run.factors.clone());
-    // What failed was there without a fix of ours.
+    // The failure is what a fix is to cure, so its baseline is without one.
     if let Some(fix) = baseline.get_mut("fix") {
         "none".clone_into(fix);
     }
     if sweep.emit.is_some() {
-        // A sweep is a loaded run.
+        // The runs of a sweep share the node, so they count as loaded.
         baseline.insert("load".into(), "loaded".into());
     }
     let last_green = green.and_then(|run| {
@@ -130,17 +132,17 @@ fn contrast(factor: &str, levels: &[String]) -> Contrast {
     Contrast { factor: factor.to_owned(), levels: levels.to_vec() }
 }
 
-fn reference(run: &Run) -> Option<Ref> {
+fn reference(run: &PastRun) -> Option<Ref> {
     let kind = run.kind.clone().unwrap_or_else(|| "commit".into());
     run.commit.clone().map(|commit| Ref { commit, kind, name: None })
 }
 
-fn run_finished(run: &Run, sweep: &Sweep, keys: &BTreeSet<CaseKey>) -> RunFinished {
+fn run_finished(run: &PastRun, sweep: &Sweep, keys: &BTreeSet<CaseKey>) -> RunFinished {
     let own = key(sweep, run, "");
     let mut factors = run.factors.clone();
     let (load, claimed) = condition(run, sweep);
     factors.extend(load.map(|level| ("load".to_owned(), level)));
-    // Cases without a result of their own: all that we know of, where the run gave nothing at all.
+    // The cases without a result: if the run gave none at all, all cases of the history (of its recipe).
     let lost: Vec<String> = if run.unver.is_some() {
         let ours =
             |case: &&CaseKey| run.recipe.is_none() && sweep.recipe.is_none() || case.recipe == own.recipe;
@@ -199,8 +201,8 @@ fn run_finished(run: &Run, sweep: &Sweep, keys: &BTreeSet<CaseKey>) -> RunFinish
     }
 }
 
-/// The level of `load`, and who says so.
-fn condition(run: &Run, sweep: &Sweep) -> (Option<String>, String) {
+/// The level of `load`, and who claims it.
+fn condition(run: &PastRun, sweep: &Sweep) -> (Option<String>, String) {
     if let Some(level) = &run.load {
         return (Some(level.clone()), "by a column of the history".into());
     }
@@ -210,7 +212,12 @@ fn condition(run: &Run, sweep: &Sweep) -> (Option<String>, String) {
     }
 }
 
-fn test_finished(run: &Run, result: &Result, sweep: &Sweep, redactor: &mut Redactor) -> Option<TestFinished> {
+fn test_finished(
+    run: &PastRun,
+    result: &PastResult,
+    sweep: &Sweep,
+    redactor: &mut Redactor,
+) -> Option<TestFinished> {
     let outcome = result.outcome?;
     let key = key(sweep, run, &result.test);
     let message = result.message.as_deref().map(|text| message(text, redactor));
@@ -227,7 +234,7 @@ fn test_finished(run: &Run, result: &Result, sweep: &Sweep, redactor: &mut Redac
     })
 }
 
-/// The first part of the test's name, e.g. `custom` of `custom/test_x.py::test_y`.
+/// The stage that the first part of the test's name names, e.g. `custom` of `custom/test_x.py::test_y`.
 fn stage(test: &str) -> Stage {
     let first = test.split(['/', ':']).next().unwrap_or_default();
     serde_json::from_value(first.into()).unwrap_or(Stage::Custom)
@@ -238,12 +245,12 @@ fn message(text: &str, redactor: &mut Redactor) -> Text {
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    // Each text by itself: a key block that one leaves open must not swallow the next.
+    // Each text gets a redactor of its own: a key block that one text leaves open must not swallow the next.
     Text(redactor.fork().text(&text.as_bytes()[..end]))
 }
 
-/// For fuzzing: whatever was read can be told, and every record keeps its form.
-pub fn fuzz(mut runs: Vec<Run>) {
+/// For fuzzing: checks that any runs can be turned into records, and that every record has a valid case key.
+pub fn fuzz(mut runs: Vec<PastRun>) {
     for (number, run) in runs.iter_mut().enumerate() {
         if run.id.is_empty() {
             run.id = number.to_string();
@@ -278,8 +285,9 @@ mod tests {
 
     #[test]
     fn names_are_made_fit_for_a_key() {
-        let run = Run { recipe: Some("a@b".into()), version: Some("feature/x".into()), ..Run::default() };
+        let run =
+            PastRun { recipe: Some("a@b".into()), version: Some("feature/x".into()), ..PastRun::default() };
         assert_eq!(key(&Sweep::default(), &run, "t").to_string(), "a-b@feature-x/t");
-        assert_eq!(key(&Sweep::default(), &Run::default(), "").to_string(), "history@any/unnamed");
+        assert_eq!(key(&Sweep::default(), &PastRun::default(), "").to_string(), "history@any/unnamed");
     }
 }

@@ -1,5 +1,6 @@
-//! What pytest-reportlog writes (`pytest --report-log`): one JSON object a line, three reports a test. A subtest, of
-//! pytest 9 or of pytest-subtests, has reports of its own, which are results of its test. Pure.
+//! Reads what pytest-reportlog writes (`pytest --report-log`): one JSON object a line, and three reports for each test
+//! (setup, call, teardown). A subtest, of pytest 9 or of pytest-subtests, has a report of its own, which is a result of
+//! its test. Pure.
 
 use std::collections::HashMap;
 
@@ -8,9 +9,9 @@ use serde_json::Value;
 
 use lib_common::record::run::TestOutcome;
 
-use super::{Bad, Odd, Result, Run, word};
+use super::{Bad, Odd, PastResult, PastRun, word};
 
-/// A line; only reports of tests have a `nodeid` and a phase.
+/// A line. Only reports of tests have a `nodeid` and a phase (`when`).
 #[derive(Deserialize)]
 struct Line {
     #[serde(rename = "$report_type")]
@@ -23,9 +24,9 @@ struct Line {
     longrepr: Option<Value>,
 }
 
-/// One session is one run; what pytest-rerunfailures repeated is a run of its own.
-pub fn parse(bytes: &[u8], odd: &mut Odd) -> std::result::Result<Vec<Run>, Bad> {
-    let mut all: Vec<Run> = Vec::new();
+/// One session is one run. Tests that pytest-rerunfailures repeated are in further runs.
+pub fn parse(bytes: &[u8], odd: &mut Odd) -> Result<Vec<PastRun>, Bad> {
+    let mut all: Vec<PastRun> = Vec::new();
     let mut session = Session::default();
     let (mut bad, mut known) = (None, false);
     for (number, text) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
@@ -35,7 +36,7 @@ pub fn parse(bytes: &[u8], odd: &mut Odd) -> std::result::Result<Vec<Run>, Bad> 
         let place = format!("line {number}");
         let line: Line = match serde_json::from_slice(text) {
             Ok(line) => line,
-            // The last line of a session that was killed.
+            // A session that was killed leaves a broken last line.
             Err(e) => {
                 bad.get_or_insert_with(|| Bad::at(number, format!("not a line of pytest-reportlog: {e}")));
                 odd.note("line that is not of pytest-reportlog", place, &String::from_utf8_lossy(text));
@@ -66,12 +67,12 @@ pub fn parse(bytes: &[u8], odd: &mut Odd) -> std::result::Result<Vec<Run>, Bad> 
 #[derive(Default)]
 struct Session {
     started: bool,
-    runs: Vec<Run>,
-    /// Attempts of each test that a rerun has ended.
+    runs: Vec<PastRun>,
+    /// How many attempts of each test were followed by a rerun.
     reruns: HashMap<String, usize>,
-    /// The tests in the order of their first report, with what is known of the attempt under way.
+    /// Tests whose current attempt is not closed, in the order of their first report, with its reports so far.
     open: Vec<(String, Attempt)>,
-    /// A file of tests that could not be read: nobody knows what the session lacks.
+    /// The first file of tests that pytest could not read. Nobody knows which tests the session lacks then.
     uncollected: Option<String>,
 }
 
@@ -92,8 +93,8 @@ impl Session {
         let attempt = &mut self.open[at].1;
         let said = line.outcome.unwrap_or_default();
         let rerun = said == "rerun";
-        // A set-up or teardown that fails says nothing about the test itself. Where a worker of xdist crashed in the
-        // test, the phase is `???`.
+        // A failed setup or teardown is an error of the environment, not a failure of the test. If a worker of xdist
+        // crashed in the test, the phase is `???`.
         let is_around = matches!(phase.as_str(), "setup" | "teardown");
         let now = match said.as_str() {
             "passed" if phase == "call" => Some(TestOutcome::Pass),
@@ -118,7 +119,7 @@ impl Session {
         }
     }
 
-    /// One that failed makes its test red; the others say nothing that the test's own report does not.
+    /// A subtest that failed makes its test red. The others say nothing that the test's own report does not say.
     fn subtest(&mut self, line: Line, place: &str, odd: &mut Odd) {
         let Some(test) = line.nodeid else { return odd.note("report without nodeid or when", place, "") };
         if line.outcome.as_deref() == Some("failed") {
@@ -142,13 +143,13 @@ impl Session {
 
     fn close(&mut self, number: usize, test: String, attempt: Attempt) {
         while self.runs.len() < number {
-            self.runs.push(Run { retry: !self.runs.is_empty(), ..Run::default() });
+            self.runs.push(PastRun { retry: !self.runs.is_empty(), ..PastRun::default() });
         }
         let run = &mut self.runs[number - 1];
         let duration_ms = word::seconds(attempt.duration);
         run.started = run.started.into_iter().chain(attempt.start.and_then(word::epoch)).min();
         run.duration_ms = run.duration_ms.saturating_add(duration_ms);
-        run.results.push(Result {
+        run.results.push(PastResult {
             test,
             outcome: attempt.outcome,
             duration_ms,
@@ -157,14 +158,14 @@ impl Session {
         });
     }
 
-    /// The session's runs; `before`: runs of earlier sessions in the file.
-    fn end(mut self, before: usize) -> Vec<Run> {
+    /// Ends the session and returns its runs. `before` is the number of runs of earlier sessions in the file.
+    fn end(mut self, before: usize) -> Vec<PastRun> {
         for (test, attempt) in std::mem::take(&mut self.open) {
             let number = self.reruns.get(&test).map_or(1, |reruns| reruns + 1);
             self.close(number, test, attempt);
         }
         if self.runs.is_empty() && self.started {
-            self.runs.push(Run { unver: Some("no test of it ended".into()), ..Run::default() });
+            self.runs.push(PastRun { unver: Some("no test of it ended".into()), ..PastRun::default() });
         }
         for (number, run) in (before + 1..).zip(&mut self.runs) {
             run.id = if number == 1 { String::new() } else { format!("#{number}") };
@@ -177,7 +178,7 @@ impl Session {
 }
 
 impl Attempt {
-    /// A fail stays one, whatever the teardown says.
+    /// A failed call stays a failure, whatever the teardown's report says.
     fn note(&mut self, now: TestOutcome, longrepr: Option<&Value>) {
         let is_red = matches!(now, TestOutcome::Fail | TestOutcome::Error);
         if self.outcome != Some(TestOutcome::Fail) {
@@ -189,7 +190,7 @@ impl Attempt {
     }
 }
 
-/// The last line of the crash, and the text; `longrepr` is an object or a text.
+/// The failure's message. `longrepr` is an object with the crash's message, or a text.
 fn message(longrepr: &Value) -> Option<String> {
     let crash = longrepr.pointer("/reprcrash/message").and_then(Value::as_str);
     crash.or(longrepr.as_str()).map(ToOwned::to_owned)

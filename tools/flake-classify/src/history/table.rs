@@ -1,4 +1,4 @@
-//! One result a row: CSV with a header line, and JSON objects a line with the same names. Pure.
+//! Reads tables with one result per row: CSV with a header line, or one JSON object a line with the same names. Pure.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use lib_common::junit::milliseconds;
 
-use super::{Bad, Odd, Options, Result, Run, word};
+use super::{Bad, Odd, Options, PastResult, PastRun, word};
 
-/// Our name of a column, and what else it may be called.
+/// Our name of each column, and its other possible names.
 const COLUMNS: [(&str, &[&str]); 16] = [
     ("run", &["run_id", "build", "attempt_id"]),
     ("test", &["name", "case", "nodeid"]),
@@ -28,12 +28,12 @@ const COLUMNS: [(&str, &[&str]); 16] = [
     ("message", &["error", "failure"]),
 ];
 
-/// Columns of this kind are factors, e.g. `factor.path`.
+/// Columns whose names begin with this are factors, e.g. `factor.path`.
 const FACTOR: &str = "factor.";
 
 type Row = BTreeMap<String, String>;
 
-pub fn csv(bytes: &[u8], options: &Options, odd: &mut Odd) -> std::result::Result<Vec<Run>, Bad> {
+pub fn csv(bytes: &[u8], options: &Options, odd: &mut Odd) -> Result<Vec<PastRun>, Bad> {
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(bytes);
     let bad = |e: csv::Error| Bad::at(e.position().map_or(1, csv::Position::line), e);
     let text = |cell: &[u8]| String::from_utf8_lossy(cell).into_owned();
@@ -55,7 +55,7 @@ pub fn csv(bytes: &[u8], options: &Options, odd: &mut Odd) -> std::result::Resul
     Ok(runs.all)
 }
 
-pub fn jsonl(bytes: &[u8], options: &Options, odd: &mut Odd) -> std::result::Result<Vec<Run>, Bad> {
+pub fn jsonl(bytes: &[u8], options: &Options, odd: &mut Odd) -> Result<Vec<PastRun>, Bad> {
     let mut runs = Runs::default();
     for (line, text) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
         if text.trim_ascii().is_empty() {
@@ -71,7 +71,7 @@ pub fn jsonl(bytes: &[u8], options: &Options, odd: &mut Odd) -> std::result::Res
     Ok(runs.all)
 }
 
-/// A value as a cell; absent and `null` are the same, lists and objects say nothing.
+/// A JSON value as a cell. `null` counts as absent, and so do lists and objects.
 fn cell(value: Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text),
@@ -81,11 +81,11 @@ fn cell(value: Value) -> Option<String> {
     }
 }
 
-/// Which column of the file holds what.
+/// The names that the file has for our columns.
 struct Names(HashMap<&'static str, String>);
 
 impl Names {
-    fn new(header: &[String], options: &Options) -> std::result::Result<Self, Bad> {
+    fn new(header: &[String], options: &Options) -> Result<Self, Bad> {
         let find = |name: &str| header.iter().find(|column| column.eq_ignore_ascii_case(name)).cloned();
         let mut names = HashMap::new();
         for (ours, others) in COLUMNS {
@@ -104,16 +104,16 @@ impl Names {
         Ok(Self(names))
     }
 
-    /// The cell; an empty one is as good as none.
+    /// The cell of a column; an empty one counts as absent.
     fn get(&self, row: &Row, name: &str) -> Option<String> {
         self.0.get(name).and_then(|column| row.get(column)).filter(|cell| !cell.is_empty()).cloned()
     }
 }
 
-/// Rows of one run come together, whatever their order.
+/// Collects the rows of each run, which may come in any order.
 #[derive(Default)]
 struct Runs {
-    all: Vec<Run>,
+    all: Vec<PastRun>,
     known: HashMap<String, usize>,
 }
 
@@ -134,8 +134,8 @@ impl Runs {
     }
 }
 
-/// A run with the one result of a row; a value that nobody knows costs that value. `None` without a test.
-fn run(names: &Names, row: &Row, line: u64, odd: &mut Odd) -> Option<Run> {
+/// A run with the one result of a row, or `None` if the row names no test. A value that cannot be read counts as absent.
+fn run(names: &Names, row: &Row, line: u64, odd: &mut Odd) -> Option<PastRun> {
     let get = |name| names.get(row, name);
     let place = format!("line {line}");
     let test = get("test")?;
@@ -156,7 +156,7 @@ fn run(names: &Names, row: &Row, line: u64, odd: &mut Odd) -> Option<Run> {
         .filter(|(name, level)| !name.is_empty() && !level.is_empty());
     let duration_ms = duration_ms(names, row, &place, odd);
     let id = get("run");
-    Some(Run {
+    Some(PastRun {
         named: id.is_some(),
         id: id.unwrap_or_else(|| format!("#{line}")),
         started,
@@ -171,8 +171,8 @@ fn run(names: &Names, row: &Row, line: u64, odd: &mut Odd) -> Option<Run> {
         factors: factors.collect(),
         recipe: get("recipe"),
         version: get("version"),
-        results: vec![Result { test, outcome, duration_ms, message: get("message"), place: None }],
-        ..Run::default()
+        results: vec![PastResult { test, outcome, duration_ms, message: get("message"), place: None }],
+        ..PastRun::default()
     })
 }
 

@@ -1,4 +1,4 @@
-//! Tests of the readers: what each format gives, and how a bad file is named.
+//! Tests of the readers: which runs each format gives, and which error a bad file gives.
 
 use lib_common::record::run::TestOutcome::{Error, Fail, Pass, Skip};
 use proptest::collection::vec;
@@ -16,7 +16,7 @@ const FORMATS: [Format; 6] = [
     Format::CcciResults,
 ];
 
-fn read(format: Format, text: &str) -> Vec<Run> {
+fn read(format: Format, text: &str) -> Vec<PastRun> {
     parse(format, text.as_bytes(), &Options::default(), &mut Odd::default()).unwrap()
 }
 
@@ -25,13 +25,13 @@ fn bad(format: Format, text: &str) -> (Option<u64>, String) {
     (bad.line, bad.cause)
 }
 
-/// `id test outcome; ...` of every run.
-fn told(runs: &[Run]) -> Vec<String> {
-    let result = |result: &Result| {
+/// Each run as `ID: TEST OUTCOME, ...`.
+fn told(runs: &[PastRun]) -> Vec<String> {
+    let result = |result: &PastResult| {
         let outcome = result.outcome.map_or("unver".into(), |outcome| format!("{outcome:?}"));
         format!("{} {outcome}", result.test)
     };
-    let run = |run: &Run| {
+    let run = |run: &PastRun| {
         let results: Vec<String> = run.results.iter().map(result).collect();
         format!("{}: {}", run.id, results.join(", "))
     };
@@ -76,7 +76,7 @@ fn a_bad_row_is_named() {
 }
 
 /// What was passed over, by reason.
-fn odd(format: Format, text: &str) -> (Vec<Run>, Vec<String>) {
+fn odd(format: Format, text: &str) -> (Vec<PastRun>, Vec<String>) {
     let mut odd = Odd::default();
     let runs = parse(format, text.as_bytes(), &Options::default(), &mut odd).unwrap();
     (runs, odd.lines().collect())
@@ -255,7 +255,7 @@ proptest! {
         fuzz(format, &bytes);
     }
 
-    /// Texts that look right at first sight come further.
+    /// Bytes that resemble a format get further into its reader than random ones.
     #[test]
     fn nor_do_parts_of_what_they_read(
         parts in vec(select(vec![

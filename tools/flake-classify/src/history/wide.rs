@@ -1,19 +1,19 @@
-//! A night on which the whole sweep broke says nothing about any one case. Pure.
+//! Marks the runs in which the whole sweep broke: they say nothing about any one case. Pure.
 
 use lib_common::record::run::TestOutcome;
 
-use super::Run;
+use super::PastRun;
 
-/// Percent of its tests that are red in such a run.
+/// More than this many percent of the tests are red in such a run, by default.
 pub const SHARE: u32 = 60;
 
-/// Fewest tests that make a sweep.
+/// A run with fewer results than this is too small to be called a sweep.
 const FEWEST: usize = 5;
 
 /// Marks the runs of which more than `percent` of the tests are red, and a larger share than in any run before; with
 /// what was repeated in them. The first run has none before it, and runs without a time have no order: none of them is
 /// marked. Returns how many were marked.
-pub fn mark(runs: &mut [Run], percent: u32) -> usize {
+pub fn mark(runs: &mut [PastRun], percent: u32) -> usize {
     let mut order: Vec<usize> = (0..runs.len()).filter(|at| !runs[*at].retry).collect();
     order.retain(|at| runs[*at].started.is_some() && runs[*at].unver.is_none());
     order.sort_by_key(|at| runs[*at].started);
@@ -30,9 +30,9 @@ pub fn mark(runs: &mut [Run], percent: u32) -> usize {
     marked
 }
 
-/// Red tests in percent of those with a result; `None` where there are too few to speak of a sweep.
+/// The red tests in percent of those that ran; `None` if fewer than [`FEWEST`] ran.
 #[allow(clippy::cast_precision_loss)]
-fn share(run: &Run) -> Option<f64> {
+fn share(run: &PastRun) -> Option<f64> {
     let of = |wanted: &[TestOutcome]| {
         run.results.iter().filter(|result| result.outcome.is_some_and(|own| wanted.contains(&own))).count()
     };
@@ -43,11 +43,11 @@ fn share(run: &Run) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::{Result, word};
+    use crate::history::{PastResult, word};
 
-    /// A night of one test a letter, red where it is a capital.
-    fn night(day: u32, letters: &str) -> Run {
-        let result = |letter: char| Result {
+    /// A night with one test for each letter; capital letters are red.
+    fn night(day: u32, letters: &str) -> PastRun {
+        let result = |letter: char| PastResult {
             test: letter.to_lowercase().to_string(),
             outcome: Some(if letter.is_uppercase() { TestOutcome::Fail } else { TestOutcome::Pass }),
             duration_ms: 0,
@@ -55,11 +55,11 @@ mod tests {
             place: None,
         };
         let started = word::time(&format!("2026-06-{day:02}T03:00:00Z"));
-        Run { started, results: letters.chars().map(result).collect(), ..Run::default() }
+        PastRun { started, results: letters.chars().map(result).collect(), ..PastRun::default() }
     }
 
     fn marked(nights: &[&str]) -> Vec<bool> {
-        let mut runs: Vec<Run> = (1..).zip(nights).map(|(day, letters)| night(day, letters)).collect();
+        let mut runs: Vec<PastRun> = (1..).zip(nights).map(|(day, letters)| night(day, letters)).collect();
         mark(&mut runs, SHARE);
         runs.iter().map(|run| run.sweep_wide).collect()
     }

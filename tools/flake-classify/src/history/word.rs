@@ -1,4 +1,4 @@
-//! Words, times and numbers as other systems write them. Pure.
+//! Reads words for outcomes, times and numbers as other systems write them. Pure.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -7,15 +7,15 @@ use jiff::tz::TimeZone;
 use lib_common::foreign::Odd;
 use lib_common::record::run::TestOutcome;
 
-/// A word that nobody has documented.
+/// The word is none of those that are known for an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unknown;
 
-/// The outcome that a word means; `None` is `unver`. Capitals, blanks, `_` and `-` make no difference.
+/// The outcome that a word means; `None` is `unver`. Upper and lower case, blanks, `_` and `-` make no difference.
 ///
-/// The words are those of the test runners and of the CIs: conclusions of GitHub's check runs, statuses of GitLab's jobs,
+/// The words are those that test runners and CIs use: conclusions of GitHub's check runs, statuses of GitLab's jobs,
 /// Jenkins' `Result` and `CaseResult.Status`, Woodpecker's `StatusValue`, Buildkite, `CircleCI`, Azure's `TestOutcome`,
-/// Zuul, Bazel's `TestStatus`, pytest, Playwright, `NUnit`. What was stopped, waits, or could not start is `unver`.
+/// Zuul, Bazel's `TestStatus`, pytest, Playwright, `NUnit`. A run that was stopped, waits, or could not start is `unver`.
 pub fn outcome(word: &str) -> Result<Option<TestOutcome>, Unknown> {
     let plain = word.trim().to_ascii_lowercase().replace(['_', '-', ' '], "");
     Ok(match plain.as_str() {
@@ -100,7 +100,7 @@ pub fn outcome(word: &str) -> Result<Option<TestOutcome>, Unknown> {
     })
 }
 
-/// The same, where a word that nobody knows is `unver` and is told.
+/// As [`outcome`], but an unknown word is `unver` and is counted in `odd`.
 pub fn outcome_or_odd(word: &str, place: &str, odd: &mut Odd) -> Option<TestOutcome> {
     outcome(word).unwrap_or_else(|Unknown| {
         odd.note("outcome that is no word known, taken as unver", place, word);
@@ -108,7 +108,7 @@ pub fn outcome_or_odd(word: &str, place: &str, odd: &mut Odd) -> Option<TestOutc
     })
 }
 
-/// Whether a host's name is that of a container or of nothing in particular, so that two of them are not two machines:
+/// Whether a host's name is that of a container or a placeholder, so that two such names do not mean two machines:
 /// Docker names a container by the first twelve digits of its id, GitLab's Docker executor by runner and project, a
 /// deployment of Kubernetes by two hashes; Catch2 writes `tbd`.
 pub fn is_no_machine(host: &str) -> bool {
@@ -135,7 +135,7 @@ pub fn is_no_machine(host: &str) -> bool {
 }
 
 /// RFC 3339; a date and time without a zone, which is taken as UTC; RFC 2822, as mocha writes; or seconds or
-/// milliseconds since 1970. What lies before 1990 is no time: several writers put 0 or the year 1 where they know none.
+/// milliseconds since 1970. A time before 1990 counts as none, because several writers put 0 or the year 1 if they know none.
 pub fn time(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     if let Ok(number) = text.parse::<f64>() {
@@ -151,7 +151,7 @@ fn is_sane(time: &Timestamp) -> bool {
     time.as_second() > 631_152_000
 }
 
-/// Seconds, or milliseconds where seconds would lie beyond the year 5000.
+/// Seconds since 1970, or milliseconds if the number is so large that seconds would lie beyond the year 5000.
 #[allow(clippy::cast_possible_truncation)]
 pub fn epoch(number: f64) -> Option<Timestamp> {
     let ms = if number.abs() < 1e11 { number * 1000.0 } else { number };
@@ -159,7 +159,7 @@ pub fn epoch(number: f64) -> Option<Timestamp> {
     whole.then(|| Timestamp::from_millisecond(ms.round() as i64).ok()).flatten().filter(is_sane)
 }
 
-/// Seconds as milliseconds; what is negative or absurd becomes 0.
+/// Seconds as milliseconds. Negative and absurd values, and those that are no number, become 0.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 pub fn seconds(seconds: f64) -> u64 {
     if seconds.is_finite() && (0.0..1e9).contains(&seconds) { (seconds * 1000.0).round() as u64 } else { 0 }

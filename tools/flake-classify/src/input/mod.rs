@@ -1,5 +1,5 @@
-//! The record stream, read once in blocks of whole lines: parsed by two threads where it comes fast enough,
-//! folded and passed on in order by this one.
+//! Reads the record stream once, in blocks of whole lines. Two threads parse them if the stream comes fast enough; the
+//! calling thread folds the records and passes the lines on, in order.
 
 mod parse;
 
@@ -14,7 +14,7 @@ use lib_common::{Error, Io, Result};
 
 use crate::attempt::Facts;
 use crate::fold::{self, Fold};
-use parse::{Event, Parser, Run};
+use parse::{Event, Parser, RunLine};
 
 /// What errors call the stream.
 const NAME: &str = "standard input";
@@ -61,15 +61,16 @@ fn read(common: &Common, io: &mut Io, emitter: &mut Emitter, torn: Torn) -> Resu
 
 struct Stream {
     fold: Fold,
-    /// Looks at single lines in the careful way, and words every complaint.
+    /// Checks the lines that the parser marked as doubtful, and words the errors and warnings about them.
     reader: Reader<std::io::Empty>,
     investigation: Option<String>,
 }
 
 impl Stream {
-    /// How many bytes of the block are good, and the error that ends them.
+    /// Folds the events of a block. Returns how many bytes may be passed on, and the error in the line that follows
+    /// them.
     fn take(&mut self, block: &mut Block<Event>, io: &Io) -> (usize, Result<()>) {
-        // Taken out and given back, so that the block's text can be read meanwhile.
+        // The events are taken out of the block, so that the block's text can be borrowed meanwhile.
         let mut events = std::mem::take(&mut block.found);
         if self.investigation.is_none() {
             self.investigation = block.raw().find_map(investigation);
@@ -77,11 +78,11 @@ impl Stream {
         for event in events.drain(..) {
             match event {
                 Event::Run(run) => {
-                    let Run { id, started, cost_ms, profile, signature, cases } = *run;
+                    let RunLine { id, started, cost_ms, profile, signature, cases } = *run;
                     let facts = Facts { id: &id, started, cost_ms, profile, signature: signature.as_deref() };
                     self.fold.run(&facts, cases.iter().map(String::as_str));
                 }
-                Event::Result { attempt, case, outcome, signature } => self.fold.result(fold::Result {
+                Event::Result { attempt, case, outcome, signature } => self.fold.result(fold::ResultLine {
                     attempt_id: block.text(attempt),
                     case: block.text(case),
                     outcome,
@@ -115,7 +116,8 @@ fn investigation(line: &[u8]) -> Option<String> {
     serde_json::from_slice::<lib_common::record::Keys>(line).ok()?.investigation.map(Into::into)
 }
 
-/// One write per block: a block is what one read brought, so nothing is held back while we wait for more.
+/// Passes the lines of a block on in one write. A block is what one read brought, so that nothing is held back while
+/// the next read waits.
 fn write(io: &mut Io, bytes: &[u8]) -> Result<()> {
     let end: &[u8] = if bytes.last().is_none_or(|byte| *byte == b'\n') { b"" } else { b"\n" };
     io.stdout
@@ -125,14 +127,14 @@ fn write(io: &mut Io, bytes: &[u8]) -> Result<()> {
         .map_err(|e| Error::write("standard output", &e))
 }
 
-/// Whether the record that was read says the same as ours. Both are compared as they read back, because a
-/// float's last digit may differ from the one that was computed.
+/// Whether the record that was read equals ours. Ours is written and read back before, because that may change the last
+/// digit of a float.
 pub fn is_same<B: Body + PartialEq>(read: Option<&B>, ours: &B) -> bool {
     let back = serde_json::to_vec(ours).and_then(|text| serde_json::from_slice::<B>(&text));
     back.is_ok_and(|back| read == Some(&back))
 }
 
-/// For fuzzing: the whole reader over `bytes`, split at any place.
+/// For fuzzing: cuts `bytes` into blocks and parses them.
 #[doc(hidden)]
 pub fn fuzz(bytes: &[u8]) {
     let mut blocks = Blocks::new(Box::new(bytes), NAME, 1 << 20, Arrival::AsRead);

@@ -1,13 +1,13 @@
-//! One block of lines to what the fold needs of them. Pure, and the same on every thread.
+//! Parses a block of lines into events for the fold. Pure, and the same on every thread.
 //!
-//! A result, which is most of a long ledger, is copied nowhere: its names are places in the block.
+//! Most of a long ledger are results. Their names are not copied, but kept as places in the block.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use lib_common::blocks::{self, Block, Piece};
 use lib_common::record::run::{RunFinished, TestOutcome};
-use lib_common::record::{Known, Look, TestLine, look};
+use lib_common::record::{Content, Known, TestLine, parse_line};
 use lib_common::signature::normalise;
 
 use crate::attempt::{Profile, Profiles, View, milliseconds};
@@ -21,22 +21,23 @@ pub enum Event {
         outcome: TestOutcome,
         signature: Option<Piece>,
     },
-    /// The normalised text of a signature that this thread had not seen.
+    /// A signature that this thread had not seen, and the normalised text behind it.
     Text(Box<(String, Vec<u8>)>),
-    Run(Box<Run>),
+    Run(Box<RunLine>),
     /// Any other record that the fold uses.
     Known(Known),
-    /// Not an object, not valid for its type, or newer than this build: the careful reader decides.
+    /// A line that is not an object, not valid for its type, or newer than this build. [`super::Stream`] has it
+    /// checked.
     Doubtful {
         line: Piece,
-        /// Counted from 0 in its block.
+        /// Number of the line, counted from 0 in its block.
         number: u32,
     },
 }
 
-/// A `run.finished`, reduced by the thread that read it.
+/// A `run.finished`, reduced to what the fold needs by the thread that parsed it.
 #[derive(Debug)]
-pub struct Run {
+pub struct RunLine {
     pub id: String,
     pub started: Option<i64>,
     pub cost_ms: u64,
@@ -45,11 +46,11 @@ pub struct Run {
     pub cases: Vec<String>,
 }
 
-/// One for each thread.
+/// The parser of one thread.
 #[derive(Debug, Default)]
 pub struct Parser {
     profiles: Profiles,
-    /// Signatures whose text was handed on.
+    /// Signatures whose text this thread has handed on.
     texts: HashSet<String>,
 }
 
@@ -60,18 +61,18 @@ impl blocks::Parser for Parser {
         let mut events = std::mem::take(&mut block.found);
         let bytes = block.bytes();
         for (number, (raw, text)) in (0..).zip(block.lines()) {
-            let found = match text.map_or(Look::Doubtful, look) {
-                Look::Other => continue,
-                Look::Test(test) => {
+            let found = match text.map_or(Content::Doubtful, parse_line) {
+                Content::Other => continue,
+                Content::Test(test) => {
                     events.extend(self.text(&test).map(Event::Text));
                     event(bytes, &test)
                 }
-                Look::Known(Known::RunFinished(run)) => Some(self.run(&run)),
-                Look::Known(known) => Some(Event::Known(known)),
-                Look::Doubtful => None,
+                Content::Known(Known::RunFinished(run)) => Some(self.run(&run)),
+                Content::Known(known) => Some(Event::Known(known)),
+                Content::Doubtful => None,
             };
             events.extend(found.or_else(|| {
-                // A line beyond 4 GiB has no place: its beginning is as doubtful.
+                // A line beyond 4 GiB has no place. Its first byte stands for it: that is doubtful as well.
                 let place = Piece::of(bytes, raw).or_else(|| Piece::of(bytes, &raw[..1]));
                 place.map(|line| Event::Doubtful { line, number })
             }));
@@ -92,7 +93,7 @@ impl Parser {
     }
 
     fn run(&mut self, record: &RunFinished) -> Event {
-        Event::Run(Box::new(Run {
+        Event::Run(Box::new(RunLine {
             id: record.attempt_id.clone(),
             started: milliseconds(&record.started),
             cost_ms: record.duration_ms.saturating_add(record.cleanup.duration_ms),
@@ -103,7 +104,7 @@ impl Parser {
     }
 }
 
-/// `None` for a line beyond 4 GiB, which has no places.
+/// The event of a result; `None` for a line beyond 4 GiB, in which there are no places.
 fn event(block: &[u8], test: &TestLine) -> Option<Event> {
     let place = |name: &str| Piece::of(block, name.as_bytes());
     let signature = match test.signature {

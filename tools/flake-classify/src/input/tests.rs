@@ -1,4 +1,5 @@
-//! Tests of the block reader: byte for byte, in any split, with the same outcome as record by record.
+//! Tests that the block reader passes lines on byte for byte however the stream is split, with the same verdicts as
+//! when records are read one by one.
 
 use std::io::{BufRead, BufReader, Read};
 
@@ -29,7 +30,7 @@ fn lines(records: &[Known]) -> Vec<u8> {
     records.iter().flat_map(line).collect()
 }
 
-/// What is passed on, and the fold or the error.
+/// Returns what is passed on, and the fold or the error.
 fn passed(input: impl BufRead, lenient: bool) -> (Vec<u8>, Result<Fold>) {
     let mut out = Vec::new();
     let common = Common { lenient, max_line: 1 << 20, ..Common::default() };
@@ -50,7 +51,7 @@ fn verdicts(fold: &Fold) -> Vec<String> {
     findings(fold, &settings()).map(said).collect()
 }
 
-/// Gives at most `step` bytes a read, as a pipe may.
+/// A reader that gives at most `step` bytes a read, as a pipe may.
 struct Trickle<'a>(&'a [u8], usize);
 
 impl Read for Trickle<'_> {
@@ -60,7 +61,7 @@ impl Read for Trickle<'_> {
     }
 }
 
-/// Records, and lines that are none of ours: other types, other forms, escapes, odd order of keys.
+/// Records as our tools write them, and other lines: unknown types, other forms, escapes, keys in another order.
 fn any_line() -> impl Strategy<Value = Vec<u8>> {
     let ours = (0u8..9, any::<bool>(), 0i64..50).prop_map(|(id, red, minute)| {
         let outcome = if red { TestOutcome::Fail } else { TestOutcome::Pass };
@@ -101,7 +102,7 @@ proptest! {
     }
 }
 
-/// Several blocks: the threads' part, in order, with the same outcome as record by record.
+/// A stream of several blocks uses the parsing threads.
 #[test]
 fn a_long_file_is_read_by_the_team() {
     let mut records = vec![failed()];

@@ -1,4 +1,4 @@
-//! The last look before a bundle is published: no known value may be in it, in whatever form.
+//! The last check before a bundle is published: no known secret may be in it, in any encoding.
 
 use std::io::Read;
 
@@ -10,19 +10,23 @@ use crate::clean::Cleaner;
 const BLOCK: usize = 256 * 1024;
 const DOING: &str = "checking the finished bundle";
 
-/// Fails where something is left; the bundle is then dropped unpublished.
+/// Fails if anything that was written contains a known secret. The caller then drops the bundle unpublished.
 pub fn no_leak(writer: &mut Writer, cleaner: &Cleaner) -> Result<()> {
     for content in writer.contents()? {
         let leaks = holds_secret(&mut content?, cleaner).map_err(|e| Error::cannot(DOING, e))?;
         if leaks {
-            return Err(Error::cannot(DOING, "a known secret is still in it, so it is not published")
-                .hint("this is a fault of log-snap; nothing of the bundle was kept"));
+            return Err(Error::cannot(
+                DOING,
+                "the bundle still contains a known secret, so nothing of it is kept",
+            )
+            .hint("this is a bug in log-snap, please report it"));
         }
     }
     Ok(())
 }
 
-/// Reads in blocks that overlap by the longest form that a secret has.
+/// Searches the content block by block. Consecutive blocks overlap by the longest encoded form of a secret (less one
+/// byte), so that a secret on the border of two blocks is found too.
 fn holds_secret(content: &mut dyn Read, cleaner: &Cleaner) -> std::io::Result<bool> {
     let overlap = cleaner.longest().saturating_sub(1);
     let mut block = Vec::new();

@@ -1,4 +1,5 @@
-//! One log from memory to the disk: redacted chunk by chunk, most of a chunk at once.
+//! Writes one log from memory to disk, chunk by chunk. Text without anything suspicious is copied in large pieces; only
+//! suspicious lines are redacted one by one.
 
 use std::io;
 
@@ -15,16 +16,16 @@ use crate::stream::line::Line;
 use lib_common::swarm::frame::From;
 use lib_common::swarm::stamp::Show;
 
-/// What became of a log.
+/// The result of writing a log.
 pub struct Written {
-    /// Blobs of its lines and of their times; a log without a line has none.
+    /// The hashes of the blobs with its lines and with their times; a log without a line has no blobs.
     pub text: Option<String>,
     pub times: Option<String>,
-    /// Lines that were longer than is kept.
+    /// Number of lines that were longer than the limit, and were cut.
     pub cut: u64,
 }
 
-/// Writes a log. Its chunks are let go one by one.
+/// Writes a log. The memory of each chunk is freed as soon as it is written.
 pub fn write(kept: Kept, max: usize, cleaner: &mut Cleaner, writer: &mut Writer) -> Result<Written> {
     let fail = |e: io::Error| Error::cannot("writing a log", e);
     let mut log = Log::new(writer.builder()?, writer.builder()?, max, cleaner);
@@ -43,14 +44,15 @@ pub fn write(kept: Kept, max: usize, cleaner: &mut Cleaner, writer: &mut Writer)
     Ok(Written { text: writer.blob(log.text)?, times: writer.blob(log.times)?, cut: log.cut })
 }
 
-/// A log in the making: two blobs of equally many lines.
+/// A log that is being written: two blobs with the same number of lines.
 pub struct Log {
     text: Builder<NamedTempFile>,
     times: Builder<NamedTempFile>,
-    /// For out and for err: a private key goes on in the same output.
+    /// One redactor for stdout and one for stderr, because the lines of a private key follow each other only within
+    /// the same output.
     redactors: [Redactor; 2],
     show: Show,
-    /// Times that were not written yet.
+    /// Formatted times that are not yet in the blob.
     shown: Vec<u8>,
     max: usize,
     cut: u64,
@@ -73,6 +75,8 @@ impl Log {
 
     fn block(&mut self, block: &Block) -> io::Result<()> {
         let text = block.text();
+        // `at` is where the next line starts. The lines from `clean_from` to `at` hold nothing to redact and are not
+        // written yet. `suspect` is the next place that may hold something to redact.
         let (mut at, mut clean_from) = (0, 0);
         let mut suspect = self.redactors[0].next_suspect(text, 0);
         for line in block.lines() {
@@ -103,10 +107,11 @@ impl Log {
         Ok(())
     }
 
-    /// A line of its own where others are missing.
+    /// Writes a line of our own that says how many lines are missing here.
     fn mark(&mut self, gone: Elided) -> io::Result<()> {
         for (redactor, border) in self.redactors.iter_mut().zip(gone.pem) {
-            // Its BEGIN is among what was left out, or before: the rest of the key goes too.
+            // If a private key began in the missing lines, the lines after them are its rest and must be hidden too. If
+            // one ended there, the lines after them are ordinary again.
             match border {
                 Some(true) => redactor.begin_within_key(),
                 Some(false) => redactor.end_of_key(),
@@ -129,8 +134,8 @@ impl Log {
     }
 }
 
-/// A line without its secrets; `None` where nothing of it may stay (the inside of a private key). A long line
-/// is redacted with what follows the cut, so that half a secret never stays.
+/// The line without its secrets; `None` for a line inside a private key, of which nothing may stay. A long line is
+/// redacted together with some text beyond the cut, and then cut, so that half a secret never stays.
 pub(super) fn clean(line: &Line, max: usize, redactor: &mut Redactor) -> Option<Vec<u8>> {
     let mut clean = redactor.line(line.text).into_owned();
     if clean.is_empty() && !line.text.is_empty() {

@@ -1,4 +1,5 @@
-//! Turns what was recorded into a bundle: names, order, redaction. The only way from memory to the disk.
+//! Turns a recording into a bundle: gives things their names, puts them in order, redacts them. Everything that gets
+//! from memory to disk passes through here.
 
 pub mod check;
 pub mod log;
@@ -14,7 +15,7 @@ use crate::bundle::write::Writer;
 use crate::clean::Cleaner;
 use crate::death::Death;
 use crate::names::Names;
-use crate::recorder::{Capture, short};
+use crate::recorder::{Recording, short};
 use crate::seen::container::Container;
 use crate::seen::task::Task;
 use crate::seen::text;
@@ -22,12 +23,12 @@ use crate::stream::reader::{Ended, Source, Stream};
 use crate::usage::peak_memory;
 use lib_common::swarm::stamp;
 
-/// `log.snapped` lists so many gaps; the index has them all.
+/// How many gaps `log.snapped` lists. The index has all of them.
 const MAX_GAPS: usize = 50;
 
 struct Assembly<'a> {
     writer: Writer,
-    capture: &'a Capture,
+    recording: &'a Recording,
     names: Names<'a>,
     began: Instant,
     cleaner: Cleaner,
@@ -37,22 +38,22 @@ struct Assembly<'a> {
     bytes: u64,
 }
 
-/// What the bundle is of, besides what was recorded.
+/// What the bundle says besides the recording itself.
 pub struct About {
     pub snap: Snap,
     pub nodes: Vec<entry::Node>,
-    /// Secrets that are not looked for.
+    /// Names of the secrets that are ordinary words and are not searched for.
     pub weak: Vec<String>,
     pub max_line: usize,
-    /// When taking what was left began.
+    /// When the recording had ended and reading what was left began. `bytes_per_s` counts from here.
     pub began: Instant,
 }
 
-/// Writes the bundle and returns its record; path and duration are the caller's to fill in. Each log is let
-/// go as soon as it is written.
+/// Writes the bundle and returns its record, in which the caller fills in path and duration. The memory of each log is
+/// freed as soon as it is written.
 pub fn assemble(
     writer: Writer,
-    capture: &Capture,
+    recording: &Recording,
     streams: Vec<Stream>,
     names: Names,
     cleaner: Cleaner,
@@ -61,11 +62,11 @@ pub fn assemble(
     let (stack, attempt_id) = (about.snap.stack.clone(), about.snap.attempt_id.clone());
     let mut all = Assembly {
         writer,
-        capture,
+        recording,
         names,
         began: about.began,
         cleaner,
-        gaps: capture.gaps.clone(),
+        gaps: recording.gaps.clone(),
         max_line: about.max_line,
         lines: 0,
         bytes: 0,
@@ -87,8 +88,8 @@ pub fn assemble(
 }
 
 impl Assembly<'_> {
-    /// Adds a line to the index. Fields that were redacted one by one are checked together: what became a
-    /// name, or stands where nobody thought of it, goes too.
+    /// Adds a line to the index. The caller has redacted the fields that usually hold secrets. If the whole line still
+    /// contains one (in a name, or in a field that nobody thought of), every string of the line is redacted.
     fn entry(&mut self, entry: &Entry) -> Result<()> {
         let line = crate::bundle::write::line(entry)
             .map_err(|e| Error::cannot("writing the bundle", e).on("an index line"))?;
@@ -100,7 +101,7 @@ impl Assembly<'_> {
     }
 
     fn services(&mut self) -> Result<()> {
-        for service in self.capture.seen.services.values() {
+        for service in self.recording.seen.services.values() {
             let service = entry::Service {
                 id: service.id.clone(),
                 name: service.name.clone(),
@@ -116,13 +117,13 @@ impl Assembly<'_> {
             name: text(&row["Spec"]["Name"]),
             version: row["Version"]["Index"].as_u64().unwrap_or_default(),
         };
-        for config in self.capture.seen.configs.iter().map(named) {
+        for config in self.recording.seen.configs.iter().map(named) {
             self.entry(&Entry::Config(config))?;
         }
-        for secret in self.capture.seen.secrets.iter().map(named) {
+        for secret in self.recording.seen.secrets.iter().map(named) {
             self.entry(&Entry::Secret(secret))?;
         }
-        for (id, row) in &self.capture.seen.networks {
+        for (id, row) in &self.recording.seen.networks {
             let (name, driver, scope) = (text(&row["Name"]), text(&row["Driver"]), text(&row["Scope"]));
             self.entry(&Entry::Network(entry::Network { id: id.clone(), name, driver, scope }))?;
         }
@@ -130,10 +131,10 @@ impl Assembly<'_> {
     }
 
     fn tasks(&mut self) -> Result<()> {
-        let mut tasks: Vec<&Task> = self.capture.seen.tasks.values().collect();
+        let mut tasks: Vec<&Task> = self.recording.seen.tasks.values().collect();
         tasks.sort_by_key(|task| (task.steps.first().map(|step| step.at), &task.id));
         for task in tasks {
-            let container = task.container.as_ref().and_then(|id| self.capture.seen.containers.get(id));
+            let container = task.container.as_ref().and_then(|id| self.recording.seen.containers.get(id));
             let exit_code = container.and_then(|c| c.exit_code).or(task.exit_code);
             let entry = entry::Task {
                 id: task.id.clone(),
@@ -164,8 +165,8 @@ impl Assembly<'_> {
     }
 
     fn containers(&mut self) -> Result<()> {
-        for container in self.capture.seen.containers.values() {
-            let task = container.task.as_ref().and_then(|id| self.capture.seen.tasks.get(id));
+        for container in self.recording.seen.containers.values() {
+            let task = container.task.as_ref().and_then(|id| self.recording.seen.tasks.get(id));
             let error = task.map_or("", Task::error);
             let entry = entry::Container {
                 id: container.id.clone(),
@@ -274,20 +275,20 @@ impl Assembly<'_> {
     }
 
     fn events(&mut self) -> Result<()> {
-        for event in &self.capture.seen.events {
+        for event in &self.recording.seen.events {
             let clean = |(name, value): (&String, &String)| (name.clone(), self.cleaner.named(name, value));
             let entry = entry::Event {
                 at: stamp::show(event.at),
                 object: event.kind.clone(),
                 id: event.id.clone(),
                 attributes: event.attributes.iter().map(clean).collect(),
-                // `health_status: unhealthy`, but also `exec_create: COMMAND`.
+                // An action may contain foreign text: `exec_create: COMMAND`.
                 action: self.cleaner.text(&event.action),
                 matched: event.matched.into(),
             };
             self.entry(&Entry::Event(entry))?;
         }
-        for sample in &self.capture.samples {
+        for sample in &self.recording.samples {
             self.entry(&Entry::Pressure(sample.clone()))?;
         }
         Ok(())
@@ -295,8 +296,8 @@ impl Assembly<'_> {
 
     fn finish(mut self, read: &[String], stack: String, attempt_id: Option<String>) -> Result<LogSnapped> {
         let count = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
-        for task in self.capture.seen.tasks.values() {
-            let ran = |id: &&str| !self.capture.seen.containers.get(*id).is_some_and(Container::never_ran);
+        for task in self.recording.seen.tasks.values() {
+            let ran = |id: &&str| !self.recording.seen.containers.get(*id).is_some_and(Container::never_ran);
             let read = |id: &&str| read.iter().any(|read| read == id);
             if let Some(id) = task.container.as_deref().filter(|id| !read(id)).filter(ran) {
                 self.gaps.push(format!("log of {} ({}): not read", self.names.task(task), short(id)));
@@ -309,7 +310,7 @@ impl Assembly<'_> {
         }
         let end = End {
             complete: gaps.is_empty(),
-            tasks: count(self.capture.seen.tasks.len()),
+            tasks: count(self.recording.seen.tasks.len()),
             streams: count(read.len()),
             lines: self.lines,
             bytes: self.bytes,
@@ -335,7 +336,7 @@ impl Assembly<'_> {
     }
 }
 
-/// What is missing of a log, in words.
+/// Says in words what is missing of a log; `None` if it is complete.
 fn gap(stream: &entry::Stream) -> Option<String> {
     let why = match stream.ended.as_str() {
         "eof" if stream.source == "task" && stream.lines == 0 => {

@@ -1,4 +1,4 @@
-//! Assembling without an engine: what may stay of a log, and what is said of a gap.
+//! Tests without an engine: what stays of redacted and cut lines, and how gaps are described.
 
 use super::log::clean;
 use super::*;

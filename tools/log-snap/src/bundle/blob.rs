@@ -1,4 +1,4 @@
-//! A blob in the making: content in, hash and independent zstd frames out.
+//! Builds a blob: takes content, hashes it and compresses it into independent zstd frames.
 
 use std::io::{self, Write};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -6,26 +6,29 @@ use std::thread::JoinHandle;
 
 use super::entry::Blob;
 
-/// Content of one frame.
+/// Bytes of content in one frame. A reader that wants an offset decompresses at most one frame before it.
 pub const FRAME: usize = 1 << 20;
-/// On log text as small as level 3, and nearly twice as fast.
+/// zstd level. On log text level 1 compresses as well as level 3, and is nearly twice as fast.
 const LEVEL: i32 = 1;
 
-/// Takes content; frames go to `file` as they fill. From the second frame on a thread hashes, compresses and
-/// writes them, while the next one is being redacted.
+/// Takes content and writes it to `file` frame by frame. As soon as the first frame is full, a thread hashes,
+/// compresses and writes the frames, while the caller redacts the next one. Most blobs are smaller than a frame and
+/// need no thread.
 pub struct Builder<W> {
     open: Vec<u8>,
     state: State<W>,
 }
 
 enum State<W> {
+    /// No frame was full yet: there is no thread.
     Here(Box<Packer<W>>),
+    /// A thread takes the frames from the channel, and returns the packer when the channel closes.
     Beside(SyncSender<Vec<u8>>, JoinHandle<io::Result<Box<Packer<W>>>>),
-    /// Between the two.
+    /// The packer was taken out: it is on its way into the thread, or the thread has ended.
     Moving,
 }
 
-/// Hashes, compresses, writes.
+/// Hashes, compresses and writes frames.
 struct Packer<W> {
     file: W,
     content_hash: blake3::Hasher,
@@ -81,13 +84,13 @@ impl<W: Write + Send + 'static> Builder<W> {
         }
         let State::Beside(frames, _) = &self.state else { return Err(gone()) };
         if frames.send(content).is_err() {
-            // It ended early: its error says why.
+            // The thread has ended early, with an error: this returns it.
             self.packer()?;
         }
         Ok(())
     }
 
-    /// Waits for the thread, if there is one.
+    /// Takes the packer back. If there is a thread, waits for it to write what it has.
     fn packer(&mut self) -> io::Result<Box<Packer<W>>> {
         match std::mem::replace(&mut self.state, State::Moving) {
             State::Here(packer) => Ok(packer),
@@ -99,7 +102,7 @@ impl<W: Write + Send + 'static> Builder<W> {
         }
     }
 
-    /// The blob's index line and its file; `None` if nothing was pushed.
+    /// Writes the last frame. Returns the blob's index line and its file; `None` if nothing was pushed.
     pub fn finish(mut self) -> io::Result<Option<(Blob, W)>> {
         let mut packer = self.packer()?;
         if !self.open.is_empty() {
@@ -116,7 +119,8 @@ impl<W: Write + Send + 'static> Builder<W> {
     }
 }
 
-/// Moves the work to a thread; one frame may wait for it.
+/// Moves the packer to a thread. One frame may wait in the channel; the next `push` then blocks, which bounds the
+/// memory.
 fn beside<W: Write + Send + 'static>(mut packer: Box<Packer<W>>) -> State<W> {
     let (frames, work) = sync_channel::<Vec<u8>>(1);
     let thread = std::thread::spawn(move || {
@@ -129,7 +133,7 @@ fn beside<W: Write + Send + 'static>(mut packer: Box<Packer<W>>) -> State<W> {
 }
 
 fn gone() -> io::Error {
-    io::Error::other("the thread that compresses is gone")
+    io::Error::other("the thread that compresses the blob has ended unexpectedly")
 }
 
 #[cfg(test)]

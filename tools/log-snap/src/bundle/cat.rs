@@ -1,4 +1,4 @@
-//! Prints the lines of a bundle in one order, those that were asked for; or a part of one blob.
+//! `log-snap cat`: prints the lines of a bundle that the options select, ordered by time, or a part of one blob.
 
 use std::io::{self, Read as _, Write};
 
@@ -15,7 +15,7 @@ use lib_common::swarm::stamp;
 
 const DOING: &str = "printing the bundle";
 
-/// What is to be printed.
+/// Which lines are to be printed.
 struct Wanted<'a> {
     args: &'a Cat,
     since: i64,
@@ -23,7 +23,7 @@ struct Wanted<'a> {
     grep: Option<Regex>,
 }
 
-/// Prints what `args` asks for; a closed pipe is told apart from a full disk.
+/// Prints what `args` selects. The errors tell a closed pipe, which is no failure, from a full disk.
 pub fn cat(bundle: &Bundle, args: &Cat, out: &mut dyn Write) -> Result<()> {
     let failed = |e: io::Error| Error::write("standard output", &e);
     if let Some(hash) = &args.blob {
@@ -34,11 +34,11 @@ pub fn cat(bundle: &Bundle, args: &Cat, out: &mut dyn Write) -> Result<()> {
     let wanted = Wanted::new(bundle, args)?;
     let streams: Vec<&Stream> = bundle.streams.iter().filter(|stream| wanted.stream(stream)).collect();
     if streams.is_empty() && (args.service.is_some() || args.task.is_some()) {
-        return Err(Error::no(DOING, "no log of it is in the bundle").on(wanted.name()));
+        return Err(Error::no(DOING, "the bundle has no log of this service or task").on(wanted.name()));
     }
     merge(bundle, streams.into_iter(), |row| {
         if row.at >= wanted.until {
-            // What comes later in another log may still be earlier: clocks of nodes differ.
+            // Go on: within one log times may go back, so a later line may still be before `until`.
             return Ok(true);
         }
         if row.at >= wanted.since && wanted.grep.as_ref().is_none_or(|grep| grep.is_match(row.line)) {
@@ -78,14 +78,17 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// A time, or so long before `last`.
+/// Parses a time, or an age before `last`, into nanoseconds since 1970.
 fn moment(text: &str, last: i64) -> Result<i64> {
     if let Some(at) = stamp::parse(text) {
         return Ok(at);
     }
     let before = duration(text).map_err(|_| {
-        Error::cannot("reading arguments", "neither a time such as 2026-01-02T03:04:05Z nor one such as 5m")
-            .on(format!("'{text}'"))
+        Error::cannot(
+            "reading arguments",
+            "neither a time such as 2026-01-02T03:04:05Z nor an age such as 5m",
+        )
+        .on(format!("'{text}'"))
     })?;
     Ok(last.saturating_sub(i64::try_from(before.as_nanos()).unwrap_or(i64::MAX)))
 }

@@ -1,4 +1,5 @@
-//! The lines of `index.jsonl`. Times are RFC 3339 in UTC with nanoseconds, by the clock of what wrote them.
+//! The lines of `index.jsonl`. Times are RFC 3339 in UTC with nanoseconds, by the clock of the node that they come
+//! from.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +7,7 @@ use lib_common::record::log::LogSnapped;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// One line. Readers skip kinds that they do not know.
+/// One line of the index. Readers skip the kinds that they do not know.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Entry {
@@ -29,7 +30,7 @@ pub enum Entry {
     End(End),
 }
 
-/// First line: what was captured, by what, where and when.
+/// The first line: what was captured, by which tool, where and when.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Snap {
     pub schema: u32,
@@ -42,23 +43,25 @@ pub struct Snap {
     pub mode: String,
     pub started: String,
     pub ended: String,
-    /// Node that the engine runs on, and the engine's version.
+    /// Host name of the manager.
     pub node: String,
+    /// Version of the manager's engine.
     pub engine: String,
-    /// The engine's clock less ours.
+    /// The manager's clock minus ours.
     pub clock_skew_ms: i64,
 }
 
-/// A node of the swarm that had something of the stack, or could have been asked.
+/// A node of the swarm.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Node {
     pub id: String,
     pub name: String,
-    /// `file` (its data is on this machine), `engine`, `manager` (only through the manager) or `away`
+    /// How its logs are read: `file` (its log files are on this machine), `engine` (its own engine), `manager` (task by
+    /// task through the manager) or `away` (its engine did not answer)
     pub asked: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub engine: Option<String>,
-    /// Its clock less ours; absent where it could not be asked.
+    /// Its clock minus ours; absent if its engine was not asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clock_skew_ms: Option<i64>,
 }
@@ -67,7 +70,7 @@ pub struct Node {
 pub struct Service {
     pub id: String,
     pub name: String,
-    /// How many specifications it had while it was watched.
+    /// How many different specifications were seen; more than one means that the service was updated.
     pub versions: u32,
     /// The engine's `Spec`, redacted.
     pub spec: Value,
@@ -77,7 +80,7 @@ pub struct Service {
     pub update_status: Value,
 }
 
-/// A config or a secret by name and version only.
+/// A config or a secret: its name and version, never its value.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Named {
     pub id: String,
@@ -93,7 +96,7 @@ pub struct Network {
     pub scope: String,
 }
 
-/// A secret that is an ordinary word: hidden behind its name, but not looked for in the text.
+/// A secret whose value is an ordinary word: it is hidden where it stands under its name, but not searched for in logs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Weak {
     pub name: String,
@@ -114,7 +117,7 @@ pub struct Task {
     pub error: String,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub exit_code: Option<i64>,
-    /// What the exit code says, in words.
+    /// What the exit code means, in words.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub meaning: Option<String>,
 }
@@ -143,7 +146,7 @@ pub struct Container {
     pub name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<String>,
-    /// As last seen; `removed` where the engine has it no more.
+    /// The last state that was seen; `removed` if the engine does not have the container any more.
     pub state: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i64>,
@@ -163,58 +166,59 @@ pub struct Container {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub signals: Vec<String>,
     pub log_driver: String,
-    /// A terminal: its out and err are one.
+    /// Whether it has a terminal. Its stdout and stderr are then one output.
     pub tty: bool,
-    /// Redacted: command and arguments.
+    /// Command and arguments, redacted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub argv: Vec<String>,
-    /// Redacted; image defaults included.
+    /// Environment, redacted. It includes the defaults of the image.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<String>,
 }
 
-/// One expected log, and how reading it ended. `text` and `times` have the same number of lines.
+/// The log of one container, and how reading it ended. `text` and `times` have the same number of lines.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stream {
     pub container: String,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub task: Option<String>,
-    /// Full name of its service; empty where it is not known.
+    /// Full name of its service; empty if it is not known.
     pub service: String,
-    /// `app.1`
+    /// Name of its task, without the stack's name: `app.1`
     pub name: String,
-    /// `file` (the driver's, on this machine), `container` or `task` (the engine's endpoints).
+    /// Where it was read from: `file` (the log driver's file), `container` or `task` (the engine's endpoints)
     pub source: String,
-    /// As the container wrote them, before redaction and elision.
+    /// Bytes and lines that the container wrote, before anything was redacted or left out.
     pub bytes: u64,
     pub lines: u64,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub first: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub last: Option<String>,
-    /// `eof`, `idle`, `deadline`, `cap` (read to the end, but not all is kept) or `error`
+    /// How reading ended: `eof` (at the end of the log), `cap` (at its end too, but not all is kept), `idle` (the
+    /// engine fell silent), `deadline` or `error`
     pub ended: String,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub error: Option<String>,
-    /// What went wrong on the way although a later reading made good for it.
+    /// Errors on the way, for which a later reading may have made good.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub notes: Vec<String>,
     #[serde(skip_serializing_if = "is_zero", default)]
     pub elided_lines: u64,
     #[serde(skip_serializing_if = "is_zero", default)]
     pub elided_bytes: u64,
-    /// Lines that were longer than is kept.
+    /// Number of lines that were longer than the limit, and were cut.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub cut_lines: u64,
     /// Blob of the lines; absent for an empty log.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub text: Option<String>,
-    /// Blob of `TIME out|err`, a line for each line of the text.
+    /// Blob with a line `TIME out|err` for each line of the text.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub times: Option<String>,
 }
 
-/// Health probes that said the same in a row.
+/// Consecutive health probes with the same result and output.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Probe {
     pub container: String,
@@ -232,7 +236,8 @@ pub struct Event {
     pub action: String,
     pub id: String,
     pub attributes: BTreeMap<String, String>,
-    /// How it is known to be of the stack: label, id, name or node.
+    /// What shows that the event belongs to the stack: `label`, `id` or `name`; `node` for the events of a node, which
+    /// concern every stack.
     pub matched: String,
 }
 
@@ -244,17 +249,17 @@ pub struct Gap {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blob {
-    /// Of the content.
+    /// Hash and size of the content.
     pub blake3: String,
     pub bytes: u64,
-    /// Of the file `blobs/AA/HASH.zst`.
+    /// Hash and size of the compressed file `blobs/AA/HASH.zst`.
     pub file_blake3: String,
     pub file_bytes: u64,
-    /// Where its frames start in the file; each holds 1 MiB of content, the last one less.
+    /// Offsets in the file at which its frames start. Each frame holds 1 MiB of content, the last one may hold less.
     pub frames: Vec<u64>,
 }
 
-/// Last line: totals and the root hash.
+/// The last line: totals and the root hash.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct End {
     pub complete: bool,
@@ -264,12 +269,13 @@ pub struct End {
     pub bytes: u64,
     pub gaps: u32,
     pub redactions: BTreeMap<String, u64>,
-    /// The root hash: BLAKE3 of the index with nothing here. The last field.
+    /// The root hash: the BLAKE3 of the index with this field empty. It must stay the last field.
     pub blake3: String,
 }
 
 impl End {
-    /// The record of a bundle that ends so, under its root hash; whose it is, and what it took, is the caller's to say.
+    /// The `log.snapped` of a bundle that ends with this line. The caller fills in stack, attempt, path and what the
+    /// capture cost.
     #[must_use]
     pub fn snapped(self, blake3: String, gaps: Vec<String>) -> LogSnapped {
         LogSnapped {

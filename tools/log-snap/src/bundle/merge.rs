@@ -1,4 +1,4 @@
-//! The lines of several logs in one order: time, then task, then sequence.
+//! Merges the lines of several logs into one order: by time, then by task, then by their place in the log.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -13,15 +13,17 @@ use lib_common::swarm::stamp;
 /// One line of a log.
 pub struct Row<'c> {
     pub stream: &'c Stream,
-    /// RFC 3339, and the same in nanoseconds since 1970.
+    /// When it was written, as RFC 3339.
     pub time: &'c str,
+    /// The same time in nanoseconds since 1970.
     pub at: i64,
     /// `out` or `err`
     pub from: &'c str,
-    /// Its line feed included.
+    /// The line with its line feed.
     pub line: &'c [u8],
-    /// Counted from 1, and where it begins in the log's blob.
+    /// Number of the line in its log, counted from 1.
     pub number: u64,
+    /// Byte in the log's blob at which the line starts.
     pub offset: u64,
 }
 
@@ -32,13 +34,14 @@ struct Cursor<'s> {
     line: Vec<u8>,
     time: String,
     at: i64,
-    /// A line that was written a little before its predecessor must not overtake it.
+    /// The latest time of the log so far, by which its lines are merged. If a line has an earlier time than the line
+    /// before it, the two still stay in the order of the log.
     latest: i64,
     number: u64,
     offset: u64,
 }
 
-/// Hands on every line of `streams` in order, until `on` says false.
+/// Hands every line of `streams` to `on`, in order, until `on` returns false.
 pub fn merge<'s>(
     bundle: &Bundle,
     streams: impl Iterator<Item = &'s Stream>,
@@ -76,7 +79,7 @@ pub fn merge<'s>(
 }
 
 impl Cursor<'_> {
-    /// Reads the next line; false at the end.
+    /// Reads the next line; returns false at the end of the log.
     fn advance(&mut self) -> Result<bool> {
         let fail = |e: std::io::Error| Error::cannot("reading a blob", e).on(&self.stream.name);
         self.offset += self.line.len() as u64;

@@ -1,4 +1,4 @@
-//! Reads a bundle's index, and its blobs as streams.
+//! Reads the index of a bundle, and its blobs as streams.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -15,19 +15,19 @@ use super::entry::{Blob, Snap, Step, Stream, Task, Timeline};
 use super::write::path_of;
 use super::{INDEX, SCHEMA};
 
-/// What readers need of a bundle.
+/// The parts of an index that the subcommands read.
 pub struct Bundle {
     pub folder: PathBuf,
     pub snap: Option<Snap>,
     pub tasks: Vec<Task>,
-    /// Every state of each task, by its id.
+    /// Every state of each task, by the task's id.
     pub timelines: BTreeMap<String, Vec<Step>>,
     pub streams: Vec<Stream>,
     pub blobs: Vec<Blob>,
 }
 
 impl Bundle {
-    /// Reads the index. Kinds that are not known are left out.
+    /// Reads the index of the bundle in `folder`. Lines of other kinds are skipped.
     pub fn open(folder: &Path) -> Result<Self> {
         let path = folder.join(INDEX);
         let fail =
@@ -48,7 +48,7 @@ impl Bundle {
             let kind = value["kind"].as_str().unwrap_or_default().to_owned();
             match kind.as_str() {
                 "snap" if value["schema"].as_u64() > Some(SCHEMA.into()) => {
-                    return Err(bad(&"made by a newer log-snap").hint("update this one"));
+                    return Err(bad(&"a newer log-snap wrote this bundle").hint("update log-snap"));
                 }
                 "snap" => bundle.snap = Some(typed(value).map_err(|e| bad(&e))?),
                 "task" => bundle.tasks.push(typed(value).map_err(|e| bad(&e))?),
@@ -64,16 +64,16 @@ impl Bundle {
         Ok(bundle)
     }
 
-    /// The content of a blob, decompressed as it is read.
+    /// The content of a blob. It is decompressed as the caller reads it.
     pub fn content(&self, hash: &str) -> Result<impl BufRead + use<>> {
         self.content_at(hash, 0)
     }
 
-    /// The content from `offset` on: only the frame that holds it is read before.
+    /// The content of a blob from `offset` on. Reading starts with the frame that holds the offset.
     pub fn content_at(&self, hash: &str, offset: u64) -> Result<impl BufRead + use<>> {
         let doing = "reading a blob";
         let blob = self.blobs.iter().find(|blob| blob.blake3 == hash);
-        let blob = blob.ok_or_else(|| Error::cannot(doing, "not in the index").on(hash))?;
+        let blob = blob.ok_or_else(|| Error::cannot(doing, "the index has no such blob").on(hash))?;
         let path = path_of(&self.folder, blob);
         let fail = |e| Error::cannot(doing, e).on(path.display());
         let mut file = File::open(&path).map_err(fail)?;
@@ -83,7 +83,8 @@ impl Bundle {
             .min(blob.frames.len().saturating_sub(1));
         file.seek(SeekFrom::Start(blob.frames.get(frame).copied().unwrap_or(0))).map_err(fail)?;
         let content = zstd::stream::read::Decoder::new(file).map_err(fail)?;
-        // What claims to be longer than the index says is not read further.
+        // A damaged or hostile file may decompress to any size. At most one byte more than the index says is read, so
+        // that `verify` notices the difference.
         let skipped = (frame * FRAME) as u64;
         let mut content = BufReader::new(content.take(blob.bytes.saturating_add(1) - skipped));
         std::io::copy(&mut content.by_ref().take(offset - skipped), &mut std::io::sink()).map_err(fail)?;

@@ -1,4 +1,4 @@
-//! Recomputes every hash of a bundle and names what differs.
+//! `log-snap verify`: recomputes every hash of a bundle and names the files that differ.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +12,7 @@ use super::read::Bundle;
 use super::write::path_of;
 use super::{BLOBS, INDEX, write};
 
-/// What differs, each with the file's name first; empty: the bundle is what was written.
+/// What differs, each item starting with the file's name. The list is empty if the bundle is as it was written.
 pub fn verify(folder: &Path) -> Result<Vec<String>> {
     let fail = |e: io::Error| Error::cannot("verifying", e).on(folder.display());
     let index = fs::read(folder.join(INDEX)).map_err(fail)?;
@@ -46,11 +46,13 @@ pub fn verify(folder: &Path) -> Result<Vec<String>> {
     Ok(wrong)
 }
 
-/// The last line repeats the hash of all before it, and is written in no other way than ours.
+/// Checks the root hash in the last line. That line must be byte for byte what log-snap writes: the same values in
+/// another notation would have the same root hash.
 fn check_index(index: &[u8]) -> std::result::Result<(), String> {
-    let body = index.strip_suffix(b"\n").ok_or("torn: its last line has no end")?;
+    let body = index.strip_suffix(b"\n").ok_or("the index is torn: its last line has no line feed")?;
     let start = body.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    let end: End = serde_json::from_slice(&body[start..]).map_err(|e| format!("no last line: {e}"))?;
+    let end: End =
+        serde_json::from_slice(&body[start..]).map_err(|e| format!("its last line is no end: {e}"))?;
     let written = write::line(&Entry::End(end.clone())).map_err(|e| e.to_string())?;
     if written != index[start..] {
         return Err("its last line was changed".into());
@@ -58,7 +60,11 @@ fn check_index(index: &[u8]) -> std::result::Result<(), String> {
     let mut before = blake3::Hasher::new();
     before.update(&index[..start]);
     let root = write::root_hash(before, &end).map_err(|e| e.to_string())?;
-    if root == end.blake3 { Ok(()) } else { Err(format!("root hash {} expected, {root} found", end.blake3)) }
+    if root == end.blake3 {
+        Ok(())
+    } else {
+        Err(format!("its root hash is {root}, its last line says {}", end.blake3))
+    }
 }
 
 fn check_blob(bundle: &Bundle, blob: &Blob, path: &Path) -> std::result::Result<(), String> {
@@ -73,11 +79,12 @@ fn check_blob(bundle: &Bundle, blob: &Blob, path: &Path) -> std::result::Result<
     }
     let mut content = bundle.content(&blob.blake3).map_err(|e| e.to_string())?;
     if hash(&mut content)? != (blob.blake3.clone(), blob.bytes) {
-        return Err("its content is not what its name says".into());
+        return Err("the content does not have the hash that is its name".into());
     }
     Ok(())
 }
 
+/// Lists the files of a bundle. Of a folder that does not belong to one only the name is listed.
 fn list(folder: &Path, prefix: &str, found: &mut BTreeSet<String>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -98,7 +105,7 @@ mod tests {
     use crate::bundle::entry::Gap;
     use crate::bundle::write::Writer;
 
-    /// A bundle with one blob; the paths of its two files.
+    /// Writes a bundle with one blob; returns the paths of its two files.
     fn bundle(dir: &Path) -> [std::path::PathBuf; 2] {
         let mut writer = Writer::create(&dir.join("snap")).unwrap();
         let mut blob = writer.builder().unwrap();

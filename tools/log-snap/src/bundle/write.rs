@@ -1,4 +1,5 @@
-//! Writes a bundle: elsewhere first, on the disk for good, then renamed. So it is absent or whole, never half.
+//! Writes a bundle under a temporary name, syncs it to disk and then renames it. So a bundle is either absent or
+//! complete, even after a crash.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -14,11 +15,12 @@ use super::blob::Builder;
 use super::entry::{Blob, End, Entry};
 use super::{BLOBS, INDEX};
 
-/// A bundle that is being made. Dropped unfinished, it leaves nothing.
+/// A bundle that is being written. If it is dropped before [`Writer::finish`], its folder is removed.
 pub struct Writer {
     out: PathBuf,
     folder: TempDir,
-    /// Held locked as long as this process lives: who gets the lock knows that the folder is a dead one's.
+    /// A lock on the folder that this process holds as long as it lives. A later process that gets the lock knows that
+    /// the writer is dead, and removes the folder.
     _lock: File,
     index: BufWriter<File>,
     hasher: blake3::Hasher,
@@ -26,8 +28,8 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Starts a bundle that will be `out`: fails early if that exists or its place cannot be written.
-    /// Removes what a killed predecessor left.
+    /// Starts a bundle that will get the name `out`. Fails early if `out` exists, or if its parent folder cannot be
+    /// written. Removes what killed processes left of earlier attempts.
     pub fn create(out: &Path) -> Result<Self> {
         let fail = |e: io::Error| error(out, e);
         if fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some()) || out.is_file() {
@@ -56,19 +58,19 @@ impl Writer {
         self.line(&line)
     }
 
-    /// Adds a line as it is, its line feed included.
+    /// Adds a line, which ends with its line feed, as it is.
     pub fn line(&mut self, line: &[u8]) -> Result<()> {
         self.hasher.update(line);
         self.index.write_all(line).map_err(|e| error(&self.out, e))
     }
 
-    /// A blob to fill; give it back to [`Writer::blob`].
+    /// Starts a blob. When it is filled, pass it to [`Writer::blob`].
     pub fn builder(&self) -> Result<Builder<NamedTempFile>> {
         let file = NamedTempFile::new_in(self.folder.path()).map_err(|e| error(&self.out, e))?;
         Ok(Builder::new(file))
     }
 
-    /// Stores a blob, once; returns its hash.
+    /// Stores a blob, unless one with the same content is already stored. Returns its hash; `None` if it is empty.
     pub fn blob(&mut self, blob: Builder<NamedTempFile>) -> Result<Option<String>> {
         let fail = |e: io::Error| error(&self.out, e);
         let Some((blob, file)) = blob.finish().map_err(fail)? else { return Ok(None) };
@@ -84,8 +86,8 @@ impl Writer {
         Ok(Some(hash))
     }
 
-    /// Everything that was written so far, file by file, as a reader will see it: the index, and the content
-    /// of the blobs.
+    /// Everything that was written so far, as a reader will see it: the index, and the decompressed content of each
+    /// blob.
     pub fn contents(&mut self) -> Result<impl Iterator<Item = Result<Box<dyn Read>>> + '_> {
         self.index.flush().map_err(|e| error(&self.out, e))?;
         let this = &*self;
@@ -99,7 +101,7 @@ impl Writer {
         Ok([index].into_iter().chain(blobs))
     }
 
-    /// Writes the last line, makes everything durable and renames. Returns the root hash.
+    /// Writes the last line, syncs everything to disk and gives the bundle its name. Returns the root hash.
     pub fn finish(mut self, end: End) -> Result<String> {
         let fail = |e: io::Error| error(&self.out, e);
         let root = root_hash(self.hasher.clone(), &end).map_err(fail)?;
@@ -108,7 +110,7 @@ impl Writer {
         self.index.get_ref().sync_all().map_err(fail)?;
         sync_folders(self.folder.path()).map_err(fail)?;
         fs::rename(self.folder.path(), &self.out).map_err(fail)?;
-        // Nothing is there any more under its old name, so nothing is left to remove.
+        // The folder has its new name now, so `TempDir` must not try to remove the old one.
         let _ = self.folder.keep();
         let parent = folder_of(&self.out);
         File::open(parent).and_then(|folder| folder.sync_all()).map_err(fail)?;
@@ -116,20 +118,20 @@ impl Writer {
     }
 }
 
-/// Where a blob lies below the bundle.
+/// The path of a blob's file in the bundle.
 #[must_use]
 pub fn path_of(bundle: &Path, blob: &Blob) -> PathBuf {
     let shard = blob.blake3.get(..2).unwrap_or_default();
     bundle.join(BLOBS).join(shard).join(format!("{}.zst", blob.blake3))
 }
 
-/// The root hash of an index: `before` has seen all its lines but the last, which is `end`.
+/// The root hash of an index. `before` was fed with all its lines but the last one, which is `end`.
 pub fn root_hash(mut before: blake3::Hasher, end: &End) -> io::Result<String> {
     before.update(&line(&Entry::End(End { blake3: String::new(), ..end.clone() }))?);
     Ok(before.finalize().to_hex().to_string())
 }
 
-/// An index line as it is written.
+/// An index line in the form in which it is written.
 pub fn line(entry: &Entry) -> io::Result<Vec<u8>> {
     let mut line = serde_json::to_vec(entry)?;
     line.push(b'\n');
@@ -140,6 +142,7 @@ fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
+/// Syncs the folders of the bundle. Syncing a file does not make its name durable; syncing its folder does.
 fn sync_folders(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -150,7 +153,7 @@ fn sync_folders(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Removes unfinished folders whose maker is dead: nobody holds their lock.
+/// Removes unfinished folders whose writer is dead, which shows in that nobody holds their lock.
 fn remove_leftovers(parent: &Path, prefix: &str) -> io::Result<()> {
     for entry in fs::read_dir(parent)? {
         let entry = entry?;

@@ -1,6 +1,7 @@
-//! The recording: opens the log of every container as it appears, and never waits for one thing alone.
+//! The recording: reads the log of every container from the moment it appears. It waits for everything at once, so that
+//! one engine or log that is silent does not hold up the others.
 
-mod capture;
+mod recording;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,81 +15,92 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-pub use capture::{Capture, short};
+pub use recording::{Recording, short};
 use work::Done;
 
 use crate::api::Api;
-use crate::look::{self, News};
 use crate::node::Thinned;
-use crate::peer::{Answers, Peer};
+use crate::peer::{Peer, PeerStatus};
+use crate::query::{self, FeedMessage};
 use crate::seen::{Seen, Wish};
 use crate::stream::hold::Shelf;
 use crate::stream::reader::{Ended, Limits, Stop, Stream};
 
+/// How often the stack is polled while no event asks for it. Task states have no events, only polls show them.
 const POLL: Duration = Duration::from_secs(2);
-/// Events come in bursts; one look serves all of a burst.
+/// Shortest time between two polls. Events come in bursts, and one poll serves all events of a burst.
 const POLL_SOONEST: Duration = Duration::from_millis(250);
+/// How often the node's pressure is sampled.
 const SAMPLE: Duration = Duration::from_secs(5);
+/// Samples that are kept: 83 minutes of them; a longer recording keeps fewer per minute.
 const MAX_SAMPLES: usize = 1000;
-/// What still answers after the deadline is let go after this.
+/// Readers stop at the deadline by themselves. What has not stopped this long after it is aborted.
 const GRACE: Duration = Duration::from_secs(1);
-/// Logs that are read at once when they are not followed.
+/// How many logs are read at the same time when they are not followed.
 const AT_ONCE: usize = 8;
 
 /// What to record, and for how long.
 #[derive(Clone, Debug)]
 pub struct Setup {
     pub stack: String,
-    /// Record until told to stop; otherwise take once what is there.
+    /// Whether to record until a signal comes; otherwise what is there is taken once.
     pub attach: bool,
-    /// Stop by itself when the stack is gone.
+    /// Whether to stop also when the stack is gone.
     pub until_gone: bool,
     pub limits: Limits,
     /// Bytes that all logs together may take in memory.
     pub budget: u64,
-    /// How long draining may take.
+    /// How long reading what is left may take at the end.
     pub deadline: Duration,
 }
 
-/// The order of draining: a last look, what that left to read, and then only waiting.
+/// The steps of reading what is left at the end: a last poll, then opening the logs that it shows to be unread, then
+/// only waiting.
 enum Drain {
-    LastLook,
+    LastPoll,
     Rest,
     Wait,
 }
 
 struct Recorder<'a, A: Api> {
     peers: Vec<Peer<A>>,
-    answers: Vec<Answers>,
+    status: Vec<PeerStatus>,
     setup: &'a Setup,
     clock: &'a dyn Clock,
     shelf: Arc<Shelf>,
     seen: Seen,
     work: JoinSet<Done>,
     stop: Stop,
+    /// Limits how many logs are read at the same time ([`AT_ONCE`]).
     places: Arc<Semaphore>,
-    /// Streams at rest; a container that starts again goes on with its own.
+    /// Streams that nobody reads now, by container. When its container starts again, a stream is read on.
     idle: BTreeMap<String, Stream>,
+    /// Containers whose log is being read, with the channel that tells the reader to stop.
     reading: BTreeMap<String, watch::Sender<Stop>>,
+    /// Containers that started again while their log was being read: it is opened again after that.
     reopen: BTreeSet<String>,
+    /// Containers for which an inspection is under way.
     inspecting: BTreeSet<String>,
+    /// Containers that changed during their inspection: they are inspected once more.
     inspect_again: BTreeSet<String>,
     polling: bool,
     last_poll: Instant,
     next_poll: Instant,
     poll_error: Option<String>,
+    /// How many polls in a row found nothing of the stack. One may fall between the removal of an old service and the
+    /// creation of a new one, so `until_gone` waits for two.
     gone: u32,
     drained: std::time::Instant,
 }
 
-/// Records until `signals` says so, or once. A second signal cuts the draining short.
+/// Records until a signal comes (`setup.attach`), then reads what is left. A second signal ends that at once.
 pub async fn record<A: Api>(
     peers: Vec<Peer<A>>,
     setup: &Setup,
     clock: &dyn Clock,
     mut signals: mpsc::Receiver<()>,
     diag: &Diag,
-) -> Capture {
+) -> Recording {
     let mut samples = Thinned::new(MAX_SAMPLES);
     let mut recorder = Recorder::new(peers, setup, clock);
     recorder.sample(&mut samples);
@@ -98,14 +110,14 @@ pub async fn record<A: Api>(
     diag.phase(format_args!("taking what is left of {}", setup.stack));
     recorder.drain(&mut signals).await;
     recorder.sample(&mut samples);
-    recorder.capture(samples.kept)
+    recorder.into_recording(samples.kept)
 }
 
 impl<'a, A: Api> Recorder<'a, A> {
     fn new(peers: Vec<Peer<A>>, setup: &'a Setup, clock: &'a dyn Clock) -> Self {
         let now = Instant::now();
         Self {
-            answers: peers.iter().map(|_| Answers::default()).collect(),
+            status: peers.iter().map(|_| PeerStatus::default()).collect(),
             peers,
             setup,
             clock,
@@ -138,12 +150,12 @@ impl<'a, A: Api> Recorder<'a, A> {
         }
     }
 
-    /// Follows until a signal comes, or the stack is gone where that ends it.
+    /// Records until a signal comes or, with `until_gone`, until the stack is gone.
     async fn attached(&mut self, signals: &mut mpsc::Receiver<()>, diag: &Diag, samples: &mut Thinned) {
         let (sender, mut news) = mpsc::channel(256);
         let mut events = JoinSet::new();
         for (node, peer) in self.peers.iter().enumerate() {
-            events.spawn(look::follow_events(peer.api.clone(), self.now(), node, sender.clone()));
+            events.spawn(query::follow_events(peer.api.clone(), self.now(), node, sender.clone()));
         }
         let mut next_sample = Instant::now() + SAMPLE;
         loop {
@@ -151,7 +163,7 @@ impl<'a, A: Api> Recorder<'a, A> {
                 _ = signals.recv() => break,
                 Some((node, news)) = news.recv() => self.heard(node, news, diag),
                 Some(Ok(done)) = self.work.join_next() => self.done(done),
-                () = sleep_until(self.next_poll), if !self.is_looking() => self.poll(),
+                () = sleep_until(self.next_poll), if !self.is_polling() => self.poll(),
                 () = sleep_until(next_sample) => {
                     next_sample += SAMPLE;
                     self.sample(samples);
@@ -163,16 +175,19 @@ impl<'a, A: Api> Recorder<'a, A> {
         }
     }
 
-    fn heard(&mut self, node: usize, news: News, diag: &Diag) {
+    /// Handles a message from the task that follows a node's events.
+    fn heard(&mut self, node: usize, news: FeedMessage, diag: &Diag) {
         match news {
-            News::Event(event) => self.event(node, &event),
-            News::Open => {
-                self.answers[node].events_lost = None;
+            FeedMessage::Event(event) => self.event(node, &event),
+            FeedMessage::Open => {
+                self.status[node].events_lost = None;
+                // Poll at once: the poll shows what happened before the event stream was open.
                 self.next_poll = Instant::now();
                 self.all_heard(node, diag);
             }
-            News::Lost(cause) => {
-                self.answers[node].events_lost = Some(cause);
+            FeedMessage::Lost(cause) => {
+                self.status[node].events_lost = Some(cause);
+                // A node that does not answer must not delay "recording"; without the manager nothing is recorded.
                 if node > 0 {
                     self.all_heard(node, diag);
                 }
@@ -180,16 +195,17 @@ impl<'a, A: Api> Recorder<'a, A> {
         }
     }
 
-    /// Says once, when every node has answered, that nothing that happens from now on is missed.
+    /// With `--verbose`, prints "recording STACK" once, when every node has answered: nothing that happens from now on
+    /// is missed. Scripts can wait for that line before they deploy.
     fn all_heard(&mut self, node: usize, diag: &Diag) {
-        let waiting = self.answers.iter().any(|answers| !answers.heard);
-        self.answers[node].heard = true;
-        if waiting && self.answers.iter().all(|answers| answers.heard) {
+        let waiting = self.status.iter().any(|status| !status.heard);
+        self.status[node].heard = true;
+        if waiting && self.status.iter().all(|status| status.heard) {
             diag.phase(format_args!("recording {}", self.setup.stack));
         }
     }
 
-    /// Takes what remains, within the deadline.
+    /// Reads what is left, within the deadline.
     async fn drain(&mut self, signals: &mut mpsc::Receiver<()>) {
         self.drained = std::time::Instant::now();
         let mut deadline = Instant::now() + self.setup.deadline;
@@ -197,12 +213,12 @@ impl<'a, A: Api> Recorder<'a, A> {
         if !self.setup.attach {
             self.past_events();
         }
-        let mut step = Drain::LastLook;
+        let mut step = Drain::LastPoll;
         let mut late = BTreeSet::new();
         loop {
-            if !self.is_looking() {
+            if !self.is_polling() {
                 step = match step {
-                    Drain::LastLook => {
+                    Drain::LastPoll => {
                         self.poll();
                         Drain::Rest
                     }
@@ -217,7 +233,8 @@ impl<'a, A: Api> Recorder<'a, A> {
                 done = timeout_at(deadline + GRACE, self.work.join_next()) => match done {
                     Ok(Some(Ok(done))) => self.done(done),
                     Ok(Some(Err(_))) => {}
-                    // One that was only made at the last look may have started since: its inspection says so.
+                    // All work is done. A container that had only been created at the last poll may have started since;
+                    // its inspection says so. Its log is opened now, each such container once.
                     Ok(None) => {
                         let more: Vec<String> =
                             self.never_read().into_iter().filter(|id| late.insert(id.clone())).collect();
@@ -242,6 +259,7 @@ impl<'a, A: Api> Recorder<'a, A> {
         }
     }
 
+    /// Tells every reader to end at the deadline, those that are started later too.
     fn stop_at(&mut self, deadline: Instant) {
         self.stop = Stop::Drain(deadline);
         for stop in self.reading.values() {
@@ -249,7 +267,8 @@ impl<'a, A: Api> Recorder<'a, A> {
         }
     }
 
-    /// After the last look: containers that were never read or not to the end, and their last state.
+    /// After the last poll: opens the logs that were never read, or not to their end, and inspects every container once
+    /// more for its last state.
     fn read_what_is_left(&mut self) {
         let unread: Vec<String> = self
             .seen
@@ -271,7 +290,7 @@ impl<'a, A: Api> Recorder<'a, A> {
         }
     }
 
-    /// Containers that ran, and whose log nobody has opened.
+    /// Containers that ran and whose log was never opened.
     fn never_read(&self) -> Vec<String> {
         let known = |id: &String| self.reading.contains_key(id) || self.idle.contains_key(id);
         let ran = self.seen.containers.values().filter(|container| !container.never_ran());
@@ -295,7 +314,7 @@ impl<'a, A: Api> Recorder<'a, A> {
         }
     }
 
-    /// Nothing more comes to this container's log.
+    /// Tells the reader of a container's log that the container has ended, so that no more lines will come.
     fn ended(&mut self, id: &str) {
         if let Some(stop) = self.reading.get(id) {
             stop.send_if_modified(|stop| {

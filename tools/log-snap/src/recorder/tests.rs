@@ -1,4 +1,4 @@
-//! The recording against a fake engine: what it opens, when it ends, what it says is missing.
+//! Tests of the recording against a fake engine: which logs it opens, when it ends, which gaps it reports.
 
 use super::*;
 use crate::fake::{After, FakeEngine};
@@ -34,8 +34,8 @@ fn engine(containers: Value) -> FakeEngine {
         .json("/containers/json", containers)
 }
 
-/// Records; two signals where `stop_after` (ms) says so.
-fn record_with(engine: &FakeEngine, setup: &Setup, stop_after: Option<u64>) -> Capture {
+/// Records, and sends a signal after `stop_after` milliseconds.
+fn record_with(engine: &FakeEngine, setup: &Setup, stop_after: Option<u64>) -> Recording {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let diag = Diag::to_writer("log-snap", Box::new(std::io::sink()));
     runtime.block_on(async {
@@ -57,8 +57,8 @@ fn peer(engine: &FakeEngine) -> Peer<FakeEngine> {
     Peer { id: "here".into(), name: "here".into(), api: engine.clone(), files: None, pressure: None }
 }
 
-fn texts(capture: Capture) -> Vec<String> {
-    capture.streams.into_iter().flat_map(|stream| crate::fake::texts(stream.kept.held.take())).collect()
+fn texts(recording: Recording) -> Vec<String> {
+    recording.streams.into_iter().flat_map(|stream| crate::fake::texts(stream.kept.held.take())).collect()
 }
 
 #[test]
@@ -69,9 +69,13 @@ fn once_takes_what_is_there() {
     ]);
     let engine =
         engine(list).body("/events", Ok((Vec::new(), After::End))).body("/containers/c1/", Ok(log("hello")));
-    let capture = record_with(&engine, &setup(false), None);
-    assert_eq!((capture.streams.len(), &capture.gaps), (1, &vec![]), "a container that never ran has no log");
-    assert_eq!(texts(capture), ["hello"]);
+    let recording = record_with(&engine, &setup(false), None);
+    assert_eq!(
+        (recording.streams.len(), &recording.gaps),
+        (1, &vec![]),
+        "a container that never ran has no log"
+    );
+    assert_eq!(texts(recording), ["hello"]);
 }
 
 #[test]
@@ -82,9 +86,9 @@ fn a_container_that_started_after_the_last_look_is_read() {
         .body("/events", Ok((Vec::new(), After::End)))
         .json("/containers/c1/json", running)
         .body("/containers/c1/logs", Ok(log("first words")));
-    let capture = record_with(&engine, &setup(false), None);
-    assert_eq!((capture.streams.len(), &capture.gaps), (1, &vec![]));
-    assert_eq!(texts(capture), ["first words"]);
+    let recording = record_with(&engine, &setup(false), None);
+    assert_eq!((recording.streams.len(), &recording.gaps), (1, &vec![]));
+    assert_eq!(texts(recording), ["first words"]);
 }
 
 #[test]
@@ -95,9 +99,9 @@ fn an_event_opens_the_log_of_a_container_that_is_gone_from_every_list() {
         .body("/events", Ok((format!("{event}\n").into_bytes(), After::Stall)))
         .body("/containers/c1/", Ok(log("first words")))
         .body("/containers/c1/", Ok(log("first words")));
-    let capture = record_with(&engine, &setup(true), Some(400));
-    assert_eq!(capture.gaps, [""; 0]);
-    assert_eq!(texts(capture), ["first words"]);
+    let recording = record_with(&engine, &setup(true), Some(400));
+    assert_eq!(recording.gaps, [""; 0]);
+    assert_eq!(texts(recording), ["first words"]);
 }
 
 #[test]
@@ -107,13 +111,13 @@ fn a_silent_engine_is_a_gap_and_never_hangs() {
         .json("/containers/json", json!([{"Id": "c1", "State": "running", "Labels": {STACK: "s"}}]))
         .body("/containers/c1/", Ok((Vec::new(), After::Stall)));
     let began = std::time::Instant::now();
-    let capture = record_with(&engine, &setup(false), None);
+    let recording = record_with(&engine, &setup(false), None);
     assert!(began.elapsed() < Duration::from_mins(3));
-    assert_eq!(capture.streams[0].ended, Ended::Idle);
+    assert_eq!(recording.streams[0].ended, Ended::Idle);
     assert!(
-        capture.gaps.iter().any(|gap| gap.contains("last look at the stack: /services")),
+        recording.gaps.iter().any(|gap| gap.contains("last look at the stack: /services")),
         "{:?}",
-        capture.gaps
+        recording.gaps
     );
 }
 
@@ -125,9 +129,9 @@ fn a_task_elsewhere_is_read_through_the_manager() {
         .json("/tasks", task)
         .body("/events", Ok((Vec::new(), After::End)))
         .body("/tasks/t1/", Ok(log("from afar")));
-    let capture = record_with(&engine, &setup(false), None);
-    assert_eq!(capture.streams[0].source, Source::Task);
-    assert_eq!(texts(capture), ["from afar"]);
+    let recording = record_with(&engine, &setup(false), None);
+    assert_eq!(recording.streams[0].source, Source::Task);
+    assert_eq!(texts(recording), ["from afar"]);
 }
 
 #[test]
@@ -138,8 +142,8 @@ fn the_end_of_the_stack_ends_the_recording() {
         .body("/events", Ok((format!("{event}\n").into_bytes(), After::Stall)))
         .body("/containers/c1/", Ok(log("bye")))
         .body("/containers/c1/", Ok(log("bye")));
-    let capture = record_with(&engine, &Setup { until_gone: true, ..setup(true) }, None);
-    assert_eq!(texts(capture), ["bye"]);
+    let recording = record_with(&engine, &Setup { until_gone: true, ..setup(true) }, None);
+    assert_eq!(texts(recording), ["bye"]);
 }
 
 #[test]
@@ -154,19 +158,19 @@ fn each_node_is_asked_for_its_own_containers() {
     let gone = FakeEngine::default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let diag = Diag::to_writer("log-snap", Box::new(std::io::sink()));
-    let capture = runtime.block_on(async {
+    let recording = runtime.block_on(async {
         let (sender, signals) = mpsc::channel(2);
         let named =
             |engine: &FakeEngine, name: &str| Peer { id: name.into(), name: name.into(), ..peer(engine) };
         let peers = vec![named(&one, "n1"), named(&two, "n2"), named(&gone, "n3")];
-        let capture = record(peers, &setup(false), &SystemClock, signals, &diag).await;
+        let recording = record(peers, &setup(false), &SystemClock, signals, &diag).await;
         drop(sender);
-        capture
+        recording
     });
-    let gaps = capture.gaps.join("; ");
+    let gaps = recording.gaps.join("; ");
     assert!(
         gaps.contains("containers of n3: ") && gaps.contains("engine events of n3: ") && !gaps.contains("n2"),
         "{gaps}"
     );
-    assert_eq!(texts(capture), ["one", "two"]);
+    assert_eq!(texts(recording), ["one", "two"]);
 }

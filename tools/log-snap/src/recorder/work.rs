@@ -1,4 +1,4 @@
-//! The work that a recording has under way, and what becomes of its answers.
+//! Starts the concurrent work of a recording (polls, inspections, readings of logs), and handles its results.
 
 use std::sync::Arc;
 
@@ -9,20 +9,23 @@ use tokio::time::Instant;
 
 use super::{POLL, Recorder};
 use crate::api::Api;
-use crate::look;
+use crate::query;
 use crate::seen::Poll;
 use crate::seen::container::Container;
 use crate::stream::file::Tail;
 use crate::stream::reader::{Source, Stream};
 
-/// An answer.
+/// The result of one piece of work.
 pub(super) enum Done {
+    /// Reading a log ended.
     Stream(Box<Stream>),
+    /// The manager answered for services, tasks, configs, secrets and networks.
     Poll(Box<Poll>),
-    /// The containers of a node.
+    /// A node answered with its containers.
     List(usize, ApiResult<Value>),
+    /// A node answered for one container.
     Inspect(String, ApiResult<Value>),
-    /// The past events of a node.
+    /// A node answered with its past events.
     Events(usize, ApiResult<Vec<Value>>),
 }
 
@@ -41,18 +44,18 @@ impl<A: Api> Recorder<'_, A> {
                 self.polling = false;
                 self.poll_error = poll.errors.first().cloned();
                 self.seen.poll(&poll, self.now());
-                self.looked();
+                self.polled();
             }
             Done::List(node, answer) => {
-                self.answers[node].listing = false;
+                self.status[node].listing = false;
                 match answer {
                     Ok(list) => {
-                        self.answers[node].list_error = None;
+                        self.status[node].list_error = None;
                         self.seen.listed(node, &list);
                     }
-                    Err(e) => self.answers[node].list_error = Some(e.message),
+                    Err(e) => self.status[node].list_error = Some(e.message),
                 }
-                self.looked();
+                self.polled();
             }
             Done::Inspect(id, answer) => {
                 self.inspecting.remove(&id);
@@ -68,16 +71,16 @@ impl<A: Api> Recorder<'_, A> {
                     self.seen.event(node, event);
                 }
             }
-            Done::Events(node, Err(e)) => self.answers[node].events_lost = Some(e.message),
+            Done::Events(node, Err(e)) => self.status[node].events_lost = Some(e.message),
         }
     }
 
-    /// A look at the stack is under way.
-    pub(super) fn is_looking(&self) -> bool {
-        self.polling || self.answers.iter().any(|answers| answers.listing)
+    /// Whether an answer of the current poll is still missing.
+    pub(super) fn is_polling(&self) -> bool {
+        self.polling || self.status.iter().any(|status| status.listing)
     }
 
-    /// Looks at everything: the manager's objects, and each node's containers.
+    /// Polls everything: the manager for the objects of the swarm, and each node for its containers.
     pub(super) fn poll(&mut self) {
         self.polling = true;
         self.last_poll = Instant::now();
@@ -86,20 +89,19 @@ impl<A: Api> Recorder<'_, A> {
             let (api, stack) = (peer.api.clone(), self.setup.stack.clone());
             if node == 0 {
                 let (api, stack) = (api.clone(), stack.clone());
-                self.work.spawn(async move { Done::Poll(Box::new(look::poll(&api, &stack).await)) });
+                self.work.spawn(async move { Done::Poll(Box::new(query::poll(&api, &stack).await)) });
             }
-            self.answers[node].listing = true;
-            self.work.spawn(async move { Done::List(node, look::containers(&api, &stack).await) });
+            self.status[node].listing = true;
+            self.work.spawn(async move { Done::List(node, query::containers(&api, &stack).await) });
         }
     }
 
-    /// All answers of a look are here.
-    fn looked(&mut self) {
-        if self.is_looking() {
+    /// Called after each answer of a poll; when all are there, opens the logs of new containers.
+    fn polled(&mut self) {
+        if self.is_polling() {
             return;
         }
-        let whole =
-            self.poll_error.is_none() && self.answers.iter().all(|answers| answers.list_error.is_none());
+        let whole = self.poll_error.is_none() && self.status.iter().all(|status| status.list_error.is_none());
         self.gone = if whole && self.seen.is_gone() { self.gone.saturating_add(1) } else { 0 };
         let mut known = Vec::new();
         for container in self.seen.containers.values() {
@@ -117,7 +119,8 @@ impl<A: Api> Recorder<'_, A> {
             if !there || created {
                 continue;
             }
-            // A stream of a running container that ended anyhow (a rotation, a broken connection) goes on.
+            // Open the log if nobody has read it. If the container runs and reading ended anyway (after a rotation or a
+            // broken connection), read on.
             if !self.reading.contains_key(&id) && (running || !self.idle.contains_key(&id)) {
                 self.open(&id, None);
             }
@@ -128,7 +131,7 @@ impl<A: Api> Recorder<'_, A> {
         self.open_elsewhere();
     }
 
-    /// Logs of tasks on nodes that we cannot ask: the manager may.
+    /// Opens the logs of tasks on nodes whose engine we cannot reach: the manager reads them for us.
     fn open_elsewhere(&mut self) {
         let elsewhere = |node: &str| !self.peers.iter().any(|peer| peer.id == node);
         let remote: Vec<(String, String)> = self
@@ -150,7 +153,8 @@ impl<A: Api> Recorder<'_, A> {
         self.seen.containers.get(id).is_some_and(|container| container.log_driver.is_empty())
     }
 
-    /// Reads a log, from where it was left. `task`: the container is on a node that we cannot ask.
+    /// Starts to read a log, from where an earlier reading ended. `task` is given if the container is on a node whose
+    /// engine we cannot reach.
     pub(super) fn open(&mut self, id: &str, task: Option<&str>) {
         let limits = self.setup.limits;
         let container = self.seen.containers.get(id);
@@ -168,16 +172,18 @@ impl<A: Api> Recorder<'_, A> {
         });
         let (stop, watching) = watch::channel(self.stop);
         self.reading.insert(id.to_owned(), stop);
-        // The manager answers for tasks.
+        // `/tasks/{id}/logs` exists only on managers.
         let (api, manager) = (self.peers[node].api.clone(), self.peers[0].api.clone());
         let (follow, places) = (self.setup.attach && running, Arc::clone(&self.places));
         self.work.spawn(async move {
-            // Following holds no place: every container that runs is followed.
+            // A reader that follows takes no place: it ends only with its container, so eight of them would keep all
+            // other logs from being read.
             let _place = if follow { None } else { places.acquire_owned().await.ok() };
             Done::Stream(Box::new(stream.read(api, manager, follow, limits, watching).await))
         });
     }
 
+    /// Inspects a container. If that is under way already, the answer may be too old, so it is done once more after it.
     pub(super) fn inspect(&mut self, id: &str) {
         if !self.inspecting.insert(id.to_owned()) {
             self.inspect_again.insert(id.to_owned());
@@ -191,11 +197,11 @@ impl<A: Api> Recorder<'_, A> {
         });
     }
 
-    /// What the engines still remember.
+    /// Asks each engine for the events that it still remembers.
     pub(super) fn past_events(&mut self) {
         for (node, peer) in self.peers.iter().enumerate() {
             let (api, now) = (peer.api.clone(), self.now());
-            self.work.spawn(async move { Done::Events(node, look::past_events(&api, now).await) });
+            self.work.spawn(async move { Done::Events(node, query::past_events(&api, now).await) });
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One container: how it lived and died, and what its health probes said.
+//! What was seen of one container: its states, how it ended, and what its health probes said.
 
 use lib_common::swarm::label::{SERVICE_ID, TASK_ID};
 use serde_json::Value;
@@ -7,10 +7,10 @@ use super::event::Event;
 use super::text;
 use lib_common::swarm::stamp;
 
-/// Probes that said the same in a row.
+/// Consecutive health probes with the same result and output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Probe {
-    /// When the first and the last of them began, nanoseconds since 1970.
+    /// When the first and the last of them began, in nanoseconds since 1970.
     pub first: i64,
     pub last: i64,
     pub count: u64,
@@ -18,17 +18,17 @@ pub struct Probe {
     pub output: String,
 }
 
-/// How far it was seen to come.
+/// How far a container got, as far as it was seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Life {
     #[default]
     Unknown,
-    /// Made, and not seen to run.
+    /// It was created, and not seen to run.
     Made,
     Ran,
 }
 
-/// Changes of the probes' answers that are kept.
+/// How many groups of equal probes are kept of one container; a crash loop of hours must not fill the memory.
 const MAX_PROBES: usize = 500;
 
 #[derive(Clone, Debug, Default)]
@@ -37,12 +37,12 @@ pub struct Container {
     pub name: String,
     pub service: String,
     pub task: Option<String>,
-    /// Which of the recorder's nodes it is on.
+    /// The index of its node in the recorder's list of peers.
     pub node: usize,
     pub tty: bool,
-    /// Command and arguments as it ran with.
+    /// The command and the arguments that it ran with.
     pub argv: Vec<String>,
-    /// `created`, `running`, `exited`, ... as last seen.
+    /// The engine's state as last seen (`created`, `running`, `exited`, ...), or `removed`.
     pub state: String,
     life: Life,
     pub exit_code: Option<i64>,
@@ -53,12 +53,12 @@ pub struct Container {
     pub finished: Option<i64>,
     pub restarts: u64,
     pub health: String,
-    /// Signals that the engine was asked to send.
+    /// Numbers of the signals that the engine was asked to send it.
     pub signals: Vec<String>,
     pub probes: Vec<Probe>,
     pub probes_dropped: u64,
     pub log_driver: String,
-    /// Environment as it ran with, image defaults included.
+    /// The environment that it ran with, the defaults of the image included.
     pub env: Vec<String>,
 }
 
@@ -78,14 +78,14 @@ impl Container {
         self.state != "removed"
     }
 
-    /// The node's list has it, or not any more.
+    /// Notes whether the node's list of containers has it; if not, it was removed.
     pub fn is_listed(&mut self, listed: bool) {
         if !listed {
             self.is_in("removed");
         }
     }
 
-    /// It was there and never ran: the engine could not start it, and it has no log.
+    /// Whether it was created and never ran, because the engine could not start it. Such a container has no log.
     #[must_use]
     pub fn never_ran(&self) -> bool {
         self.life == Life::Made
@@ -100,7 +100,7 @@ impl Container {
         state.clone_into(&mut self.state);
     }
 
-    /// Takes a row of `/containers/json`.
+    /// Updates it from a row of `/containers/json`.
     pub fn listed(&mut self, row: &Value) {
         self.is_in(&text(&row["State"]));
         if let Some(name) = row["Names"][0].as_str() {
@@ -138,7 +138,7 @@ impl Container {
         }
     }
 
-    /// Takes `/containers/{id}/json`.
+    /// Updates it from the answer of `/containers/{id}/json`.
     pub fn inspected(&mut self, row: &Value) {
         let state = &row["State"];
         self.labels(&row["Config"]["Labels"]);
@@ -167,7 +167,8 @@ impl Container {
         }
     }
 
-    /// The engine keeps five probes; each look brings the ones that are new.
+    /// Adds a probe, unless an earlier inspection brought it already: the engine keeps the last five probes, so
+    /// consecutive inspections overlap.
     fn probe(&mut self, row: &Value) {
         let Some(at) = row["Start"].as_str().and_then(stamp::parse) else { return };
         if self.probes.last().is_some_and(|last| last.last >= at) {

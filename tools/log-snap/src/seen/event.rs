@@ -1,4 +1,4 @@
-//! One engine event, without the labels that every event of a container repeats.
+//! One engine event, without the container's labels, which the engine repeats in every event.
 
 use std::collections::BTreeMap;
 
@@ -8,15 +8,15 @@ use super::text;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// Nanoseconds since 1970.
+    /// When it happened, in nanoseconds since 1970.
     pub at: i64,
-    /// `container`, `service`, `network`, ...
+    /// Type of the object that it is about: `container`, `service`, `network`, ...
     pub kind: String,
     pub action: String,
     pub id: String,
     /// `name`, `image`, `exitCode`, `signal`, `container`, `updatestate.new`, ...
     pub attributes: BTreeMap<String, String>,
-    /// How it is known to be of the stack: label, id, name or node.
+    /// What shows that it belongs to the stack: `label`, `id`, `name` or `node`.
     pub matched: &'static str,
 }
 

@@ -1,6 +1,7 @@
-//! What was seen of the stack: fed with the engine's raw JSON, asks for what should be looked at next.
+//! The state of the stack as far as it was seen. The recorder feeds it with the engine's answers and events, and it
+//! says what should be requested next.
 //!
-//! No I/O here. Objects are raw JSON, because one odd value in a typed list would lose the whole list.
+//! There is no I/O here. Objects are raw JSON: in a typed list one odd value would make the whole list unreadable.
 
 pub mod container;
 pub mod event;
@@ -18,10 +19,10 @@ use event::Event;
 use service::Service;
 use task::Task;
 
-/// A crash loop of hours must not fill the memory with its events.
+/// Events that are kept. A crash loop of hours must not fill the memory with its events.
 const MAX_EVENTS: usize = 20_000;
 
-/// One look at everything of the stack; `None` where the engine did not answer.
+/// The manager's answers to one poll of the stack; `None` where it did not answer.
 #[derive(Default)]
 pub struct Poll {
     pub services: Option<Value>,
@@ -29,20 +30,20 @@ pub struct Poll {
     pub configs: Option<Value>,
     pub secrets: Option<Value>,
     pub networks: Option<Value>,
-    /// What the engine said instead of an answer.
+    /// The errors of the requests that failed.
     pub errors: Vec<String>,
 }
 
-/// What an event asks for.
+/// What the recorder should do because of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wish {
     /// Open the log of this container.
     Log(String),
     /// The container ended, and with it its log.
     Ended(String),
-    /// Look at the state and the health probes of this container.
+    /// Ask for the state and the health probes of this container.
     Inspect(String),
-    /// Look at everything again.
+    /// Poll the whole stack.
     Poll,
 }
 
@@ -56,7 +57,7 @@ pub struct Seen {
     pub networks: BTreeMap<String, Value>,
     pub events: Vec<Event>,
     pub events_dropped: u64,
-    /// The last look found nothing that lives.
+    /// Whether the last poll found nothing that still exists or runs.
     gone: bool,
 }
 
@@ -77,19 +78,19 @@ impl Seen {
         }
     }
 
-    /// Nothing of the stack was ever there.
+    /// Whether nothing of the stack was ever seen.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.services.is_empty() && self.tasks.is_empty() && self.containers.is_empty()
     }
 
-    /// The stack was there, and the last whole look found nothing of it.
+    /// Whether the stack was there, and the last poll, which had no errors, found nothing of it.
     #[must_use]
     pub fn is_gone(&self) -> bool {
         self.gone && !self.is_empty()
     }
 
-    /// Takes one look; `now` is nanoseconds since 1970 by the engine's clock, for what carries no time.
+    /// Updates everything from one poll. `now`, in nanoseconds since 1970, is used for tasks whose status has no time.
     pub fn poll(&mut self, poll: &Poll, now: i64) {
         let rows =
             |list: &Option<Value>| list.as_ref().and_then(Value::as_array).cloned().unwrap_or_default();
@@ -118,7 +119,7 @@ impl Seen {
             && !tasks.iter().any(|task| is_of(task, &stack) && alive(task));
     }
 
-    /// Takes `/containers/json` of a node.
+    /// Updates the containers of a node from its `/containers/json`.
     pub fn listed(&mut self, node: usize, list: &Value) {
         let stack = self.stack.clone();
         let ours = |row: &&Value| row["Labels"][STACK] == stack.as_str();
@@ -139,14 +140,15 @@ impl Seen {
         self.containers.entry(id.to_owned()).or_insert_with(|| Container::new(id))
     }
 
-    /// Takes what the engine says of a container.
+    /// Updates a container from its inspection.
     pub fn inspected(&mut self, id: &str, state: &Value) {
         self.container(id).inspected(state);
     }
 
-    /// Takes one event of a node's engine, keeps it if it is of the stack, and says what to look at now.
+    /// Takes one event of a node's engine, keeps it if it belongs to the stack, and returns what to do because of it.
     pub fn event(&mut self, node: usize, raw: &Value) -> Vec<Wish> {
-        // Every manager tells of the swarm's own objects; one is enough.
+        // Every manager sends the events of the swarm's objects (services, networks). Those of the first one are
+        // enough.
         if node > 0 && raw["scope"] == "swarm" {
             return Vec::new();
         }
@@ -171,7 +173,7 @@ impl Seen {
         } else if event.kind == "service" {
             wishes.push(Wish::Poll);
         }
-        // A probe's three exec events tell nothing that the probe itself does not.
+        // Each health probe makes three exec events, which say nothing that the probe's result does not say.
         if !event.action.starts_with("exec_") {
             if self.events.len() < MAX_EVENTS {
                 self.events.push(Event { matched, ..event });
@@ -182,7 +184,7 @@ impl Seen {
         wishes
     }
 
-    /// How an event is known to be of the stack; a node's events are everybody's.
+    /// What shows that an event belongs to the stack; `None` if it does not. Events of nodes concern every stack.
     fn matches(&self, event: &Event, label: Option<&str>) -> Option<&'static str> {
         if let Some(label) = label {
             return (label == self.stack).then_some("label");
@@ -196,8 +198,8 @@ impl Seen {
         if known(&event.id) || other {
             return Some("id");
         }
-        // Swarm's own objects carry no label in their events; their names start with the stack's. Another
-        // stack's name may start so too, which is why the record says how it matched.
+        // Events of the swarm's objects carry no labels, so only their names can match: they start with the stack's
+        // name. Another stack's objects may have names that start so too, which is why the event says how it matched.
         let name = event.attributes.get("name").map(String::as_str).unwrap_or_default();
         let rest = name.strip_prefix(self.stack.as_str()).and_then(|rest| rest.strip_prefix('_'));
         match event.kind.as_str() {
@@ -208,13 +210,14 @@ impl Seen {
     }
 }
 
-/// The engine already filtered by the service's label; where the task's own says otherwise, that counts.
+/// Whether a task belongs to the stack. The engine's filter has compared the label of the task's service; where the
+/// container's label names another stack, that one counts.
 fn is_of(task: &Value, stack: &str) -> bool {
     let label = &task["Spec"]["ContainerSpec"]["Labels"][STACK];
     label.as_str().is_none_or(|label| label == stack)
 }
 
-/// A string of the engine's JSON; empty where there is none.
+/// The text of a JSON string; empty if the value is missing or is no string.
 #[must_use]
 pub fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()

@@ -1,4 +1,4 @@
-//! One service: its newest specification, and how its last update went.
+//! What was seen of one service: its specifications, and how its last update went.
 
 use serde_json::Value;
 
@@ -11,9 +11,9 @@ pub struct Service {
     pub spec: Value,
     pub previous: Value,
     pub update: Value,
-    /// How many specifications were seen; more than one: it was updated while we looked.
+    /// How many different specifications were seen. More than one means that the service was updated meanwhile.
     pub versions: u32,
-    /// Everything that any of its specifications held, for the secrets in it.
+    /// All specifications that were seen. A secret of an old one may still stand in a log.
     pub specs: Vec<Value>,
 }
 
@@ -31,7 +31,7 @@ impl Service {
         }
     }
 
-    /// Takes a row of `/services`.
+    /// Updates it from a row of `/services`.
     pub fn see(&mut self, row: &Value) {
         self.name = text(&row["Spec"]["Name"]);
         self.update = row["UpdateStatus"].clone();

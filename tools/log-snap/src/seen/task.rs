@@ -1,14 +1,14 @@
-//! One task: where it ran, and every state that it was seen in.
+//! What was seen of one task: where it ran, and every state that it had.
 
 use serde_json::Value;
 
 use super::text;
 use lib_common::swarm::stamp;
 
-/// One state, as long as nothing of it changed.
+/// One state of a task, from when it was first seen until anything of it changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Nanoseconds since 1970, by the clock of the task's node.
+    /// When it began, in nanoseconds since 1970, by the clock of the task's node.
     pub at: i64,
     pub state: String,
     pub desired: String,
@@ -44,7 +44,7 @@ impl Task {
         }
     }
 
-    /// Takes a row of `/tasks`.
+    /// Updates it from a row of `/tasks`.
     pub fn see(&mut self, row: &Value, now: i64) {
         let status = &row["Status"];
         let ran = &status["ContainerStatus"];
@@ -55,7 +55,7 @@ impl Task {
         if let Some(id) = ran["ContainerID"].as_str().filter(|id| !id.is_empty()) {
             self.container = Some(id.to_owned());
         }
-        // A task that was shut down before it ran says 0 too, so 0 counts only where it completed.
+        // A task that was shut down before it ran has exit code 0 too, so 0 counts only if the task completed.
         let code = ran["ExitCode"].as_i64().unwrap_or(0);
         if status["State"] == "complete" || code != 0 {
             self.exit_code = Some(code);

@@ -1,16 +1,17 @@
-//! A chunk of lines, compressed: their text as one block, their times and outputs beside it.
+//! A compressed chunk of lines: their text as one block, followed by their times and outputs.
 
 use super::line::Line;
 use lib_common::swarm::frame::From;
 
-/// Lines that are being collected.
+/// A chunk to which lines are still added; it is not compressed yet.
 #[derive(Default)]
 pub struct Open {
-    /// Lines, each with its line feed.
+    /// The lines, each with its line feed.
     text: Vec<u8>,
-    /// For each line the time since the one before, doubled, plus 1 for err; as varints.
+    /// A varint for each line: the zigzag-encoded time since the line before, shifted left by one; the lowest bit is 1
+    /// for stderr. A line usually needs two to five bytes that way.
     meta: Vec<u8>,
-    /// Lines that are longer than what is here, and how long they are.
+    /// The lines of which only a part is here: number of the line in the chunk, and its true length in bytes.
     long: Vec<(u64, u64)>,
     lines: u64,
     first: i64,
@@ -18,21 +19,21 @@ pub struct Open {
     pem: [Option<bool>; 2],
 }
 
-/// Lines that are kept.
+/// A closed, compressed chunk.
 pub struct Chunk {
     packed: Vec<u8>,
     text: usize,
     meta: usize,
     long: Vec<(u64, u64)>,
     pub lines: u64,
-    /// Of text, line feeds not counted.
+    /// Bytes of text, without the line feeds.
     pub bytes: u64,
     pub first: i64,
-    /// The last border of a private key in it, for each output: true for BEGIN.
+    /// The last BEGIN (true) or END (false) line of a private key in the chunk, for stdout and for stderr.
     pub pem: [Option<bool>; 2],
 }
 
-/// A chunk's lines.
+/// The decompressed lines of a chunk.
 pub struct Block {
     data: Vec<u8>,
     text: usize,
@@ -81,7 +82,7 @@ impl Open {
         }
     }
 
-    /// What was collected, compressed; empty again.
+    /// Compresses the collected lines into a chunk, and is empty again; `None` if there are no lines.
     pub fn close(&mut self) -> Option<Chunk> {
         if self.is_empty() {
             return None;
@@ -91,8 +92,8 @@ impl Open {
         let (mut data, text, meta) = (open.text, open.lines, open.meta);
         let (text_len, meta_len) = (data.len(), meta.len());
         data.extend_from_slice(&meta);
-        // Compressing into memory cannot fail; an empty chunk would be noticed when it is unpacked.
-        // It is made as large as the worst case; only what is needed of it is kept.
+        // Compressing into memory does not fail; if it did, the empty chunk would be an error when it is unpacked.
+        // zstd allocates for the worst case, so the result is copied into a vector of the right size.
         let packed = zstd::bulk::compress(&data, 1).unwrap_or_default().as_slice().to_vec();
         Some(Chunk {
             packed,
@@ -108,7 +109,7 @@ impl Open {
 }
 
 impl Chunk {
-    /// Bytes of memory that it takes.
+    /// Bytes of memory that the chunk takes.
     #[must_use]
     pub fn size(&self) -> u64 {
         (self.packed.capacity() + self.long.capacity() * 16 + size_of::<Self>()) as u64
@@ -117,14 +118,14 @@ impl Chunk {
     pub fn unpack(&self) -> std::io::Result<Block> {
         let data = zstd::bulk::decompress(&self.packed, self.text + self.meta)?;
         if data.len() != self.text + self.meta {
-            return Err(std::io::Error::other("a held chunk is damaged"));
+            return Err(std::io::Error::other("a compressed chunk in memory is damaged"));
         }
         Ok(Block { data, text: self.text, first: self.first, long: self.long.clone() })
     }
 }
 
 impl Block {
-    /// All lines as one text.
+    /// All lines as one text, each with its line feed.
     #[must_use]
     pub fn text(&self) -> &[u8] {
         &self.data[..self.text]

@@ -1,8 +1,8 @@
-//! Lines in bounded memory until the bundle is written: the head and the tail of each log, compressed.
+//! Holds log lines in bounded memory until the bundle is written: the head and the tail of each log, compressed.
 //!
-//! Raw text stays in memory and nowhere else, because only at the end are all secrets known. All logs share
-//! one [`Shelf`]: when its budget is spent, the largest log gives up the oldest of its tail. So memory is
-//! fixed, whatever the number and the size of the logs; what was given up is counted.
+//! Raw text exists in memory and nowhere else, because all secrets are known only at the end. All logs share one
+//! [`Shelf`]. When its budget is spent, the largest log drops chunks from its middle. So the memory is bounded whatever
+//! the number and the size of the logs are, and what was dropped is counted.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,22 +10,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::chunk::{Chunk, Open};
 use super::line::Line;
 
-/// Text of one chunk. Small, because each open log has one uncompressed.
+/// Bytes of text in one chunk. It is small because every log that is being read has one chunk uncompressed.
 const CHUNK: u64 = 64 * 1024;
 
-/// Lines and bytes that were let go to stay within a bound.
+/// The lines that a log dropped to stay within a bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Elided {
     pub lines: u64,
     pub bytes: u64,
     /// When the first of them was written.
     pub at: i64,
-    /// The last border of a private key among them, for each of the two outputs: true for BEGIN.
+    /// The last BEGIN (true) or END (false) line of a private key among them, for stdout and for stderr.
     pub pem: [Option<bool>; 2],
 }
 
 impl Elided {
-    /// `before`: the chunk comes before what is gone already.
+    /// Counts a dropped chunk. `before` says that it stood before the ones that were dropped earlier.
     fn add(&mut self, chunk: &Chunk, before: bool) {
         if before || self.lines == 0 {
             self.at = chunk.first;
@@ -38,7 +38,7 @@ impl Elided {
     }
 }
 
-/// Where all logs lie.
+/// The memory in which all logs are held.
 pub struct Shelf(Mutex<Inner>);
 
 struct Inner {
@@ -47,7 +47,7 @@ struct Inner {
     logs: Vec<Log>,
 }
 
-/// One log: the first half of its cap stays, the rest is a window over the end.
+/// One log: half of its cap holds its head, the rest is a window over its end.
 #[derive(Default)]
 struct Log {
     cap: u64,
@@ -56,13 +56,13 @@ struct Log {
     tail: VecDeque<Chunk>,
     tail_bytes: u64,
     elided: Elided,
-    /// Something went because the budget was spent, not because of the cap.
+    /// Whether chunks were dropped because the shared budget was spent, and not because of the log's own cap.
     squeezed: bool,
     size: u64,
 }
 
 impl Shelf {
-    /// `budget`: bytes that all held logs may take together.
+    /// `budget` is the number of bytes that all held logs together may take.
     #[must_use]
     pub fn new(budget: u64) -> Arc<Self> {
         Arc::new(Self(Mutex::new(Inner { budget, used: 0, logs: Vec::new() })))
@@ -103,7 +103,8 @@ impl Log {
         }
     }
 
-    /// Lets one chunk of the middle go; false where only the first and the last one are left.
+    /// Drops one chunk from the middle: the end of the head or the start of the tail, whichever is larger. Returns
+    /// false if only the first and the last chunk are left.
     fn let_go(&mut self, used: &mut u64) -> bool {
         let from_head = self.head_bytes > self.tail_bytes && self.head.len() > 1;
         let chunk = if from_head {
@@ -125,7 +126,7 @@ impl Log {
     }
 }
 
-/// One stream's place on the shelf.
+/// The place of one log on the shelf, with its open chunk.
 pub struct Held {
     shelf: Arc<Shelf>,
     slot: usize,
@@ -133,7 +134,7 @@ pub struct Held {
     open: Open,
 }
 
-/// What was kept of a log, in order: the head, what is gone, the tail.
+/// What was kept of a log, in order: the head, the count of what was dropped, the tail.
 pub struct Kept {
     pub head: Vec<Chunk>,
     pub elided: Elided,
@@ -142,13 +143,13 @@ pub struct Kept {
 }
 
 impl Held {
-    /// `cap`: bytes of text that are kept of this stream.
+    /// `cap` is the number of bytes of text that are kept of this log.
     #[must_use]
     pub fn new(shelf: &Arc<Shelf>, cap: u64) -> Self {
         let mut inner = shelf.lock();
         inner.logs.push(Log { cap, ..Log::default() });
         let slot = inner.logs.len() - 1;
-        // Small caps need small chunks, or one chunk would be the whole window.
+        // A small cap needs small chunks: otherwise one chunk would fill the whole window.
         Self { shelf: Arc::clone(shelf), slot, chunk: CHUNK.min(cap / 8), open: Open::default() }
     }
 
@@ -159,14 +160,14 @@ impl Held {
         self.open.push(line);
     }
 
-    /// Closes the open chunk: a stream that rests costs only its compressed size.
+    /// Closes the open chunk, so that a log that nobody reads takes only its compressed size.
     pub fn close(&mut self) {
         if let Some(chunk) = self.open.close() {
             self.shelf.lock().put(self.slot, chunk);
         }
     }
 
-    /// Takes everything; nothing of it stays on the shelf.
+    /// Takes the log from the shelf, and frees its part of the budget.
     #[must_use]
     pub fn take(mut self) -> Kept {
         self.close();
@@ -229,7 +230,7 @@ mod tests {
     #[test]
     fn the_budget_holds_over_all_logs_and_the_largest_pays() {
         let shelf = Shelf::new(200_000);
-        // Not compressible.
+        // Random bytes, because zstd cannot compress them.
         let noise = |n: i64| blake3::Hasher::new().update(&n.to_le_bytes()).finalize_xof().read_to_vec(1000);
         let (mut small, mut large) = (Held::new(&shelf, 1 << 30), Held::new(&shelf, 1 << 30));
         (0..100).for_each(|n| push(&mut small, n, &noise(n)));

@@ -1,35 +1,35 @@
-//! Lines from pieces: long lines that the engine split are whole again.
+//! Puts lines together that the engine has split.
 //!
-//! The engine splits a line at 16 KiB; all parts carry the same timestamp and only the last one ends with a
-//! line feed. So a part belongs to the one before it on the same output if that had no line feed and the
-//! very same timestamp.
+//! The engine splits a line every 16 KiB. All parts carry the same timestamp, and only the last one ends with a line
+//! feed. So a part continues the part before it on the same output if that one has no line feed and exactly the same
+//! timestamp.
 
 use lib_common::swarm::frame::From;
 use lib_common::swarm::stamp;
 
-/// Kept beyond the cap, so that a secret across the cut can be recognised before the cut is made for good.
+/// Bytes that are kept beyond the cap, so that a secret that lies across the cut is recognised before the line is cut.
 pub const OVERLAP: usize = 4096;
 
 /// One line as the container wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line<'t> {
-    /// Nanoseconds since 1970, by the clock of the container's node.
+    /// When it was written, in nanoseconds since 1970, by the clock of the container's node.
     pub at: i64,
     pub from: From,
-    /// Without its line feed; at most the cap and [`OVERLAP`].
+    /// The text without its line feed, at most as many bytes as the cap and [`OVERLAP`] allow.
     pub text: &'t [u8],
-    /// How long the line really was, in bytes.
+    /// The true length of the line, in bytes.
     pub whole: u64,
 }
 
-/// A piece of log with its time, whatever it was read from.
+/// A whole line or a part of one with its time, from a log file or from the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry<'t> {
+pub struct TimedPiece<'t> {
     pub from: From,
     pub at: i64,
-    /// Without its line feed.
+    /// The text without its line feed.
     pub text: &'t [u8],
-    /// It ends its line.
+    /// Whether the line ends with this piece.
     pub ends: bool,
 }
 
@@ -39,7 +39,7 @@ struct Pending {
     whole: u64,
 }
 
-/// Joins the pieces of one container's log.
+/// Joins the pieces of one container's log into lines.
 pub struct Assembler {
     cap: usize,
     pending: [Option<Pending>; 2],
@@ -52,28 +52,28 @@ impl Assembler {
         Self { cap, pending: [None, None], last: 0 }
     }
 
-    /// Takes one piece as the API gives it, its timestamp in front.
+    /// Takes one piece in the form of the API, with its timestamp in front.
     pub fn push(&mut self, from: From, piece: &[u8], on: &mut impl FnMut(Line)) {
         let (at, skip) = stamp::split(piece).unwrap_or((self.last, 0));
         let text = &piece[skip..];
         let (text, ends) = text.strip_suffix(b"\n").map_or((text, false), |text| (text, true));
-        self.entry(Entry { from, at, text, ends }, on);
+        self.timed(TimedPiece { from, at, text, ends }, on);
     }
 
-    /// Takes one piece and hands on the lines that it completes.
-    pub fn entry(&mut self, entry: Entry, on: &mut impl FnMut(Line)) {
+    /// Takes one piece and hands the lines that it completes to `on`.
+    pub fn timed(&mut self, entry: TimedPiece, on: &mut impl FnMut(Line)) {
         self.last = entry.at;
         let mut text = entry.text;
-        // No driver puts a line feed inside; what does is several lines.
+        // The drivers put no line feed inside a piece. If there is one all the same, the piece holds several lines.
         while let Some(end) = memchr::memchr(b'\n', text) {
-            self.part(Entry { text: &text[..end], ends: true, ..entry }, on);
+            self.part(TimedPiece { text: &text[..end], ends: true, ..entry }, on);
             text = &text[end + 1..];
         }
-        self.part(Entry { text, ..entry }, on);
+        self.part(TimedPiece { text, ..entry }, on);
     }
 
-    fn part(&mut self, entry: Entry, on: &mut impl FnMut(Line)) {
-        let Entry { from, at, text, ends } = entry;
+    fn part(&mut self, entry: TimedPiece, on: &mut impl FnMut(Line)) {
+        let TimedPiece { from, at, text, ends } = entry;
         let limit = self.cap.saturating_add(OVERLAP);
         let slot = &mut self.pending[from.index()];
         if let Some(old) = slot.take_if(|old| old.at != at) {
@@ -92,7 +92,7 @@ impl Assembler {
         }
     }
 
-    /// The log ended: what has no line feed is a line too.
+    /// Ends the log: text without a line feed at the end is a line too.
     pub fn finish(&mut self, on: &mut impl FnMut(Line)) {
         for from in [From::Out, From::Err] {
             if let Some(line) = self.pending[from.index()].take() {
@@ -109,7 +109,7 @@ mod tests {
     const A: &str = "2026-01-02T03:04:05.000000001Z ";
     const B: &str = "2026-01-02T03:04:05.000000002Z ";
 
-    /// Text and true length of each line.
+    /// The text and the true length of each line.
     fn lines(cap: usize, pieces: &[(From, String)]) -> Vec<(String, u64)> {
         let (mut assembler, mut done) = (Assembler::new(cap), Vec::new());
         let mut keep = |line: Line| done.push((String::from_utf8(line.text.to_vec()).unwrap(), line.whole));

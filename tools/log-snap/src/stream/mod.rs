@@ -1,4 +1,4 @@
-//! One container's log: from the engine's bytes to lines held in bounded memory.
+//! Reads the log of one container, from the engine or from the log driver's files, into lines in bounded memory.
 
 pub mod chunk;
 pub mod file;

@@ -1,8 +1,9 @@
-//! Reads one container's log: follows it while recording, then proves its end with a last plain reading.
+//! Reads one container's log: follows it during the recording, and then reads it once more to be sure of its end.
 //!
-//! A file on this machine is read as it grows. A stream of the engine that is followed never says that it is
-//! whole: it may end early at a rotation, or when its container is removed. So whatever ended it, the log is
-//! asked for once more without following, what is known is left out, and only the end of that reading counts.
+//! A log file on this machine is read as it grows. The end of a followed stream of the engine does not prove that the
+//! log is complete: the stream may end early at a rotation, or when its container is removed. So whatever ended it, the
+//! log is requested once more without following; lines that are known already are skipped, and only the end of that
+//! second reading counts.
 
 use std::future::Future;
 use std::pin::pin;
@@ -21,45 +22,50 @@ use crate::api::{Api, Body};
 use lib_common::swarm::frame::{Decoder, Piece};
 use lib_common::swarm::stamp;
 
-/// How often a file that is followed is looked at.
-const LOOK: Duration = Duration::from_millis(250);
+/// How often a log file that is followed is checked for new records.
+const FILE_POLL: Duration = Duration::from_millis(250);
 
-/// Whether the recording goes on; in the end every stream has until the deadline.
+/// What the recorder tells a reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
+    /// Go on.
     Not,
     /// The container ended, and with it its log.
     Ended,
+    /// The recording is over: read what is there, until the deadline.
     Drain(Instant),
 }
 
-/// Bounds of one stream.
+/// The bounds of one stream.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Longest silence of a reading that does not follow.
+    /// How long a reading that does not follow may be silent.
     pub idle: Duration,
-    /// Text bytes that are kept.
+    /// Bytes of text that are kept of the log.
     pub stream: u64,
-    /// Longest line that is kept whole.
+    /// Bytes of the longest line that is kept whole.
     pub line: usize,
 }
 
 /// Where the lines come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The driver's file on this machine.
+    /// The log driver's file on this machine.
     File,
     /// `/containers/{id}/logs` of the container's node.
     Container,
-    /// `/tasks/{id}/logs` of a manager: for other nodes, and where the container is gone.
+    /// `/tasks/{id}/logs` of a manager: for nodes that this tool cannot reach, and for containers that are gone.
     Task,
 }
 
 /// How the last reading ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
+    /// The log was not read yet.
     Never,
+    /// At the end of the log.
     Eof,
+    /// The engine sent nothing for [`Limits::idle`].
     Idle,
     Deadline,
     Error(String),
@@ -72,16 +78,18 @@ pub struct Stream {
     pub source: Source,
     pub kept: Sums,
     pub ended: Ended,
-    /// What went wrong on the way, even if a later reading made good for it.
+    /// Errors on the way, even those for which a later reading made good.
     pub notes: Vec<String>,
     file: Option<Tail>,
     assembler: Assembler,
     resume: Resume,
 }
 
-/// Why one request's body is not read on.
+/// Why the reading of one answer ended.
 enum Pass {
+    /// The recording is over, which ends every reading that follows.
     Stopped,
+    /// The engine does not have the container (any more), with its message.
     Missing(String),
     Ended(Ended),
 }
@@ -108,16 +116,18 @@ impl Stream {
         }
     }
 
-    /// Reads the driver's file in place of asking the engine.
+    /// Reads the log driver's file instead of asking the engine.
     #[must_use]
     pub fn from_file(mut self, file: Tail) -> Self {
         (self.source, self.file) = (Source::File, Some(file));
         self
     }
 
-    /// Reads until the log ends (following it before, if `follow`), `stop`'s deadline or a failure.
-    /// May be called again on what it returns, e.g. when the container was started again.
-    /// `manager` answers for the task where the container's own node cannot.
+    /// Reads to the end of the log, to the deadline in `stop` or to an error. With `follow` it first follows the log
+    /// until the container ends or the recording is over. `manager` is asked for the task's log if the container's own
+    /// node does not have the container any more.
+    ///
+    /// It may be called again on the stream that it returns, for example when the container was started again.
     pub async fn read<A: Api>(
         mut self,
         api: A,
@@ -152,34 +162,38 @@ impl Stream {
         self
     }
 
-    /// The log ended, or nobody reads it on.
+    /// Ends a reading: hands on an unfinished last line, and compresses what is held.
     fn rest(&mut self) {
         let Self { assembler, kept, .. } = self;
         assembler.finish(&mut |line| kept.push(line));
         kept.held.close();
     }
 
-    /// Reads the file on a thread that may wait for the disk.
+    /// Reads the log file, on a thread of its own because reading a file blocks.
     async fn read_file(mut self, follow: bool, mut stop: watch::Receiver<Stop>) -> Self {
         loop {
-            // What the container wrote before it ended is there when the engine says so.
+            // The order matters: first note what the recorder says, then read. When the engine reports that the
+            // container ended, everything that it wrote is in the file, so a reading after that is complete.
             let now = *stop.borrow_and_update();
             let reading = tokio::task::spawn_blocking(move || {
-                let outcome =
-                    self.look(if let Stop::Drain(deadline) = now { Some(deadline.into_std()) } else { None });
+                let outcome = self.read_new_records(if let Stop::Drain(deadline) = now {
+                    Some(deadline.into_std())
+                } else {
+                    None
+                });
                 (self, outcome)
             });
             let outcome;
             (self, outcome) = match reading.await {
                 Ok(done) => done,
-                // A panic of ours: passed on, as everywhere.
+                // The thread panicked, which is a bug in log-snap: panic here too.
                 Err(e) => std::panic::resume_unwind(e.into_panic()),
             };
             self.ended = match outcome {
                 Err(Stopped::Deadline) => Ended::Deadline,
                 Err(Stopped::Failed(cause)) => Ended::Error(cause),
                 Ok(()) if follow && now == Stop::Not => {
-                    let _ = tokio::time::timeout(LOOK, stop.changed()).await;
+                    let _ = tokio::time::timeout(FILE_POLL, stop.changed()).await;
                     continue;
                 }
                 Ok(()) => Ended::Eof,
@@ -200,14 +214,14 @@ impl Stream {
         self
     }
 
-    fn look(&mut self, deadline: Option<std::time::Instant>) -> Result<(), Stopped> {
+    fn read_new_records(&mut self, deadline: Option<std::time::Instant>) -> Result<(), Stopped> {
         let Self { file, assembler, kept, .. } = self;
         let Some(file) = file else { return Ok(()) };
-        file.read(deadline, &mut |entry| assembler.entry(entry, &mut |line| kept.push(line)))
+        file.read(deadline, &mut |entry| assembler.timed(entry, &mut |line| kept.push(line)))
     }
 
-    /// The container is gone: its task may still tell. An empty answer proves nothing, because the task
-    /// endpoint swallows the errors of the node that it asks.
+    /// Reads the log by task, after the container's node did not have the container any more. An empty answer proves
+    /// nothing, because the task endpoint hides the errors of the node that it asks.
     async fn by_task<A: Api>(
         &mut self,
         api: &A,
@@ -242,7 +256,7 @@ impl Stream {
         format!("/{kind}/{id}/logs?stdout=1&stderr=1&timestamps=1&follow={follow}{since}")
     }
 
-    /// One request. `idle`: `None` follows.
+    /// Sends one request and reads its answer. With `idle` `None` it follows the log, so silence does not end it.
     async fn pass<A: Api>(
         &mut self,
         api: &A,
@@ -253,7 +267,7 @@ impl Stream {
         let path = self.path(idle.is_none(), since);
         let mut body = match bounded(api.open(&path), idle.map(|idle| idle * 2), stop).await {
             Ok(Ok(body)) => body,
-            // 409: the container is being removed.
+            // Status 409 means that the container is being removed.
             Ok(Err(e)) if e.is_missing() || e.status == 409 => return Pass::Missing(e.message),
             Ok(Err(e)) => return Pass::Ended(Ended::Error(show(&e))),
             Err(pass) => return pass,
@@ -288,7 +302,7 @@ impl Stream {
     }
 }
 
-/// The lines of a log and their sums.
+/// The held lines of a log, and the totals of all its lines, dropped ones included.
 pub struct Sums {
     pub held: Held,
     pub bytes: u64,
@@ -307,7 +321,8 @@ impl Sums {
     }
 }
 
-/// Waits for `work` no longer than the silence and the deadline allow; following ends when recording ends.
+/// Waits for `work`, but not longer than `idle`, and not beyond the deadline in `stop`. With `idle` `None` (following)
+/// it returns as soon as the recording is over.
 async fn bounded<T>(
     work: impl Future<Output = ApiResult<T>>,
     idle: Option<Duration>,

@@ -1,4 +1,5 @@
-//! The reader against a fake engine: ends, breaks, stalls, in-band errors, removed containers.
+//! Tests of the reader against a fake engine: streams that end, break or stall, errors within the stream, removed
+//! containers.
 
 use super::*;
 use crate::fake::{After, FakeEngine, missing};
@@ -15,7 +16,7 @@ fn log(numbers: std::ops::Range<u32>) -> Vec<u8> {
     numbers.flat_map(|n| frame(1, n, &format!("line {n}\n"))).collect()
 }
 
-/// Reads to the end; `stop_after` ends the recording.
+/// Reads to the end. The recording is over after `stop_after` milliseconds.
 fn read(engine: &FakeEngine, task: Option<&str>, follow: bool, stop_after: Option<u64>) -> Stream {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -139,7 +140,7 @@ fn the_engines_own_error_is_no_log_text() {
 fn a_line_of_100_kib_is_whole_across_chunks_and_connections() {
     let part = "y".repeat(16 * 1024);
     let chunks: Vec<Vec<u8>> = (0..6).map(|_| frame(1, 7, &part)).chain([frame(1, 7, "end\n")]).collect();
-    // Identical chunks: the second reading must not double them, nor leave out the missing ones.
+    // The parts are identical. The second reading must neither repeat those that arrived nor skip those that did not.
     let engine = FakeEngine::default()
         .body("/containers/c1/", Ok((chunks[..3].concat(), After::Break)))
         .body("/containers/c1/", Ok((chunks.concat(), After::End)));

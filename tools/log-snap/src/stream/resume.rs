@@ -1,29 +1,31 @@
-//! Going on where a broken log stream ended, without losing or doubling a piece.
+//! Continues a log stream after it broke, without losing or repeating a piece.
 //!
-//! Timestamps alone cannot say it: two outputs may be written slightly out of order, and several pieces may
-//! carry the same one. So the last pieces are remembered; the stream is asked for again from the oldest of
-//! them, and what is in memory is left out once.
+//! Timestamps alone do not suffice: the two outputs may be slightly out of order, and several pieces may carry the same
+//! timestamp. So the last pieces are remembered (by their hashes). The stream is requested again from the oldest of
+//! them on, and each remembered piece is skipped once.
 
 use std::collections::{HashMap, VecDeque};
 
 use lib_common::swarm::frame::From;
 use lib_common::swarm::stamp;
 
+/// How many pieces are remembered.
 const REMEMBERED: usize = 128;
 
 type Key = (From, [u8; 16]);
 
-/// The last pieces of one log.
+/// Remembers the last pieces of one log.
 #[derive(Default)]
 pub struct Resume {
     last: VecDeque<(i64, Key)>,
-    /// Pieces that are to be left out of the stream that is being read again.
+    /// How often each piece is still to be skipped in the stream that is being read again.
     repeats: HashMap<Key, u32>,
+    /// Whether older pieces were forgotten. Until then the log is short enough to be read from its beginning.
     forgot: bool,
 }
 
 impl Resume {
-    /// Prepares for reading again; returns the `since` to ask for (`None`: from the beginning).
+    /// Prepares for reading again. Returns the `since` of the request; `None` means from the beginning.
     pub fn again(&mut self) -> Option<i64> {
         self.repeats.clear();
         for (_, key) in &self.last {
@@ -32,7 +34,7 @@ impl Resume {
         self.last.iter().map(|(at, _)| *at).min().filter(|_| self.forgot)
     }
 
-    /// Whether `piece` is new; it is remembered.
+    /// Returns whether `piece` is new, and remembers it if so.
     pub fn is_new(&mut self, from: From, piece: &[u8]) -> bool {
         let mut hash = [0; 16];
         hash.copy_from_slice(&blake3::hash(piece).as_bytes()[..16]);

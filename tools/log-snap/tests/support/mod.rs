@@ -1,11 +1,11 @@
-//! What bundles of tests are made of.
+//! Helpers with which tests write bundles.
 
 #![allow(clippy::unwrap_used)] // helpers of tests, which clippy does not take for tests
 
 use log_snap::bundle::entry::Stream;
 use log_snap::bundle::write::Writer;
 
-/// The log of a service's container, of lines with the second that each was written in.
+/// Writes the log of a service's container. Each line comes with the second in which it was written.
 pub fn log<'l>(writer: &mut Writer, service: &str, lines: impl Iterator<Item = (u32, &'l str)>) -> Stream {
     let (mut text, mut times) = (writer.builder().unwrap(), writer.builder().unwrap());
     let mut count = 0;

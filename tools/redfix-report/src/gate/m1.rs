@@ -14,7 +14,7 @@ use crate::runs::{at_baseline, level};
 use crate::shell::quote;
 use crate::verdict::{chosen, counted, excluded, is_decided, recount};
 
-/// Everything that M1 still wants of `case`; empty when it passes.
+/// Everything that `case` still lacks for M1; empty if it passes.
 #[must_use]
 pub fn judge(case: &Case, fold: &Fold, proofs: &Proofs) -> Vec<Missing> {
     let mut all = verdict(case, fold, proofs);
@@ -59,7 +59,7 @@ fn verdict(case: &Case, fold: &Fold, proofs: &Proofs) -> Vec<Missing> {
     all
 }
 
-/// A verdict that its own counts cannot bear.
+/// Why a verdict contradicts its own counts, if it does.
 fn contradiction(verdict: &FlakeVerdict) -> Option<&'static str> {
     let (alone, load) = (verdict.isolated, verdict.loaded);
     match verdict.verdict {
@@ -67,13 +67,16 @@ fn contradiction(verdict: &FlakeVerdict) -> Option<&'static str> {
         Verdict::Genuine if alone.pass > 0 => Some("genuine with a green run alone"),
         Verdict::LoadFlake if alone.pass == 0 => Some("load-flake without a green run alone"),
         Verdict::LoadFlake if load.fail == 0 => Some("load-flake without a red run under load"),
-        Verdict::Flake if alone.pass == 0 || alone.fail == 0 => Some("flake without both colours alone"),
+        Verdict::Flake if alone.pass == 0 || alone.fail == 0 => {
+            Some("flake without both a red and a green run alone")
+        }
         _ => None,
     }
 }
 
-/// Eligible runs without a fix, at the red baseline, that the verdict neither counted nor excluded. Those after
-/// its deciding run cannot change a first crossing; that it is one, only a re-derivation shows.
+/// Whether the verdict is stale: there are eligible runs without a fix, at the red baseline, that it neither counted
+/// nor excluded. Runs after the deciding run cannot change a verdict that was the first to reach its threshold; but
+/// only a re-derivation shows that it was.
 fn stale(case: &Case, verdict: &FlakeVerdict, fold: &Fold, proofs: &Proofs) -> Option<Missing> {
     let known: BTreeSet<&String> = verdict.attempts.iter().chain(excluded(case)).collect();
     let unlisted: u64 =
@@ -100,7 +103,7 @@ fn stale(case: &Case, verdict: &FlakeVerdict, fold: &Fold, proofs: &Proofs) -> O
     Some(Missing::new("stale", what, supply))
 }
 
-/// The counts of the verdict against a recount from the runs.
+/// Compares the counts of the verdict with a recount from the runs.
 fn tallies(verdict: &FlakeVerdict, fold: &Fold, ledger: &str) -> Vec<Missing> {
     let mut all = Vec::new();
     let mut compare = |rule, condition: &str, claimed: Tally, load| {
@@ -133,7 +136,7 @@ fn attempt(case: &Case, id: &str, fold: &Fold, proofs: &Proofs) -> Vec<Missing> 
     };
     let mut all = Vec::new();
     if fold.runs.is_retold(id) {
-        let what = format!("attempt {id} is on the ledger twice, and not alike");
+        let what = format!("attempt {id} is on the ledger twice, with different contents");
         all.push(Missing::new("retold", what, again()));
     }
     if !run.isolation.proved {
@@ -146,7 +149,7 @@ fn attempt(case: &Case, id: &str, fold: &Fold, proofs: &Proofs) -> Vec<Missing> 
     }
     if run.evidence.is_none() {
         all.push(Missing::new("no-evidence", format!("attempt {id} has no evidence folder"), again()));
-    } else if let Err(why) = proofs.evidence.get(id).unwrap_or(&Err("not looked at".into())) {
+    } else if let Err(why) = proofs.evidence.get(id).unwrap_or(&Err("its evidence was not verified".into())) {
         let supply = vec!["redfix-report".into(), "--evidence DIR".into(), quote(&proofs.ledger)];
         all.push(Missing::new("bad-evidence", format!("attempt {id}: {why}"), supply));
     }

@@ -1,5 +1,5 @@
-//! Gate M2: the case has an open pull request, or for a stale test a comment, whose very patch is proved to cure
-//! it. Pure.
+//! Gate M2: the case has an open pull request, or for a stale test a comment, and exactly its patch is proved to cure
+//! the case. Pure.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ use crate::runs::level;
 use crate::shell::quote;
 use crate::verdict::{chosen, excluded, is_decided};
 
-/// The proposal that comes nearest to passing (the newest of equals), and what it lacks.
+/// The proposal that lacks least (of those that lack as much, the newest), and what it lacks.
 #[must_use]
 pub fn nearest<'a>(
     case: &'a Case,
@@ -31,7 +31,7 @@ pub fn nearest<'a>(
     candidates.max_by_key(|(proposed, lacks)| (std::cmp::Reverse(lacks.len()), proposed.since()))
 }
 
-/// Everything that M2 still wants of `case`; empty when it passes.
+/// Everything that `case` still lacks for M2; empty if it passes.
 #[must_use]
 pub fn judge(case: &Case, fold: &Fold, proofs: &Proofs) -> Vec<Missing> {
     let verdict = chosen(case, fold).filter(|verdict| is_decided(verdict));
@@ -51,7 +51,7 @@ pub fn judge(case: &Case, fold: &Fold, proofs: &Proofs) -> Vec<Missing> {
     all
 }
 
-/// The verdict on one patch that covers the most runs, the newest of equals.
+/// The verdict on one patch that covers the most runs; of those that cover as many, the newest.
 #[must_use]
 pub fn fix_verdict<'a>(case: &'a Case, patch: &str) -> Option<&'a FixVerdict> {
     case.fixes.iter().filter(|fix| fix.fix == patch).max_by_key(|fix| fix.attempts.len())
@@ -71,7 +71,7 @@ fn candidate(
         all.push(Missing::new(rule, format!("{name}{what}"), open(case, &proofs.ledger)));
     };
     match proposed.is_open(fold) {
-        Err("merged") => lacks("merged", " is merged: the proof ends where it does"),
+        Err("merged") => lacks("merged", " is merged already, and the gate needs an open one"),
         Err(_) => lacks("closed", " is closed"),
         Ok(()) => {}
     }
@@ -89,7 +89,7 @@ fn candidate(
     all
 }
 
-/// What the after-fix runs of one patch lack.
+/// What is missing in the proof that one patch cures the case.
 fn proof(case: &Case, patch: &str, fold: &Fold, proofs: &Proofs) -> Vec<Missing> {
     let judged = fix_verdict(case, patch);
     let more = || after_runs(case, patch, judged, fold, &proofs.ledger);
@@ -144,7 +144,7 @@ fn proof(case: &Case, patch: &str, fold: &Fold, proofs: &Proofs) -> Vec<Missing>
     all
 }
 
-/// Runs with the patch, under the condition that was red.
+/// The command that makes runs with the patch, under the condition that was red.
 fn after_runs(
     case: &Case,
     patch: &str,
@@ -168,7 +168,7 @@ fn after_runs(
     ]
 }
 
-/// What is wrong with one run that is said to show the cure.
+/// What is wrong with one run that the fix.verdict counts, if anything.
 fn after_fault(case: &Case, fix: &FixVerdict, id: &str, fold: &Fold) -> Option<(&'static str, String)> {
     let Some(run) = fold.runs.get(id) else {
         return Some(("no-after-run", "is not on the ledger".into()));
@@ -180,7 +180,8 @@ fn after_fault(case: &Case, fix: &FixVerdict, id: &str, fold: &Fold) -> Option<(
         return Some(("other-condition", "did not run under the condition that was red".into()));
     }
     if !run.isolation.proved || !run.cleanup.left.is_empty() || fold.runs.is_retold(id) {
-        return Some(("after-unproved", "has no proved condition and clean end".into()));
+        let what = "has no proved condition, left something behind, or is recorded in two ways";
+        return Some(("after-unproved", what.into()));
     }
     match fold.runs.sample(run, &case.key) {
         Some(true) => None,
@@ -189,8 +190,8 @@ fn after_fault(case: &Case, fix: &FixVerdict, id: &str, fold: &Fold) -> Option<(
     }
 }
 
-/// Whether a run was made at the levels `under`, the fix aside. Only the load must be named: another factor
-/// that a run does not name is at its red level.
+/// Whether a run was made at the levels `under`, except for the fix. The run must name its load; another factor that it
+/// does not name counts as being at its red level.
 fn is_under(run: &Run, under: &Factors) -> bool {
     under.iter().all(|(factor, red)| match factor.as_str() {
         "fix" => true,
@@ -199,7 +200,7 @@ fn is_under(run: &Run, under: &Factors) -> bool {
     })
 }
 
-/// What failed to promote, or was left out of the canon, must have been promoted with this patch, as a trial.
+/// A case that failed to promote, or whose recipe was not enrolled, also needs a trial promotion with this patch.
 fn promotion(case: &Case, patch: &str, fold: &Fold) -> Option<Missing> {
     let failed = case.failed()?;
     let (rule, why) = match failed.stage {
@@ -221,7 +222,7 @@ fn promotion(case: &Case, patch: &str, fold: &Fold) -> Option<Missing> {
     })
 }
 
-/// Enough of a hash for a person.
+/// The first 12 characters of a hash, which are enough for people.
 #[must_use]
 pub fn short(hash: &str) -> &str {
     hash.char_indices().nth(12).map_or(hash, |(at, _)| &hash[..at])

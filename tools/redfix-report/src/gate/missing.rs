@@ -1,4 +1,4 @@
-//! Why a case blocks a gate, and what would supply it.
+//! What a case lacks to pass a gate, and the command that would supply it.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -6,21 +6,21 @@ use serde::Serialize;
 /// Why a case blocks a gate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Missing {
-    /// The condition that is not met; one word, for machines.
+    /// The condition that is not met, as one word for programs.
     pub rule: &'static str,
-    /// For people.
+    /// What is missing, for people.
     pub what: String,
     /// The command that would supply it, in pieces that a renderer may put on lines of their own.
     pub supply: Vec<String>,
-    /// What that may cost, as far as the ledger tells.
+    /// What the command costs, as far as the ledger shows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost: Option<String>,
-    /// Other ways on, where there is a choice.
+    /// Other commands that may supply it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<Choice>,
 }
 
-/// One of several ways on.
+/// One of several commands that may supply what is missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Choice {
     pub name: &'static str,

@@ -1,4 +1,4 @@
-//! The gates: what each case still lacks, and the lines that a machine reads. Pure.
+//! Evaluates the gates: what each case still lacks, and the lines that programs read. Pure.
 
 mod cost;
 mod m1;
@@ -39,7 +39,7 @@ impl GateName {
         }
     }
 
-    /// What a case is that passes.
+    /// The word for a case that passes.
     #[must_use]
     pub fn achieved(self) -> &'static str {
         match self {
@@ -49,16 +49,17 @@ impl GateName {
     }
 }
 
-/// What one gate says of the whole ledger.
+/// The result of one gate for the whole ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gate {
     pub name: GateName,
-    /// Cases that pass, of how many.
+    /// How many cases pass.
     pub passing: usize,
+    /// How many cases there are.
     pub cases: usize,
 }
 
-/// What `case` still lacks for gate `name`; empty when it passes.
+/// What `case` still lacks for gate `name`; empty if it passes.
 #[must_use]
 pub fn missing(name: GateName, case: &Case, fold: &Fold, proofs: &Proofs) -> Vec<Missing> {
     match name {
@@ -68,13 +69,13 @@ pub fn missing(name: GateName, case: &Case, fold: &Fold, proofs: &Proofs) -> Vec
 }
 
 impl Gate {
-    /// A gate on nothing proves nothing: it fails.
+    /// Whether all cases pass. Without a case the gate fails, because nothing is proved.
     #[must_use]
     pub fn passes(&self) -> bool {
         self.cases > 0 && self.passing == self.cases
     }
 
-    /// The line that a machine reads: `GATE M1 FAIL 4/6 proven`.
+    /// The line that programs read: `GATE M1 FAIL 4/6 proven`.
     #[must_use]
     pub fn line(&self) -> String {
         let word = if self.passes() { "PASS" } else { "FAIL" };

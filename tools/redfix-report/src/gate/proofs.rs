@@ -1,4 +1,4 @@
-//! What the gates are judged by besides the ledger: results of I/O that was done before. Pure.
+//! What the gates are judged by besides the ledger: results of I/O that was done beforehand. Pure.
 
 use std::collections::BTreeMap;
 
@@ -12,28 +12,28 @@ pub enum Rederivation {
     #[default]
     NotAsked,
     Agrees,
-    /// Its objection, for people.
+    /// What the re-derivation objects to, for people.
     Disagrees(String),
 }
 
-/// What the gates are judged by besides the ledger: results of I/O that was done before.
+/// What the gates are judged by besides the ledger: results of I/O that was done beforehand.
 #[derive(Debug, Default)]
 pub struct Proofs {
-    /// Whether the evidence of an attempt verifies, else why not.
+    /// By attempt: its evidence is what was recorded, or why not.
     pub evidence: BTreeMap<String, Result<(), String>>,
-    /// The end of an attempt's log, where its evidence verifies.
+    /// By attempt: the end of its log, if its evidence is what was recorded.
     pub logs: BTreeMap<String, String>,
     /// What `--verify-evidence` found.
     pub faults: Vec<Fault>,
-    /// What went wrong first by the log bundle of an attempt, else a word why that is not known.
+    /// By attempt: the first error in its log bundle, or why none is known.
     pub first_errors: BTreeMap<String, Result<FirstError, String>>,
     pub rederivation: Rederivation,
-    /// What commands call the ledger.
+    /// The name of the ledger in the commands that the report prints.
     pub ledger: String,
 }
 
 impl Proofs {
-    /// The objection of the re-derivation to `case`: the lines that name it, or all where none names a case.
+    /// What the re-derivation objects to about `case`: the lines that name it, or all lines if none names any case.
     #[must_use]
     pub fn objection(&self, case: &str, fold: &Fold) -> Option<String> {
         let Rederivation::Disagrees(text) = &self.rederivation else { return None };

@@ -1,15 +1,15 @@
-//! What proposes the fix of a case: a pull request, or, for a stale test, a comment on somebody else's. Pure.
+//! Proposals to fix a case: a pull request, or, for a stale test, a comment on somebody else's pull request. Pure.
 
 use lib_common::record::pr::{CheckState, PrChecked, PrCommented, PrOpened, PrSkipped, SkipState};
 use lib_common::record::verdict::Route;
 
 use crate::fold::{Case, Fold, Pull};
 
-/// The newest record of one proposal.
+/// The newest record of one proposal, with its time.
 #[derive(Debug, Clone, Copy)]
 pub enum Proposal<'a> {
     Pull(&'a Pull, &'a str, &'a PrOpened),
-    /// With the pull request that it is on, where the ledger knows that.
+    /// A comment, with the pull request that it is on, if the ledger has that.
     Comment(Option<&'a Pull>, &'a str, &'a PrCommented),
 }
 
@@ -76,7 +76,7 @@ impl<'a> Proposal<'a> {
         }
     }
 
-    /// What it is called, for people.
+    /// The title, for people; a comment has none and is called by its fix.
     #[must_use]
     pub fn title(&self) -> &'a str {
         match self {
@@ -85,7 +85,7 @@ impl<'a> Proposal<'a> {
         }
     }
 
-    /// Made without a verdict that supports it.
+    /// Whether it was made without a verdict that supports it.
     #[must_use]
     pub fn is_unsupported(&self) -> bool {
         match self {
@@ -94,33 +94,34 @@ impl<'a> Proposal<'a> {
         }
     }
 
-    /// Whether it goes where one of `routes` says. A comment changes nothing: it will do for a stale test alone.
+    /// Whether its route is one of `routes`. A comment changes nothing, so it suffices only for a stale test.
     #[must_use]
     pub fn goes(&self, routes: &[Route]) -> bool {
         let may = matches!(self, Self::Pull(..)) || self.route() == Route::TestComment;
         may && routes.contains(&self.route())
     }
 
-    /// What CI said last of the head that is open now.
+    /// The last that CI said of the pull request's current head.
     #[must_use]
     pub fn check(&self) -> Option<&'a PrChecked> {
         let Self::Pull(pull, _, opened) = self else { return None };
         pull.checked.iter().rev().map(|(_, checked)| checked).find(|checked| checked.head == opened.head)
     }
 
-    /// Why CI stands against it: the rule, and words.
+    /// Why CI blocks it, if it does: the rule, and words for people. Only a recipe's CI must be green; a harness need
+    /// not have one.
     #[must_use]
     pub fn ci_fault(&self) -> Option<(&'static str, &'static str)> {
         let Self::Pull(_, _, opened) = self else { return None };
         match (opened.route, self.check().map(|checked| checked.state)) {
             (Route::RecipePr, Some(CheckState::Green)) => None,
             (_, Some(CheckState::Red)) => Some(("ci-red", "CI is red for its head")),
-            (Route::RecipePr, _) => Some(("ci-not-green", "CI has not said green of its head")),
+            (Route::RecipePr, _) => Some(("ci-not-green", "CI is not green for its head")),
             (Route::HarnessPr | Route::TestComment, _) => None,
         }
     }
 
-    /// Whether it is open as far as the ledger knows; `Err` says what it is instead.
+    /// Whether it is open, as far as the ledger shows. `Err` says whether it is closed or merged.
     pub fn is_open(&self, fold: &Fold) -> Result<(), &'static str> {
         let (pull, own) = match self {
             Self::Pull(pull, ts, opened) => (Some(*pull), Some((*ts, *opened))),
@@ -142,19 +143,19 @@ impl<'a> Proposal<'a> {
     }
 }
 
-/// What a later look of `pr-open` at the same pull request found, if it found its end.
+/// Whether a later `pr.skipped` shows that the pull request was closed or merged.
 fn ended(opened: &PrOpened, skip: &PrSkipped) -> Option<&'static str> {
     if (&opened.forge, &opened.repo) != (&skip.forge, &skip.repo) {
         return None;
     }
     match skip.state {
         SkipState::Closed => (skip.number == Some(opened.number)).then_some("closed"),
-        // The base has it: somebody merged it, by whatever way.
+        // The base has the change, so somebody merged it in one way or another.
         SkipState::NothingToDo => (skip.branch == opened.branch).then_some("merged"),
     }
 }
 
-/// Why there is no proposal, where `pr-open` said so.
+/// Why there is no proposal, if `pr-open` recorded it.
 #[must_use]
 pub fn skipped(case: &Case, fold: &Fold) -> Option<&'static str> {
     let own = fold.skipped.iter().rev().find(|(_, skip)| skip.cases.contains(&case.key));

@@ -1,12 +1,12 @@
-//! The commands that supply what is missing, in pieces that a renderer may put on lines of their own. Pure.
+//! Makes the commands that supply what is missing, in pieces that a renderer may put on lines of their own. Pure.
 
 use crate::fold::Case;
 use crate::shell::quote;
 
-/// What loads the node in the runs that a report asks for.
+/// The option that loads the node in the runs that a report suggests.
 pub const LOAD_WITH: &str = "--load-with 'ground/load slow 0.5'";
 
-/// Further runs for a case: the flow of the design, over the ledger that is there.
+/// The command that makes further runs for a case, as the pipeline does, beginning with the ledger.
 pub fn more_runs(case: &Case, ledger: &str) -> Vec<String> {
     vec![
         "swarm-isolate".into(),
@@ -19,7 +19,7 @@ pub fn more_runs(case: &Case, ledger: &str) -> Vec<String> {
     ]
 }
 
-/// The verdicts derived again from the runs that are there.
+/// The command that derives the verdicts again from the runs on the ledger.
 pub fn classify(ledger: &str) -> Vec<String> {
     vec!["flake-classify".into(), format!("<{}", quote(ledger))]
 }

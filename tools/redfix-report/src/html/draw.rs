@@ -1,4 +1,4 @@
-//! Drawings of one case as inline SVG: its runs as a strip of cells, its evidence as lines over the runs. Pure.
+//! Draws one case as inline SVG: its runs as a strip of cells, and its evidence as lines over the runs. Pure.
 
 use std::fmt::Write;
 
@@ -8,10 +8,10 @@ const CELL: usize = 14;
 /// The plot's inner size.
 const WIDTH: f64 = 420.0;
 const HEIGHT: f64 = 140.0;
-/// Ratios beyond this are drawn at the edge.
+/// Largest ratio on the scale; larger ones are drawn at the edge.
 const MOST: f64 = 1000.0;
 
-/// A cell per run, told apart by shape and colour; loaded runs stand lower.
+/// One cell per run. Its outcome is shown by shape and colour, and loaded runs stand lower.
 pub fn strip(runs: &[RunRow]) -> String {
     let width = runs.len().max(1) * CELL;
     let count = |outcome: &str| runs.iter().filter(|run| run.outcome == outcome).count();
@@ -88,7 +88,7 @@ pub fn evidence(trace: &Trace) -> String {
             write!(out, "<path class=\"line {class}\" d=\"{path}\"><title>{name}: {end:.1}</title></path>");
         labels.push((y(end), class, name));
     }
-    // Labels that would lie upon each other are moved down.
+    // Labels that would overlap are moved down.
     labels.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut free = f64::MIN;
     for (at, class, name) in labels {
@@ -116,7 +116,7 @@ pub fn evidence(trace: &Trace) -> String {
     out + "</svg>"
 }
 
-/// Text for an attribute or an element.
+/// Escapes a text for an attribute or an element.
 pub fn escaped(text: &str) -> String {
     text.chars().fold(String::new(), |mut out, c| {
         match c {

@@ -1,6 +1,7 @@
-//! The report as one HTML file: no network, no script needed, the same bytes from the same ledger. Pure.
+//! Renders the report as one HTML file that loads nothing, works without its script, and is the same for the same
+//! ledger. Pure.
 //!
-//! Everything foreign goes through the template's own escaping; drawings hold numbers and escaped titles only.
+//! All foreign text goes through the template's escaping; drawings have only numbers and escaped titles.
 
 mod draw;
 mod timeline;
@@ -16,9 +17,9 @@ use crate::row::{Row, RunRow};
 
 const STYLE: &str = include_str!("../../templates/style.css");
 const SCRIPT: &str = include_str!("../../templates/script.js");
-/// Cases shown; a page of more opens in no browser. What blocks comes first.
+/// How many cases are shown, those that block a gate first. Browsers cannot open a page with many more.
 const MOST_CASES: usize = 2000;
-/// Runs in one strip, the newest.
+/// How many runs are in one strip, the newest ones.
 const MOST_RUNS: usize = 60;
 
 #[derive(Template)]
@@ -144,7 +145,7 @@ fn missing_view(one: &Missing) -> MissingView<'_> {
     MissingView { what: &one.what, ways: std::iter::once(first).chain(others).collect() }
 }
 
-/// Nothing may be loaded, and only our own style and script run.
+/// The Content-Security-Policy: nothing may be loaded, and only our own style and script are used.
 fn policy() -> String {
     let hash = |text: &str| base64::prelude::BASE64_STANDARD.encode(Sha256::digest(text.as_bytes()));
     let (style, script) = (hash(STYLE), hash(SCRIPT));

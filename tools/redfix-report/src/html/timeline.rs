@@ -1,4 +1,4 @@
-//! All runs of the investigation over time as inline SVG: run and teardown, in as many lanes as ran at once. Pure.
+//! Draws all runs over time as inline SVG, each with its teardown. Runs at the same time are in different lanes. Pure.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,7 +11,7 @@ use crate::row::{Row, RunRow};
 
 const WIDTH: f64 = 1000.0;
 const LANE: usize = 18;
-/// Runs drawn, the newest.
+/// How many runs are drawn, the newest ones.
 const MOST: usize = 500;
 
 struct Bar<'a> {
@@ -23,7 +23,7 @@ struct Bar<'a> {
     row: &'a RunRow,
 }
 
-/// `None` where no run has a time.
+/// The drawing; `None` if no run has a time.
 pub fn draw(rows: &[Row]) -> Option<String> {
     let mut bars: BTreeMap<(i64, &str), Bar> = BTreeMap::new();
     for row in rows {
@@ -44,7 +44,7 @@ pub fn draw(rows: &[Row]) -> Option<String> {
     let end = bars.iter().map(|bar| bar.start.saturating_add(bar.whole)).max()?.max(first + 1);
     #[allow(clippy::cast_precision_loss)] // milliseconds of days
     let x = |at: i64| WIDTH * (at - first) as f64 / (end - first) as f64;
-    // Each run takes the first lane that is free by then.
+    // Each run takes the first lane that is free when it starts.
     let mut lanes: Vec<i64> = Vec::new();
     let mut body = String::new();
     for bar in bars {

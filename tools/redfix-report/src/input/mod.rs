@@ -1,5 +1,5 @@
-//! Reading: every line of every ledger once, known records folded as they come. What is passed on goes line by
-//! line; the rest in blocks, which two threads parse.
+//! Reads every line of every ledger once, and folds known records as they come. A stream that is passed on is read line
+//! by line, every other one in blocks, which two threads parse.
 
 mod parse;
 #[cfg(test)]
@@ -22,17 +22,17 @@ use crate::runs;
 use crate::state::journal;
 use parse::{Parsed, Parser};
 
-/// Everything that was read, in one order that does not depend on the order of reading.
+/// Everything that was read. It does not depend on the order in which the lines were read.
 #[derive(Debug, Default)]
 pub struct Input {
     pub fold: Fold,
-    /// Names the ledger's content; see `ledger_hash`.
+    /// Hash that identifies the ledger's content; see `ledger_hash`.
     pub hash: String,
-    /// Every line as it was read, where somebody else is to read it again.
+    /// Every line as it was read, for `--recheck`; else empty.
     pub raw: Vec<u8>,
-    /// A line of the journal for each thing that happened, oldest first, where it is kept.
+    /// A line for each thing that happened, oldest first, for `--state-dir`; else empty.
     pub journal: Vec<String>,
-    /// The investigation of the oldest record, which new records of ours join.
+    /// The investigation of the first record that was read. A review that is appended belongs to it.
     pub investigation: Option<String>,
 }
 
@@ -48,7 +48,7 @@ pub struct Keep {
 /// What errors call standard input.
 const STANDARD: &str = "standard input";
 
-/// Takes lines in; [`Gather::finish`] names what they were.
+/// Takes lines; [`Gather::finish`] returns what they amount to.
 pub struct Gather {
     fold: Fold,
     hashes: Vec<[u8; 32]>,
@@ -69,7 +69,7 @@ impl Gather {
         }
     }
 
-    /// Reads one stream to its end; each line goes to `pass` before it is looked at.
+    /// Reads one stream to its end. Each line is given to `pass` before it is parsed.
     pub fn read(
         &mut self,
         mut reader: Reader<impl BufRead>,
@@ -103,7 +103,7 @@ impl Gather {
     }
 
     fn record(&mut self, hash: [u8; 32], order: Order, ts: &str, body: Known) {
-        // A review names the ledger that it saw, so it must not change that ledger's name.
+        // A review records the hash of the ledger that was reviewed, so it must not change that hash itself.
         if !matches!(body, Known::ReviewRecorded(_)) {
             self.hashes.push(hash);
         }
@@ -115,7 +115,7 @@ impl Gather {
         self.fold.add(order, ts, body);
     }
 
-    /// As [`Gather::read`], in blocks.
+    /// Reads one stream to its end, in blocks.
     pub fn read_blocks(
         &mut self,
         input: impl Read,
@@ -124,7 +124,7 @@ impl Gather {
         torn: Torn,
         diag: &Diag,
     ) -> Result<()> {
-        // Looks at single lines in the careful way.
+        // Checks the lines that the parser marked as doubtful.
         let mut reader = Reader::new(std::io::empty(), name, common, torn);
         let mut blocks = Blocks::new(Box::new(input), name, common.max_line, Arrival::Full);
         blocks::each(&mut blocks, Parser::default, |mut block| {
@@ -140,7 +140,7 @@ impl Gather {
         name: &str,
         diag: &Diag,
     ) -> Result<()> {
-        // Taken out and given back, so that the block's text can be read meanwhile.
+        // Taken out of the block, so that the block's text can be borrowed meanwhile.
         let mut found = std::mem::take(&mut block.found);
         for (parsed, (number, raw)) in found.drain(..).zip((block.first..).zip(block.raw())) {
             let doubtful = matches!(parsed, Parsed::Doubtful);
@@ -191,7 +191,7 @@ impl Gather {
     }
 }
 
-/// Both ways of reading `text`, leniently: in blocks, and line by line.
+/// For tests: reads `text` in blocks, and line by line.
 #[doc(hidden)]
 pub fn both_ways(text: &[u8], lenient: bool) -> [Result<Input>; 2] {
     let common = Common { max_line: 1 << 20, lenient, ..Common::default() };
@@ -206,8 +206,8 @@ pub fn both_ways(text: &[u8], lenient: bool) -> [Result<Input>; 2] {
     ]
 }
 
-/// BLAKE3 of the sorted, distinct BLAKE3s (hex, one a line) of all lines that are not reviews: the same for
-/// the same content, however often and in whatever order it was written down.
+/// BLAKE3 of the sorted, distinct BLAKE3s (hex, one a line) of all lines that are not reviews. It does not depend on
+/// the order of the lines, nor on how often a line is there.
 fn ledger_hash(mut lines: Vec<[u8; 32]>) -> String {
     lines.sort_unstable();
     lines.dedup();
@@ -219,7 +219,8 @@ fn ledger_hash(mut lines: Vec<[u8; 32]>) -> String {
     hasher.finalize().to_hex().to_string()
 }
 
-/// Reads the operands in order; none or `-` is standard input, which is copied through if `pass_through`.
+/// Reads the operands in order. Without one, and for `-`, it reads standard input, and copies that to standard output
+/// if `pass_through`.
 pub fn read(
     files: &[PathBuf],
     common: &Common,

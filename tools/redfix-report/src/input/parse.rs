@@ -1,26 +1,26 @@
-//! Parsing a block of whole lines: each line once, whatever it is. Pure.
+//! Parses a block of whole lines. Each line gives one [`Parsed`], also one that is no record. Pure.
 
 use lib_common::blocks::{self, Block, Piece};
 use lib_common::record::run::TestOutcome;
-use lib_common::record::{Head, Known, Look, TestLine, look};
+use lib_common::record::{Content, Head, Known, TestLine, parse_line};
 use lib_common::text::Text;
 
 use crate::order::Order;
 
-/// What a line is; with the BLAKE3 of its content, where it is plainly right.
+/// What a line is. All but doubtful lines have the BLAKE3 of their content.
 #[derive(Debug)]
 pub enum Parsed {
-    /// No record of ours.
+    /// An object that is no record that this build knows.
     Other([u8; 32]),
     Known([u8; 32], Order, Head, Known),
-    Test([u8; 32], Test),
-    /// To be read in the careful way, which words every complaint.
+    Test([u8; 32], ParsedTest),
+    /// A line that must be checked by [`lib_common::stream::Reader::examine`], which words errors and warnings.
     Doubtful,
 }
 
-/// A `test.finished`, most of any ledger; its names are places in the block.
+/// A `test.finished`. Most of a ledger are these, so that its texts are not copied, but kept as places in the block.
 #[derive(Debug)]
-pub struct Test {
+pub struct ParsedTest {
     pub ts: Piece,
     pub attempt: Piece,
     pub case: Piece,
@@ -45,25 +45,25 @@ impl blocks::Parser for Parser {
 
 fn line(block: &[u8], text: &str) -> Parsed {
     let hash = || blake3::hash(text.as_bytes());
-    match look(text) {
-        Look::Other => Parsed::Other(hash().into()),
-        Look::Test(line) => {
+    match parse_line(text) {
+        Content::Other => Parsed::Other(hash().into()),
+        Content::Test(line) => {
             test(block, &line).map_or(Parsed::Doubtful, |test| Parsed::Test(hash().into(), test))
         }
-        Look::Known(known) => match serde_json::from_str::<Head>(text) {
+        Content::Known(known) => match serde_json::from_str::<Head>(text) {
             Ok(head) => {
                 let hash = hash();
                 Parsed::Known(hash.into(), Order::new(&head.ts, &hash), head, known)
             }
             Err(_) => Parsed::Doubtful,
         },
-        Look::Doubtful => Parsed::Doubtful,
+        Content::Doubtful => Parsed::Doubtful,
     }
 }
 
-fn test(block: &[u8], line: &TestLine) -> Option<Test> {
+fn test(block: &[u8], line: &TestLine) -> Option<ParsedTest> {
     let place = |part: &str| Piece::of(block, part.as_bytes());
-    Some(Test {
+    Some(ParsedTest {
         ts: place(line.ts)?,
         attempt: place(line.attempt_id)?,
         case: place(line.case)?,

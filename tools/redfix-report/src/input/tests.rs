@@ -1,8 +1,8 @@
-//! Tests of reading: in blocks as line by line, in any order.
+//! Tests that reading in blocks gives the same as reading line by line, in any order.
 
 use super::*;
 
-/// What a reader sees of either.
+/// What was read, or the error, as a text that can be compared.
 fn told(input: Result<Input>) -> std::result::Result<String, String> {
     input.map(|input| format!("{input:?}")).map_err(|error| error.to_string())
 }
@@ -10,7 +10,8 @@ fn told(input: Result<Input>) -> std::result::Result<String, String> {
 #[test]
 fn blocks_and_lines_give_the_same() {
     let ledger = include_str!("../../tests/data/ledger.jsonl");
-    // The fast way, the general one, escapes, a newer version, and what is no record.
+    // Lines for the fast parser and for the general one, with escapes, of a newer version, and lines that are no
+    // records.
     let result = |id: &str| {
         format!(
             r#"{{"type":"test.finished","v":1,"ts":"2026-01-01T00:00:00.000Z","investigation":"I","tool":"t/1","attempt_id":"{id}","case":"a@1/t","recipe":"a","test":"t","outcome":"fail","duration_ms":1,"message":"m"}}"#

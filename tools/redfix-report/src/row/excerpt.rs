@@ -1,4 +1,4 @@
-//! What the newest counted red run of a case said: its failure text, its logs. Pure.
+//! Excerpts of what the newest counted red run of a case left: its failure text and its logs. Pure.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -9,11 +9,11 @@ use crate::fold::{Case, Fold};
 use crate::gate::Proofs;
 use crate::verdict::newest_red;
 
-/// Longest line, and most lines: the bundle has the whole.
+/// Longest line, and most lines, of an excerpt. The bundle has all of the log.
 const LONGEST: usize = 400;
 const LINES: usize = 24;
 
-/// Some lines of a log, each without what a terminal or a browser would obey.
+/// Some lines of a log, without anything that a terminal or a browser would interpret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Excerpt {
     pub source: String,
@@ -41,7 +41,7 @@ pub fn of(case: &Case, fold: &Fold, proofs: &Proofs) -> Vec<Excerpt> {
     message.into_iter().chain(first).chain(log).filter(|excerpt| !excerpt.text.is_empty()).collect()
 }
 
-/// What went wrong first by the logs of the newest counted red run that has a bundle, in one line.
+/// The first error in the logs of the newest counted red run that has a bundle, in one line.
 pub fn first_error(case: &Case, fold: &Fold, proofs: &Proofs) -> String {
     match with_bundle(case, fold, proofs) {
         None => "no log bundle of a red run".into(),
@@ -63,7 +63,7 @@ fn with_bundle<'a>(
     Some((id, proofs.first_errors.get(id)?))
 }
 
-/// The first lines, or the last.
+/// The first lines of a text, or the last ones.
 fn block(text: &str, last: bool) -> String {
     let lines: Vec<String> =
         text.lines().map(|line| cut(&plain(line), LONGEST)).filter(|line| !line.is_empty()).collect();

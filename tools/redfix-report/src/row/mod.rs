@@ -1,4 +1,4 @@
-//! One case in words: what both renderers print. Pure; every foreign text is made plain here.
+//! Puts one case into words, which all renderers print. Pure. Every foreign text is made plain here.
 
 mod excerpt;
 mod repeat;
@@ -25,11 +25,11 @@ pub use excerpt::Excerpt;
 pub use run::RunRow;
 pub use trace::{Point, Trace};
 
-/// Longest foreign text in a cell; the ledger has the whole.
+/// Longest foreign text in a cell. The ledger has all of it.
 const LONGEST: usize = 300;
 const NONE: &str = "none";
 
-/// What [`Row::facts`] tells, in the order of the flow.
+/// The labels of [`Row::facts`], in the order of the pipeline.
 pub const LABELS: [&str; 15] = [
     "failure",
     "first error",
@@ -55,7 +55,7 @@ pub struct Row {
     pub key: String,
     pub recipe: String,
     pub failure: String,
-    /// By the logs of its newest counted red run.
+    /// The first error in the logs of the newest counted red run.
     pub first_error: String,
     pub before: String,
     pub isolation: String,
@@ -65,7 +65,7 @@ pub struct Row {
     pub routes: String,
     pub fix: String,
     pub pull: String,
-    /// Only what is surely a web address.
+    /// Address of the proposal, if it is certainly a web address.
     pub url: Option<String>,
     pub ci: String,
     pub after: String,
@@ -74,7 +74,7 @@ pub struct Row {
     /// A command that repeats the deciding run, in pieces.
     pub repeat: Vec<String>,
     pub runs: Vec<RunRow>,
-    /// What the newest counted red run said.
+    /// Excerpts of what the newest counted red run left.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub excerpts: Vec<Excerpt>,
     /// How the evidence grew, run by run, to the verdict.
@@ -84,7 +84,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// The cells that have words of their own, in the order of the flow.
+    /// The cells with their labels, in the order of the pipeline.
     #[must_use]
     pub fn facts(&self) -> [(&'static str, &str); LABELS.len()] {
         let values = [
@@ -107,7 +107,7 @@ impl Row {
         std::array::from_fn(|n| (LABELS[n], values[n]))
     }
 
-    /// Whether `gate` has nothing against this case.
+    /// Whether the case lacks nothing for `gate`.
     #[must_use]
     pub fn passes(&self, gate: GateName) -> bool {
         !self.missing.contains_key(&gate)
@@ -172,7 +172,7 @@ fn failure(case: &Case) -> String {
     cut(&plain(&format!("{stage}: {told}")), LONGEST)
 }
 
-/// "It passed before": when, which ref, and whether that is what failed now.
+/// When the case last passed, at which ref, and whether that is the ref that failed now.
 fn before(case: &Case) -> String {
     let Some(failed) = case.failed() else { return "not known".into() };
     let Some(green) = &failed.last_green else { return "not known to have passed".into() };
@@ -185,7 +185,7 @@ fn before(case: &Case) -> String {
     plain(&format!("green {} at {} {name}: {same}", green.ts, green.reference.kind))
 }
 
-/// `5 of 5 green alone, 4 of 4 red under load`: what the verdict counted, else what could be counted.
+/// `5 of 5 green alone, 4 of 4 red under load`: the runs that the verdict counts, or without one those that may count.
 fn isolation(case: &Case, verdict: Option<&FlakeVerdict>, fold: &Fold) -> String {
     let countable = |run: &&Run, load: &str| {
         level(&run.factors, "load") == load
@@ -299,7 +299,7 @@ fn evidence(verdict: Option<&FlakeVerdict>, fold: &Fold, proofs: &Proofs) -> Str
     format!("{verified} of {} deciding attempts verified{gaps}", verdict.attempts.len())
 }
 
-/// `url` if it is `http(s)` and holds nothing that could end a link.
+/// `url` if it is `http(s)` and has no character that could end a link.
 fn web_address(url: &str) -> Option<String> {
     let safe = |c: char| c.is_ascii_alphanumeric() || "-._~:/?#@!$&'*+,;=%[]".contains(c);
     let web = url.starts_with("https://") || url.starts_with("http://");

@@ -1,4 +1,4 @@
-//! The command that repeats a case's deciding run. Pure.
+//! Makes the command that repeats a case's deciding run. Pure.
 
 use lib_common::record::verdict::FlakeVerdict;
 
@@ -8,7 +8,7 @@ use crate::gate::LOAD_WITH;
 use crate::runs::level;
 use crate::shell::quote;
 
-/// The deciding run once more: a domain of its own, the same version, condition and factor levels.
+/// The command, with a domain of its own and the same version, condition and factor levels.
 pub fn deciding(verdict: &FlakeVerdict, fold: &Fold) -> Option<Vec<String>> {
     let run = verdict.attempts.iter().rev().find_map(|id| fold.runs.get(id))?;
     let word = |word: &str| quote(&plain(word));

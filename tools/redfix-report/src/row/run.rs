@@ -15,13 +15,13 @@ use crate::runs::level;
 #[schemars(deny_unknown_fields)]
 pub struct RunRow {
     pub attempt: String,
-    /// `isolated` or `loaded`, further factor levels, and a doubt.
+    /// `isolated` or `loaded`, further factor levels, and `(not proved)` if that is so.
     pub condition: String,
     pub load: String,
     pub fix: String,
-    /// What it says of the case, else how the whole run ended.
+    /// What the run says about the case, else how the whole run ended.
     pub outcome: String,
-    /// Its condition was proved, so that it may count.
+    /// Whether its condition was proved, so that it may count.
     pub proved: bool,
     pub took: String,
     /// RFC 3339, UTC.
@@ -35,7 +35,7 @@ impl RunRow {
     #[must_use]
     pub fn new(run: &Run, case: &Case, fold: &Fold) -> Self {
         let whole = run.outcome.word();
-        // The case's own result speaks where it differs from the whole run's.
+        // The case's own result is shown if it differs from the outcome of the whole run.
         let outcome = match fold.runs.sample(run, &case.key) {
             Some(true) => "pass",
             Some(false) if whole == "pass" => "fail",
@@ -49,7 +49,7 @@ impl RunRow {
             .map(|(factor, level)| format!("{factor}={level}"))
             .collect();
         let proved = run.isolation.proved;
-        // A run whose condition is not proved is no evidence, whatever it says.
+        // A run whose condition is not proved is no evidence, whatever its outcome.
         let doubt = if proved { "" } else { "(not proved)" };
         let load = level(&run.factors, "load");
         Self {

@@ -1,4 +1,4 @@
-//! How the evidence of a case grew, run by run, until the verdict: what a plot shows. Pure.
+//! Computes how the evidence of a case grew, run by run, until the verdict, for a plot. Pure.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::fold::Fold;
 use crate::runs::level;
 
-/// The likelihood ratios after each counted run, and the thresholds that they are held against.
+/// The likelihood ratios after each counted run, and the thresholds that they are compared with.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Trace {
     pub points: Vec<Point>,
@@ -28,7 +28,7 @@ pub struct Point {
 }
 
 impl Trace {
-    /// `None` where a counted run is not on the ledger or says nothing: a plot of less would be another proof.
+    /// `None` if a counted run is not on the ledger or says nothing: a plot without it would show another proof.
     #[must_use]
     pub fn new(verdict: &FlakeVerdict, fold: &Fold) -> Option<Self> {
         let (mut isolated, mut loaded) = (Tally::default(), Tally::default());

@@ -1,4 +1,5 @@
-//! The journal: a line for each thing that happened, in the order of the records; it only grows. Pure.
+//! Writes the journal: a line for each thing that happened, in the order of the records. Lines are only ever added.
+//! Pure.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +13,7 @@ use crate::runs::level;
 /// Longest line, in characters before escaping.
 const LONGEST: usize = 240;
 
-/// A line of Markdown for a record that tells of something done.
+/// A line of Markdown for a record of something that was done; `None` for any other record.
 #[must_use]
 pub fn line(ts: &str, body: &Known) -> Option<String> {
     told(body).map(|text| written(ts, &text))
@@ -60,7 +61,7 @@ fn told(body: &Known) -> Option<String> {
     })
 }
 
-/// `before` with those of `lines` that it does not hold yet, in their order, at its end.
+/// `before`, followed by those of `lines` that it does not have yet, in their order.
 #[must_use]
 pub fn grown(before: &str, lines: &[String]) -> String {
     let mut held: BTreeSet<&str> = before.lines().collect();

@@ -1,4 +1,5 @@
-//! The house's state files, kept current: our own sections between markers, what people wrote around them stays.
+//! Updates the state files (`--state-dir`): it replaces its own sections between markers, and keeps what people wrote
+//! around them.
 
 pub mod journal;
 pub mod pages;
@@ -14,8 +15,8 @@ use crate::report::Report;
 
 const DOING: &str = "keeping a state file";
 
-/// Brings the five files in `folder` up to date; each is replaced whole or not at all. `journal` holds a line for
-/// each thing that happened, oldest first.
+/// Updates the five files in `folder`. Each is replaced by a rename, so that it is never half written. `journal` has a
+/// line for each thing that happened, oldest first.
 pub fn keep(folder: &Path, report: &Report, journal: &[String]) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(|e| Error::cannot(DOING, e).on(folder.display()))?;
     let replace = [
@@ -30,7 +31,7 @@ pub fn keep(folder: &Path, report: &Report, journal: &[String]) -> Result<()> {
     rewrite(&folder.join("JOURNAL-redfix.md"), "journal", |before| journal::grown(before, journal))
 }
 
-/// Replaces one section of a file by what `change` makes of it; untouched where nothing changes.
+/// Replaces one section of a file by what `change` makes of it. If that changes nothing, the file is not touched.
 fn rewrite(path: &Path, name: &str, change: impl FnOnce(&str) -> String) -> Result<()> {
     let fail = |e: std::io::Error| Error::cannot(DOING, e).on(path.display());
     let before = match std::fs::read_to_string(path) {
@@ -55,7 +56,7 @@ fn rewrite(path: &Path, name: &str, change: impl FnOnce(&str) -> String) -> Resu
     Ok(())
 }
 
-/// Those that the file has, else those that a person's new file would have.
+/// The permissions of the file, or for a new file 0644, because people are to read it. (A temporary file has 0600.)
 fn permissions(path: &Path) -> std::fs::Permissions {
     use std::os::unix::fs::PermissionsExt;
     std::fs::metadata(path).map_or_else(|_| PermissionsExt::from_mode(0o644), |meta| meta.permissions())

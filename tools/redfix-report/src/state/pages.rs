@@ -1,4 +1,4 @@
-//! What the sections of the state files say. Pure.
+//! Writes the sections of the state files. Pure.
 
 use std::fmt::Write;
 
@@ -7,7 +7,8 @@ use crate::gate::GateName;
 use crate::report::{Report, ReviewState};
 use crate::row::Row;
 
-/// Where we stand: gates, a line per case, and `## DONE` once somebody else has passed both gates as they are now.
+/// The status: the gates, a line per case, and `## DONE` if both gates pass and somebody other than the author has
+/// passed both on this ledger.
 #[must_use]
 pub fn status(report: &Report) -> String {
     let mut out = String::new();
@@ -32,7 +33,7 @@ pub fn status(report: &Report) -> String {
     out
 }
 
-/// Both gates pass, and each has a pass of this very ledger by somebody other than the author.
+/// Whether both gates pass, and somebody other than the author has passed each on exactly this ledger.
 fn is_done(report: &Report) -> bool {
     let reviewed = |name: GateName| {
         report.reviews.iter().any(|(gate, state)| *gate == name && matches!(state, ReviewState::Passed(_)))
@@ -42,7 +43,7 @@ fn is_done(report: &Report) -> bool {
         .all(|name| reviewed(*name) && report.gates.iter().any(|gate| gate.name == *name && gate.passes()))
 }
 
-/// What is still to be done, a box per case and gate, with the commands.
+/// What is still to be done: a check box per case and gate, with the commands.
 #[must_use]
 pub fn backlog(report: &Report) -> String {
     let mut out = String::new();
@@ -65,7 +66,7 @@ pub fn backlog(report: &Report) -> String {
     or_nothing(out)
 }
 
-/// What reviewers said of each gate, the newest that counts.
+/// What the newest review of each gate that counts says.
 #[must_use]
 pub fn review(report: &Report) -> String {
     let mut out = String::new();
@@ -77,7 +78,7 @@ pub fn review(report: &Report) -> String {
     or_nothing(out)
 }
 
-/// Cases that keep a recipe out of the canon: each leaves the list as soon as it passes both gates.
+/// The cases that keep a recipe out of the canon: those that do not pass both gates.
 #[must_use]
 pub fn exceptions(report: &Report) -> String {
     let open = |row: &Row| GateName::ALL.iter().any(|gate| !row.passes(*gate));

@@ -1,4 +1,4 @@
-//! A section of a text between two marker lines: found, and replaced. Pure.
+//! Finds and replaces a section of a text between two marker lines. Pure.
 
 use std::ops::Range;
 
@@ -6,8 +6,8 @@ fn markers(name: &str) -> (String, String) {
     (format!("<!-- redfix:begin {name} -->"), format!("<!-- redfix:end {name} -->"))
 }
 
-/// Where the content of a section is, markers aside; `None` where there is none. A marker without its fellow, or one
-/// that is there twice, is an error that names the line.
+/// Where the content of a section is, without the markers; `None` if there is no such section. A marker without its
+/// counterpart, and a marker that is there twice, is an error that names the line.
 pub fn find(text: &str, name: &str) -> Result<Option<Range<usize>>, String> {
     let (begin, end) = markers(name);
     let (mut start, mut found, mut at) = (None, None, 0);
@@ -32,7 +32,7 @@ pub fn find(text: &str, name: &str) -> Result<Option<Range<usize>>, String> {
     }
 }
 
-/// `text` with `content` in the section; added at the end where it was not there.
+/// `text` with `content` in the section. If there is no such section, it is added at the end.
 pub fn replaced(text: &str, name: &str, section: Option<Range<usize>>, content: &str) -> String {
     if let Some(range) = section {
         return [&text[..range.start], content, &text[range.end..]].concat();

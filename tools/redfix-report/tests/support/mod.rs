@@ -1,10 +1,10 @@
-//! Ledgers for the tests: one that passes both gates in two ways, to be damaged one condition at a time.
+//! Ledgers for the tests. They pass both gates, each in another way; tests then damage one condition at a time.
 #![allow(dead_code)] // each test binary uses its own part
 
 use lib_common::record::Head;
 use lib_common::record::log::LogSnapped;
-use redfix_report::bundles::{FirstError, Logs};
-use redfix_report::evidence::{Bundles, verify_deciding};
+use redfix_report::bundles::{FirstError, LogBundles};
+use redfix_report::evidence::{EvidenceFolders, verify_deciding};
 use redfix_report::gate::{GateName, Proofs, Rederivation, missing};
 use redfix_report::input::{Gather, Input, Keep};
 use redfix_report::report::Report;
@@ -18,7 +18,7 @@ pub const HEAD: &str = "89abcdef0123456789abcdef0123456789abcdef";
 /// BLAKE3 root hash of `tests/data/evidence/run`.
 pub const EVIDENCE: &str = "999f1fbaf4b32ec1061d81c0a51df6f7d0a6960c8ef25a7b8139c195b6635f88";
 
-/// A ledger in time order: each record gets its head, a second after the one before.
+/// A ledger in time order. `push` gives each record a head whose time is a second after the one before.
 #[derive(Clone, Default)]
 pub struct Ledger(pub Vec<Value>);
 
@@ -73,7 +73,7 @@ pub fn read(text: &str) -> Input {
     gather.finish()
 }
 
-/// A run: `load` and `fix` are its factors, the rest is in order.
+/// A run with these factors and this outcome, with which everything else is in order.
 pub fn run(id: &str, case: &str, load: &str, fix: &str, outcome: &str) -> Value {
     let recipe = case.split('@').next().unwrap();
     let minute: u32 = id.bytes().map(u32::from).sum::<u32>() % 60;
@@ -231,7 +231,7 @@ pub fn commented() -> Value {
         "patch": PATCH, "route": "test-comment"})
 }
 
-/// What `pr-open` says of the pull request of [`flake`] when there is nothing to open.
+/// The `pr.skipped` about the pull request of [`flake`].
 pub fn skipped(state: &str, number: &Value) -> Value {
     let mut skip = json!({"cases": [MUMBLE], "state": state, "forge": "https://git.example", "repo": "coop/harness",
         "branch": "redfix/readiness", "base": "main", "fix_id": "readiness", "route": "harness-pr"});
@@ -241,20 +241,20 @@ pub fn skipped(state: &str, number: &Value) -> Value {
     skip
 }
 
-/// Evidence and bundles of which one was changed.
+/// Evidence and bundles on a disk on which one of them was changed.
 #[derive(Default)]
 pub struct Disk {
     pub folder: Option<String>,
     pub bundle: Option<String>,
 }
 
-impl Bundles for Disk {
+impl EvidenceFolders for Disk {
     fn verify(&self, evidence: &lib_common::record::run::Evidence) -> Result<(), String> {
         if self.folder.as_ref() == Some(&evidence.path) { Err("changed".into()) } else { Ok(()) }
     }
 }
 
-impl Logs for Disk {
+impl LogBundles for Disk {
     fn verify(&self, snap: &LogSnapped) -> lib_common::Result<Result<(), String>> {
         Ok(if self.bundle.as_ref() == Some(&snap.path) { Err("changed".into()) } else { Ok(()) })
     }
@@ -264,10 +264,10 @@ impl Logs for Disk {
     }
 }
 
-/// Evidence that always, or never, verifies.
+/// Evidence of which every folder, or none, is what was recorded.
 pub struct Fake(pub Result<(), String>);
 
-impl Bundles for Fake {
+impl EvidenceFolders for Fake {
     fn verify(&self, _: &lib_common::record::run::Evidence) -> Result<(), String> {
         self.0.clone()
     }
@@ -277,12 +277,12 @@ impl Bundles for Fake {
 pub fn rules(
     gate: GateName,
     ledger: &Ledger,
-    bundles: &dyn Bundles,
+    folders: &dyn EvidenceFolders,
     rederivation: Rederivation,
 ) -> Vec<&'static str> {
     let fold = ledger.read().fold;
     let proofs = Proofs {
-        evidence: verify_deciding(&fold, bundles),
+        evidence: verify_deciding(&fold, folders),
         rederivation,
         ledger: "LEDGER".into(),
         ..Proofs::default()

@@ -1,4 +1,5 @@
-//! Whether a rule can take nothing but the domains that are allowed. What cannot be proved is not confined.
+//! Decides whether a router's rule can only match allowed domains. A rule of which this cannot be proved is not
+//! confined.
 
 use regex_syntax::hir::{Hir, HirKind, Look};
 
@@ -36,7 +37,7 @@ impl Rule<'_> {
     }
 }
 
-/// A name that is one of the domains, or below one.
+/// Whether `name` is one of the domains, or below one.
 #[must_use]
 pub fn is_within(name: &str, domains: &[String]) -> bool {
     let name = name.trim().trim_end_matches('.').to_ascii_lowercase();
@@ -49,13 +50,13 @@ fn is_host(c: char) -> bool {
     c.is_ascii_alphanumeric() || ['-', '.', '_'].contains(&c)
 }
 
-/// A v2 and a v3 engine read the same text differently, so a pattern must be harmless to both.
+/// Traefik 2 and Traefik 3 read the same pattern differently, so it must be confined for both.
 fn pattern_is_within(pattern: &str, domains: &[String]) -> bool {
     if pattern.contains('{') { v2_is_within(pattern, domains) } else { v3_is_within(pattern, domains) }
 }
 
-/// `{name:regex}.domain`: literal host text between the braces, the domain behind the last of them. Without
-/// an alternation a v3 engine takes it for a regular expression that no host can match.
+/// Whether a pattern is `{name:regex}.domain`, with literal host text between the braces and the domain behind the last
+/// of them. Traefik 3 takes such a text for a regular expression that, without an alternation, no host can match.
 fn v2_is_within(pattern: &str, domains: &[String]) -> bool {
     let mut rest = pattern;
     while let Some(open) = rest.find('{') {
@@ -68,12 +69,12 @@ fn v2_is_within(pattern: &str, domains: &[String]) -> bool {
         }
         rest = &inner[close + 1..];
     }
-    // A placeholder that no engine can compile may match anything, as `hit` has it.
+    // A placeholder that does not compile may match anything, as in `hit`.
     let compiles = super::from_v2(pattern).is_some_and(|regex| regex_syntax::parse(&regex).is_ok());
     compiles && rest.starts_with('.') && is_within(&format!("x{rest}"), domains)
 }
 
-/// An anchored regular expression that ends in the literal domain.
+/// Whether a pattern is an anchored regular expression that ends in the literal domain.
 fn v3_is_within(pattern: &str, domains: &[String]) -> bool {
     let Ok(hir) = regex_syntax::parse(pattern) else { return false };
     let HirKind::Concat(parts) = hir.kind() else { return false };
@@ -81,7 +82,7 @@ fn v3_is_within(pattern: &str, domains: &[String]) -> bool {
     let anchored = is_look(first, Look::Start) && is_look(end, Look::End);
     let HirKind::Literal(literal) = last.kind() else { return false };
     let Ok(text) = std::str::from_utf8(&literal.0) else { return false };
-    // `^a\.example$` names one host; `^.+\.a\.example$` names what is below it.
+    // `^a\.example$` matches one host; `^.+\.a\.example$` matches the hosts below it.
     let whole = parts.len() == 3;
     let tail = if whole { text.to_owned() } else { format!("x{text}") };
     anchored && (whole || text.starts_with('.')) && is_within(&tail, domains)

@@ -1,4 +1,4 @@
-//! Traefik router rules, v2 and v3 syntax: which of them can take a domain, and which take no other. No I/O.
+//! Rules of Traefik's routers, in v2 and v3 syntax: which of them can match a domain, and which match no other. No I/O.
 
 mod confine;
 
@@ -8,18 +8,19 @@ use std::borrow::Cow;
 
 use regex::RegexBuilder;
 
-/// How a rule takes a domain.
+/// How a rule matches a domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Hit {
-    /// It never does.
+    /// It never matches.
     No,
-    /// By a pattern, or because it does not look at the host: a longer rule for the very host goes first.
+    /// It matches by a pattern, or because it does not look at the host. Traefik prefers longer rules, such as one that
+    /// names the host.
     Loose,
     /// It names the domain.
     Exact,
 }
 
-/// How `rule` can take `domain` (lower case). What cannot be parsed counts by the text in it.
+/// How `rule` can match `domain` (lower case). A rule that cannot be parsed counts as exact if its text has the domain.
 #[must_use]
 pub fn hit(rule: &str, domain: &str) -> Hit {
     let mut parser = Parser { rest: rule.trim() };
@@ -30,7 +31,7 @@ pub fn hit(rule: &str, domain: &str) -> Hit {
     }
 }
 
-/// The hosts that `rule` names, in lower case; none of what cannot be parsed.
+/// The hosts that `rule` names, in lower case; none if the rule cannot be parsed.
 #[must_use]
 pub fn hosts(rule: &str) -> Vec<String> {
     let mut parser = Parser { rest: rule.trim() };
@@ -74,7 +75,7 @@ pub fn problem(rule: &str) -> Option<String> {
     problem
 }
 
-/// Thousands of rules are compared with every new name: what can be borrowed is.
+/// A parsed rule. It borrows from the text where it can, because every new name is compared with thousands of rules.
 #[derive(Debug, PartialEq)]
 enum Rule<'r> {
     Any(Vec<Rule<'r>>),
@@ -87,7 +88,7 @@ enum Rule<'r> {
 #[derive(Clone, Copy)]
 struct Judgement {
     can: Hit,
-    /// It takes the domain whatever else the request holds.
+    /// The rule matches every request for the domain, whatever else is in the request.
     surely: bool,
 }
 
@@ -126,7 +127,7 @@ impl Rule<'_> {
             Self::Matcher(name, args) => {
                 let best = args.iter().filter_map(|arg| host(name, arg, domain)).max();
                 match best {
-                    // A matcher of something else than the host may be true or not.
+                    // A matcher that does not look at the host may match or not.
                     None => Judgement { can: Hit::Loose, surely: false },
                     Some(can) => Judgement { can, surely: can != Hit::No },
                 }
@@ -135,7 +136,7 @@ impl Rule<'_> {
     }
 }
 
-/// How one argument of a host matcher takes the domain; `None` for a matcher of something else.
+/// How one argument of a host matcher matches the domain; `None` for a matcher that does not look at the host.
 fn host(matcher: &str, arg: &str, domain: &str) -> Option<Hit> {
     let found = |yes: bool| if yes { Hit::Loose } else { Hit::No };
     let is_one_of = |names: &[&str]| names.iter().any(|name| matcher.eq_ignore_ascii_case(name));
@@ -152,14 +153,14 @@ fn host(matcher: &str, arg: &str, domain: &str) -> Option<Hit> {
     }
     let pattern = from_v2(arg).unwrap_or_else(|| arg.to_owned());
     let regex = RegexBuilder::new(&pattern).case_insensitive(true).build();
-    // A pattern that is foreign to us may match anything.
+    // A pattern that does not compile here may still compile in Traefik, and match anything.
     Some(found(
         regex.is_ok_and(|regex| regex.is_match(domain)) || RegexBuilder::new(&pattern).build().is_err(),
     ))
 }
 
-/// A v2 pattern, literal text with `{name:regex}` or `{name}` in it, as a regular expression; `None` when it
-/// is none (a v3 pattern has braces only around numbers).
+/// A v2 pattern, literal text with `{name:regex}` or `{name}` in it, as a regular expression. `None` if it is not a v2
+/// pattern: in v3, braces are only around numbers (`{1,3}`).
 fn from_v2(arg: &str) -> Option<String> {
     let mut out = String::from("^");
     let mut rest = arg;
@@ -195,12 +196,12 @@ fn matching_brace(text: &str) -> Option<usize> {
     None
 }
 
-/// One rule is itself.
+/// Joins rules by `join`; a single rule needs no joining.
 fn joined<'r>(first: Rule<'r>, others: Vec<Rule<'r>>, join: fn(Vec<Rule<'r>>) -> Rule<'r>) -> Rule<'r> {
     if others.is_empty() { first } else { join(std::iter::once(first).chain(others).collect()) }
 }
 
-/// Nesting beyond this is nobody's rule.
+/// Deepest nesting that is parsed, so that a hostile rule cannot exhaust the stack.
 const DEPTH: usize = 50;
 
 struct Parser<'r> {
@@ -317,7 +318,7 @@ mod tests {
         check(r"HostRegexp(`^iso-.+\.ci\.example$`)", &[], &["iso-1.ci.example"], &["canon-1.ci.example"]);
         check(r#"HostRegexp("^[a-z]{2}\\.x$")"#, &[], &["ab.x"], &["abc.x"]);
         check("HostSNIRegexp(`.*`)", &[], &["a.b"], &[]);
-        // Not a pattern for us: it may match anything.
+        // It does not compile here, so it may match anything.
         check("HostRegexp(`(?=x)`)", &[], &["a.b"], &[]);
     }
 

@@ -1,12 +1,12 @@
-//! A record of the `json-file` driver: one JSON object a line.
+//! Decodes records of the `json-file` driver, one JSON object per line.
 //!
-//! The driver writes `{"log":"...","stream":"...","time":"..."}`, attributes between where it has any. What it
-//! always writes is read without a parser; everything else by one.
+//! The driver writes `{"log":"...","stream":"...","time":"..."}`, with attributes in between if it has any. The usual
+//! form is decoded by hand, which is faster; everything else by a JSON parser.
 
 use memchr::{memchr, memchr2};
 use serde::Deserialize;
 
-use crate::stream::line::Entry;
+use crate::stream::line::TimedPiece;
 use lib_common::swarm::frame::From;
 use lib_common::swarm::stamp;
 
@@ -19,18 +19,18 @@ struct Record {
     time: String,
 }
 
-/// Length of the first record of `bytes`, its line feed included.
+/// Length of the first record of `bytes` with its line feed; `None` if it is not complete.
 #[must_use]
 pub fn size(bytes: &[u8]) -> Option<usize> {
     memchr(b'\n', bytes).map(|end| end + 1)
 }
 
-/// Reads one record, whose text is put into `text`; `None` if it is none.
-pub fn decode<'t>(record: &[u8], text: &'t mut Vec<u8>) -> Option<Entry<'t>> {
+/// Decodes one record, with `text` as the buffer for its text; `None` if it is damaged.
+pub fn decode<'t>(record: &[u8], text: &'t mut Vec<u8>) -> Option<TimedPiece<'t>> {
     text.clear();
     let (from, at) = quick(record, text).or_else(|| slow(record, text))?;
     let (text, ends) = text.strip_suffix(b"\n").map_or((text.as_slice(), false), |text| (text, true));
-    Some(Entry { from, at, text, ends })
+    Some(TimedPiece { from, at, text, ends })
 }
 
 fn quick(record: &[u8], text: &mut Vec<u8>) -> Option<(From, i64)> {
@@ -47,7 +47,7 @@ fn quick(record: &[u8], text: &mut Vec<u8>) -> Option<(From, i64)> {
             b't' => (b'\t', 2),
             b'r' => (b'\r', 2),
             quoted @ (b'"' | b'\\' | b'/') => (*quoted, 2),
-            // `\u001b` and `\u003c` are common, others are not.
+            // Terminal colours (`\u001b`) and `<` (`\u003c`) are common. Escapes beyond ASCII are left to the parser.
             b'u' if rest.get(at + 2..at + 4)? == b"00" => {
                 let digits = std::str::from_utf8(rest.get(at + 4..at + 6)?).ok()?;
                 (u8::from_str_radix(digits, 16).ok().filter(u8::is_ascii)?, 6)
@@ -81,7 +81,7 @@ mod tests {
 
     const TIME: &str = "2026-01-02T03:04:05.5Z";
 
-    /// Text, whether it is err, whether it ends.
+    /// The text, whether it is from stderr, and whether its line ends.
     fn read(record: &str) -> Option<(String, bool, bool)> {
         let mut text = Vec::new();
         let entry = decode(record.as_bytes(), &mut text)?;

@@ -1,21 +1,22 @@
-//! A record of the `local` driver: a protobuf message between two copies of its length.
+//! Decodes records of the `local` driver: a protobuf message between two copies of its length.
 //!
 //! `LogEntry { string source = 1; int64 time_nano = 2; bytes line = 3; bool partial = 4;
-//! PartialLogEntryMetadata partial_log_metadata = 5 { bool last = 1; ... } }`, lengths big-endian.
+//! PartialLogEntryMetadata partial_log_metadata = 5 { bool last = 1; ... } }`. The lengths are 32-bit big-endian
+//! integers.
 
-use crate::stream::line::Entry;
+use crate::stream::line::TimedPiece;
 use lib_common::swarm::frame::From;
 
 const BORDER: usize = 4;
-/// The engine splits at 16 KiB; more is a damaged file.
+/// Longest record. The engine splits lines every 16 KiB, so a longer record means that the file is damaged.
 pub const LONGEST: usize = 1 << 20;
 
-/// Length of the first record of `bytes`; `Err`: the file is not what it should be.
+/// Length of the first record of `bytes`; `None` if it is not complete, an error if the file is damaged.
 pub fn size(bytes: &[u8]) -> Result<Option<usize>, String> {
     let Some(border) = bytes.get(..BORDER) else { return Ok(None) };
     let length = border.try_into().map_or(0, u32::from_be_bytes) as usize;
     if length == 0 || length > LONGEST {
-        return Err(format!("a record of {length} bytes"));
+        return Err(format!("a record claims to have {length} bytes"));
     }
     let whole = length + 2 * BORDER;
     match bytes.get(whole - BORDER..whole) {
@@ -25,9 +26,9 @@ pub fn size(bytes: &[u8]) -> Result<Option<usize>, String> {
     }
 }
 
-/// Reads one record; `None` if it is none.
+/// Decodes one record; `None` if it is damaged.
 #[must_use]
-pub fn decode(record: &[u8]) -> Option<Entry<'_>> {
+pub fn decode(record: &[u8]) -> Option<TimedPiece<'_>> {
     let mut rest = record.get(BORDER..record.len().checked_sub(BORDER)?)?;
     let (mut source, mut at, mut text, mut partial, mut last): (&[u8], _, &[u8], _, _) =
         (b"", None, b"", false, false);
@@ -49,7 +50,7 @@ pub fn decode(record: &[u8]) -> Option<Entry<'_>> {
         }
     }
     let from = if source == b"stderr" { From::Err } else { From::Out };
-    Some(Entry { from, at: at?, text, ends: !partial || last })
+    Some(TimedPiece { from, at: at?, text, ends: !partial || last })
 }
 
 enum Value<'b> {
@@ -95,7 +96,7 @@ pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// A record as the driver writes it.
+    /// Encodes a record as the driver writes it.
     pub(in crate::stream::file) fn record(
         source: &str,
         at: u64,
@@ -127,7 +128,7 @@ pub(super) mod tests {
         let entry = decode(&bytes).unwrap();
         assert_eq!(
             entry,
-            Entry { from: From::Err, at: 1_700_000_000_000_000_001, text: b"a\xff\x00b", ends: true }
+            TimedPiece { from: From::Err, at: 1_700_000_000_000_000_001, text: b"a\xff\x00b", ends: true }
         );
         assert!(!decode(&record("stdout", 1, b"x", Some(false))).unwrap().ends);
         assert!(decode(&record("stdout", 1, b"x", Some(true))).unwrap().ends);

@@ -1,13 +1,13 @@
-//! The log file of a container on this machine: read only, its rotations followed.
+//! Reads the log files of a container on this machine, and follows their rotations. It never writes to them.
 //!
-//! Ten times faster than asking the engine, and a file that is open stays readable after its container is
-//! removed. `json-file` and `local` rename the file when it is full and start another one; older ones carry a
-//! number, and `.gz` where they are compressed. A file is known again by its inode or by its first record.
+//! This is ten times faster than asking the engine, and an open file stays readable after its container is removed.
+//! When the log file is full, the drivers `json-file` and `local` rename it and start a new one; older files carry a
+//! number, and `.gz` if they are compressed. A file is recognised after that by its inode or by its first record.
 
 pub mod json;
 pub mod local;
+mod log_file;
 mod rotated;
-mod source;
 
 use std::fs;
 use std::io;
@@ -15,43 +15,45 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use source::{Source, identity};
+use log_file::{LogFile, identity};
 
-use super::line::Entry;
+use super::line::TimedPiece;
 
+/// Bytes that are read at once.
 const BLOCK: usize = 256 * 1024;
-/// A record that is longer is damaged.
+/// Longest record. A longer one is counted as damaged.
 const LONGEST: usize = 2 << 20;
 
+/// The log drivers whose files can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum Driver {
     Json,
     Local,
 }
 
-/// Why reading ended before what is there now was read.
+/// Why reading ended before the end of the file.
 #[derive(Debug)]
 pub enum Stopped {
     Deadline,
     Failed(String),
 }
 
-/// A container's log file, and how far it was read.
+/// The log of a container as a sequence of files, and how far it was read.
 pub struct Tail {
     path: PathBuf,
-    kind: Kind,
-    source: Option<Source>,
-    /// Read, but not a whole record yet.
+    driver: Driver,
+    source: Option<LogFile>,
+    /// Bytes that were read and that are not a complete record yet.
     rest: Vec<u8>,
-    /// Records that could not be understood.
+    /// Number of records that could not be decoded.
     pub damaged: u64,
-    /// Where something may be missing.
+    /// Why lines may be missing, if so.
     pub lost: Option<&'static str>,
 }
 
 impl Tail {
-    /// The log of a container of the engine whose data lies in `root`; `None` where there is no file that can
-    /// be read: another driver, another machine, no permission.
+    /// Finds the log of a container of the engine whose data lies in `root`. It is `None` if there is no readable file:
+    /// the container has another log driver, or is on another machine, or this process may not read the file.
     #[must_use]
     pub fn find(root: &Path, container: &str) -> Option<Self> {
         if container.is_empty() || !container.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -59,25 +61,26 @@ impl Tail {
         }
         let folder = root.join("containers").join(container);
         let files = [
-            (folder.join(format!("{container}-json.log")), Kind::Json),
-            (folder.join("local-logs/container.log"), Kind::Local),
+            (folder.join(format!("{container}-json.log")), Driver::Json),
+            (folder.join("local-logs/container.log"), Driver::Local),
         ];
         files
             .into_iter()
             .find(|(path, _)| fs::File::open(path).is_ok())
-            .map(|(path, kind)| Self::new(path, kind))
+            .map(|(path, driver)| Self::new(path, driver))
     }
 
     #[must_use]
-    pub fn new(path: PathBuf, kind: Kind) -> Self {
-        Self { path, kind, source: None, rest: Vec::new(), damaged: 0, lost: None }
+    pub fn new(path: PathBuf, driver: Driver) -> Self {
+        Self { path, driver, source: None, rest: Vec::new(), damaged: 0, lost: None }
     }
 
-    /// Reads everything that is there now, rotated files first.
-    pub fn read(&mut self, deadline: Option<Instant>, on: &mut dyn FnMut(Entry)) -> Result<(), Stopped> {
+    /// Reads everything that is in the files now, the rotated ones first.
+    pub fn read(&mut self, deadline: Option<Instant>, on: &mut dyn FnMut(TimedPiece)) -> Result<(), Stopped> {
         if self.source.is_none() {
-            let (older, current) = rotated::all(&self.path, self.kind).map_err(failed)?;
-            // What was rotated away before is no loss of ours.
+            let (older, current) = rotated::all(&self.path, self.driver).map_err(failed)?;
+            // Files that were rotated away before the first reading are not reported: the driver would have dropped
+            // them without us too.
             for file in older {
                 self.change_to(file);
                 self.rest_of_file(deadline, on)?;
@@ -90,10 +93,10 @@ impl Tail {
         self.notice_truncation().map_err(failed)?;
         self.rest_of_file(deadline, on)?;
         while self.was_rotated() {
-            // It was renamed after its last record was written.
+            // The driver renames a file only after its last record, so what is read now is its complete rest.
             self.rest_of_file(deadline, on)?;
             let Some(source) = &self.source else { break };
-            let Some((newer, lost)) = rotated::after(&self.path, source, self.kind).map_err(failed)? else {
+            let Some((newer, lost)) = rotated::after(&self.path, source, self.driver).map_err(failed)? else {
                 break;
             };
             if lost {
@@ -104,12 +107,12 @@ impl Tail {
                 self.rest_of_file(deadline, on)?;
             }
         }
-        // It may rest for hours.
+        // The next reading may be hours away: keep no spare memory until then.
         self.rest.shrink_to_fit();
         Ok(())
     }
 
-    /// The log ended: half a record is no record.
+    /// Ends the log. An incomplete record at its end counts as damaged.
     pub fn finish(&mut self) {
         self.drop_rest();
         if let Some(source) = &mut self.source {
@@ -124,7 +127,7 @@ impl Tail {
         }
     }
 
-    fn change_to(&mut self, file: Source) {
+    fn change_to(&mut self, file: LogFile) {
         self.drop_rest();
         self.source = Some(file);
     }
@@ -134,7 +137,7 @@ impl Tail {
         fs::metadata(&self.path).is_ok_and(|now| Some(now.ino()) != ours)
     }
 
-    /// A file that was emptied in place (`max-file` 1, or by hand) starts again.
+    /// Starts again with a file that was emptied in place, by the driver (`max-file` 1) or by hand.
     fn notice_truncation(&mut self) -> io::Result<()> {
         let Some(source) = &mut self.source else { return Ok(()) };
         if source.was_truncated()? {
@@ -145,9 +148,14 @@ impl Tail {
         Ok(())
     }
 
-    fn rest_of_file(&mut self, deadline: Option<Instant>, on: &mut dyn FnMut(Entry)) -> Result<(), Stopped> {
+    fn rest_of_file(
+        &mut self,
+        deadline: Option<Instant>,
+        on: &mut dyn FnMut(TimedPiece),
+    ) -> Result<(), Stopped> {
         let Some(source) = &mut self.source else { return Ok(()) };
-        // A writer that is faster than we are must not keep us for ever.
+        // Only what is in the file now is read: with a container that writes faster than we read, reading to the end of
+        // the file would never end.
         let mut left = source.left().map_err(failed)?;
         let mut text = Vec::new();
         while left > 0 {
@@ -165,10 +173,10 @@ impl Tail {
             source.read += read as u64;
             left -= read as u64;
             if source.identity.is_none() {
-                source.identity = identity(self.kind, &self.rest);
+                source.identity = identity(self.driver, &self.rest);
             }
-            let used =
-                records(self.kind, &self.rest, &mut text, &mut self.damaged, on).map_err(Stopped::Failed)?;
+            let used = records(self.driver, &self.rest, &mut text, &mut self.damaged, on)
+                .map_err(Stopped::Failed)?;
             self.rest.drain(..used);
             if self.rest.len() > LONGEST {
                 self.rest.clear();
@@ -179,31 +187,31 @@ impl Tail {
     }
 }
 
-#[allow(clippy::needless_pass_by_value)] // as `map_err` gives it
+#[allow(clippy::needless_pass_by_value)] // `map_err` passes the error by value
 fn failed(cause: io::Error) -> Stopped {
     Stopped::Failed(format!("log file: {cause}"))
 }
 
-/// Length of the first record of `bytes`; `None` where it is not whole.
-fn size(kind: Kind, bytes: &[u8]) -> Result<Option<usize>, String> {
-    match kind {
-        Kind::Json => Ok(json::size(bytes)),
-        Kind::Local => local::size(bytes),
+/// Length of the first record of `bytes`; `None` if it is not complete.
+fn size(driver: Driver, bytes: &[u8]) -> Result<Option<usize>, String> {
+    match driver {
+        Driver::Json => Ok(json::size(bytes)),
+        Driver::Local => local::size(bytes),
     }
 }
 
-/// Hands on all whole records; returns how many bytes they are.
+/// Decodes all complete records and hands them to `on`. Returns how many bytes they take.
 fn records(
-    kind: Kind,
+    driver: Driver,
     bytes: &[u8],
     text: &mut Vec<u8>,
     damaged: &mut u64,
-    on: &mut dyn FnMut(Entry),
+    on: &mut dyn FnMut(TimedPiece),
 ) -> Result<usize, String> {
     let mut at = 0;
-    while let Some(size) = size(kind, &bytes[at..]).map_err(|cause| format!("log file: {cause}"))? {
+    while let Some(size) = size(driver, &bytes[at..]).map_err(|cause| format!("log file: {cause}"))? {
         let record = &bytes[at..at + size];
-        let entry = if kind == Kind::Json { json::decode(record, text) } else { local::decode(record) };
+        let entry = if driver == Driver::Json { json::decode(record, text) } else { local::decode(record) };
         match entry {
             Some(entry) => on(entry),
             None => *damaged += 1,

@@ -1,4 +1,4 @@
-//! Reading log files while they grow, are rotated, compressed, emptied and removed.
+//! Tests of reading log files while they grow, and are rotated, compressed, emptied or removed.
 
 use super::*;
 use std::io::Write as _;
@@ -13,7 +13,7 @@ struct Log {
 impl Log {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let tail = Tail::new(dir.path().join("x-json.log"), Kind::Json);
+        let tail = Tail::new(dir.path().join("x-json.log"), Driver::Json);
         let log = Self { dir, tail, lines: Vec::new(), next: 0 };
         log.append("");
         log
@@ -38,7 +38,7 @@ impl Log {
         }
     }
 
-    /// As the driver does it.
+    /// Rotates the files as the driver does.
     fn rotate(&self, files: u32) {
         let _ = fs::remove_file(self.path(&format!(".{}", files - 1)));
         for number in (1..files - 1).rev() {
@@ -94,14 +94,14 @@ fn older_files_come_first() {
         log.rotate(9);
         if rotation < 2 {
             log.compress(1);
-            // The engine renames the compressed ones too.
+            // The engine also renames the compressed files.
             let _ = fs::rename(log.path(".1.gz"), log.path(".2.gz.tmp"));
             let _ = fs::rename(log.path(".2.gz"), log.path(".3.gz"));
             let _ = fs::rename(log.path(".2.gz.tmp"), log.path(".1.gz"));
         }
         let _ = fs::rename(log.path(".1.gz"), log.path(&format!(".keep{rotation}")));
     }
-    // .2 and .1 are plain, .4 and .3 compressed.
+    // Now .2 and .1 are plain, and .4 and .3 are compressed.
     fs::rename(log.path(".keep0"), log.path(".4.gz")).unwrap();
     fs::rename(log.path(".keep1"), log.path(".3.gz")).unwrap();
     log.write(2);
@@ -215,7 +215,7 @@ fn the_local_driver() {
     let whole = [record("stdout", 1, b"a\xff", None), record("stderr", 2, b"b", None)].concat();
     fs::write(folder.join("container.log"), &whole[..whole.len() - 3]).unwrap();
     let mut tail = Tail::find(dir.path(), "abc").unwrap();
-    assert_eq!(tail.kind, Kind::Local);
+    assert_eq!(tail.driver, Driver::Local);
     let mut texts = Vec::new();
     tail.read(None, &mut |entry| texts.push(entry.text.to_vec())).unwrap();
     fs::write(folder.join("container.log"), &whole).unwrap();

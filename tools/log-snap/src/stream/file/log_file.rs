@@ -1,4 +1,4 @@
-//! One log file that is open, plain or compressed.
+//! One open log file, plain or compressed.
 
 use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom};
@@ -8,38 +8,39 @@ use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 
-use super::{Kind, size};
+use super::{Driver, size};
 
-/// The first record of a file and its length. It carries a time in nanoseconds, so no two are equal.
+/// Hash and length of the first record of a file, by which a file is recognised after it was renamed and compressed.
+/// The record holds a time in nanoseconds, so no two files start with the same one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Identity {
     hash: blake3::Hash,
     length: usize,
 }
 
-pub(super) fn identity(kind: Kind, bytes: &[u8]) -> Option<Identity> {
-    let length = size(kind, bytes).ok().flatten()?;
+pub(super) fn identity(driver: Driver, bytes: &[u8]) -> Option<Identity> {
+    let length = size(driver, bytes).ok().flatten()?;
     Some(Identity { hash: blake3::hash(&bytes[..length]), length })
 }
 
 enum Input {
-    /// Read to its end; opened again where it may have grown.
+    /// The file was read to its end and closed. It is opened again before the next reading.
     Closed,
     Plain(File),
     Gzip(Box<MultiGzDecoder<File>>),
 }
 
-pub(super) struct Source {
+pub(super) struct LogFile {
     input: Input,
     nothing: io::Empty,
-    /// Of a plain file.
+    /// Inode of a plain file. Compressing makes another file, so the inode of a compressed one says nothing.
     pub inode: Option<u64>,
-    /// Bytes of content that were read.
+    /// Bytes of its content that were read.
     pub read: u64,
     pub identity: Option<Identity>,
 }
 
-impl Source {
+impl LogFile {
     pub fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let (input, inode) = if path.extension().is_some_and(|end| end == "gz") {
@@ -51,12 +52,12 @@ impl Source {
         Ok(Self { input, nothing: io::empty(), inode, read: 0, identity: None })
     }
 
-    /// Lets the file go: a crash loop has more of them than a process may hold.
+    /// Closes the file. A crash loop has more log files than a process may have open.
     pub fn close(&mut self) {
         self.input = Input::Closed;
     }
 
-    /// Opens it again, if it still is what has its name.
+    /// Opens the file again, if `path` still leads to the same file.
     pub fn reopen(&mut self, path: &Path) -> io::Result<()> {
         if let (Input::Closed, Ok(mut file)) = (&self.input, File::open(path))
             && self.inode == Some(file.metadata()?.ino())
@@ -75,7 +76,7 @@ impl Source {
         }
     }
 
-    /// Bytes that are there now and were not read; of a compressed file nobody knows before.
+    /// Bytes that are in the file now and were not read; `u64::MAX` for a compressed file, whose size is not known.
     pub fn left(&self) -> io::Result<u64> {
         match &self.input {
             Input::Plain(file) => Ok(file.metadata()?.len().saturating_sub(self.read)),
@@ -84,7 +85,7 @@ impl Source {
         }
     }
 
-    /// Whether the file is not the one any more of which something was read.
+    /// Whether the file was emptied since it was read: it is shorter now, or starts with another record.
     pub fn was_truncated(&self) -> io::Result<bool> {
         let Input::Plain(file) = &self.input else { return Ok(false) };
         if file.metadata()?.len() < self.read {
@@ -96,8 +97,9 @@ impl Source {
         Ok(blake3::hash(&first) != known.hash)
     }
 
-    /// What it is known by, without moving in it, and whatever its name is by now.
-    pub fn first(&self, kind: Kind) -> Option<Identity> {
+    /// The identity of the file, from its first record. It is read through `/proc/self/fd`, which opens the same file
+    /// whatever its name is by now, and does not move the position of the open one.
+    pub fn first(&self, driver: Driver) -> Option<Identity> {
         let (file, squeezed) = match &self.input {
             Input::Closed => return self.identity,
             Input::Plain(file) => (file, false),
@@ -108,7 +110,7 @@ impl Source {
             if squeezed { Box::new(MultiGzDecoder::new(again)) } else { Box::new(again) };
         let mut bytes = Vec::new();
         reader.by_ref().take(256 * 1024).read_to_end(&mut bytes).ok()?;
-        identity(kind, &bytes)
+        identity(driver, &bytes)
     }
 
     pub fn rewind(&mut self) -> io::Result<()> {

@@ -1,4 +1,5 @@
-//! Redacts a bundle again: same lines, other rules or secrets, a new bundle beside the old one.
+//! `log-snap redact`: writes a new bundle with the lines of an old one, redacted with more rules or secrets. The
+//! old bundle stays as it is.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
@@ -20,13 +21,14 @@ use crate::usage::peak_memory;
 
 const DOING: &str = "redacting the bundle again";
 
-/// Writes the new bundle and returns its record; the path is the caller's to fill in.
+/// Verifies the bundle in `folder`, writes the new bundle to `out` and returns its record. The caller fills in the
+/// record's path.
 pub fn redact(folder: &Path, out: &Path, mut cleaner: Cleaner) -> Result<LogSnapped> {
     let began = Instant::now();
     if let Some(wrong) = verify(folder)?.into_iter().next() {
         return Err(Error::cannot(DOING, wrong)
             .on(folder.display())
-            .hint("evidence that was changed is not carried on"));
+            .hint("log-snap redacts only bundles that verify, so that changed evidence does not get a new root hash"));
     }
     let bundle = Bundle::open(folder)?;
     let mut writer = Writer::create(out)?;
@@ -37,7 +39,7 @@ pub fn redact(folder: &Path, out: &Path, mut cleaner: Cleaner) -> Result<LogSnap
         let line = line.map_err(|e| fail(&e))?;
         let mut value: Value = serde_json::from_str(&line).map_err(|e| fail(&e))?;
         match value["kind"].as_str() {
-            // Written anew with each log.
+            // The new blobs get lines of their own when their log is written.
             Some("blob") => continue,
             Some("end") => {
                 end = serde_json::from_value::<End>(value).ok();
@@ -59,7 +61,7 @@ pub fn redact(folder: &Path, out: &Path, mut cleaner: Cleaner) -> Result<LogSnap
         }
         writer.line(&clean(&line, &value, &mut cleaner))?;
     }
-    let mut end = end.ok_or_else(|| fail(&"no last line"))?;
+    let mut end = end.ok_or_else(|| fail(&"the index has no last line (kind end)"))?;
     for (rule, count) in cleaner.counts() {
         *end.redactions.entry(rule.clone()).or_default() += count;
     }
@@ -75,7 +77,8 @@ pub fn redact(folder: &Path, out: &Path, mut cleaner: Cleaner) -> Result<LogSnap
     })
 }
 
-/// An index line, its `kind` still in front and what was clean as it was.
+/// The redacted index line. A line without a finding is returned byte for byte; in a changed one `kind` comes first,
+/// as readers of the index expect (`serde_json` would sort the keys).
 fn clean(line: &str, value: &Value, cleaner: &mut Cleaner) -> Vec<u8> {
     let before: Value = serde_json::from_str(line).unwrap_or_default();
     let after = cleaner.value(value);
@@ -88,7 +91,8 @@ fn clean(line: &str, value: &Value, cleaner: &mut Cleaner) -> Vec<u8> {
     format!("{{{}}}\n", fields.join(",")).into_bytes()
 }
 
-/// Both blobs of a log, line by line: what becomes nothing loses its time too.
+/// Redacts both blobs of a log line by line. Where a line disappears (the inside of a private key), its time
+/// disappears too, so that both blobs keep the same number of lines.
 fn blobs(
     bundle: &Bundle,
     stream: &Stream,

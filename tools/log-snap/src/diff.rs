@@ -1,8 +1,8 @@
-//! The first line of each service that a good run does not have.
+//! `log-snap diff`: finds the first line of each service that a good run does not have.
 //!
-//! Times, ids and numbers differ between any two runs, so lines are compared by their signature. Lines of one
-//! service may come in another order and that means nothing: what counts is whether the good run has such a
-//! line at all, and where a run ends, what it lacks.
+//! Times, ids and numbers differ between any two runs, so lines are compared by their normalised text. The order of
+//! the lines of one service may differ too, and does not matter: what counts is whether the good run has such a line
+//! at all. If it has all of them, the first line that the bad run lacks counts.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -14,13 +14,13 @@ use crate::bundle::entry::Stream;
 use crate::bundle::merge::{Row, merge};
 use crate::bundle::read::Bundle;
 
-/// Where two runs of a service part.
+/// Where the bad run of a service departs from the good one.
 #[derive(Debug, Serialize)]
 pub struct Divergence {
-    /// Without the stack's name.
+    /// Name of the service, without the stack's name.
     pub service: String,
     pub why: &'static str,
-    /// The last line before it that both have.
+    /// The last line before it that both runs have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<Place>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,22 +29,23 @@ pub struct Divergence {
     pub good: Option<Place>,
 }
 
-/// A line, and where it stands.
+/// A log line, and where it stands in the bundle.
 #[derive(Debug, Clone, Serialize)]
 pub struct Place {
     pub name: String,
     pub container: String,
     pub at: String,
     pub from: String,
-    /// Counted from 1; the offset is that in the blob `text`.
+    /// Number of the line in its log, counted from 1.
     pub line: u64,
+    /// Byte in the blob at which the line starts, for `cat --blob --offset`.
     pub offset: u64,
     pub blob: String,
     pub text: String,
 }
 
 impl Place {
-    /// A longer line is cut; the offset leads to all of it.
+    /// Bytes of a line that are printed. The offset leads to the rest of a longer one.
     const LONGEST: usize = 4096;
 
     #[must_use]
@@ -63,8 +64,8 @@ impl Place {
     }
 }
 
-/// One service of each run at a time, in the order of their names.
-pub fn compare(good: &Bundle, bad: &Bundle) -> Result<Vec<Divergence>> {
+/// Compares two runs service by service, in the order of their names.
+pub fn diff(good: &Bundle, bad: &Bundle) -> Result<Vec<Divergence>> {
     let (of_good, of_bad) = (services(good), services(bad));
     let names: BTreeSet<&String> = of_good.keys().chain(of_bad.keys()).collect();
     let mut found = Vec::new();
@@ -76,7 +77,7 @@ pub fn compare(good: &Bundle, bad: &Bundle) -> Result<Vec<Divergence>> {
     Ok(found)
 }
 
-/// Logs by service: `app` of `app.1`.
+/// The logs by service: `app.1` belongs to `app`.
 fn services(bundle: &Bundle) -> BTreeMap<String, Vec<Stream>> {
     let mut services: BTreeMap<String, Vec<Stream>> = BTreeMap::new();
     for stream in &bundle.streams {
@@ -93,7 +94,7 @@ fn service(
     bad: &Bundle,
     of_bad: &[Stream],
 ) -> Result<Option<Divergence>> {
-    // How often the good run has such a line; what the bad run has besides is where it parts.
+    // The lines of the good run. The bad run departs at its first line that is not among them.
     let mut known: HashMap<u64, u64> = HashMap::new();
     merge(good, of_good.iter(), |row| {
         *known.entry(key(row.line)).or_default() += 1;
@@ -115,7 +116,7 @@ fn service(
     if parts.is_some() {
         return Ok(Some(found("a line that the good run does not have", parts, None)));
     }
-    // Everything is known; does it lack something?
+    // The good run has every line of the bad one. Does the bad one lack any?
     let mut lacks = None;
     merge(good, of_good.iter(), |row| {
         if seen.contains_key(&key(row.line)) {
@@ -127,6 +128,7 @@ fn service(
     Ok(lacks.map(|lacks| found("it ends without a line that the good run has", None, Some(lacks))))
 }
 
+/// 64 bits of the hash of a normalised line: keeping the lines themselves would need the memory of a whole log.
 fn key(line: &[u8]) -> u64 {
     let hash = blake3::hash(&normalise(line));
     hash.as_bytes()[..8].try_into().map_or(0, u64::from_le_bytes)

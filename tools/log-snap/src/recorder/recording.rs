@@ -1,4 +1,4 @@
-//! What a recording leaves: still unredacted, and in memory only.
+//! The result of a recording. It is not redacted, and exists in memory only.
 
 use std::time::Instant;
 
@@ -10,24 +10,24 @@ use crate::stream::reader::Stream;
 use super::Recorder;
 
 /// Everything that was recorded.
-pub struct Capture {
+pub struct Recording {
     pub seen: Seen,
     pub streams: Vec<Stream>,
     pub samples: Vec<Sample>,
-    /// What is missing besides the streams themselves.
+    /// What is missing, apart from what the streams themselves say.
     pub gaps: Vec<String>,
-    /// When the recording was over and taking what was left began.
+    /// When the recording had ended and reading what was left began.
     pub drained: Instant,
 }
 
 impl<A: Api> Recorder<'_, A> {
-    pub(super) fn capture(self, samples: Vec<Sample>) -> Capture {
+    pub(super) fn into_recording(self, samples: Vec<Sample>) -> Recording {
         let mut gaps = Vec::new();
         gaps.extend(self.poll_error.map(|cause| format!("last look at the stack: {cause}")));
-        for (peer, answers) in self.peers.iter().zip(self.answers) {
+        for (peer, status) in self.peers.iter().zip(self.status) {
             let on = |what: &str, cause: String| format!("{what} of {}: {cause}", peer.name);
-            gaps.extend(answers.list_error.map(|cause| on("containers", cause)));
-            gaps.extend(answers.events_lost.map(|cause| on("engine events", cause)));
+            gaps.extend(status.list_error.map(|cause| on("containers", cause)));
+            gaps.extend(status.events_lost.map(|cause| on("engine events", cause)));
         }
         let unread =
             self.reading.keys().map(|id| format!("log of container {}: not read in time", short(id)));
@@ -36,7 +36,7 @@ impl<A: Api> Recorder<'_, A> {
             gaps.push(format!("engine events: {} more than are kept", self.seen.events_dropped));
         }
         let drained = self.drained;
-        Capture { seen: self.seen, streams: self.idle.into_values().collect(), samples, gaps, drained }
+        Recording { seen: self.seen, streams: self.idle.into_values().collect(), samples, gaps, drained }
     }
 }
 

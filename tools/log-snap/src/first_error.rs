@@ -1,8 +1,8 @@
-//! The earliest line that may be the cause of a failure.
+//! `log-snap first-error`: finds the earliest line that may be the cause of a failure.
 //!
-//! Ranked, not guessed: an error in the log of a task that failed comes before one elsewhere, a clear one
-//! before a vague one, an earlier one before a later one. Swarm's own errors (no such image, a command that is
-//! not there) count as lines, because such a task has no log.
+//! Candidates are ranked: an error in the log of a task that failed comes before an error elsewhere, a clear error
+//! before a vague one, an earlier one before a later one. Swarm's own error texts (no such image, command not found)
+//! count as lines, because a task that could not start has no log.
 
 use std::sync::LazyLock;
 
@@ -14,10 +14,10 @@ use serde::Serialize;
 use crate::bundle::entry::Task;
 use crate::bundle::merge::merge;
 use crate::bundle::read::Bundle;
-use crate::compare::Place;
+use crate::diff::Place;
 use lib_common::swarm::stamp;
 
-/// Words that speak of a failure for good.
+/// Patterns of a clear error: the program gives up, or says what is wrong.
 const CLEAR: [&str; 12] = [
     r"\b(fatal|panic(ked)?|emergency|crit(ical)?|segfault|core dumped|abort(ed|ing))\b",
     r"\b(traceback|unhandled|uncaught|unrecoverable)\b",
@@ -32,7 +32,7 @@ const CLEAR: [&str; 12] = [
     r"\b(invalid|missing|unknown) (configuration|option|argument|value|key|directive)\b",
     r"\bexit(ed)? (with )?(code|status) [1-9]",
 ];
-/// Words that may speak of one, or of something that is tried again.
+/// Patterns of a vague error: a failure, or an attempt that the program will repeat.
 const VAGUE: [&str; 6] = [
     r"\berrors?\b|\berr\b|\[e\]|\blevel=err",
     r"\b(fail|failed|failing|failures?)\b",
@@ -41,7 +41,7 @@ const VAGUE: [&str; 6] = [
     r"\b(unhealthy|unavailable|unreachable|refused|denied|rejected|deadline exceeded)\b",
     r"\b(status|http)[ =:/0-9.]*\b5\d\d\b",
 ];
-/// What only mentions such words.
+/// Lines that only mention such words: "0 errors", `error_log = ...`, debug messages.
 const HARMLESS: &str = r"(?i)\b(0|no|zero|without) (errors?|failures?)\b|\b(errors?|failed|failures?)[\x22']?\s*[=:]\s*[\x22']?(0\b|null|nil|none|false|\[\]|\x22)|error[_-]?(log|page|handler|reporting|level)|\b(log[_-]?level|on[_-]?error|if[_-]?error)\b|\[(debug|trace)\]|level=(debug|trace)";
 
 static SETS: LazyLock<Option<(RegexSet, RegexSet, Regex)>> = LazyLock::new(|| {
@@ -49,21 +49,22 @@ static SETS: LazyLock<Option<(RegexSet, RegexSet, Regex)>> = LazyLock::new(|| {
     Some((set(&CLEAR)?, set(&VAGUE)?, Regex::new(HARMLESS).ok()?))
 });
 
-/// The line, and why it was chosen.
+/// The line that was chosen, and why: what `first-error` prints.
 #[derive(Debug, Serialize)]
 pub struct FirstError {
     pub service: String,
-    /// Of the normalised text, as `run.finished` has one.
+    /// Hash of the line's normalised text, computed as the signature of `run.finished` is.
     pub signature: String,
     pub why: String,
     #[serde(flatten)]
     pub place: Place,
 }
 
-/// Smaller is better: not of a failed task, vague, time.
+/// The rank of a candidate; the smallest wins: whether its task did not fail, then its class (0 clear, 1 vague, 2 only
+/// the last line of a failed task), then its time.
 type Rank = (bool, u8, i64);
 
-/// The best candidate of a bundle.
+/// Finds the best candidate of a bundle, if there is any.
 pub fn find(bundle: &Bundle) -> Result<Option<FirstError>> {
     let failed: Vec<&Task> = bundle.tasks.iter().filter(|task| has_failed(task)).collect();
     let is_failed = |id: Option<&String>| failed.is_empty() || failed.iter().any(|task| Some(&task.id) == id);
@@ -74,7 +75,7 @@ pub fn find(bundle: &Bundle) -> Result<Option<FirstError>> {
     for task in &failed {
         let own = format!("task: non-zero exit ({})", task.exit_code.unwrap_or_default());
         let steps = bundle.timelines.get(&task.id).into_iter().flatten();
-        // That it exited says nothing about why; its log does.
+        // "task: non-zero exit (1)" does not say why the task exited; its log does. So that text is no candidate.
         for step in steps.filter(|step| !step.error.is_empty() && !step.error.starts_with(&own)) {
             let rank = (false, 0, stamp::parse(&step.at).unwrap_or(i64::MAX));
             if better(&rank, &best) {
@@ -105,7 +106,7 @@ pub fn find(bundle: &Bundle) -> Result<Option<FirstError>> {
             }
         }
         if of_failed && !failed.is_empty() && !row.line.trim_ascii().is_empty() {
-            // The last line of the one that failed: replaced as long as it goes on.
+            // Remember the last line of the first failed container: each further line of it replaces the one before.
             let same =
                 last_words.as_ref().is_some_and(|(_, place, _)| place.container == row.stream.container);
             if same || last_words.is_none() {
@@ -115,7 +116,8 @@ pub fn find(bundle: &Bundle) -> Result<Option<FirstError>> {
         }
         Ok(true)
     })?;
-    // Better the last words of what failed than an error of what did not.
+    // An error of a task that did not fail is only a guess: unless it is a clear one, the last line of the failed
+    // task is the better answer.
     let best = match (best, last_words) {
         (Some(best), Some(words)) if best.0.0 => Some(words).filter(|_| best.0.1 > 0).or(Some(best)),
         (best, words) => best.or(words),
@@ -128,12 +130,13 @@ pub fn find(bundle: &Bundle) -> Result<Option<FirstError>> {
     }))
 }
 
+/// Whether a task failed. Exit code 143 is SIGTERM: swarm stopped the task, which is no failure.
 fn has_failed(task: &Task) -> bool {
     ["failed", "rejected"].contains(&task.state.as_str())
         || task.exit_code.is_some_and(|code| code != 0 && code != 143)
 }
 
-/// 0: clear, 1: vague.
+/// The class of a line: 0 is a clear error, 1 a vague one; `None` is no error.
 fn classify(line: &[u8]) -> Option<u8> {
     let (clear, vague, harmless) = SETS.as_ref()?;
     if clear.is_match(line) && !harmless.is_match(line) {
@@ -142,6 +145,7 @@ fn classify(line: &[u8]) -> Option<u8> {
     (vague.is_match(line) && !harmless.is_match(line)).then_some(1)
 }
 
+/// Swarm's error about a task, in the form of a log line. It stands in no blob.
 fn of_task(task: &Task, at: &str, error: &str) -> Place {
     Place {
         name: task.name.clone(),

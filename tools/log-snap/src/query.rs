@@ -1,4 +1,4 @@
-//! Asking the engine: one look at everything of the stack, and its events as they come.
+//! The requests to the engine: polls the objects of the stack, and follows the events.
 
 use std::time::Duration;
 
@@ -11,16 +11,17 @@ use tokio::sync::mpsc;
 use crate::api::{Api, Body};
 use crate::seen::Poll;
 
-/// The engine forgets all but its last 256 events, so a lost connection is made again soon.
+/// How soon a lost event stream is opened again. The engine remembers only its last 256 events, so a longer wait could
+/// lose some.
 const RECONNECT: Duration = Duration::from_millis(200);
 
-/// The containers of the stack on one node.
+/// Lists the containers of the stack on one node, stopped ones included.
 pub async fn containers<A: Api>(api: &A, stack: &str) -> ApiResult<Value> {
     let label = filters(&[("label", &label::of_stack(stack))]);
     api.get(&format!("/containers/json?all=1&{label}")).await
 }
 
-/// One look at a manager: services, tasks, configs, secrets (without their values) and networks of the stack.
+/// Asks a manager for the services, tasks, configs, secrets (without their values) and networks of the stack.
 pub async fn poll<A: Api>(api: &A, stack: &str) -> Poll {
     let label = filters(&[("label", &label::of_stack(stack))]);
     let mut poll = Poll::default();
@@ -39,23 +40,29 @@ pub async fn poll<A: Api>(api: &A, stack: &str) -> Poll {
     Poll { services, tasks, configs, secrets, networks, ..poll }
 }
 
-/// What the event stream says.
-pub enum News {
-    /// The stream is open: nothing that happens from now on is missed.
+/// A message from the task that follows the events of one node.
+pub enum FeedMessage {
+    /// The event stream is open: no event from now on is missed.
     Open,
     Event(Value),
-    /// The stream is lost; it is tried again.
+    /// The event stream broke, with the cause. It will be opened again.
     Lost(String),
 }
 
-/// Follows the events from `since` (nanoseconds since 1970) until nobody listens any more.
-pub async fn follow_events<A: Api>(api: A, mut since: i64, node: usize, news: mpsc::Sender<(usize, News)>) {
+/// Follows the events of a node from `since` on (nanoseconds since 1970), until the receiver of `news` is dropped.
+/// After a lost connection it continues after the last event that it has received.
+pub async fn follow_events<A: Api>(
+    api: A,
+    mut since: i64,
+    node: usize,
+    news: mpsc::Sender<(usize, FeedMessage)>,
+) {
     loop {
         let wanted = Wanted { since: Some(since), ..Wanted::default() };
         let lost = match api.open(&wanted.path()).await {
             Err(e) => e.message,
             Ok(body) => {
-                if news.send((node, News::Open)).await.is_err() {
+                if news.send((node, FeedMessage::Open)).await.is_err() {
                     return;
                 }
                 match read_events(body, |event| since = since.max(event + 1), node, &news).await {
@@ -64,14 +71,14 @@ pub async fn follow_events<A: Api>(api: A, mut since: i64, node: usize, news: mp
                 }
             }
         };
-        if news.send((node, News::Lost(lost))).await.is_err() {
+        if news.send((node, FeedMessage::Lost(lost))).await.is_err() {
             return;
         }
         tokio::time::sleep(RECONNECT).await;
     }
 }
 
-/// The events that the engine still remembers, up to now.
+/// The events of the last day that the engine still remembers (it keeps 256).
 pub async fn past_events<A: Api>(api: &A, now: i64) -> ApiResult<Vec<Value>> {
     const DAY: i64 = 86_400_000_000_000;
     let wanted = Wanted { since: Some(now - DAY), until: Some(now), ..Wanted::default() };
@@ -87,13 +94,13 @@ async fn read_events<B: Body>(
     mut body: B,
     mut seen: impl FnMut(i64),
     node: usize,
-    news: &mpsc::Sender<(usize, News)>,
+    news: &mpsc::Sender<(usize, FeedMessage)>,
 ) -> ApiResult<()> {
     let mut lines = Lines::default();
     while let Some(bytes) = body.chunk().await? {
         for event in lines.push(&bytes) {
             seen(event["timeNano"].as_i64().unwrap_or_default());
-            if news.send((node, News::Event(event))).await.is_err() {
+            if news.send((node, FeedMessage::Event(event))).await.is_err() {
                 return Ok(());
             }
         }
@@ -120,9 +127,9 @@ mod tests {
                 let mut got = Vec::new();
                 while got.len() < 6 {
                     got.push(match news.recv().await.map(|(_, news)| news) {
-                        Some(News::Open) => "open".into(),
-                        Some(News::Event(event)) => event["timeNano"].to_string(),
-                        Some(News::Lost(cause)) => cause,
+                        Some(FeedMessage::Open) => "open".into(),
+                        Some(FeedMessage::Event(event)) => event["timeNano"].to_string(),
+                        Some(FeedMessage::Lost(cause)) => cause,
                         None => "end".into(),
                     });
                 }
