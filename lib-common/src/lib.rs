@@ -20,6 +20,7 @@ pub mod emit;
 pub mod error;
 pub mod evidence;
 pub mod exit;
+pub mod foreign;
 pub mod glob;
 pub mod glr;
 pub mod junit;

@@ -28,8 +28,8 @@ fn main() -> io::Result<ExitCode> {
     let kept = std::env::var("E2E_EVIDENCE").unwrap_or_default();
     let (mut passed, mut failed) = (0, 0);
     for file in std::env::args().skip(1) {
-        let xml = std::fs::read_to_string(&file)?;
-        let tests = junit::parse(&xml).map_err(|e| io::Error::other(format!("{file}: {e}")))?;
+        let xml = std::fs::read(&file)?;
+        let tests = junit::parse(&xml).map_err(|e| io::Error::other(format!("{file}: {e}")))?.tests;
         passed += tests.iter().filter(|test| test.outcome == TestOutcome::Pass).count();
         for test in tests.iter().filter(|t| matches!(t.outcome, TestOutcome::Fail | TestOutcome::Error)) {
             failed += 1;

@@ -39,15 +39,18 @@ pub enum Reason {
     /// The run is in the history because it was red: somebody looked at the case for that reason. Counting it would
     /// bias the verdict towards red.
     Selected,
+    /// The whole sweep broke: no evidence against any one case.
+    SweepWide,
 }
 
 impl Reason {
-    const ALL: [Self; 2] = [Self::Unver, Self::Selected];
+    const ALL: [Self; 3] = [Self::Unver, Self::Selected, Self::SweepWide];
 
     pub fn word(self) -> &'static str {
         match self {
             Self::Unver => "unver",
             Self::Selected => "selected",
+            Self::SweepWide => "sweep-wide",
         }
     }
 

@@ -9,6 +9,7 @@ use lib_common::check::Nothing;
 use lib_common::cli::{Common, LedgerArg, Voice, duration};
 use lib_common::exit::ToolArgs;
 use lib_common::vain::Vain;
+use lib_common::junit::Parts;
 use lib_common::{Error, Result};
 
 use crate::rule::{Rule, cap};
@@ -85,6 +86,14 @@ pub struct Sweep {
     /// Id of the run that made you ask: it was selected because it is red, so it does not count (repeatable)
     #[arg(long, value_name = "RUN", requires = "from")]
     pub selected: Vec<String>,
+    /// What makes a test's name: report, host, suite, file, class, name (default: class and name, and what more it
+    /// takes to tell the tests of one run apart)
+    #[arg(long, value_name = "PART,...", requires = "from")]
+    pub key: Option<Parts>,
+    /// Runs in which more than this many percent of the tests were red, and more than in any before, count for no case
+    #[arg(long = "sweep-wide", value_name = "PERCENT", default_value = "60", requires = "from",
+          value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub wide: u32,
     #[arg(value_name = "FILE", requires = "from")]
     pub files: Vec<PathBuf>,
 }

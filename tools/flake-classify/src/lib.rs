@@ -73,7 +73,7 @@ pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
     } else {
         input::passing(&args.common, io, &mut emitter)?
     };
-    warn(&fold, io);
+    warn(&fold, args.sweep.from.is_some(), io);
     if args.next {
         return next(&fold, &settings, io, &mut emitter);
     }
@@ -90,8 +90,16 @@ pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
     Ok(if args.require && undecided { Exit::No } else { Exit::Done })
 }
 
-fn warn(fold: &Fold, io: &Io) {
+fn warn(fold: &Fold, is_history: bool, io: &Io) {
     let cases = fold.cases();
+    if !cases.iter().any(|(_, case)| case.failed.is_some()) {
+        io.diag.warn(if is_history {
+            "there is no case to decide: no test was red in any run"
+        } else {
+            "there is no case to decide: no case.failed among the records; flake-classify --from FORMAT --emit cases \
+             makes one of each red test of a sweep"
+        });
+    }
     let mut full = cases.iter().filter(|(_, case)| case.overfull && case.failed.is_some());
     if let Some((name, _)) = full.next() {
         let (limit, more) = (fold.limit(), full.count());

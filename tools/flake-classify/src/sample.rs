@@ -92,10 +92,11 @@ pub fn place(baseline: &Factors, profile: &Profile, settings: &Settings) -> Plac
     Placement { load: condition(profile, settings), group: group(baseline, &profile.setup.factors) }
 }
 
-/// The condition that a run really had, or why none of its results counts.
 pub fn condition(profile: &Profile, settings: &Settings) -> Result<Load, &'static str> {
-    if profile.reason == Some(Reason::Selected) {
-        return Err("selected");
+    match profile.reason {
+        Some(Reason::Selected) => return Err("selected"),
+        Some(Reason::SweepWide) => return Err("sweep-wide"),
+        Some(Reason::Unver) | None => {}
     }
     match profile.outcome {
         Outcome::Infra if profile.reason == Some(Reason::Unver) => return Err("unver"),

@@ -181,12 +181,101 @@ fn a_folder_of_junit_files_is_one_run() {
         junit(&dir.path().join(format!("night{night}/a/one.xml")), &[true], &head);
         junit(&dir.path().join(format!("night{night}/two.xml")), &[false, true], &head);
     }
-    let output = tool(dir.path(), &["--from", "junit", "night1", "night2", "night3", "night4", "night5"]);
+    let nights = ["night1", "night2", "night3", "night4", "night5"];
+    let output = tool(dir.path(), &[&["--from", "junit"], &nights[..]].concat());
     assert_eq!(records(&output, "run.finished").len(), 5, "{}", text(&output.stderr));
-    // `a` is in both files of a night, red in one: the night is red.
-    for case in ["history@any/a", "history@any/b"] {
+    // `a` is a test in each of the two files.
+    for case in ["history@any/a/one.xml::a", "history@any/b"] {
         assert_eq!(verdict(&output, case)["verdict"], "genuine");
     }
+    assert_eq!(records(&output, "case.failed").len(), 2);
+    // With the user's key it is one: red in one of the files, red in the night.
+    let output = tool(dir.path(), &[&["--from", "junit", "--key", "suite,name"], &nights[..]].concat());
+    assert_eq!(verdict(&output, "history@any/s::a")["verdict"], "genuine");
+}
+
+#[test]
+fn a_run_that_two_paths_lead_to_is_one_run() {
+    let dir = tempfile::tempdir().unwrap();
+    for night in 1..=4 {
+        let head = format!("timestamp=\"2026-06-0{night}T03:00:00\" hostname=\"n{night}\"");
+        let folder = dir.path().join(format!("night{night}"));
+        junit(&folder.join("one.xml"), &[true], &head);
+        std::os::unix::fs::symlink("..", folder.join("up")).unwrap();
+        std::os::unix::fs::symlink(".", folder.join("current")).unwrap();
+    }
+    std::os::unix::fs::symlink("night4", dir.path().join("latest")).unwrap();
+    fs::create_dir(dir.path().join("copy")).unwrap();
+    fs::copy(dir.path().join("night4/one.xml"), dir.path().join("copy/one.xml")).unwrap();
+    let paths = ["copy/", "latest/", "night1/", "night2/", "night3/", "night4/"];
+    let output = tool(dir.path(), &[&["--from", "junit"], &paths[..]].concat());
+    assert_eq!(records(&output, "run.finished").len(), 4);
+    assert_eq!(verdict(&output, "history@any/a")["verdict"], "inconclusive");
+    let said = text(&output.stderr);
+    for odd in [
+        "1 of 'copy of a run",
+        "8 of 'link that is not followed', first in night1/current",
+        "1 of 'path to what",
+    ] {
+        assert!(said.contains(odd), "{said}");
+    }
+}
+
+#[test]
+fn one_odd_file_costs_no_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    for night in 1..=5 {
+        let folder = dir.path().join(format!("night{night}"));
+        let head = format!("timestamp=\"2026-06-0{night}T03:00:00\" hostname=\"4f5e6d7c8b9{night}\"");
+        junit(&folder.join("one.xml"), &[true], &head);
+        fs::write(folder.join("coverage.xml"), "<coverage/>").unwrap();
+        fs::write(folder.join("cut.xml"), "<testsuites>\n<testsuite>").unwrap();
+    }
+    let nights = ["night1", "night2", "night3", "night4", "night5"];
+    let output = tool(dir.path(), &[&["--from", "junit", "--spacing", "365d"], &nights[..]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let said = verdict(&output, "history@any/a");
+    assert_eq!(said["isolated"]["fail"], 5);
+    assert_eq!(said["verdict"], "inconclusive", "five containers are not five machines");
+    let said = text(&output.stderr);
+    assert!(said.contains("5 of 'file of another kind', first in night1/coverage.xml"), "{said}");
+    assert!(said.contains("5 of 'file that cannot be read', first in night1/cut.xml: 'line 2"), "{said}");
+    // Named by itself it costs the others nothing; alone it is an error.
+    let beside = tool(dir.path(), &["--from", "junit", "night1/coverage.xml", "night1/one.xml"]);
+    assert_eq!(records(&beside, "run.finished").len(), 1, "{}", text(&beside.stderr));
+    let alone = tool(dir.path(), &["--from", "junit", "night1/coverage.xml"]);
+    assert_eq!(alone.status.code(), Some(2));
+    assert!(text(&alone.stderr).contains("night1/coverage.xml: not JUnit: its root is <coverage>"));
+}
+
+#[test]
+fn a_night_on_which_the_whole_sweep_broke_is_no_evidence() {
+    let dir = tempfile::tempdir().unwrap();
+    for (night, red) in (1..).zip([false, true, false, true]) {
+        let red = if red { [true; 6] } else { [false; 6] };
+        let head = format!("timestamp=\"2026-06-0{night}T03:00:00\"");
+        junit(&dir.path().join(format!("{night}.xml")), &red, &head);
+    }
+    let files = ["1.xml", "2.xml", "3.xml", "4.xml"];
+    let output = tool(dir.path(), &[&["--from", "junit"], &files[..]].concat());
+    let said = verdict(&output, "history@any/a");
+    let excluded = &said["excluded"][0];
+    assert_eq!((&excluded["reason"], &excluded["count"]), (&"sweep-wide".into(), &1.into()));
+    assert!(text(&output.stderr).contains("count for no case: 1 (sweep-wide)"), "{}", text(&output.stderr));
+    let all = tool(dir.path(), &[&["--from", "junit", "--sweep-wide", "100"], &files[..]].concat());
+    assert_eq!(verdict(&all, "history@any/a")["excluded"].as_array().map_or(0, Vec::len), 0);
+}
+
+#[test]
+fn without_a_case_it_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    junit(&dir.path().join("1.xml"), &[false], "timestamp=\"2026-06-01T03:00:00\"");
+    let green = tool(dir.path(), &["--from", "junit", "1.xml"]);
+    assert!(text(&green.stderr).contains("there is no case to decide: no test was red in any run"));
+    let runs: String = text(&green.stdout);
+    let none = feed(dir.path(), &[], &runs);
+    assert_eq!((none.status.code(), text(&none.stdout)), (Some(0), runs));
+    assert!(text(&none.stderr).contains("no case.failed among the records"), "{}", text(&none.stderr));
 }
 
 #[test]

@@ -7,12 +7,16 @@ mod ccci;
 mod files;
 mod junit;
 mod nextest;
+mod operands;
 mod records;
 mod reportlog;
 mod table;
+mod wide;
 mod word;
 
 use jiff::Timestamp;
+use lib_common::foreign::{Bad, Odd};
+use lib_common::junit::Place;
 use lib_common::record::Factors;
 use lib_common::record::run::TestOutcome;
 
@@ -42,8 +46,12 @@ pub struct PastRun {
     pub factors: Factors,
     pub recipe: Option<String>,
     pub version: Option<String>,
-    /// Why the run gave no result at all (`unver`).
+    /// Why the run gave no result at all, or none that can be trusted (`unver`).
     pub unver: Option<String>,
+    /// The run holds what the runner repeated in the run before it.
+    pub retry: bool,
+    /// Most of its tests were red, and more than in any run before: the whole sweep broke.
+    pub sweep_wide: bool,
     pub results: Vec<PastResult>,
 }
 
@@ -55,20 +63,8 @@ pub struct PastResult {
     pub outcome: Option<TestOutcome>,
     pub duration_ms: u64,
     pub message: Option<String>,
-}
-
-/// Why a file cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bad {
-    /// Counted from 1; `None` if it concerns the file as a whole.
-    pub line: Option<u64>,
-    pub cause: String,
-}
-
-impl Bad {
-    fn at(line: u64, cause: impl std::fmt::Display) -> Self {
-        Self { line: Some(line), cause: cause.to_string() }
-    }
+    /// Where the report has the test. `test` is made from it, if it is there.
+    pub place: Option<Box<Place>>,
 }
 
 /// What the user says about the files.
@@ -78,15 +74,15 @@ pub struct Options {
     pub load_column: Option<String>,
 }
 
-/// The runs in one file.
-pub fn parse(format: Format, bytes: &[u8], options: &Options) -> Result<Vec<PastRun>, Bad> {
+/// The runs in one file. Odd values that cost no run are counted in `odd`.
+pub fn parse(format: Format, bytes: &[u8], options: &Options, odd: &mut Odd) -> Result<Vec<PastRun>, Bad> {
     match format {
-        Format::Junit => junit::parse(bytes, false),
-        Format::Nextest => nextest::parse(bytes),
-        Format::Csv => table::csv(bytes, options),
-        Format::Jsonl => table::jsonl(bytes, options),
-        Format::PytestReportlog => reportlog::parse(bytes),
-        Format::CcciResults => ccci::parse(bytes),
+        Format::Junit => junit::parse(bytes, false, odd),
+        Format::Nextest => nextest::parse(bytes, odd),
+        Format::Csv => table::csv(bytes, options, odd),
+        Format::Jsonl => table::jsonl(bytes, options, odd),
+        Format::PytestReportlog => reportlog::parse(bytes, odd),
+        Format::CcciResults => ccci::parse(bytes, odd),
     }
 }
 
@@ -94,7 +90,9 @@ pub fn parse(format: Format, bytes: &[u8], options: &Options) -> Result<Vec<Past
 #[doc(hidden)]
 pub fn fuzz(format: Format, bytes: &[u8]) {
     let options = Options { load_column: Some("load".into()) };
-    if let Ok(runs) = parse(format, bytes, &options) {
+    if let Ok(mut runs) = parse(format, bytes, &options, &mut Odd::default()) {
+        files::name(&mut runs, None);
+        wide::mark(&mut runs, wide::SHARE);
         records::fuzz(runs);
     }
 }

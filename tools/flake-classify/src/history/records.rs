@@ -13,7 +13,7 @@ use lib_common::redact::Redactor;
 use lib_common::signature::signature;
 use lib_common::text::Text;
 
-use super::{PastResult, PastRun};
+use super::{PastResult, PastRun, word};
 use crate::attempt::Reason;
 use crate::cli::Sweep;
 
@@ -153,11 +153,14 @@ fn run_finished(run: &PastRun, sweep: &Sweep, keys: &BTreeSet<CaseKey>) -> RunFi
     };
     let reason = if sweep.selected.contains(&run.id) {
         Some(Reason::Selected)
+    } else if run.sweep_wide {
+        Some(Reason::SweepWide)
     } else {
         Some(Reason::Unver).filter(|_| !lost.is_empty() || run.unver.is_some())
     };
     let red = run.results.iter().any(|result| result.outcome == Some(TestOutcome::Fail));
     let unknown = || "unknown".to_owned();
+    let machine = || run.machine.clone().filter(|name| !word::is_no_machine(name)).unwrap_or_else(unknown);
     RunFinished {
         attempt_id: run.id.clone(),
         recipe: own.recipe,
@@ -167,8 +170,8 @@ fn run_finished(run: &PastRun, sweep: &Sweep, keys: &BTreeSet<CaseKey>) -> RunFi
         harness: run.harness.clone(),
         tests: run.tests.clone(),
         engine: run.engine.clone().unwrap_or_else(unknown),
-        node: run.machine.clone().unwrap_or_else(unknown),
-        boot_id: run.machine.clone().unwrap_or_else(unknown),
+        node: machine(),
+        boot_id: machine(),
         stack: unknown(),
         domain: None,
         factors,

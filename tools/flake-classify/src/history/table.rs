@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
-use super::{Bad, Options, PastResult, PastRun, word};
+use lib_common::junit::milliseconds;
+
+use super::{Bad, Odd, Options, PastResult, PastRun, word};
 
 /// Our name of each column, and its other possible names.
 const COLUMNS: [(&str, &[&str]); 16] = [
@@ -31,37 +33,29 @@ const FACTOR: &str = "factor.";
 
 type Row = BTreeMap<String, String>;
 
-pub fn csv(bytes: &[u8], options: &Options) -> Result<Vec<PastRun>, Bad> {
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes);
-    let bad = |e: csv::Error| {
-        let line = e.position().map_or(1, csv::Position::line);
-        Bad::at(line, reason(&e))
-    };
-    let header: Vec<String> = reader.headers().map_err(bad)?.iter().map(ToOwned::to_owned).collect();
+pub fn csv(bytes: &[u8], options: &Options, odd: &mut Odd) -> Result<Vec<PastRun>, Bad> {
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(bytes);
+    let bad = |e: csv::Error| Bad::at(e.position().map_or(1, csv::Position::line), e);
+    let text = |cell: &[u8]| String::from_utf8_lossy(cell).into_owned();
+    let header: Vec<String> = reader.byte_headers().map_err(bad)?.iter().map(text).collect();
     let names = Names::new(&header, options)?;
     let mut runs = Runs::default();
-    for record in reader.records() {
+    for record in reader.byte_records() {
         let record = record.map_err(bad)?;
         let line = record.position().map_or(1, csv::Position::line);
+        if record.len() != header.len() {
+            let cells = format!("{} cells where the header has {}", record.len(), header.len());
+            odd.note("row with more or fewer cells than the header", format!("line {line}"), &cells);
+            continue;
+        }
         let cells = header.iter().zip(record.iter());
-        let row: Row = cells.map(|(name, cell)| (name.clone(), cell.to_owned())).collect();
-        runs.add(&names, &row, line)?;
+        let row: Row = cells.map(|(name, cell)| (name.clone(), text(cell))).collect();
+        runs.add(&names, &row, line, odd);
     }
     Ok(runs.all)
 }
 
-/// The error without its place, which the caller adds.
-fn reason(e: &csv::Error) -> String {
-    match e.kind() {
-        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            format!("the row has {len} cells, the header has {expected_len}")
-        }
-        csv::ErrorKind::Utf8 { .. } => "not UTF-8".into(),
-        _ => e.to_string(),
-    }
-}
-
-pub fn jsonl(bytes: &[u8], options: &Options) -> Result<Vec<PastRun>, Bad> {
+pub fn jsonl(bytes: &[u8], options: &Options, odd: &mut Odd) -> Result<Vec<PastRun>, Bad> {
     let mut runs = Runs::default();
     for (line, text) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
         if text.trim_ascii().is_empty() {
@@ -72,7 +66,7 @@ pub fn jsonl(bytes: &[u8], options: &Options) -> Result<Vec<PastRun>, Bad> {
         let row: Row = object.into_iter().filter_map(|(name, value)| Some((name, cell(value)?))).collect();
         let header: Vec<String> = row.keys().cloned().collect();
         let names = Names::new(&header, options).map_err(|bad| Bad::at(line, bad.cause))?;
-        runs.add(&names, &row, line)?;
+        runs.add(&names, &row, line, odd);
     }
     Ok(runs.all)
 }
@@ -124,8 +118,10 @@ struct Runs {
 }
 
 impl Runs {
-    fn add(&mut self, names: &Names, row: &Row, line: u64) -> Result<(), Bad> {
-        let mut new = run(names, row, line).map_err(|cause| Bad::at(line, cause))?;
+    fn add(&mut self, names: &Names, row: &Row, line: u64, odd: &mut Odd) {
+        let Some(mut new) = run(names, row, line, odd) else {
+            return odd.note("row without a test", format!("line {line}"), "");
+        };
         let at = *self.known.entry(new.id.clone()).or_insert(self.all.len());
         match self.all.get_mut(at) {
             None => self.all.push(new),
@@ -135,31 +131,35 @@ impl Runs {
                 known.results.append(&mut new.results);
             }
         }
-        Ok(())
     }
 }
 
-/// A run with the one result of a row.
-fn run(names: &Names, row: &Row, line: u64) -> Result<PastRun, String> {
+/// A run with the one result of a row, or `None` if the row names no test. A value that cannot be read counts as absent.
+fn run(names: &Names, row: &Row, line: u64, odd: &mut Odd) -> Option<PastRun> {
     let get = |name| names.get(row, name);
-    let said = get("outcome").unwrap_or_default();
-    let outcome = word::outcome(&said).map_err(|_| format!("'{said}' is not a known outcome"))?;
-    let time = |text: String| word::time(&text).ok_or_else(|| format!("'{text}' is not a time"));
+    let place = format!("line {line}");
+    let test = get("test")?;
+    let outcome = word::outcome_or_odd(&get("outcome").unwrap_or_default(), &place, odd);
+    let started = get("started").and_then(|text| {
+        word::time(&text).or_else(|| {
+            odd.note("time of a run that cannot be read", &place, &text);
+            None
+        })
+    });
     let load = get("load").map(|level| level.to_ascii_lowercase());
     if let Some(level) = load.as_ref().filter(|level| !["isolated", "loaded"].contains(&level.as_str())) {
-        return Err(format!("'{level}' is neither isolated nor loaded"));
+        odd.note("condition that is neither isolated nor loaded, so the run does not count", &place, level);
     }
     let factors = row
         .iter()
         .filter_map(|(name, level)| Some((name.strip_prefix(FACTOR)?.to_owned(), level.clone())))
         .filter(|(name, level)| !name.is_empty() && !level.is_empty());
-    let duration_ms = duration_ms(names, row)?;
-    let test = get("test").ok_or("the row names no test")?;
+    let duration_ms = duration_ms(names, row, &place, odd);
     let id = get("run");
-    Ok(PastRun {
+    Some(PastRun {
         named: id.is_some(),
         id: id.unwrap_or_else(|| format!("#{line}")),
-        started: get("started").map(time).transpose()?,
+        started,
         duration_ms,
         commit: get("ref"),
         kind: get("ref_kind"),
@@ -171,19 +171,18 @@ fn run(names: &Names, row: &Row, line: u64) -> Result<PastRun, String> {
         factors: factors.collect(),
         recipe: get("recipe"),
         version: get("version"),
-        results: vec![PastResult { test, outcome, duration_ms, message: get("message") }],
+        results: vec![PastResult { test, outcome, duration_ms, message: get("message"), place: None }],
         ..PastRun::default()
     })
 }
 
-fn duration_ms(names: &Names, row: &Row) -> Result<u64, String> {
-    let number = |name: &'static str, unit: f64| match names.get(row, name) {
-        None => Ok(None),
-        Some(cell) => match cell.parse::<f64>() {
-            Ok(number) => Ok(Some(word::seconds(number * unit))),
-            Err(_) => Err(format!("'{cell}' is not a number ({name})")),
-        },
+fn duration_ms(names: &Names, row: &Row, place: &str, odd: &mut Odd) -> u64 {
+    let mut number = |name: &'static str| {
+        let cell = names.get(row, name)?;
+        milliseconds(&cell).or_else(|| {
+            odd.note("duration that is no number", place, &cell);
+            None
+        })
     };
-    let (ms, seconds) = (number("duration_ms", 0.001)?, number("duration", 1.0)?);
-    Ok(ms.or(seconds).unwrap_or(0))
+    number("duration_ms").map(|thousandths| thousandths / 1000).or_else(|| number("duration")).unwrap_or(0)
 }

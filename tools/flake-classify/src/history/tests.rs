@@ -17,11 +17,11 @@ const FORMATS: [Format; 6] = [
 ];
 
 fn read(format: Format, text: &str) -> Vec<PastRun> {
-    parse(format, text.as_bytes(), &Options::default()).unwrap()
+    parse(format, text.as_bytes(), &Options::default(), &mut Odd::default()).unwrap()
 }
 
 fn bad(format: Format, text: &str) -> (Option<u64>, String) {
-    let bad = parse(format, text.as_bytes(), &Options::default()).unwrap_err();
+    let bad = parse(format, text.as_bytes(), &Options::default(), &mut Odd::default()).unwrap_err();
     (bad.line, bad.cause)
 }
 
@@ -60,24 +60,44 @@ fn csv_columns_by_name_and_rows_of_one_run_together() {
 
 #[test]
 fn a_bad_row_is_named() {
-    for (text, line, cause) in [
-        ("a,b\n", 1, "no column 'test'"),
-        ("test,x\n", 1, "no column 'outcome'"),
-        ("test,outcome\na,ok\na,maybe\n", 3, "'maybe' is not a known outcome"),
-        ("test,outcome\n\"a\nb\",ok\na\n", 4, "the row has 1 cells, the header has 2"),
-        ("test,outcome,started\na,ok,yesterday\n", 2, "'yesterday' is not a time"),
-        ("test,outcome,duration\na,ok,long\n", 2, "'long' is not a number (duration)"),
-        ("test,outcome,load\na,ok,busy\n", 2, "'busy' is neither isolated nor loaded"),
-        ("test,outcome\n,ok\n", 2, "the row names no test"),
-    ] {
+    for (text, line, cause) in [("a,b\n", 1, "no column 'test'"), ("test,x\n", 1, "no column 'outcome'")] {
         assert_eq!(bad(Format::Csv, text), (Some(line), cause.to_owned()), "{text}");
     }
     assert_eq!(bad(Format::Jsonl, "{\"test\":\"a\",\"outcome\":\"ok\"}\n\n[]\n").0, Some(3));
     assert_eq!(bad(Format::Jsonl, "{\"test\":\"a\"}\n"), (Some(1), "no column 'outcome'".into()));
     let options = Options { load_column: Some("lane".into()) };
-    assert_eq!(parse(Format::Csv, b"test,outcome\n", &options).unwrap_err().cause, "no column 'lane'");
-    let lanes = parse(Format::Csv, b"test,outcome,lane,load\na,ok,isolated,loaded\n", &options).unwrap();
+    assert_eq!(
+        parse(Format::Csv, b"test,outcome\n", &options, &mut Odd::default()).unwrap_err().cause,
+        "no column 'lane'"
+    );
+    let lanes = b"test,outcome,lane,load\na,ok,isolated,loaded\n";
+    let lanes = parse(Format::Csv, lanes, &options, &mut Odd::default()).unwrap();
     assert_eq!(lanes[0].load.as_deref(), Some("isolated"));
+}
+
+/// What was passed over, by reason.
+fn odd(format: Format, text: &str) -> (Vec<PastRun>, Vec<String>) {
+    let mut odd = Odd::default();
+    let runs = parse(format, text.as_bytes(), &Options::default(), &mut odd).unwrap();
+    (runs, odd.lines().collect())
+}
+
+#[test]
+fn one_odd_value_costs_no_row_and_is_told() {
+    let text =
+        "test,outcome,started,duration,load\na,maybe,yesterday,long,busy\nb,ok,,\"0,16\",\n,ok,,,\nc,ok\n";
+    let (runs, odd) = odd(Format::Csv, text);
+    assert_eq!(told(&runs), ["#2: a unver", "#3: b Pass"]);
+    assert_eq!((runs[0].load.as_deref(), runs[0].started, runs[1].duration_ms), (Some("busy"), None, 160));
+    let expected = [
+        "condition that is neither isolated nor loaded, so the run does not count', first in line 2: 'busy'",
+        "duration that is no number', first in line 2: 'long'",
+        "outcome that is no word known, taken as unver', first in line 2: 'maybe'",
+        "row with more or fewer cells than the header', first in line 5: '2 cells where the header has 5'",
+        "row without a test', first in line 4",
+        "time of a run that cannot be read', first in line 2: 'yesterday'",
+    ];
+    assert_eq!(odd, expected.map(|line| format!("passed over: 1 of '{line}")));
 }
 
 #[test]
@@ -127,19 +147,24 @@ fn nextest_lines() {
 {"type":"test","event":"ok","name":"k::b$t::a#2","exec_time":0.25}
 {"type":"test","event":"ignored","name":"k::b$t::c"}
 {"type":"test","event":"started","name":"k::b$t::d"}
+{"type":"test","event":"started","name":"k::b$t::e"}
+{"type":"test","event":"ok","name":"k::b$t::e#2","exec_time":0.25}
 "#,
     );
-    assert_eq!(told(&runs), [": k::b$t::a Fail, k::b$t::c Skip, k::b$t::d unver", "#2: k::b$t::a Pass"]);
+    let first = ": k::b$t::a Fail, k::b$t::c Skip, k::b$t::e Fail, k::b$t::d unver";
+    assert_eq!(told(&runs), [first, "#2: k::b$t::a Pass, k::b$t::e Pass"]);
     assert_eq!(runs[0].results[0].message.as_deref(), Some("thread panicked"));
-    let text = "{\"type\":\"test\",\"event\":\"ok\",\"name\":\"a\"}\n{\"type\":\"test\",\"event\":\"melted\",\"name\":\"a\"}\n";
-    assert_eq!(bad(Format::Nextest, text), (Some(2), "'melted' is not a known event".into()));
+    let text = "{\"type\":\"report\",\"total_time\":0.8}\nnoise\n{\"type\":\"test\",\"event\":\"melted\",\"name\":\"a\"}\n";
+    let (runs, odd) = odd(Format::Nextest, text);
+    assert_eq!((told(&runs), odd.len()), (vec![": a unver".to_owned()], 2));
+    assert!(odd[0].contains("taken as unver', first in line 3: 'melted'"), "{odd:?}");
     assert_eq!(bad(Format::Nextest, "{\"x\":1}\n").0, Some(1));
 }
 
 #[test]
 fn broken_xml_names_its_line() {
     assert_eq!(bad(Format::Junit, "<testsuites>\n<testsuite name=\"s\">\n").0, Some(3));
-    assert_eq!(parse(Format::Junit, b"<a>\n\xff</a>", &Options::default()).unwrap_err().line, Some(2));
+    assert_eq!(bad(Format::Junit, "<coverage/>"), (None, "not JUnit: its root is <coverage>".into()));
     assert!(bad(Format::Junit, "").1.len() > 3);
 }
 
@@ -174,8 +199,35 @@ fn reportlog_phases_make_one_result_and_reruns_are_runs() {
     assert_eq!(runs[0].started.unwrap().as_second(), 1_781_697_600);
     let red = runs[0].results.iter().find(|result| result.test == "a").unwrap();
     assert_eq!((red.message.as_deref(), red.duration_ms), (Some("assert call"), 1500));
-    assert_eq!(bad(Format::PytestReportlog, "{\"$report_type\":\"SessionStart\"}\n{}\n").0, Some(2));
+    let (runs, odd) = odd(Format::PytestReportlog, "{\"$report_type\":\"SessionStart\"}\n{}\n{\"$rep");
+    assert_eq!((runs[0].unver.as_deref(), odd.len()), (Some("no test of it ended"), 2));
     assert_eq!(bad(Format::PytestReportlog, "{\"$report_type\":").0, Some(1));
+}
+
+#[test]
+fn a_subtest_makes_its_test_red_and_a_collection_that_fails_its_session_unver() {
+    let report = |kind: &str, test: &str, outcome: &str| {
+        format!(
+            r#"{{"$report_type":"{kind}","nodeid":"{test}","when":"call","outcome":"{outcome}","longrepr":"{outcome}"}}"#
+        )
+    };
+    let text = [
+        r#"{"$report_type":"SessionStart"}"#.to_owned(),
+        report("SubTestReport", "a", "passed"),
+        report("SubTestReport", "a", "failed"),
+        report("TestReport", "a", "passed"),
+        report("SubTestReport", "b", "passed"),
+        report("TestReport", "b", "passed"),
+        r#"{"$report_type":"SessionStart"}"#.to_owned(),
+        report("CollectReport", "c.py", "failed"),
+        report("TestReport", "a", "passed"),
+        r#"{"$report_type":"SessionStart"}"#.to_owned(),
+        report("CollectReport", "c.py", "failed"),
+    ];
+    let runs = read(Format::PytestReportlog, &text.join("\n"));
+    assert_eq!(told(&runs), [": a Fail, b Pass", "#2: a Pass", "#3: "]);
+    let unver: Vec<bool> = runs.iter().map(|run| run.unver.is_some()).collect();
+    assert_eq!(unver, [false, true, true]);
 }
 
 #[test]
@@ -211,7 +263,7 @@ proptest! {
             "{\"test\":\"a\",\"outcome\":\"fail\",\"started\":", "1e300", "-1", "}", "\n{",
             "\"$report_type\":\"TestReport\",\"nodeid\":\"a\",\"when\":\"call\",\"outcome\":\"failed\",\"start\":",
             "\"type\":\"test\",\"event\":\"failed\",\"name\":\"a#999999999999\"", "\"name\":\"#2\"",
-            "<testsuites><testsuite name=\"s\">", "<testcase name=\"t\" time=\"1e400\">", "<flakyFailure/>",
+            "<testsuites><testsuite name=\"s\">", "<testcase name=\"t\" time=\"1e400\">", "<flakyFailure/>", "&#0;", "<?xml?>", "<error>",
             "</testcase>", "</testsuite></testsuites>", "{\"schema\":2,\"stages\":[", "{\"name\":\"x\",\"tests\":[{}]}", "]}",
         ]), 0..12),
         format in select(FORMATS.to_vec()),

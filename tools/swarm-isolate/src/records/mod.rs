@@ -47,8 +47,8 @@ pub fn of(
     notes.extend(sweep::irregular(&attempt.folder));
     let (report, wrong) = report::read(&attempt.folder);
     notes.extend(wrong);
-    let (tests, broken) = junit::read(&attempt.folder);
-    notes.extend(broken.iter().map(|file| format!("not a JUnit file: {file}")));
+    let (tests, odd) = junit::read(&attempt.folder);
+    notes.extend(odd);
     let tests: Vec<TestFinished> =
         tests.into_iter().map(|test| test_finished(vocabulary, attempt, test)).collect();
     let (outcome, reason) = judged(load, finished);
