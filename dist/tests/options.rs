@@ -261,7 +261,10 @@ fn swarm_wait() {
     check::<swarm_wait::Args>(&[(
         "",
         "s",
-        &[ENGINE, "investigation ready stable deadline idle-timeout same-error stuck-after settle allow-empty"],
+        &[
+            ENGINE,
+            "investigation ready stable deadline idle-timeout same-error stuck-after settle allow-empty",
+        ],
     )]);
 }
 

@@ -8,8 +8,8 @@ use clap::{Parser, ValueEnum};
 use lib_common::check::Nothing;
 use lib_common::cli::{Common, LedgerArg, Voice, duration};
 use lib_common::exit::ToolArgs;
-use lib_common::vain::Vain;
 use lib_common::junit::Parts;
+use lib_common::vain::Vain;
 use lib_common::{Error, Result};
 
 use crate::rule::{Rule, cap};
