@@ -1,7 +1,7 @@
 //! The fast pass: one automaton over whole buffers finds the lines that may hold a secret.
 //!
-//! It searches for the keywords of all rules, the first line of a PEM block and the first bytes of every known value,
-//! in upper and lower case. Most lines of a log have none of these and are not examined any further.
+//! It searches for the keywords of all rules, the stems of names and commands, `://`, the first line of a PEM block and
+//! the first bytes of every known value, in upper and lower case. Most lines of a log have none of these and are not examined any further.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -10,12 +10,13 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, Input};
 use memchr::{memchr, memrchr};
 
 use super::rule::Rule;
+use super::{commands, names};
 
 /// How many bytes of a known value are searched for; more would only make the automaton larger.
 const PREFIX: usize = 8;
 /// Up to this total length of all patterns the automaton is a table, which is twice as fast as the compact form and
 /// takes a few MiB.
-const MAX_TABLE: usize = 6000;
+const MAX_TABLE: usize = 12_000;
 const PEM: &[u8] = b"-----begin ";
 
 /// Why a line is suspicious.
@@ -23,6 +24,9 @@ const PEM: &[u8] = b"-----begin ";
 pub(super) enum Hint {
     Exact,
     Pem,
+    Name,
+    Url,
+    Command,
     Rule(usize),
 }
 
@@ -44,6 +48,9 @@ impl Scan {
             }
         };
         add(PEM, Hint::Pem);
+        add(b"://", Hint::Url);
+        names::STEMS.iter().for_each(|stem| add(stem.as_bytes(), Hint::Name));
+        commands::KEYWORDS.iter().for_each(|word| add(word.as_bytes(), Hint::Command));
         for (number, rule) in rules.iter().enumerate() {
             rule.keywords.iter().for_each(|word| add(word.as_bytes(), Hint::Rule(number)));
         }
@@ -53,7 +60,11 @@ impl Scan {
         let automaton =
             AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(kind)).build(patterns.keys()).ok();
         let hints: Vec<Vec<Hint>> = patterns.into_values().collect();
-        let needs = |hint: &Hint| if let Hint::Rule(number) = hint { rules[*number].also } else { None };
+        let needs = |hint: &Hint| match hint {
+            Hint::Rule(number) => rules[*number].also,
+            Hint::Url => Some(b'@'),
+            _ => None,
+        };
         let also = hints.iter().map(|hints| {
             let first = needs(hints.first()?)?;
             hints.iter().all(|hint| needs(hint) == Some(first)).then_some(first)
