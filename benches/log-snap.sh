@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
 # log-snap.sh: taking a stack's logs (redacted, compressed, hashed) beside `docker service logs` to nowhere, the
-# memory that takes, the redactor alone, and what attach costs. Needs a private engine: DOCKER_HOST.
+# memory that takes, and what attach costs. Needs a private engine: DOCKER_HOST.
 # BENCH_FULL=1: 4 GB of logs in place of 240 MB.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
 : "${DOCKER_HOST:?eval \"\$(scripts/engine env)\" first}" "${BENCH_FULL:=0}"
-redact_speed=$(example log-snap redact_speed)
 unset REDFIX_NODES REDFIX_LEDGER_DIR REDFIX_EVIDENCE
 work=$(mktemp -d)
 stack=bench$$
@@ -70,8 +69,6 @@ deploy many "$lines" 20
 BENCH_RUNS=1 versus "$said, by their files" 'docker service logs >/dev/null' '<= 0.1' 'snap' 'services 2>/dev/null'
 row "$said: peak memory" '-' "$(peak_kib log-snap -q --stack "$stack" --out "$work/peak" --deadline 30m || true)" - KiB '<= 65536'
 remove
-
-row 'redaction of ordinary log text on one core' '-' "$("$redact_speed")" - MiB/s '>= 250'
 
 # What attach costs while a service writes 5,000 lines a second: its share of one core over 20 seconds.
 cat >"$work/steady.yml" <<YAML

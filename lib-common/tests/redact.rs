@@ -3,6 +3,8 @@
 #[path = "support/corpus.rs"]
 mod corpus;
 
+use std::fmt::Write as _;
+
 use corpus::{Figure, HALVES, harmless, recall};
 
 /// At least so many percent of the secrets are hidden.
@@ -12,34 +14,29 @@ const STAY: f64 = 99.5;
 /// Each corpus has at least so many lines.
 const LINES: usize = 500;
 
-fn holds(what: &str, half: &str, figure: &Figure, least: f64) {
-    let list: String = figure.wrong.iter().map(|(line, out)| format!("  {line}\n    {out}\n")).collect();
-    let (right, lines) = (figure.right(), figure.lines);
-    println!("{what}, {half}: {right:.2} % of {lines} lines");
-    if std::env::var_os("REDACT_WRONG").is_some() {
-        println!("{list}");
+/// Runs one corpus on both halves; each must do as well as is asked.
+fn holds(what: &str, least: f64, run: fn(&str) -> Figure) {
+    let mut said = String::new();
+    let (mut holds, mut lines) = (true, 0);
+    for half in HALVES {
+        let figure = run(half);
+        lines += figure.lines;
+        holds &= figure.right() >= least;
+        let _ = writeln!(said, "{what}, {half}: {:.2} % of {} lines", figure.right(), figure.lines);
+        for (line, out) in &figure.wrong {
+            let _ = writeln!(said, "  {line}\n    {out}");
+        }
     }
-    assert!(right >= least, "{what}, {half}: {right:.2} % of {lines} lines, not {least} %:\n{list}");
+    println!("{said}");
+    assert!(holds && lines >= LINES, "at least {least} % of at least {LINES} lines are wanted:\n{said}");
 }
 
 #[test]
 fn secrets_are_hidden() {
-    let mut all = Figure::default();
-    for half in HALVES {
-        let figure = recall(half);
-        holds("secrets hidden", half, &figure, RECALL);
-        all.add(figure);
-    }
-    assert!(all.lines >= LINES);
+    holds("secrets hidden", RECALL, recall);
 }
 
 #[test]
 fn harmless_lines_stay() {
-    let mut all = Figure::default();
-    for half in HALVES {
-        let figure = harmless(half);
-        holds("harmless lines unchanged", half, &figure, STAY);
-        all.add(figure);
-    }
-    assert!(all.lines >= LINES);
+    holds("harmless lines unchanged", STAY, harmless);
 }

@@ -112,7 +112,8 @@ impl Running {
                 return secret(word, 0, want);
             }
         }
-        let name = word.rsplit('/').next().unwrap_or(word);
+        let program = !word.contains('/') || ["/usr", "/bin", "/sbin", "/opt", "./"].iter().any(|place| word.starts_with(place));
+        let name = if program { word.rsplit('/').next().unwrap_or(word) } else { word };
         let named: Vec<&Command> = COMMANDS.iter().filter(|command| is_command(name, command.name)).collect();
         if !named.is_empty() && !word.starts_with('-') {
             // `docker exec db mysql -px` runs another command within the first.
@@ -153,7 +154,11 @@ impl Running {
                     Behind(flag) | Attached(flag) if !flag.starts_with("--") && word.starts_with(flag) && word.len() > 3 => {
                         return secret(word, flag.len(), Want::Any);
                     }
-                    Pair(flag) if word.starts_with(flag) && word.len() > flag.len() + 1 => {
+                    Pair(flag)
+                        if word.starts_with(flag)
+                            && word.len() > flag.len() + 1
+                            && (flag.len() == 2 || word[flag.len()..].starts_with('=')) =>
+                    {
                         let from = flag.len() + usize::from(word[flag.len()..].starts_with('='));
                         return secret(word, from, Want::Pair);
                     }

@@ -242,6 +242,7 @@ mod tests {
         let secret = "p\"w/ d+x&Z9";
         let url = |text: &str| text.bytes().fold(String::new(), |out, byte| if byte.is_ascii_alphanumeric() { out + &(byte as char).to_string() } else { out + &percent_encode([byte]) });
         let json = |text: &str| serde_json::to_string(text).unwrap().trim_matches('"').to_owned();
+        let forms = all(secret.as_bytes());
         for (form, text) in [
             ("url url", url(&url(secret))),
             ("url base64", url(&STANDARD.encode(secret))),
@@ -250,9 +251,9 @@ mod tests {
             ("json json", json(&json(secret))),
             ("json base64", json(&STANDARD.encode(secret))),
         ] {
-            assert!(has(secret, text.trim_end_matches('=')) || has(secret, &text), "{form}: {text}");
+            let found = |form: &Vec<u8>| form.len() > 10 && text.contains(&*String::from_utf8_lossy(form));
+            assert!(forms.iter().any(found), "{form}: {text}");
         }
-        let forms = all(secret.as_bytes());
         for inner in [url(secret), json(secret), STANDARD.encode(format!("u:{secret}")), STANDARD.encode(secret)] {
             let outer = STANDARD.encode(format!("x{inner}"));
             let found = |form: &Vec<u8>| form.len() > 10 && outer.contains(&*String::from_utf8_lossy(form));

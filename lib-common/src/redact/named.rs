@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use aho_corasick::AhoCorasick;
 
 use super::names::{Level, STEMS, judge, judge_words, words};
-use super::value::{is_code, is_harmless, is_likely, is_prose, is_random, is_state, is_versioned};
+use super::value::{is_code, is_harmless, is_likely, is_phrase, is_prose, is_random, is_state, is_versioned};
 use super::values::{Value, end_of, next_word, value};
 
 /// A longer run of letters and digits is no name.
@@ -205,19 +205,21 @@ impl Name {
         let short_number = number && (bare.len() < 6 || !last.contains("pass") && !last.starts_with('p') && last != "secret");
         let whole = Some((value.start, value.end));
         if level == Level::Perhaps {
-            return if is_random(bare) && tie != Tie::Space || tie == Tie::Space && last == "auth" && is_random(bare) {
-                self.part(line, value).or(whole)
-            } else {
-                self.part(line, value)
-            };
+            // `key="DB_PASSWORD" value="x"` names the name.
+            let names = last == "key" && bare.bytes().all(is_name_byte) && judge(bare) == Level::Secret;
+            let said = tie != Tie::Space || last == "auth" || words(name).len() > 1;
+            let secret = said && !names && (is_random(bare) || value.quoted && is_phrase(&text));
+            return self.part(line, value).or(whole.filter(|_| secret));
         }
-        // A connection string in a URL keeps its host: the rules for URLs find the password in it.
         let prose = is_prose(&text) || is_state(bare);
         let secret = match tie {
             Tie::Equals => !(number && bare.len() < 4 && last != "password") && !(value.quoted && is_prose(&text)),
-            Tie::Flag => !(number && bare.len() < 4) && !is_state(bare) && !bare.starts_with('-'),
+            Tie::Flag => !(last.starts_with("secret") && is_versioned(bare)) && !(number && bare.len() < 4) && !is_state(bare) && !bare.starts_with('-'),
             Tie::Assigned => !prose && !short_number,
-            Tie::Element => !prose && !short_number,
+            Tie::Element => {
+                let closed = [b"<".as_slice(), b"&lt;", b"]]>"].iter().any(|sign| line[value.end..].starts_with(sign));
+                !prose && !short_number && (closed || is_likely(bare))
+            }
             Tie::Colon if value.quoted => !prose && !short_number,
             Tie::Colon => {
                 let object = last.starts_with("secret") && is_versioned(bare);
@@ -244,7 +246,8 @@ impl Name {
         let text = value.text(line);
         let at = text.find([':', '/'])?;
         let (user, secret) = (&text[..at], &text[at + 1..]);
-        let plain = !user.is_empty() && user.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-@".contains(&byte));
+        let base64 = user.bytes().any(|byte| byte.is_ascii_digit()) && user.bytes().any(|byte| byte.is_ascii_uppercase());
+        let plain = !user.is_empty() && !base64 && user.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-@".contains(&byte));
         let auth = words(self.text(line)).iter().any(|word| word.ends_with("auth") || word.ends_with("dsn"));
         (plain && auth && secret.len() >= 6 && is_likely(secret)).then_some((value.start + at + 1, value.end))
     }
@@ -283,7 +286,9 @@ fn credential(scheme: &str, text: &str) -> bool {
         return text.contains('=');
     }
     let basic = scheme.eq_ignore_ascii_case("basic");
-    text.len() >= 4 && !is_harmless(text) && !text.contains(' ') && (basic && text.len() % 4 == 0 || is_likely(text) || text.len() >= 16 && !is_state(text))
+    let long = text.len() >= 16 || text.len() >= 8 && text.contains(['.', '-', '_', '=']);
+    let plain = text.len() >= 4 && !text.contains(' ') && !is_harmless(text) && !is_state(text);
+    plain && (basic && text.len() % 4 == 0 || is_likely(text) || long)
 }
 
 /// What stands behind a name.
@@ -345,7 +350,7 @@ impl Behind {
     fn beside(&self, line: &[u8], flag: bool) -> Option<(Tie, usize)> {
         let rest = &line[self.next..];
         match rest.first()? {
-            b',' if self.quoted => Some((if flag { Tie::Flag } else { Tie::Beside }, self.next + 1)),
+            b',' if self.quoted && rest[1..].trim_ascii_start().first().is_some_and(|byte| b"\"'\\".contains(byte)) => Some((if flag { Tie::Flag } else { Tie::Beside }, self.next + 1)),
             b'(' if rest.get(1).is_some_and(|byte| b"\"'".contains(byte)) => Some((Tie::Beside, self.next + 1)),
             _ if self.next == self.at => None,
             _ if flag => Some((Tie::Flag, self.next)),

@@ -50,6 +50,7 @@ const SECRET_PARTS: &[&str] = &[
     "contrasen",
     "kennwort",
     "requirepass",
+    "masterauth",
     "apikey",
     "privatekey",
     "privkey",
@@ -296,6 +297,38 @@ const ABOUT: &[&str] = &[
     "scopes",
     "issuer",
     "warning",
+    "strength",
+    "store",
+    "engine",
+    "history",
+    "rm",
+    "add",
+    "create",
+    "ls",
+    "list",
+    "ok",
+    "valid",
+    "verified",
+    "exists",
+    "present",
+    "set",
+    "check",
+    "checks",
+    "consent",
+    "scheme",
+    "middleware",
+    "handler",
+    "service",
+    "controller",
+    "class",
+    "index",
+    "placeholder",
+    "title",
+    "text",
+    "description",
+    "template",
+    "encoder",
+    "score",
 ];
 
 /// A name that has one of these words anywhere is that of a number, or of what everybody may know.
@@ -473,7 +506,7 @@ pub(super) fn words(name: &str) -> Vec<String> {
         let before = at.checked_sub(1).map_or(b' ', |at| bytes[at]);
         let behind = bytes.get(at + 1).copied().unwrap_or(b' ');
         let hump = byte.is_ascii_uppercase()
-            && (before.is_ascii_lowercase() || before.is_ascii_uppercase() && behind.is_ascii_lowercase());
+            && (before.is_ascii_lowercase() || before.is_ascii_alphanumeric() && behind.is_ascii_lowercase());
         if hump {
             close(&mut word);
         }
@@ -498,17 +531,20 @@ pub(super) fn judge_words(words: &[String]) -> Level {
     if ABOUT.contains(&last) || words.iter().any(|word| PUBLIC.contains(&word.as_str())) {
         return Level::Open;
     }
-    let level = words.iter().enumerate().map(|(at, word)| judge_word(word, before(at), words.len() == 1)).max();
+    // `ENCRYPTION_PRIMARY_KEY` is no data base's key.
+    let ciphers = words.iter().any(|word| ["encryption", "signing", "private", "cipher"].contains(&word.as_str()));
+    let level =
+        words.iter().enumerate().map(|(at, word)| judge_word(word, before(at), ciphers, words.len() == 1)).max();
     let level = level.unwrap_or(Level::Open);
     if SWITCHING.contains(&words[0].as_str()) { level.min(Level::Perhaps) } else { level }
 }
 
-fn judge_word(word: &str, before: &str, alone: bool) -> Level {
+fn judge_word(word: &str, before: &str, ciphers: bool, alone: bool) -> Level {
     if HARMLESS.contains(&word) {
         return Level::Open;
     }
     match word {
-        "key" | "keys" if KEYS.contains(&before) => return Level::Secret,
+        "key" | "keys" if KEYS.contains(&before) || ciphers => return Level::Secret,
         "key" | "keys" if FINDERS.contains(&before) => return Level::Open,
         "key" | "keys" | "tokens" | "secrets" | "passwords" | "cookies" | "passkey" => return Level::Perhaps,
         "pass" if alone => return Level::Perhaps,

@@ -19,8 +19,11 @@ pub(super) fn parts(secret: &[u8]) -> Vec<Vec<u8>> {
     match serde_json::from_str::<Value>(text) {
         Ok(json @ (Value::Object(_) | Value::Array(_))) => fields("", &json, 0, &mut found),
         _ => {
-            found.extend(secrets_in(secret));
-            found.extend(joined(text));
+            let named = secrets_in(secret);
+            if named.is_empty() {
+                found.extend(joined(text));
+            }
+            found.extend(named);
         }
     }
     found.retain(|part| part.len() >= MIN_SECRET && part != secret && !std::str::from_utf8(part).is_ok_and(is_ordinary));
@@ -39,9 +42,7 @@ fn fields(name: &str, json: &Value, depth: usize, found: &mut Vec<Vec<u8>>) {
             if is_secret(name, text) || is_random(text) {
                 found.push(text.as_bytes().to_vec());
             }
-            if depth < DEEPEST {
-                within(text, depth, found);
-            }
+            within(text, depth, found);
         }
         _ => {}
     }
@@ -50,6 +51,7 @@ fn fields(name: &str, json: &Value, depth: usize, found: &mut Vec<Vec<u8>>) {
 /// The parts of a string in JSON, which may be JSON, a URL or a list itself.
 fn within(text: &str, depth: usize, found: &mut Vec<Vec<u8>>) {
     match serde_json::from_str::<Value>(text) {
+        _ if depth >= DEEPEST => {}
         Ok(json @ (Value::Object(_) | Value::Array(_))) => fields("", &json, depth + 1, found),
         _ => found.extend(secrets_in(text.as_bytes())),
     }

@@ -2,10 +2,10 @@
 
 /// Words that say something about a secret, where one could stand.
 const STATES: &[&str] = &[
-    "absent", "accepted", "active", "admin", "bad", "basic", "bearer", "blank", "cannot", "changed", "configured",
+    "absent", "accepted", "active", "admin", "async", "await", "bad", "basic", "bearer", "blank", "cannot", "changed", "configured",
     "correct", "created", "default", "deleted", "denied", "disabled", "empty", "enabled", "error", "exists", "expired",
-    "external", "failed", "failure", "forbidden", "found", "generated", "hidden", "ignored", "incorrect", "invalid",
-    "ldap", "loaded", "malformed", "masked", "mismatch", "missing", "must", "needed", "not", "ok", "omitted",
+    "external", "failed", "failure", "forbidden", "found", "function", "generated", "hidden", "ignored", "incorrect", "invalid",
+    "ldap", "loaded", "malformed", "masked", "mismatch", "missing", "must", "needed", "new", "not", "ok", "omitted",
     "optional", "plain", "present", "prompt", "provided", "read", "redacted", "refreshed", "rejected", "required",
     "reset", "revoked", "rotated", "running", "secret", "sealed", "set", "skipped", "started", "stopped", "string",
     "strong", "success", "text", "token", "undefined", "unknown", "unset", "unsupported", "updated", "used", "valid",
@@ -23,7 +23,7 @@ const PROSE: &[&str] = &[
 /// Names of methods, which have letters and digits too.
 const METHODS: &[&str] = &[
     "argon2", "argon2i", "argon2id", "base64", "ed25519", "http2", "md5", "oauth2", "oauth20", "pbkdf2", "rs256", "hs256",
-    "es256", "sha1", "sha256", "sha512", "scram-sha-256", "utf8", "x509", "secp256k1",
+    "es256", "amd64", "arm64", "x86", "sha1", "sha256", "sha512", "scram-sha-256", "utf8", "x509", "secp256k1",
 ];
 
 /// Whether a value under a secret's name is none: a switch, what stands for a hidden or absent value, a variable, the
@@ -42,7 +42,8 @@ pub fn is_harmless(value: &str) -> bool {
         rest.starts_with('{') || upper || of(u8::is_ascii_lowercase)
     });
     let masked = value.chars().next().is_some_and(|first| "*xX•.#-?".contains(first) && value.chars().all(|c| c == first));
-    let placed = within('<', '>') || value.starts_with("{{") || within('%', '%') || value.starts_with("[REDACTED");
+    let word = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let placed = within('<', '>') || within('[', ']') && word(value.trim_matches(['[', ']'])) || value.starts_with("{{") || within('%', '%') || value.starts_with("[REDACTED");
     let verb = value.len() <= 3 && value.starts_with('%');
     SWITCHES.iter().any(|switch| value.eq_ignore_ascii_case(switch)) || variable || masked || placed || verb || is_path(value)
 }
@@ -52,7 +53,7 @@ fn is_path(value: &str) -> bool {
     let rooted = ["/", "./", "../", "~/", "file:", "C:\\"].iter().any(|root| value.starts_with(root));
     rooted
         && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-~:\\@".contains(&byte))
-        && (value.starts_with("/run/secrets/") || !value.split(['/', '\\']).any(is_mixed))
+        && (value.starts_with("/run/secrets/") || !value.split(['/', '\\', '.', ':', '-', '_', '~', '@']).any(is_mixed))
 }
 
 /// Whether a secret's value is an ordinary word or number. To replace it everywhere would make logs unreadable and
@@ -85,7 +86,7 @@ pub(super) fn is_prose(value: &str) -> bool {
 pub(super) fn is_code(value: &str) -> bool {
     let name = value.len() - value.trim_start_matches(|c: char| c.is_ascii_alphabetic() || c == '_' || c == '.').len();
     let rest = &value[name..];
-    name > 2 && (rest.starts_with('(') || (value[..name].contains('.') && rest.trim_matches([';', ',', ')']).is_empty()))
+    name > 2 && (rest.starts_with(['(', '[']) || (value[..name].contains('.') && rest.trim_matches([';', ',', ')']).is_empty()))
 }
 
 fn is_hex(text: &str) -> bool {
@@ -133,7 +134,7 @@ fn is_mixed(text: &str) -> bool {
 /// Whether a text looks like a secret wherever it stands.
 pub(super) fn is_random(value: &str) -> bool {
     let value = value.trim_matches(|c: char| c.is_ascii_whitespace() || "\"'.,;:()[]{}<>".contains(c));
-    if value.len() < 8 || value.contains(' ') || value.contains("://") || is_uuid(value) || is_path(value) {
+    if value.len() < 8 || value.contains([' ', '{', '"']) || value.contains("://") || is_uuid(value) || is_path(value) {
         return false;
     }
     if value.starts_with("sha256:") || value.contains("@sha256:") || value.starts_with("SHA256:") {
@@ -147,10 +148,32 @@ pub(super) fn is_random(value: &str) -> bool {
     if parts.clone().any(is_mixed) {
         return true;
     }
+    if is_restless(value) {
+        return true;
+    }
     // A password with signs within, none of which joins words.
     let signs = value.bytes().filter(|byte| b"!#$%^&*?".contains(byte)).count();
     let has = |is: fn(&u8) -> bool| value.as_bytes().iter().any(is);
     signs > 0 && has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic) && !value.contains("%s")
+}
+
+/// Whether upper case, lower case, digits and signs follow one another as nobody would write them.
+fn is_restless(text: &str) -> bool {
+    let class = |byte: u8| match byte {
+        b'a'..=b'z' => 0,
+        b'A'..=b'Z' => 1,
+        b'0'..=b'9' => 2,
+        _ => 3,
+    };
+    let has = |wanted: usize| text.bytes().any(|byte| class(byte) == wanted);
+    let turns = text.as_bytes().windows(2).filter(|pair| class(pair[0]) != class(pair[1])).count();
+    text.len() >= 10 && turns * 2 >= text.len() && has(0) && has(1) && has(2)
+}
+
+/// Several words with signs and digits in them, none of which makes a sentence.
+pub(super) fn is_phrase(value: &str) -> bool {
+    let signs = value.bytes().filter(|byte| b"!#$%^&*?@".contains(byte)).count();
+    value.len() >= 10 && value.contains(' ') && signs > 0 && value.bytes().any(|byte| byte.is_ascii_digit()) && !is_prose(value)
 }
 
 /// Whether a text behind a secret's name and a colon is the secret: it has more than letters, and is no number, moment,
@@ -195,8 +218,8 @@ fn is_address(value: &str) -> bool {
 fn is_moment(value: &str) -> bool {
     let digits = value.bytes().filter(u8::is_ascii_digit).count();
     let date = value.len() >= 8 && digits >= 6 && value.as_bytes()[..4].iter().all(u8::is_ascii_digit) && value.as_bytes()[4] == b'-';
-    let units = value.bytes().all(|byte| byte.is_ascii_digit() || b"hmsdnu.".contains(&byte)) && digits > 0;
-    date || units
+    let units = value.bytes().all(|byte| byte.is_ascii_digit() || b"hmsdnu.".contains(&byte));
+    date || (units && 0 < digits && digits < value.len())
 }
 
 #[cfg(test)]
