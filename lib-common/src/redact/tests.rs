@@ -94,6 +94,10 @@ fn what_is_no_secret_stays() {
         "-----BEGIN CERTIFICATE-----",
         "password: .",
         "mysqldump --no-password -v",
+        "error: token: expired",
+        "Secret: not found in namespace",
+        "max_tokens=4096 exceeded",
+        "friendsName: bob",
     ] {
         assert_eq!(redact(&[], text), text);
     }
@@ -171,6 +175,45 @@ fn a_line_beyond_the_limit_is_redacted_in_parts_and_never_cut_within_a_secret() 
             outs.push(out);
         }
         assert!(outs.windows(2).all(|pair| pair[0] == pair[1]), "{offset}");
+    }
+}
+
+/// Lines of one pattern only, which a search that begins again at each name would read over and over.
+#[test]
+fn hostile_lines_take_time_in_proportion_to_their_length() {
+    let redactor = Redactor::new(&["s3cr3t/Zebra+42"]);
+    let seconds = |pattern: &str, length: usize| {
+        let line = pattern.repeat(length / pattern.len());
+        let once = || {
+            let began = std::time::Instant::now();
+            redactor.fork().text(line.as_bytes());
+            began.elapsed().as_secs_f64()
+        };
+        // The machine may be busy: the least of several is what it takes.
+        (0..3).map(|_| once()).fold(f64::MAX, f64::min)
+    };
+    for pattern in [
+        "auth=",
+        "token=(",
+        "pw='pw=\"",
+        "pw=\\\"pw=\\\\\\\"",
+        "<password>",
+        "<a:token ",
+        "token is for ",
+        "key: a key ",
+        "http://a:b",
+        "http://",
+        "mysql -p docker login -u ",
+        "authorization: basic ",
+        "cookie=a=",
+        "name=PASSWORD value=",
+        "user x on >",
+        "[REDACTED:x:0] token=",
+        "eyJ",
+        "echo a password-stdin ",
+    ] {
+        let (short, long) = (seconds(pattern, 1 << 14), seconds(pattern, 1 << 17));
+        assert!(long < 40.0 * short + 0.05, "{pattern}: {short} s, and {long} s for eight times the length");
     }
 }
 
