@@ -81,7 +81,7 @@ impl Scan {
         let (mut end, mut absent) = (from, None);
         loop {
             let found = automaton.find(Input::new(block).span(from..block.len()))?;
-            if found.end() > end || end == from {
+            if found.end() > end {
                 end = memchr(b'\n', &block[found.end()..]).map_or(block.len(), |at| found.end() + at);
                 absent = None;
             }
