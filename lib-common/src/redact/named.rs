@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use aho_corasick::AhoCorasick;
 
 use super::names::{Level, STEMS, judge, judge_words, words};
-use super::value::{is_code, is_harmless, is_likely, is_phrase, is_prose, is_random, is_state, is_versioned};
+use super::value::{is_code, is_harmless, is_likely, is_phrase, is_prose, is_random, is_set, is_state, is_versioned};
 use super::values::{Value, end_of, next_word, value};
 
 /// A longer run of letters and digits is no name.
@@ -80,11 +80,17 @@ pub fn is_secret(name: &str, value: &str) -> bool {
     }
     match judge(name) {
         Level::Open => false,
+        Level::Perhaps if is_environment(name) && is_set(value) => true,
         Level::Perhaps => is_random(value) || value.split_once([':', '/']).is_some_and(|(user, secret)| {
             !user.is_empty() && !secret.starts_with('/') && secret.len() >= 6 && is_likely(secret)
         }),
         Level::Secret => true,
     }
+}
+
+/// A name of several words in upper case.
+fn is_environment(name: &str) -> bool {
+    name.contains('_') && !name.bytes().any(|byte| byte.is_ascii_lowercase())
 }
 
 struct Name {
@@ -212,7 +218,9 @@ impl Name {
             // `key="DB_PASSWORD" value="x"` names the name.
             let names = last == "key" && bare.bytes().all(is_name_byte) && judge(bare) == Level::Secret;
             let said = tie != Tie::Space || last == "auth" || words(name).len() > 1;
-            let secret = said && !names && (is_random(bare) || value.quoted && is_phrase(&text));
+            // In an environment such names are those of secrets more often: `REDISCLI_AUTH=hunter22`.
+            let set = [Tie::Equals, Tie::Flag].contains(&tie) && is_environment(name) && is_set(bare);
+            let secret = said && !names && (set || is_random(bare) || value.quoted && is_phrase(&text));
             return self.part(line, value).or(whole.filter(|_| secret));
         }
         let prose = is_prose(&text) || is_state(bare);
@@ -228,7 +236,7 @@ impl Name {
             Tie::Colon => {
                 let object = last.starts_with("secret") && is_versioned(bare);
                 let last_word = line[value.end..].trim_ascii().is_empty();
-                let upper = name.contains('_') && !name.bytes().any(|byte| byte.is_ascii_lowercase());
+                let upper = is_environment(name);
                 !prose && !object && (is_likely(bare) && !short_number || upper && last_word && !number && bare.len() > 4)
             }
             Tie::Beside => !prose && is_likely(bare) && !short_number,

@@ -38,6 +38,13 @@ pub(super) const STEMS: &[&str] = &[
     "signature",
     "contrase",
     "kennwort",
+    "bearer",
+    "macaroon",
+    "webhook",
+    "license",
+    "licence",
+    "community",
+    "_pat",
 ];
 
 /// A word that contains one of these names a secret, if it is not one of [`HARMLESS`].
@@ -79,6 +86,7 @@ const SECRET_ENDS: &[&str] = &["pass", "pwd", "pw", "creds", "cred", "psk", "app
 const PERHAPS_ENDS: &[&str] = &[
     "auth", "dsn", "salt", "nonce", "cookie", "cookies", "jwt", "session", "sessionid", "csrf", "xsrf", "otp",
     "pepper", "hmac", "signature", "authorization", "key",
+    "bearer", "macaroon", "webhook", "license", "licence", "community",
 ];
 
 /// Words that only contain the word of a secret.
@@ -548,6 +556,8 @@ fn judge_word(word: &str, before: &str, ciphers: bool, alone: bool) -> Level {
         "key" | "keys" if KEYS.contains(&before) || ciphers => return Level::Secret,
         "key" | "keys" if FINDERS.contains(&before) => return Level::Open,
         "key" | "keys" | "tokens" | "secrets" | "passwords" | "cookies" | "passkey" => return Level::Perhaps,
+        // A personal access token.
+        "pat" if !before.is_empty() => return Level::Perhaps,
         "pass" if alone => return Level::Perhaps,
         // What stands in front of it is a word of its own: a web server's `proxy_pass` says where to go.
         "pass" if ["proxy", "fastcgi", "uwsgi", "scgi", "grpc", "memcached", "first", "second"].contains(&before) => {

@@ -116,7 +116,7 @@ fn is_numbered(text: &str, most: usize) -> bool {
 /// One run of letters and digits that nobody would have made up: they are mixed, or upper and lower case are.
 fn is_mixed(text: &str) -> bool {
     let text = text.trim_end_matches('=');
-    if text.len() < 6 || is_numbered(text, 5) || METHODS.iter().any(|method| text.eq_ignore_ascii_case(method)) {
+    if text.len() < 6 || is_numbered(text, 5) || is_method(text) {
         return false;
     }
     if is_hex(text) {
@@ -194,6 +194,16 @@ pub(super) fn is_likely(value: &str) -> bool {
         || value.len() >= 20 && !value.contains(['_', '.', '/'])
         || joined >= 4 && !value.contains(['_', '.', '/'])
         || !letters && bytes.len() >= 6 && bytes.iter().all(u8::is_ascii_digit)
+}
+
+/// Whether what an environment sets may be a secret: letters and digits, and no number, path, address or name with a
+/// number behind it.
+pub(super) fn is_set(value: &str) -> bool {
+    value.len() >= 6 && is_likely(value) && !is_numbered(value, 1) && !value.contains(['/', ' ', ',']) && !is_method(value)
+}
+
+fn is_method(text: &str) -> bool {
+    METHODS.iter().any(|method| text.eq_ignore_ascii_case(method))
 }
 
 /// `name_v3`: a secret's own name, as stacks have them.

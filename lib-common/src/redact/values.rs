@@ -69,6 +69,10 @@ fn quoted(line: &[u8], at: usize) -> Option<Value> {
     let depth = line[at..].iter().take(16).take_while(|byte| **byte == b'\\').count();
     let quote = *line.get(at + depth).filter(|byte| b"\"'`".contains(byte))?;
     let start = at + depth + 1;
+    // What no value begins with stands behind a quote that closes: `prompt="Password: " next=...`.
+    if line.get(start).is_none_or(|byte| byte.is_ascii_whitespace() || b",;]})".contains(byte)) {
+        return Some(Value { start, end: start, quoted: true });
+    }
     let mut from = start;
     while let Some(found) = memchr::memchr(quote, &line[from..]).map(|found| from + found) {
         let slashes = line[start..found].iter().rev().take_while(|byte| **byte == b'\\').count();
@@ -171,6 +175,7 @@ mod tests {
             ("f(x)]) y", "f(x)"),
             ("\"open end ", "open end"),
             ("b'bytes'", "bytes"),
+            ("\" next=\"x\"", ""),
             ("Some(\"x\")", "x"),
             ("x\\ny", "x"),
         ] {
