@@ -202,7 +202,10 @@ fn negotiate(about: &Value) -> std::result::Result<(u64, u64), String> {
         return Err(format!("its API version is {}, but 1.41 or newer is needed", about["ApiVersion"]));
     }
     if oldest > NEWEST {
-        return Err(format!("its oldest API version is {}, but 1.47 or older is needed", about["MinAPIVersion"]));
+        return Err(format!(
+            "its oldest API version is {}, but 1.47 or older is needed",
+            about["MinAPIVersion"]
+        ));
     }
     Ok(newest.min(NEWEST))
 }

@@ -45,11 +45,20 @@ const COMMANDS: &[Command] = &[
     Command { name: "az", after: Some("login"), places: &[Behind("-p")] },
     Command { name: "sshpass", after: None, places: &[Behind("-p")] },
     Command { name: "ldap", after: None, places: &[Behind("-w"), Behind("-s")] },
-    Command { name: "curl", after: None, places: &[Pair("-u"), Pair("--user"), Pair("-U"), Pair("--proxy-user")] },
+    Command {
+        name: "curl",
+        after: None,
+        places: &[Pair("-u"), Pair("--user"), Pair("-U"), Pair("--proxy-user")],
+    },
     Command { name: "etcdctl", after: None, places: &[Pair("--user")] },
     Command { name: "smbclient", after: None, places: &[Pair("-U")] },
-    Command { name: "openssl", after: None, places: &[Behind("-k"), Pair("-pass"), Pair("-passin"), Pair("-passout")] },
+    Command {
+        name: "openssl",
+        after: None,
+        places: &[Behind("-k"), Pair("-pass"), Pair("-passin"), Pair("-passout")],
+    },
     Command { name: "vault", after: None, places: &[Word("unseal"), Word("login")] },
+    Command { name: "bao", after: None, places: &[Word("unseal"), Word("login")] },
     Command { name: "htpasswd", after: Some("-b"), places: &[Nth(3)] },
     Command { name: "mosquitto_", after: None, places: &[Behind("-P")] },
     Command { name: "mosquitto_passwd", after: Some("-b"), places: &[Nth(3)] },
@@ -60,13 +69,6 @@ const COMMANDS: &[Command] = &[
     Command { name: "snmp", after: None, places: &[Behind("-A"), Behind("-X"), Behind("-c")] },
     Command { name: "7z", after: None, places: &[Attached("-p")] },
     Command { name: "lftp", after: None, places: &[Pair("-u")] },
-];
-
-/// Lines without one of these are not read for commands.
-pub(super) const KEYWORDS: &[&str] = &[
-    "redis-cli", "valkey-cli", "keydb-cli", "mysql", "mariadb", "mongo", "login", "sshpass", "ldap", "curl",
-    "etcdctl", "smbclient", "openssl", "vault", "htpasswd", "mosquitto_", "sqlcmd", "ipmitool", "rabbitmqctl",
-    "snmp", "7z", "lftp", " -a ", " -p", " -w ", " -u ", "\"-a\"", "\"-p", "\"-w\"", "\"-u\"", "'-a'", "'-p", "'-w'", "'-u'",
 ];
 
 /// Calls `on` with the place of each secret in the command lines of `line`.
@@ -117,7 +119,8 @@ impl Running {
                 return secret(word, 0, want);
             }
         }
-        let program = !word.contains('/') || ["/usr", "/bin", "/sbin", "/opt", "./"].iter().any(|place| word.starts_with(place));
+        let program = !word.contains('/')
+            || ["/usr", "/bin", "/sbin", "/opt", "./"].iter().any(|place| word.starts_with(place));
         let name = if program { word.rsplit('/').next().unwrap_or(word) } else { word };
         let named: Vec<&Command> = COMMANDS.iter().filter(|command| is_command(name, command.name)).collect();
         if !named.is_empty() && !word.starts_with('-') {
@@ -129,7 +132,8 @@ impl Running {
         }
         for command in &self.commands {
             if let Some(after) = command.after
-                && (word == after || after.starts_with('-') && word.starts_with('-') && word.contains(&after[1..]))
+                && (word == after
+                    || after.starts_with('-') && word.starts_with('-') && word.contains(&after[1..]))
                 && !self.seen.contains(&after)
             {
                 self.seen.push(after);
@@ -156,7 +160,9 @@ impl Running {
                         self.wanted = Some(Want::Any);
                         return None;
                     }
-                    Behind(flag) | Attached(flag) if !flag.starts_with("--") && word.starts_with(flag) && word.len() > 3 => {
+                    Behind(flag) | Attached(flag)
+                        if !flag.starts_with("--") && word.starts_with(flag) && word.len() > 3 =>
+                    {
                         return secret(word, flag.len(), Want::Any);
                     }
                     Pair(flag)
@@ -167,13 +173,15 @@ impl Running {
                         let from = flag.len() + usize::from(word[flag.len()..].starts_with('='));
                         return secret(word, from, Want::Pair);
                     }
-                    Nth(number) if !word.starts_with('-') && self.plain == number => return secret(word, 0, Want::Any),
+                    Nth(number) if !word.starts_with('-') && self.plain == number => {
+                        return secret(word, 0, Want::Any);
+                    }
                     _ => {}
                 }
             }
         }
         match word {
-            "-a" | "-p" | "-w" | "-P" | "-k" => self.wanted = Some(Want::Random),
+            "-a" | "-p" | "-w" | "-P" | "-k" | "-t" => self.wanted = Some(Want::Random),
             "-u" | "--user" => self.wanted = Some(Want::RandomPair),
             _ if word.starts_with("-p") && !word.starts_with("--") => return secret(word, 2, Want::Random),
             _ => {}
@@ -185,7 +193,10 @@ impl Running {
 fn is_command(word: &str, name: &str) -> bool {
     let open = ["mysql", "mariadb", "mongo", "ldap", "mosquitto_", "snmp", "7z"].contains(&name);
     let rest = word.strip_prefix(name);
-    rest.is_some_and(|rest| rest.is_empty() || open && word != "mysqld" && rest.bytes().all(|b| b.is_ascii_lowercase() || b"-_".contains(&b)))
+    rest.is_some_and(|rest| {
+        rest.is_empty()
+            || open && word != "mysqld" && rest.bytes().all(|b| b.is_ascii_lowercase() || b"-_".contains(&b))
+    })
 }
 
 /// The part of `word` behind `from` that is secret.
@@ -201,10 +212,14 @@ fn secret(word: &str, from: usize, want: Want) -> Option<(usize, usize)> {
             let at = text.find([':', '%', ','])?;
             let secret = &text[at + 1..];
             let sure = matches!(want, Want::Pair) || is_random(secret);
-            (at > 0 && secret.len() >= 3 && !is_harmless(secret) && sure).then_some((from + at + 1, word.len()))
+            (at > 0 && secret.len() >= 3 && !is_harmless(secret) && sure)
+                .then_some((from + at + 1, word.len()))
         }
         Want::Random => {
-            let mixed = text.len() >= 10 && is_random(text) && is_likely(text) && !text.contains(['/', ':', '.', ',', '=']);
+            let mixed = text.len() >= 10
+                && is_random(text)
+                && is_likely(text)
+                && !text.contains(['/', ':', '.', ',', '=']);
             mixed.then_some((from, word.len()))
         }
     }

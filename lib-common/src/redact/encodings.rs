@@ -27,7 +27,8 @@ pub(super) fn all(secret: &[u8]) -> Vec<Vec<u8>> {
     }
     // One encoding may lie within another: a script within an argument, a JSON request within a log line, a redirect
     // within a URL.
-    let outer: Vec<Vec<u8>> = forms.iter().filter(|form| form.len() <= TWICE).flat_map(|form| nested(form)).collect();
+    let outer: Vec<Vec<u8>> =
+        forms.iter().filter(|form| form.len() <= TWICE).flat_map(|form| nested(form)).collect();
     forms.extend(outer);
     if secret.len() <= TWICE {
         // Base64 of the other forms, and the other forms of base64.
@@ -73,7 +74,9 @@ fn lines(secret: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     let parts = secret.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
     let several = secret.contains(&b'\n');
     parts
-        .filter(move |line| several && !line.starts_with(b"-----") && (line.len() >= MIN_LINE || is_likely(line)))
+        .filter(move |line| {
+            several && !line.starts_with(b"-----") && (line.len() >= MIN_LINE || is_likely(line))
+        })
         .map(<[u8]>::to_vec)
 }
 
@@ -240,7 +243,15 @@ mod tests {
     #[test]
     fn one_encoding_within_another() {
         let secret = "p\"w/ d+x&Z9";
-        let url = |text: &str| text.bytes().fold(String::new(), |out, byte| if byte.is_ascii_alphanumeric() { out + &(byte as char).to_string() } else { out + &percent_encode([byte]) });
+        let url = |text: &str| {
+            text.bytes().fold(String::new(), |out, byte| {
+                if byte.is_ascii_alphanumeric() {
+                    out + &(byte as char).to_string()
+                } else {
+                    out + &percent_encode([byte])
+                }
+            })
+        };
         let json = |text: &str| serde_json::to_string(text).unwrap().trim_matches('"').to_owned();
         let forms = all(secret.as_bytes());
         for (form, text) in [
@@ -254,7 +265,9 @@ mod tests {
             let found = |form: &Vec<u8>| form.len() > 10 && text.contains(&*String::from_utf8_lossy(form));
             assert!(forms.iter().any(found), "{form}: {text}");
         }
-        for inner in [url(secret), json(secret), STANDARD.encode(format!("u:{secret}")), STANDARD.encode(secret)] {
+        for inner in
+            [url(secret), json(secret), STANDARD.encode(format!("u:{secret}")), STANDARD.encode(secret)]
+        {
             let outer = STANDARD.encode(format!("x{inner}"));
             let found = |form: &Vec<u8>| form.len() > 10 && outer.contains(&*String::from_utf8_lossy(form));
             assert!(forms.iter().any(found), "{inner}: {outer}");

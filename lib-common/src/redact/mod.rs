@@ -8,9 +8,11 @@
 //! [`Redactor::line`] and [`Redactor::text`] take whole lines; [`Redactor::push`] takes chunks as they come, and its
 //! output does not depend on how the text is cut into chunks.
 
+mod behind;
 mod commands;
 mod encodings;
 mod exact;
+mod header;
 mod key;
 mod named;
 mod names;
@@ -22,6 +24,7 @@ mod spans;
 mod urls;
 mod value;
 mod values;
+mod words;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

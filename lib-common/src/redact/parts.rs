@@ -15,7 +15,9 @@ const DEEPEST: usize = 8;
 /// The parts of `secret` that are secrets themselves.
 pub(super) fn parts(secret: &[u8]) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
-    let Some(text) = std::str::from_utf8(secret).ok().filter(|text| text.len() <= LARGEST) else { return found };
+    let Some(text) = std::str::from_utf8(secret).ok().filter(|text| text.len() <= LARGEST) else {
+        return found;
+    };
     match serde_json::from_str::<Value>(text) {
         Ok(json @ (Value::Object(_) | Value::Array(_))) => fields("", &json, 0, &mut found),
         _ => {
@@ -26,7 +28,9 @@ pub(super) fn parts(secret: &[u8]) -> Vec<Vec<u8>> {
             found.extend(named);
         }
     }
-    found.retain(|part| part.len() >= MIN_SECRET && part != secret && !std::str::from_utf8(part).is_ok_and(is_ordinary));
+    found.retain(|part| {
+        part.len() >= MIN_SECRET && part != secret && !std::str::from_utf8(part).is_ok_and(is_ordinary)
+    });
     found.sort();
     found.dedup();
     found
@@ -37,7 +41,9 @@ fn fields(name: &str, json: &Value, depth: usize, found: &mut Vec<Vec<u8>>) {
         Value::Object(map) if depth < DEEPEST => {
             map.iter().for_each(|(name, value)| fields(name, value, depth + 1, found));
         }
-        Value::Array(items) if depth < DEEPEST => items.iter().for_each(|item| fields(name, item, depth + 1, found)),
+        Value::Array(items) if depth < DEEPEST => {
+            items.iter().for_each(|item| fields(name, item, depth + 1, found))
+        }
         Value::String(text) => {
             if is_secret(name, text) || is_random(text) {
                 found.push(text.as_bytes().to_vec());

@@ -62,9 +62,8 @@ struct Allow {
     stopwords: Vec<String>,
 }
 
-static BUILTIN: LazyLock<Rules> = LazyLock::new(|| {
-    Rules(Arc::new(parse(include_str!("rules.toml")).unwrap_or_default()))
-});
+static BUILTIN: LazyLock<Rules> =
+    LazyLock::new(|| Rules(Arc::new(parse(include_str!("rules.toml")).unwrap_or_default())));
 
 impl Rules {
     /// The rules that are part of this program.
@@ -81,8 +80,9 @@ impl Rules {
         for rule in &own {
             compile(&rule.pattern).map_err(|e| fail(format!("rule {}: {e}", rule.id)))?;
             if rule.keywords.is_empty() {
-                return Err(fail(format!("rule {}: no keywords", rule.id))
-                    .hint("give it the words that a line must have: without one its regex would run on every line"));
+                return Err(fail(format!("rule {}: no keywords", rule.id)).hint(
+                    "give it the words that a line must have: without one its regex would run on every line",
+                ));
             }
         }
         let mut rules = parse(include_str!("rules.toml")).map_err(fail)?;

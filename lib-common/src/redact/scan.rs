@@ -10,13 +10,13 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, Input};
 use memchr::{memchr, memrchr};
 
 use super::rule::Rule;
-use super::{commands, names};
+use super::words::LISTS;
 
 /// How many bytes of a known value are searched for; more would only make the automaton larger.
 const PREFIX: usize = 8;
 /// Up to this total length of all patterns the automaton is a table, which is twice as fast as the compact form and
 /// takes a few MiB.
-const MAX_TABLE: usize = 12_000;
+const MAX_TABLE: usize = 20_000;
 const PEM: &[u8] = b"-----begin ";
 
 /// Why a line is suspicious.
@@ -49,8 +49,8 @@ impl Scan {
         };
         add(PEM, Hint::Pem);
         add(b"://", Hint::Url);
-        names::STEMS.iter().for_each(|stem| add(stem.as_bytes(), Hint::Name));
-        commands::KEYWORDS.iter().for_each(|word| add(word.as_bytes(), Hint::Command));
+        LISTS.stems.iter().for_each(|stem| add(stem.as_bytes(), Hint::Name));
+        LISTS.command_stems.iter().for_each(|word| add(word.as_bytes(), Hint::Command));
         for (number, rule) in rules.iter().enumerate() {
             rule.keywords.iter().for_each(|word| add(word.as_bytes(), Hint::Rule(number)));
         }

@@ -17,7 +17,9 @@ pub(super) fn find(line: &[u8], mut on: impl FnMut(usize, usize)) {
             continue;
         }
         let quote = (at - scheme).checked_sub(1).map(|at| line[at]);
-        let ends = |byte: &u8| byte.is_ascii_whitespace() || b"\"<>`".contains(byte) || (*byte == b'\'' && quote == Some(b'\''));
+        let ends = |byte: &u8| {
+            byte.is_ascii_whitespace() || b"\"<>`".contains(byte) || (*byte == b'\'' && quote == Some(b'\''))
+        };
         let text = &line[from..line.len().min(from + LONGEST)];
         let text = &text[..text.iter().position(ends).unwrap_or(text.len())];
         if let Some((start, end)) = secret(text) {
@@ -39,7 +41,9 @@ fn secret(text: &[u8]) -> Option<(usize, usize)> {
     let end = match (memchr::memrchr(b'@', &text[..authority]), colon) {
         (Some(at), _) => at,
         (None, Some(colon)) if !is_port(&text[colon + 1..authority]) => {
-            let query = text.iter().position(|byte| *byte == b'?').unwrap_or(text.len());
+            // A question mark begins a query only if a name with a value is behind it.
+            let query = text.iter().position(|byte| *byte == b'?').filter(|at| text[*at..].contains(&b'='));
+            let query = query.unwrap_or(text.len());
             memchr::memrchr(b'@', &text[..query]).filter(|at| is_host(&text[at + 1..]))?
         }
         _ => return None,
@@ -77,6 +81,7 @@ mod tests {
             ("amqp://u:hun/ter22@db:5672/x", "hun/ter22"),
             ("'mysql://u:a\"b'", ""),
             ("https://0123456789abcdef0123@git.example/x", "0123456789abcdef0123"),
+            ("mysql://u:hun?ter22@db/x", "hun?ter22"),
             ("https://git@git.example/x", ""),
             ("http://10.0.0.1:8080/mail?to=me@example.com", ""),
             ("http://10.0.0.1:8080/a@b", ""),

@@ -1,38 +1,11 @@
 //! Decides by a value itself whether it is a secret: random text is one, a word, a number, a path or an address is none.
 
-/// Words that say something about a secret, where one could stand.
-const STATES: &[&str] = &[
-    "absent", "accepted", "active", "admin", "async", "await", "bad", "basic", "bearer", "blank", "cannot", "changed", "configured",
-    "correct", "created", "default", "deleted", "denied", "disabled", "empty", "enabled", "error", "exists", "expired",
-    "external", "failed", "failure", "forbidden", "found", "function", "generated", "hidden", "ignored", "incorrect", "invalid",
-    "ldap", "loaded", "malformed", "masked", "mismatch", "missing", "must", "needed", "new", "not", "ok", "omitted",
-    "optional", "plain", "present", "prompt", "provided", "read", "redacted", "refreshed", "rejected", "required",
-    "reset", "revoked", "rotated", "running", "secret", "sealed", "set", "skipped", "started", "stopped", "string",
-    "strong", "success", "text", "token", "undefined", "unknown", "unset", "unsupported", "updated", "used", "valid",
-    "verified", "weak", "wrong", "password", "str", "any", "object", "number", "bool",
-];
-
-/// Words of sentences: a text of several words that has one is prose.
-const PROSE: &[&str] = &[
-    "a", "an", "and", "any", "are", "at", "be", "been", "by", "can", "cannot", "could", "did", "does", "expired",
-    "failed", "for", "found", "from", "has", "have", "in", "incorrect", "invalid", "is", "least", "match", "missing",
-    "must", "no", "not", "of", "or", "please", "required", "set", "should", "the", "to", "too", "was", "were", "will",
-    "your",
-];
-
-/// Names of methods, which have letters and digits too.
-const METHODS: &[&str] = &[
-    "argon2", "argon2i", "argon2id", "base64", "ed25519", "http2", "md5", "oauth2", "oauth20", "pbkdf2", "rs256", "hs256",
-    "es256", "amd64", "arm64", "x86", "sha1", "sha256", "sha512", "scram-sha-256", "utf8", "x509", "secp256k1",
-];
+use super::words::{LISTS, has};
 
 /// Whether a value under a secret's name is none: a switch, what stands for a hidden or absent value, a variable, the
 /// path at which a secret is mounted.
 #[must_use]
 pub fn is_harmless(value: &str) -> bool {
-    const SWITCHES: &[&str] = &[
-        "", "true", "false", "yes", "no", "on", "off", "none", "null", "nil", "undefined", "n/a", "nan", "unset", "-",
-    ];
     let value = value.trim();
     let within = |open: char, close: char| value.starts_with(open) && value.ends_with(close);
     let variable = value.strip_prefix('$').is_some_and(|rest| {
@@ -41,11 +14,18 @@ pub fn is_harmless(value: &str) -> bool {
         let upper = of(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
         rest.starts_with('{') || upper || of(u8::is_ascii_lowercase)
     });
-    let masked = value.chars().next().is_some_and(|first| "*xX•.#-?".contains(first) && value.chars().all(|c| c == first));
+    let masked = value
+        .chars()
+        .next()
+        .is_some_and(|first| "*xX•.#-?".contains(first) && value.chars().all(|c| c == first));
     let word = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphabetic());
-    let placed = within('<', '>') || within('[', ']') && word(value.trim_matches(['[', ']'])) || value.starts_with("{{") || within('%', '%') || value.starts_with("[REDACTED");
+    let placed = within('<', '>')
+        || within('[', ']') && word(value.trim_matches(['[', ']']))
+        || value.starts_with("{{")
+        || within('%', '%')
+        || value.starts_with("[REDACTED");
     let verb = value.len() <= 3 && value.starts_with('%');
-    SWITCHES.iter().any(|switch| value.eq_ignore_ascii_case(switch)) || variable || masked || placed || verb || is_path(value)
+    has(&LISTS.switches, value) || variable || masked || placed || verb || is_path(value)
 }
 
 /// A path of a file: none of its parts looks like a secret.
@@ -53,40 +33,38 @@ fn is_path(value: &str) -> bool {
     let rooted = ["/", "./", "../", "~/", "file:", "C:\\"].iter().any(|root| value.starts_with(root));
     rooted
         && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-~:\\@".contains(&byte))
-        && (value.starts_with("/run/secrets/") || !value.split(['/', '\\', '.', ':', '-', '_', '~', '@']).any(is_mixed))
+        && (value.starts_with("/run/secrets/")
+            || !value.split(['/', '\\', '.', ':', '-', '_', '~', '@']).any(is_mixed))
 }
 
 /// Whether a secret's value is an ordinary word or number. To replace it everywhere would make logs unreadable and
 /// protect nothing.
 #[must_use]
 pub fn is_ordinary(value: &str) -> bool {
-    const ORDINARY: &[&str] = &[
-        "admin", "administrator", "changeit", "changeme", "default", "disabled", "enabled", "example", "guest",
-        "localhost", "mariadb", "mongo", "mysql", "nobody", "optional", "password", "passwd", "postgres", "postgresql",
-        "production", "public", "redis", "required", "root", "sample", "secret", "server", "string", "system",
-        "testing", "tests", "token",
-    ];
-    value.parse::<u32>().is_ok() || ORDINARY.iter().any(|word| value.eq_ignore_ascii_case(word))
+    value.parse::<u32>().is_ok() || has(&LISTS.ordinary, value)
 }
 
 /// A word that says how it is about a secret.
 pub(super) fn is_state(value: &str) -> bool {
     let word = value.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-    STATES.iter().any(|state| word.eq_ignore_ascii_case(state))
+    has(&LISTS.states, word)
 }
 
 /// Several words, at least one of which makes a sentence of them.
 pub(super) fn is_prose(value: &str) -> bool {
-    let is_word = |word: &str| PROSE.iter().any(|known| word.eq_ignore_ascii_case(known));
+    let is_word = |word: &str| has(&LISTS.prose, word);
     let mut words = value.split_ascii_whitespace().map(|word| word.trim_matches([',', '.', ':', ';', '!']));
     value.trim().contains(' ') && words.any(is_word)
 }
 
 /// A call or a path of names in a program's text.
 pub(super) fn is_code(value: &str) -> bool {
-    let name = value.len() - value.trim_start_matches(|c: char| c.is_ascii_alphabetic() || c == '_' || c == '.').len();
+    let name = value.len()
+        - value.trim_start_matches(|c: char| c.is_ascii_alphabetic() || c == '_' || c == '.').len();
     let rest = &value[name..];
-    name > 2 && (rest.starts_with(['(', '[']) || (value[..name].contains('.') && rest.trim_matches([';', ',', ')']).is_empty()))
+    name > 2
+        && (rest.starts_with(['(', '['])
+            || (value[..name].contains('.') && rest.trim_matches([';', ',', ')']).is_empty()))
 }
 
 fn is_hex(text: &str) -> bool {
@@ -127,14 +105,23 @@ fn is_mixed(text: &str) -> bool {
     if has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic) {
         return !is_object_id(text);
     }
-    let turns = bytes.windows(2).filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase()).count();
+    let turns =
+        bytes.windows(2).filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase()).count();
     text.len() >= 10 && turns * 5 >= text.len()
 }
 
 /// Whether a text looks like a secret wherever it stands.
 pub(super) fn is_random(value: &str) -> bool {
     let value = value.trim_matches(|c: char| c.is_ascii_whitespace() || "\"'.,;:()[]{}<>".contains(c));
-    if value.len() < 8 || value.contains([' ', '{', '"']) || value.contains("://") || is_uuid(value) || is_path(value) {
+    if value.len() < 8
+        || value.contains([' ', '{', '"'])
+        || value.contains("://")
+        || is_uuid(value)
+        || is_path(value)
+    {
+        return false;
+    }
+    if value.strip_prefix("0x").is_some_and(|digits| digits.len() < 32 && is_hex(digits)) {
         return false;
     }
     if value.starts_with("sha256:") || value.contains("@sha256:") || value.starts_with("SHA256:") {
@@ -173,7 +160,11 @@ fn is_restless(text: &str) -> bool {
 /// Several words with signs and digits in them, none of which makes a sentence.
 pub(super) fn is_phrase(value: &str) -> bool {
     let signs = value.bytes().filter(|byte| b"!#$%^&*?@".contains(byte)).count();
-    value.len() >= 10 && value.contains(' ') && signs > 0 && value.bytes().any(|byte| byte.is_ascii_digit()) && !is_prose(value)
+    value.len() >= 10
+        && value.contains(' ')
+        && signs > 0
+        && value.bytes().any(|byte| byte.is_ascii_digit())
+        && !is_prose(value)
 }
 
 /// Whether a text behind a secret's name and a colon is the secret: it has more than letters, and is no number, moment,
@@ -188,7 +179,8 @@ pub(super) fn is_likely(value: &str) -> bool {
     let letters = has(u8::is_ascii_alphabetic);
     let signs = bytes.iter().any(|byte| b"!@#$%^&*+=?~|".contains(byte));
     let units = is_numbered(value, 0);
-    let case = bytes.windows(2).filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase()).count();
+    let case =
+        bytes.windows(2).filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase()).count();
     let joined = value.split(['-', '_', '.']).filter(|part| part.len() > 2).count();
     letters && !units && (has(u8::is_ascii_digit) || signs || case > 1)
         || value.len() >= 20 && !value.contains(['_', '.', '/'])
@@ -199,11 +191,15 @@ pub(super) fn is_likely(value: &str) -> bool {
 /// Whether what an environment sets may be a secret: letters and digits, and no number, path, address or name with a
 /// number behind it.
 pub(super) fn is_set(value: &str) -> bool {
-    value.len() >= 6 && is_likely(value) && !is_numbered(value, 1) && !value.contains(['/', ' ', ',']) && !is_method(value)
+    value.len() >= 6
+        && is_likely(value)
+        && !is_numbered(value, 1)
+        && !value.contains(['/', ' ', ','])
+        && !is_method(value)
 }
 
 fn is_method(text: &str) -> bool {
-    METHODS.iter().any(|method| text.eq_ignore_ascii_case(method))
+    has(&LISTS.methods, text)
 }
 
 /// `name_v3`: a secret's own name, as stacks have them.
@@ -215,19 +211,34 @@ pub(super) fn is_versioned(value: &str) -> bool {
     })
 }
 
+/// A version, also as a range of versions: `^9.0.2`, `>=1.2.0-rc1`.
+pub(super) fn is_version(value: &str) -> bool {
+    let value = value.trim_start_matches(['^', '~', '>', '=', '<', ' ']);
+    value.bytes().filter(|byte| *byte == b'.').count() > 1 && is_address(value)
+}
+
 /// Numbers, dots and colons, also with a port, a version's `v` or a size's unit.
 fn is_address(value: &str) -> bool {
     let value = value.trim_start_matches('v');
     let (digits, others) = value.bytes().fold((0, 0), |(digits, others), byte| {
-        if byte.is_ascii_digit() || b".:/,-+".contains(&byte) { (digits + 1, others) } else { (digits, others + 1) }
+        if byte.is_ascii_digit() || b".:/,-+".contains(&byte) {
+            (digits + 1, others)
+        } else {
+            (digits, others + 1)
+        }
     });
-    value.contains(['.', ':', '/']) && others * 6 < digits && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".:/,-+%".contains(&byte))
+    value.contains(['.', ':', '/'])
+        && others * 6 < digits
+        && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".:/,-+%".contains(&byte))
 }
 
 /// A date, a time or a duration.
 fn is_moment(value: &str) -> bool {
     let digits = value.bytes().filter(u8::is_ascii_digit).count();
-    let date = value.len() >= 8 && digits >= 6 && value.as_bytes()[..4].iter().all(u8::is_ascii_digit) && value.as_bytes()[4] == b'-';
+    let date = value.len() >= 8
+        && digits >= 6
+        && value.as_bytes()[..4].iter().all(u8::is_ascii_digit)
+        && value.as_bytes()[4] == b'-';
     let units = value.bytes().all(|byte| byte.is_ascii_digit() || b"hmsdnu.".contains(&byte));
     date || (units && 0 < digits && digits < value.len())
 }
@@ -238,7 +249,9 @@ mod tests {
 
     #[test]
     fn harmless_and_ordinary() {
-        for value in ["True", "/run/secrets/x", "${DB_PASSWORD}", "$DB", "***", "<nil>", "/etc/app/key.pem", "xxxx"] {
+        for value in
+            ["True", "/run/secrets/x", "${DB_PASSWORD}", "$DB", "***", "<nil>", "/etc/app/key.pem", "xxxx"]
+        {
             assert!(is_harmless(value), "{value}");
         }
         for value in ["hunter2", "/k29dLqP+w0x7", "$2y$10$abc", "/Xk29dLpQ8w/abc"] {
@@ -249,7 +262,13 @@ mod tests {
 
     #[test]
     fn random_is_what_nobody_would_make_up() {
-        for value in ["Rq29dLqPw0x7", "p@ss!W0rd#9x", "0123456789abcdef0123456789abcdef", "c3ZjOkh1bnRlcjk5UHc=", "hvs.CAESIJ8xk2"] {
+        for value in [
+            "Rq29dLqPw0x7",
+            "p@ss!W0rd#9x",
+            "0123456789abcdef0123456789abcdef",
+            "c3ZjOkh1bnRlcjk5UHc=",
+            "hvs.CAESIJ8xk2",
+        ] {
             assert!(is_random(value), "{value}");
         }
         for value in [
@@ -276,14 +295,20 @@ mod tests {
         for value in ["hunter22", "Sx29dLqPw0x7", "p@ss", "1234567", "correct-horse-battery-staple"] {
             assert!(is_likely(value), "{value}");
         }
-        for value in ["expired", "incorrect", "3h12m", "512MiB", "17", "2026-03-12", "not-found", "10.0.0.1:53"] {
+        for value in
+            ["expired", "incorrect", "3h12m", "512MiB", "17", "2026-03-12", "not-found", "10.0.0.1:53"]
+        {
             assert!(!is_likely(value), "{value}");
         }
     }
 
     #[test]
     fn prose_and_code() {
-        assert!(is_prose("must be at least 12 characters") && !is_prose("correct horse battery") && !is_prose("not"));
+        assert!(
+            is_prose("must be at least 12 characters")
+                && !is_prose("correct horse battery")
+                && !is_prose("not")
+        );
         assert!(is_code("os.Getenv(\"TOKEN\")") && is_code("req.body.password;") && !is_code("hunter22"));
     }
 }

@@ -20,7 +20,19 @@ impl Value {
 
 /// What may stand between a separator and the value, with what closes it.
 const OPENERS: &[&[u8]] = &[
-    b"<![CDATA[", b"Some(", b"Just(", b"Secret(", b"Token(", b"Password(", b"[", b"(", b"b", b"u", b"r", b"@",
+    b"<![CDATA[",
+    b"[]string{",
+    b"Some(",
+    b"Just(",
+    b"Secret(",
+    b"Token(",
+    b"Password(",
+    b"[",
+    b"(",
+    b"b",
+    b"u",
+    b"r",
+    b"@",
 ];
 
 /// The value that begins at or behind `from`.
@@ -30,7 +42,18 @@ pub(super) fn value(line: &[u8], from: usize) -> Value {
         let rest = &line[at..];
         let Some(opener) = OPENERS.iter().find(|opener| rest.starts_with(opener)) else { break };
         // A letter opens a string only if a quote is behind it.
-        if opener.len() == 1 && (opener[0].is_ascii_alphabetic() || opener[0] == b'@') && !rest.get(1).is_some_and(|byte| b"\"'".contains(byte)) {
+        if opener.len() == 1
+            && (opener[0].is_ascii_alphabetic() || opener[0] == b'@')
+            && !rest.get(1).is_some_and(|byte| b"\"'".contains(byte))
+        {
+            break;
+        }
+        // A call of a program's own has a quote behind it, or else is no value.
+        let call = opener.ends_with(b"(")
+            && opener.len() > 1
+            && !opener.starts_with(b"Some")
+            && !opener.starts_with(b"Just");
+        if call && !rest.get(opener.len()).is_some_and(|byte| b"\"'".contains(byte)) {
             break;
         }
         at = skip_blanks(line, at + opener.len());
@@ -43,13 +66,19 @@ pub(super) fn end_of(line: &[u8], value: &Value, end: usize) -> usize {
     if value.quoted || value.end - value.start < BARE || end < value.end {
         return end;
     }
-    end + line[end..].iter().take_while(|byte| !byte.is_ascii_whitespace() && !b"\"'`<".contains(byte)).count()
+    end + line[end..]
+        .iter()
+        .take_while(|byte| !byte.is_ascii_whitespace() && !b"\"'`<".contains(byte))
+        .count()
 }
 
 /// The next word behind `from`, up to a blank or a quote.
 pub(super) fn next_word(line: &[u8], from: usize) -> Option<(usize, usize)> {
     let start = skip_blanks(line, from);
-    let length = line[start..].iter().take_while(|byte| !byte.is_ascii_whitespace() && !b"\"'\\],<".contains(byte)).count();
+    let length = line[start..]
+        .iter()
+        .take_while(|byte| !byte.is_ascii_whitespace() && !b"\"'\\],<".contains(byte))
+        .count();
     (start > from && length > 0).then_some((start, start + length))
 }
 
@@ -62,7 +91,8 @@ fn quoted(line: &[u8], at: usize) -> Option<Value> {
     for entity in ["&quot;", "&#34;", "&#39;", "%22", "%27"] {
         if line[at..].starts_with(entity.as_bytes()) {
             let start = at + entity.len();
-            let length = memchr::memmem::find(&line[start..], entity.as_bytes()).unwrap_or(line.len() - start);
+            let length =
+                memchr::memmem::find(&line[start..], entity.as_bytes()).unwrap_or(line.len() - start);
             return Some(Value { start, end: start + length, quoted: true });
         }
     }
@@ -117,7 +147,12 @@ fn bare(line: &[u8], start: usize, from: usize) -> Value {
             b'"' | b'`' | b'<' => true,
             b'\'' => true,
             b'\\' => next.is_none_or(|next| b"\"'nrt\\u".contains(&next)),
-            b'&' => next.is_none_or(|_| begins_other(rest) || rest.starts_with(b"amp;") || rest.starts_with(b"quot;") || rest.starts_with(b"lt;")),
+            b'&' => next.is_none_or(|_| {
+                begins_other(rest)
+                    || rest.starts_with(b"amp;")
+                    || rest.starts_with(b"quot;")
+                    || rest.starts_with(b"lt;")
+            }),
             b',' | b';' | b'|' => begins_other(rest) || next.is_none_or(|next| b"}])".contains(&next)),
             b'(' | b'[' | b'{' => {
                 open += 1;
@@ -147,7 +182,11 @@ fn begins_other(rest: &[u8]) -> bool {
     if first.is_ascii_whitespace() || b"\"'".contains(first) {
         return true;
     }
-    let name = rest.iter().take(40).take_while(|byte| byte.is_ascii_alphanumeric() || b"_-. ".contains(byte)).count();
+    let name = rest
+        .iter()
+        .take(40)
+        .take_while(|byte| byte.is_ascii_alphanumeric() || b"_-. ".contains(byte))
+        .count();
     name > 0 && rest.get(name).is_some_and(|byte| b"=:".contains(byte))
 }
 

@@ -29,11 +29,6 @@ impl Figure {
         let share = (self.lines - self.wrong.len()) as f64 / self.lines.max(1) as f64;
         100.0 * share
     }
-
-    pub fn add(&mut self, other: Self) {
-        self.lines += other.lines;
-        self.wrong.extend(other.wrong);
-    }
 }
 
 /// Lines of a data file that are no comments.
@@ -63,7 +58,9 @@ pub fn recall(half: &str) -> Figure {
     }
     read(half, "lines").iter().for_each(|line| check(line, None));
     for form in read(half, "forms") {
-        for context in ["using «FORM»", "{\"x\":\"«FORM»\"}", "GET /x/«FORM»?y=1", "x=«FORM» y=1", "(«FORM»)", "«FORM»"] {
+        for context in
+            ["using «FORM»", "{\"x\":\"«FORM»\"}", "GET /x/«FORM»?y=1", "x=«FORM» y=1", "(«FORM»)", "«FORM»"]
+        {
             check(&context.replace("FORM", &form), None);
         }
     }
@@ -91,7 +88,11 @@ pub fn harmless(half: &str) -> Figure {
 
 /// What is left of a text without the marks of the redactor.
 fn without_marks(out: &str) -> String {
-    out.split("[REDACTED:").enumerate().map(|(at, part)| if at == 0 { part } else { part.split_once(']').map_or(part, |(_, rest)| rest) }).collect::<Vec<_>>().join("\0")
+    out.split("[REDACTED:")
+        .enumerate()
+        .map(|(at, part)| if at == 0 { part } else { part.split_once(']').map_or(part, |(_, rest)| rest) })
+        .collect::<Vec<_>>()
+        .join("\0")
 }
 
 fn redact(line: &str) -> String {

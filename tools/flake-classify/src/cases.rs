@@ -22,7 +22,9 @@ pub fn emit(args: &Args, io: &mut Io, emitter: &mut Emitter) -> Result<Exit> {
         ("--version-under-test", given(|run| &run.version, &sweep.version_under_test)),
     ];
     if let Some((flag, _)) = flags.iter().find(|(_, given)| !given) {
-        return Err(Error::cannot("reading arguments", "it is missing, and the files do not name it").on(flag));
+        return Err(
+            Error::cannot("reading arguments", "it is missing, and the files do not name it").on(flag)
+        );
     }
     let cases = history::failed(&runs, sweep, &mut Redactor::new::<&[u8]>(&[]));
     for case in &cases {

@@ -11,7 +11,7 @@ use lib_common::record::run::{RunFinished, TestOutcome};
 use lib_common::record::verdict::{FixVerdict, FlakeVerdict};
 use lib_common::signature::normalise;
 
-use crate::attempt::{Attempt, Facts, Profiles, Run, TestResult, Setup, Shared, View, milliseconds};
+use crate::attempt::{Attempt, Facts, Profiles, Run, Setup, Shared, TestResult, View, milliseconds};
 use crate::texts::Texts;
 use crate::window::Window;
 

@@ -140,13 +140,15 @@ impl Found {
         }
         // Versions end the names of configs: app_db_password_v1.
         let base = name.rsplit_once("_v").filter(|(_, v)| v.parse::<u32>().is_ok()).map_or(name, |(b, _)| b);
-        self.within(base, &content);
         for line in content.lines() {
             if is_secret(base, line) {
                 self.0.insert(line.trim().to_owned(), base.to_owned());
             }
-            let border = line.find(['=', ':']).filter(|_| !line.trim_start().starts_with(['#', ';']));
-            if let Some(at) = border {
+            if line.trim_start().starts_with(['#', ';']) {
+                continue;
+            }
+            self.within(base, line);
+            if let Some(at) = line.find(['=', ':']) {
                 self.value(line[..at].trim().trim_matches(['"', '\'']), line[at + 1..].trim_end_matches(','));
             }
         }

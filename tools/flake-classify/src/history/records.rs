@@ -209,7 +209,12 @@ fn condition(run: &PastRun, sweep: &Sweep) -> (Option<String>, String) {
     }
 }
 
-fn test_finished(run: &PastRun, result: &PastResult, sweep: &Sweep, redactor: &mut Redactor) -> Option<TestFinished> {
+fn test_finished(
+    run: &PastRun,
+    result: &PastResult,
+    sweep: &Sweep,
+    redactor: &mut Redactor,
+) -> Option<TestFinished> {
     let outcome = result.outcome?;
     let key = key(sweep, run, &result.test);
     let message = result.message.as_deref().map(|text| message(text, redactor));
@@ -277,7 +282,8 @@ mod tests {
 
     #[test]
     fn names_are_made_fit_for_a_key() {
-        let run = PastRun { recipe: Some("a@b".into()), version: Some("feature/x".into()), ..PastRun::default() };
+        let run =
+            PastRun { recipe: Some("a@b".into()), version: Some("feature/x".into()), ..PastRun::default() };
         assert_eq!(key(&Sweep::default(), &run, "t").to_string(), "a-b@feature-x/t");
         assert_eq!(key(&Sweep::default(), &PastRun::default(), "").to_string(), "history@any/unnamed");
     }

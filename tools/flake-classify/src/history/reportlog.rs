@@ -109,7 +109,12 @@ impl Session {
         let duration_ms = word::seconds(attempt.duration);
         run.started = run.started.into_iter().chain(attempt.start.and_then(word::epoch)).min();
         run.duration_ms = run.duration_ms.saturating_add(duration_ms);
-        run.results.push(PastResult { test, outcome: attempt.outcome, duration_ms, message: attempt.message });
+        run.results.push(PastResult {
+            test,
+            outcome: attempt.outcome,
+            duration_ms,
+            message: attempt.message,
+        });
     }
 
     /// Ends the session and returns its runs. `before` is the number of runs of earlier sessions in the file.

@@ -239,7 +239,8 @@ impl Assembly<'_> {
         let (elided, squeezed) = (kept.elided, kept.squeezed);
         let written = log::write(kept, self.max_line, &mut self.cleaner, &mut self.writer)?;
         // A file on this machine was looked at itself.
-        let kept = self.capture.seen.containers.get(&stream.container).and_then(|container| container.log_kept);
+        let kept =
+            self.capture.seen.containers.get(&stream.container).and_then(|container| container.log_kept);
         let full = stream.source != Source::File
             && !stream.followed
             && kept.is_some_and(|kept| bytes.saturating_add(lines.saturating_mul(RECORD)) >= kept);

@@ -70,11 +70,7 @@ pub fn undecided(case: &Case, verdict: &FlakeVerdict, fold: &Fold, ledger: &str)
             supply: with(vec!["--condition loaded".into(), "--load-with 'ground/load slow 1'".into()]),
             cost: cost.clone(),
         },
-        Choice {
-            name: "a contrast",
-            supply: with(vec![format!("--factor {}", quote(&contrast))]),
-            cost,
-        },
+        Choice { name: "a contrast", supply: with(vec![format!("--factor {}", quote(&contrast))]), cost },
     ];
     missing
 }

@@ -81,13 +81,23 @@ impl Tail {
         let (path, kind) = files.into_iter().find(|(path, _)| fs::File::open(path).is_ok())?;
         let host: Option<serde_json::Value> =
             fs::read(folder.join("hostconfig.json")).ok().and_then(|text| serde_json::from_slice(&text).ok());
-        let keeps = host.as_ref().and_then(|host| host["LogConfig"]["Config"]["max-file"].as_str()?.parse().ok());
+        let keeps =
+            host.as_ref().and_then(|host| host["LogConfig"]["Config"]["max-file"].as_str()?.parse().ok());
         Some(Self { keeps: keeps.or((kind == Kind::Local).then_some(LOCAL_KEEPS)), ..Self::new(path, kind) })
     }
 
     #[must_use]
     pub fn new(path: PathBuf, kind: Kind) -> Self {
-        Self { path, kind, source: None, rest: Vec::new(), damaged: 0, lost: None, keeps: None, beginning: Beginning::Unread }
+        Self {
+            path,
+            kind,
+            source: None,
+            rest: Vec::new(),
+            damaged: 0,
+            lost: None,
+            keeps: None,
+            beginning: Beginning::Unread,
+        }
     }
 
     /// Reads everything that is there now, rotated files first.
@@ -205,13 +215,14 @@ impl Tail {
                 if let Beginning::Made(born) = *beginning {
                     *beginning = Beginning::Settled;
                     if entry.at <= born + CLOCK {
-                        *lost = Some("its oldest file was begun by a rotation: older lines were rotated away");
+                        *lost =
+                            Some("its oldest file was begun by a rotation: older lines were rotated away");
                     }
                 }
                 on(entry);
             };
-            let used =
-                records(self.kind, &self.rest, &mut text, &mut self.damaged, &mut on).map_err(Stopped::Failed)?;
+            let used = records(self.kind, &self.rest, &mut text, &mut self.damaged, &mut on)
+                .map_err(Stopped::Failed)?;
             self.rest.drain(..used);
             if self.rest.len() > LONGEST {
                 self.rest.clear();
