@@ -1,5 +1,7 @@
 //! What the redactor hides and what it leaves, on the two corpora.
 
+#![allow(clippy::print_stdout)] // the figures are for people too
+
 #[path = "support/corpus.rs"]
 mod corpus;
 

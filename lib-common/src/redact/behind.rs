@@ -66,7 +66,7 @@ impl Behind {
         match rest {
             [b'=', b'>', ..] | [b':', b'=', ..] => tie(Tie::Assigned, 2),
             [b'-', b'>', ..] => tie(Tie::Beside, 2),
-            [b'=', b'=', ..] | [b':', b':', ..] | [b'=', b'~', ..] => None,
+            [b'=', b'=' | b'~', ..] | [b':', b':', ..] => None,
             [b'=', ..] if from > self.at => tie(Tie::Assigned, 1),
             [b'=', ..] if blank(1) => tie(Tie::Colon, 1),
             [b'=', ..] => tie(Tie::Equals, 1),
@@ -125,7 +125,7 @@ impl Behind {
     /// `<setting name="Password"><value>x</value>`, `<key>password</key><string>x</string>`: where the value begins.
     pub fn sibling(&self, line: &[u8]) -> Option<usize> {
         let rest = &line[self.at..line.len().min(self.at + REACH)];
-        if !rest.iter().any(|byte| *byte == b'>') {
+        if !rest.contains(&b'>') {
             return None;
         }
         let tags: [&[u8]; 3] = [b"<value>", b"<string>", b"<val>"];

@@ -113,11 +113,11 @@ impl Running {
         if self.wanted.is_some() && word.starts_with('-') && word.contains('=') && !is_random(word) {
             return None;
         }
-        if let Some(want) = self.wanted.take() {
-            if !word.starts_with('-') {
-                self.plain += 1;
-                return secret(word, 0, want);
-            }
+        if let Some(want) = self.wanted.take()
+            && !word.starts_with('-')
+        {
+            self.plain += 1;
+            return secret(word, 0, want);
         }
         let program = !word.contains('/')
             || ["/usr", "/bin", "/sbin", "/opt", "./"].iter().any(|place| word.starts_with(place));

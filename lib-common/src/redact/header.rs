@@ -53,5 +53,5 @@ fn credential(scheme: &str, text: &str) -> bool {
     let basic = scheme.eq_ignore_ascii_case("basic");
     let long = text.len() >= 16 || text.len() >= 8 && text.contains(['.', '-', '_', '=']);
     let plain = text.len() >= 4 && !text.contains(' ') && !is_harmless(text) && !is_state(text);
-    plain && (basic && text.len() % 4 == 0 || is_likely(text) || long)
+    plain && (basic && text.len().is_multiple_of(4) || is_likely(text) || long)
 }

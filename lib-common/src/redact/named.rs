@@ -220,6 +220,7 @@ impl Name {
             && (bare.len() < 6 || !last.contains("pass") && !last.starts_with('p') && last != "secret");
         // The name of a swarm secret, which is none itself.
         let object = last.starts_with("secret") && bare.rsplit('=').next().is_some_and(is_versioned);
+        let count = number && bare.len() < 4;
         let whole = Some((value.start, value.end));
         if is_version(bare) {
             return None;
@@ -236,9 +237,10 @@ impl Name {
         let prose = is_prose(&text) || is_state(bare);
         let secret = match tie {
             Tie::Equals => {
-                !(number && bare.len() < 4 && last != "password") && !(value.quoted && is_prose(&text))
+                let said = value.quoted && is_prose(&text);
+                !said && (!count || last == "password")
             }
-            Tie::Flag => !object && !(number && bare.len() < 4) && !is_state(bare) && !bare.starts_with('-'),
+            Tie::Flag => !object && !count && !is_state(bare) && !bare.starts_with('-'),
             Tie::Assigned => !prose && !short_number,
             Tie::Element => {
                 let closed =

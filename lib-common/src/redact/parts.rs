@@ -18,15 +18,14 @@ pub(super) fn parts(secret: &[u8]) -> Vec<Vec<u8>> {
     let Some(text) = std::str::from_utf8(secret).ok().filter(|text| text.len() <= LARGEST) else {
         return found;
     };
-    match serde_json::from_str::<Value>(text) {
-        Ok(json @ (Value::Object(_) | Value::Array(_))) => fields("", &json, 0, &mut found),
-        _ => {
-            let named = secrets_in(secret);
-            if named.is_empty() {
-                found.extend(joined(text));
-            }
-            found.extend(named);
+    if let Ok(json @ (Value::Object(_) | Value::Array(_))) = serde_json::from_str::<Value>(text) {
+        fields("", &json, 0, &mut found);
+    } else {
+        let named = secrets_in(secret);
+        if named.is_empty() {
+            found.extend(joined(text));
         }
+        found.extend(named);
     }
     found.retain(|part| {
         part.len() >= MIN_SECRET && part != secret && !std::str::from_utf8(part).is_ok_and(is_ordinary)
@@ -42,7 +41,9 @@ fn fields(name: &str, json: &Value, depth: usize, found: &mut Vec<Vec<u8>>) {
             map.iter().for_each(|(name, value)| fields(name, value, depth + 1, found));
         }
         Value::Array(items) if depth < DEEPEST => {
-            items.iter().for_each(|item| fields(name, item, depth + 1, found))
+            for item in items {
+                fields(name, item, depth + 1, found);
+            }
         }
         Value::String(text) => {
             if is_secret(name, text) || is_random(text) {

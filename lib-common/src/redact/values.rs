@@ -131,7 +131,7 @@ fn quoted(line: &[u8], at: usize) -> Option<Value> {
 /// Whether a quote with this many slashes before it ends what began with a quote with `depth` slashes. Each level of
 /// quoting doubles the slashes of the level within and adds one for the quote.
 fn closes(slashes: usize, depth: usize) -> bool {
-    (slashes + 1) % (depth + 1) == 0 && ((slashes + 1) / (depth + 1) - 1) % 2 == 0
+    (slashes + 1).is_multiple_of(depth + 1) && ((slashes + 1) / (depth + 1) - 1).is_multiple_of(2)
 }
 
 /// A value without quotes: up to a blank, or a sign behind which something else begins.
@@ -144,8 +144,7 @@ fn bare(line: &[u8], start: usize, from: usize) -> Value {
         let next = rest.first().copied();
         let stop = match byte {
             _ if byte.is_ascii_whitespace() => true,
-            b'"' | b'`' | b'<' => true,
-            b'\'' => true,
+            b'"' | b'`' | b'<' | b'\'' => true,
             b'\\' => next.is_none_or(|next| b"\"'nrt\\u".contains(&next)),
             b'&' => next.is_none_or(|_| {
                 begins_other(rest)

@@ -54,9 +54,13 @@ pub fn recall(half: &str) -> Figure {
     };
     let names = read(half, "names");
     for shape in read(half, "shapes") {
-        names.iter().for_each(|name| check(&shape, Some(name)));
+        for name in &names {
+            check(&shape, Some(name));
+        }
     }
-    read(half, "lines").iter().for_each(|line| check(line, None));
+    for line in read(half, "lines") {
+        check(&line, None);
+    }
     for form in read(half, "forms") {
         for context in
             ["using «FORM»", "{\"x\":\"«FORM»\"}", "GET /x/«FORM»?y=1", "x=«FORM» y=1", "(«FORM»)", "«FORM»"]
@@ -164,7 +168,7 @@ struct Random(blake3::Hash);
 impl Random {
     /// A value of a kind: `v` letters and digits, `h` hex, `s` lower case and digits, `A` upper case and digits, `b`
     /// base64, each with a length behind it; `p` with signs, `p2` with fewer, `q` with blanks too; `w44` a key of
-    /// WireGuard, `u` a UUID.
+    /// `WireGuard`, `u` a UUID.
     fn value(&mut self, kind: &str) -> Option<String> {
         let lower = "abcdefghijkmnpqrstuvwxyz";
         let upper = "ABCDEFGHJKLMNPQRSTUVWXYZ";
