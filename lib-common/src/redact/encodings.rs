@@ -6,16 +6,49 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 use super::MIN_SECRET;
 use crate::text::percent_encode;
 
-/// Shortest line of a secret of several lines that is searched for by itself; shorter ones are too common.
+/// Shortest line of a secret of several lines that is searched for by itself; shorter ones are too common, unless they
+/// look like secrets.
 const MIN_LINE: usize = 8;
 /// After how many characters `base64` and `openssl base64` begin a new line.
 const WRAPS: [usize; 2] = [76, 64];
 
-/// The secret itself and all its encoded forms, sorted. Forms shorter than [`MIN_SECRET`] are left out.
+/// The longest secret of which also the encodings of encodings are searched for: of a longer one they would be too many,
+/// and its lines are searched for by themselves.
+const TWICE: usize = 192;
+
+/// The secret itself and all its encoded forms, also encoded twice, sorted. Forms shorter than [`MIN_SECRET`] are left
+/// out.
 pub(super) fn all(secret: &[u8]) -> Vec<Vec<u8>> {
     let secret = secret.trim_ascii_end();
+    let mut forms = once(secret);
+    let lines: Vec<Vec<u8>> = lines(secret).collect();
+    for line in &lines {
+        forms.extend(once(line));
+    }
+    // One encoding may lie within another: a script within an argument, a JSON request within a log line, a redirect
+    // within a URL.
+    let outer: Vec<Vec<u8>> =
+        forms.iter().filter(|form| form.len() <= TWICE).flat_map(|form| nested(form)).collect();
+    forms.extend(outer);
+    if secret.len() <= TWICE {
+        // Base64 of the other forms, and the other forms of base64.
+        for form in distinct(once(secret)) {
+            forms.extend(base64(&form));
+        }
+    }
+    forms.retain(|form| form.len() >= MIN_SECRET);
+    distinct(forms)
+}
+
+fn distinct(mut forms: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    forms.sort();
+    forms.dedup();
+    forms
+}
+
+/// The secret itself and its forms in one encoding.
+fn once(secret: &[u8]) -> Vec<Vec<u8>> {
     let mut forms = vec![secret.to_vec()];
-    forms.extend(lines(secret));
     forms.extend(base64(secret));
     let hex = secret.iter().flat_map(|byte| hex_digits(*byte)).collect::<String>();
     forms.extend([hex.to_uppercase(), hex].map(String::into_bytes));
@@ -24,15 +57,11 @@ pub(super) fn all(secret: &[u8]) -> Vec<Vec<u8>> {
     forms.extend(shells(secret));
     forms.extend(["&#39;", "&#x27;"].map(|quote| html(secret, quote, "&quot;")));
     forms.push(html(secret, "&#39;", "&#34;"));
-    forms.sort();
-    forms.dedup();
-    // One encoding may lie within another: a script within an argument, a JSON request within a log line.
-    let outer: Vec<Vec<u8>> = forms.iter().flat_map(|form| nested(form)).collect();
-    forms.extend(outer);
-    forms.retain(|form| form.len() >= MIN_SECRET);
-    forms.sort();
-    forms.dedup();
-    forms
+    distinct(forms)
+}
+
+fn is_likely(line: &[u8]) -> bool {
+    std::str::from_utf8(line).is_ok_and(super::value::is_likely)
 }
 
 fn hex_digits(byte: u8) -> [char; 2] {
@@ -45,13 +74,15 @@ fn lines(secret: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     let parts = secret.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
     let several = secret.contains(&b'\n');
     parts
-        .filter(move |line| several && line.len() >= MIN_LINE && !line.starts_with(b"-----"))
+        .filter(move |line| {
+            several && !line.starts_with(b"-----") && (line.len() >= MIN_LINE || is_likely(line))
+        })
         .map(<[u8]>::to_vec)
 }
 
 /// The secret as it appears within the base64 of a longer text. Base64 encodes groups of three bytes, so there are
 /// three alignments; of each the characters at both ends are left out, because they also depend on the neighbouring
-/// bytes. Of a long secret each line of the wrapped form is added, and of every secret the base64 of its base64.
+/// bytes. Of a long secret each line of the wrapped form is added.
 fn base64(secret: &[u8]) -> Vec<Vec<u8>> {
     let mut forms = Vec::new();
     for skip in 0..3usize {
@@ -71,9 +102,6 @@ fn base64(secret: &[u8]) -> Vec<Vec<u8>> {
             forms.extend(whole.map(<[u8]>::to_vec));
         }
     }
-    let twice = STANDARD_NO_PAD.encode(STANDARD_NO_PAD.encode(secret));
-    // The inner one may have been padded or not. That changes only the last characters, which are cut off.
-    forms.push(twice.as_bytes()[..twice.len().saturating_sub(4)].to_vec());
     forms
 }
 
@@ -120,14 +148,21 @@ fn jsons(secret: &str) -> [String; 5] {
     [plain, go, php, ascii, nested]
 }
 
-/// A form quoted once more. Forms without quotes and backslashes stay as they are when quoted.
+/// A form within a URL, a JSON string or a shell's quotes once more.
 fn nested(form: &[u8]) -> Vec<Vec<u8>> {
-    if !form.iter().any(|byte| b"'\"\\".contains(byte)) {
-        return Vec::new();
+    let mut forms = urls(form);
+    if form.iter().any(|byte| b"'\"\\/<>&".contains(byte)) {
+        forms.extend(jsons(&String::from_utf8_lossy(form)).map(String::into_bytes));
     }
-    let [plain, ..] = jsons(&String::from_utf8_lossy(form));
-    let [single, other, ..] = shells(form);
-    vec![plain.into_bytes(), single, other]
+    // Forms without quotes and backslashes stay as they are when quoted.
+    if form.iter().any(|byte| b"'\"\\".contains(byte)) {
+        let [single, other, ..] = shells(form);
+        forms.extend([single, other]);
+    }
+    if form.iter().any(|byte| b"'\"<>&".contains(byte)) {
+        forms.push(html(form, "&#39;", "&quot;"));
+    }
+    forms
 }
 
 /// The secret in a shell command: within single quotes (whose own quotes are written in two ways), within double
@@ -202,6 +237,40 @@ mod tests {
             "p&quot;w/ d&#39;&lt;x:é",
         ] {
             assert!(has(secret, form), "{form}");
+        }
+    }
+
+    #[test]
+    fn one_encoding_within_another() {
+        let secret = "p\"w/ d+x&Z9";
+        let url = |text: &str| {
+            text.bytes().fold(String::new(), |out, byte| {
+                if byte.is_ascii_alphanumeric() {
+                    out + &(byte as char).to_string()
+                } else {
+                    out + &percent_encode([byte])
+                }
+            })
+        };
+        let json = |text: &str| serde_json::to_string(text).unwrap().trim_matches('"').to_owned();
+        let forms = all(secret.as_bytes());
+        for (form, text) in [
+            ("url url", url(&url(secret))),
+            ("url base64", url(&STANDARD.encode(secret))),
+            ("url json", url(&json(secret))),
+            ("json url", json(&url(secret))),
+            ("json json", json(&json(secret))),
+            ("json base64", json(&STANDARD.encode(secret))),
+        ] {
+            let found = |form: &Vec<u8>| form.len() > 10 && text.contains(&*String::from_utf8_lossy(form));
+            assert!(forms.iter().any(found), "{form}: {text}");
+        }
+        for inner in
+            [url(secret), json(secret), STANDARD.encode(format!("u:{secret}")), STANDARD.encode(secret)]
+        {
+            let outer = STANDARD.encode(format!("x{inner}"));
+            let found = |form: &Vec<u8>| form.len() > 10 && outer.contains(&*String::from_utf8_lossy(form));
+            assert!(forms.iter().any(found), "{inner}: {outer}");
         }
     }
 

@@ -3,6 +3,7 @@
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use super::key::Key;
+use super::parts::parts;
 use super::{MIN_SECRET, encodings};
 
 pub(super) struct Exact {
@@ -15,10 +16,13 @@ pub(super) struct Exact {
 }
 
 impl Exact {
-    /// Empty and very short values are left out.
+    /// Empty and very short values are left out; the parts of a value are looked for too.
     pub fn new<S: AsRef<[u8]>>(secrets: &[S], key: &Key) -> Self {
-        let mut secrets: Vec<&[u8]> = secrets.iter().map(|secret| secret.as_ref().trim_ascii_end()).collect();
+        let mut secrets: Vec<Vec<u8>> =
+            secrets.iter().map(|secret| secret.as_ref().trim_ascii_end().to_vec()).collect();
         secrets.retain(|secret| secret.len() >= MIN_SECRET);
+        let parts: Vec<Vec<u8>> = secrets.iter().flat_map(|secret| parts(secret)).collect();
+        secrets.extend(parts);
         secrets.sort_unstable();
         secrets.dedup();
         let (mut forms, mut owners) = (Vec::new(), Vec::new());

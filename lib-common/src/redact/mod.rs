@@ -1,34 +1,45 @@
 //! Takes secrets out of foreign text before it is written anywhere.
 //!
-//! It finds secrets in three ways: by the values that the caller knows (and their encodings), by names such as
-//! `password` in front of a value, and by rules for the forms of tokens ([`Rules`]). A secret becomes
+//! It finds secrets by the values that the caller knows (their encodings and parts too), by names such as `password` in
+//! front of a value, in URLs and command lines, and by rules for the forms of tokens ([`Rules`]). A secret becomes
 //! `[REDACTED:<rule>:<pseudonym>]`; the pseudonym is a keyed hash, so that equal secrets stay equal and a weak one
 //! cannot be guessed from the text.
 //!
 //! [`Redactor::line`] and [`Redactor::text`] take whole lines; [`Redactor::push`] takes chunks as they come, and its
 //! output does not depend on how the text is cut into chunks.
 
+mod behind;
+mod commands;
 mod encodings;
 mod exact;
+mod header;
 mod key;
+mod named;
 mod names;
+mod parts;
 mod pem;
 mod rule;
 mod scan;
 mod spans;
+mod urls;
+mod value;
+mod values;
+mod words;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use exact::Exact;
 pub use key::Key;
-pub use names::{is_harmless, is_ordinary, is_secret_name};
+pub use named::is_secret;
+pub use names::is_secret_name;
 use pem::{Pem, Step};
 pub use rule::Rules;
 use scan::{Hint, Scan};
 use spans::{Span, marks, merge, outside};
+pub use value::is_ordinary;
 
 /// Values shorter than this are too common to replace everywhere.
 pub const MIN_SECRET: usize = 5;
@@ -264,13 +275,12 @@ impl Redactor {
                     spans.push(Span { start, end, rule: "exact".into(), pseudonym: Some(pseudonym.into()) });
                 }),
                 Hint::Pem => self.keys(line, &mut spans),
+                Hint::Name => named::find(line, add(&mut spans, line, &marks, "key-name")),
+                Hint::Url => urls::find(line, add(&mut spans, line, &marks, "url-password")),
+                Hint::Command => commands::find(line, add(&mut spans, line, &marks, "command")),
                 Hint::Rule(number) => {
                     let rule = &shared.rules.all()[*number];
-                    rule.find(line, |start, end| {
-                        for (start, end) in outside(line, &marks, (start, end)) {
-                            spans.push(Span { start, end, rule: rule.id.clone(), pseudonym: None });
-                        }
-                    });
+                    rule.find(line, add(&mut spans, line, &marks, &rule.id));
                 }
             }
         }
@@ -304,6 +314,34 @@ impl Redactor {
         }
         out.extend_from_slice(&text[last..]);
     }
+}
+
+/// Takes places of secrets that `rule` found, without the marks in them.
+fn add<'s>(
+    spans: &'s mut Vec<Span>,
+    line: &'s [u8],
+    marks: &'s [(usize, usize)],
+    rule: &'s str,
+) -> impl FnMut(usize, usize) + 's {
+    move |start, end| {
+        for (start, end) in outside(line, marks, (start, end)) {
+            spans.push(Span { start, end, rule: rule.into(), pseudonym: None });
+        }
+    }
+}
+
+/// The secrets that stand in a text by the rules of this program: what an environment, a configuration or a secret
+/// holds may be printed anywhere else.
+#[must_use]
+pub fn secrets_in(text: &[u8]) -> Vec<Vec<u8>> {
+    static RULES_ONLY: LazyLock<Redactor> = LazyLock::new(|| Redactor::new(&[""; 0]));
+    let mut redactor = RULES_ONLY.fork();
+    let mut found = Vec::new();
+    for line in text.split(|byte| *byte == b'\n') {
+        found.extend(redactor.spans(line).iter().map(|span| line[span.start..span.end].to_vec()));
+    }
+    found.retain(|secret| secret.len() >= MIN_SECRET);
+    found
 }
 
 /// The first line of `block` that is longer than `max`, without its line feed.

@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock, OnceLock};
 use regex::bytes::{Captures, Regex, RegexBuilder};
 use serde::Deserialize;
 
-use super::names::{WORDS, is_harmless, is_secret_name};
+use super::value::is_random;
 use crate::error::{Error, Result};
 
 /// A set of rules. Cheap to clone.
@@ -25,8 +25,8 @@ pub(super) struct Rule {
     secret_group: usize,
     entropy: f64,
     stopwords: Vec<String>,
-    /// The group `key` of the expression must be the name of a secret, and its value must not be harmless.
-    named: bool,
+    /// The secret must look like one.
+    random: bool,
 }
 
 #[derive(Deserialize)]
@@ -49,6 +49,9 @@ struct Row {
     secret_group: usize,
     #[serde(default)]
     entropy: f64,
+    /// Ours, not of gitleaks.
+    #[serde(default)]
+    random: bool,
     #[serde(default)]
     allowlists: Vec<Allow>,
 }
@@ -59,11 +62,8 @@ struct Allow {
     stopwords: Vec<String>,
 }
 
-static BUILTIN: LazyLock<Rules> = LazyLock::new(|| {
-    let mut rules = vec![key_name()];
-    rules.extend(parse(include_str!("rules.toml")).unwrap_or_default());
-    Rules(Arc::new(rules))
-});
+static BUILTIN: LazyLock<Rules> =
+    LazyLock::new(|| Rules(Arc::new(parse(include_str!("rules.toml")).unwrap_or_default())));
 
 impl Rules {
     /// The rules that are part of this program.
@@ -85,35 +85,13 @@ impl Rules {
                 ));
             }
         }
-        let mut rules = vec![key_name()];
-        rules.extend(parse(include_str!("rules.toml")).map_err(fail)?);
+        let mut rules = parse(include_str!("rules.toml")).map_err(fail)?;
         rules.extend(own);
         Ok(Self(Arc::new(rules)))
     }
 
     pub(super) fn all(&self) -> &[Rule] {
         &self.0
-    }
-}
-
-/// The rule for values under the names of secrets, in `NAME=value`, `name: value`, JSON and command lines.
-fn key_name() -> Rule {
-    let words = WORDS.join("|").replace("passwd", "passwo?r?d");
-    let name = format!(r"(?P<key>[\w.-]*(?:{words})[\w.-]*|[\w.-]+[_.-]key)");
-    let value =
-        r#"(?:\\?"(?P<dq>(?:[^"\\]|\\[^"])+)\\?"|'(?P<sq>[^']+)'|(?P<bare>(?:[^\s"'\\,;}&]|\\[^"'\s])+))"#;
-    let mut keywords: Vec<String> = WORDS.iter().map(ToString::to_string).collect();
-    keywords.extend(["_key", "-key", ".key"].map(String::from));
-    Rule {
-        id: "key-name".into(),
-        keywords,
-        also: None,
-        pattern: format!(r#"(?i){name}\\?["']?\s*(?:=>|:=|[:=])\s*{value}"#),
-        regex: OnceLock::new(),
-        secret_group: 0,
-        entropy: 0.0,
-        stopwords: Vec::new(),
-        named: true,
     }
 }
 
@@ -131,7 +109,7 @@ fn parse(text: &str) -> std::result::Result<Vec<Rule>, String> {
             secret_group: row.secret_group,
             entropy: row.entropy,
             stopwords: row.allowlists.into_iter().flat_map(|allow| allow.stopwords).collect(),
-            named: false,
+            random: row.random,
         })
     };
     Ok(file.rules.into_iter().filter_map(rule).collect())
@@ -160,8 +138,7 @@ impl Rule {
     /// Which part of a match is the secret: a group by name, else `secretGroup`, else the first group that matched,
     /// else the whole match. `None` if the rule's other conditions are not met.
     fn secret(&self, line: &[u8], captures: &Captures) -> Option<(usize, usize)> {
-        let named = ["secret", "dq", "sq", "bare", "bearer"];
-        let found = named.iter().find_map(|name| captures.name(name));
+        let found = captures.name("secret");
         let found =
             found.or_else(|| (self.secret_group > 0).then(|| captures.get(self.secret_group)).flatten());
         let found = found.or_else(|| captures.iter().skip(1).flatten().find(|group| !group.is_empty()));
@@ -174,13 +151,8 @@ impl Rule {
         if self.stopwords.iter().any(|word| text.to_lowercase().contains(&word.to_lowercase())) {
             return None;
         }
-        if self.named {
-            let key = captures.name("key").map(|key| String::from_utf8_lossy(key.as_bytes()))?;
-            // Punctuation behind the value ends a sentence or a bracket and does not belong to it.
-            let value = text.trim_end_matches(['.', ')', ']', ':', '>', '…']);
-            if !is_secret_name(&key) || is_harmless(value) || value.len() < 3 {
-                return None;
-            }
+        if self.random && !is_random(&text) {
+            return None;
         }
         Some((found.start(), found.end()))
     }

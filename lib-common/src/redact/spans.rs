@@ -31,12 +31,13 @@ pub(super) fn outside(
     marks: &[(usize, usize)],
     (start, end): (usize, usize),
 ) -> Vec<(usize, usize)> {
+    let marks = &marks[marks.partition_point(|(_, to)| *to <= start)..];
     // A match that begins within a mark was caused by the mark's own text.
-    if marks.iter().any(|(from, to)| *from < start && start < *to) {
+    if marks.first().is_some_and(|(from, _)| *from < start) {
         return Vec::new();
     }
     let (mut parts, mut at) = (Vec::new(), start);
-    for (from, to) in marks.iter().filter(|(from, to)| *from < end && *to > start) {
+    for (from, to) in marks.iter().take_while(|(from, _)| *from < end) {
         parts.push((at, (*from).max(at)));
         at = *to;
     }

@@ -52,21 +52,21 @@ fn names_urls_headers_and_tokens() {
         ("postgres://bob:hunter22@db:5432/x", "hunter22", "url-password"),
         ("redis://:hunter22@db/0", "hunter22", "url-password"),
         ("amqp://u:hun@ter22@db/0", "ter22", "url-password"),
-        ("https://0123456789abcdef0123@git.example/x", "0123456789abcdef0123", "url-token"),
+        ("https://0123456789abcdef0123@git.example/x", "0123456789abcdef0123", "url-password"),
         ("root:hunter22@tcp(db:3306)/x", "hunter22", "dsn-password"),
-        ("Authorization: Bearer abc.def-ghi", "abc.def-ghi", "authorization"),
-        ("authorization: Basic aHVudGVyMjI=", "aHVudGVyMjI", "authorization"),
+        ("Authorization: Bearer abc.def-ghi", "abc.def-ghi", "key-name"),
+        ("authorization: Basic aHVudGVyMjI=", "aHVudGVyMjI", "key-name"),
         ("Set-Cookie: sid=hunter22; Path=/", "hunter22", "cookie"),
-        ("mysqldump --password hunter22 db", "hunter22", "flag"),
-        ("[\"app\", \"--api-key\", \"hunter22\"]", "hunter22", "flag"),
-        ("curl -u bob:hunter22 http://x", "hunter22", "curl-user"),
+        ("mysqldump --password hunter22 db", "hunter22", "key-name"),
+        ("[\"app\", \"--api-key\", \"hunter22\"]", "hunter22", "key-name"),
+        ("curl -u bob:hunter22 http://x", "hunter22", "command"),
         ("jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl", "eyJzdWIiOiIxIn0", "jwt"),
         ("x $2y$10$abcdefghijklmnopqrstuvABCDEFGHIJKLMNOPQRSTUV12345", "ABCDEFG", "password-hash"),
-        ("key AKIAIOSFODNN7EXAMPLE", "AKIAIOSFODNN7EXAMPLE", "aws-access-key"),
+        ("key AKIAIOSFODNN7EXAMPLE", "AKIAIOSFODNN7EXAMPLE", "aws-key"),
         ("ghp_0123456789abcdefghijABCDEFGHIJ012345", "0123456789", "github-token"),
         ("PrivateKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=", "yAnz5TF", "key-name"),
         ("session_id=Zk3uQ9vXy7Lw2Rt8Bn4Mc6Ds1", "Zk3uQ9vXy7Lw", "opaque-id"),
-        ("https://1234567890abcdef1234567890abcdef@sentry.example/3", "1234567890abcdef", "url-token"),
+        ("https://1234567890abcdef1234567890abcdef@sentry.example/3", "1234567890abcdef", "url-password"),
     ] {
         let mut redactor = Redactor::new(&[""; 0]);
         let out = String::from_utf8(redactor.text(text.as_bytes())).unwrap();
@@ -94,6 +94,10 @@ fn what_is_no_secret_stays() {
         "-----BEGIN CERTIFICATE-----",
         "password: .",
         "mysqldump --no-password -v",
+        "error: token: expired",
+        "Secret: not found in namespace",
+        "max_tokens=4096 exceeded",
+        "friendsName: bob",
     ] {
         assert_eq!(redact(&[], text), text);
     }
@@ -171,6 +175,45 @@ fn a_line_beyond_the_limit_is_redacted_in_parts_and_never_cut_within_a_secret() 
             outs.push(out);
         }
         assert!(outs.windows(2).all(|pair| pair[0] == pair[1]), "{offset}");
+    }
+}
+
+/// Lines of one pattern only, which a search that begins again at each name would read over and over.
+#[test]
+fn hostile_lines_take_time_in_proportion_to_their_length() {
+    let redactor = Redactor::new(&["s3cr3t/Zebra+42"]);
+    let seconds = |pattern: &str, length: usize| {
+        let line = pattern.repeat(length / pattern.len());
+        let once = || {
+            let began = std::time::Instant::now();
+            redactor.fork().text(line.as_bytes());
+            began.elapsed().as_secs_f64()
+        };
+        // The machine may be busy: the least of several is what it takes.
+        (0..3).map(|_| once()).fold(f64::MAX, f64::min)
+    };
+    for pattern in [
+        "auth=",
+        "token=(",
+        "pw='pw=\"",
+        "pw=\\\"pw=\\\\\\\"",
+        "<password>",
+        "<a:token ",
+        "token is for ",
+        "key: a key ",
+        "http://a:b",
+        "http://",
+        "mysql -p docker login -u ",
+        "authorization: basic ",
+        "cookie=a=",
+        "name=PASSWORD value=",
+        "user x on >",
+        "[REDACTED:x:0] token=",
+        "eyJ",
+        "echo a password-stdin ",
+    ] {
+        let (short, long) = (seconds(pattern, 1 << 12), seconds(pattern, 1 << 15));
+        assert!(long < 40.0 * short + 0.05, "{pattern}: {short} s, and {long} s for eight times the length");
     }
 }
 

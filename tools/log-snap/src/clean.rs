@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lib_common::redact::{Key, Redactor, Rules, is_harmless, is_secret_name};
+use lib_common::redact::{Key, Redactor, Rules, is_secret};
 use serde_json::Value;
 
 use crate::secrets::is_flag;
@@ -89,7 +89,7 @@ impl Cleaner {
 
     /// Redacts a value; `name` says whether the whole value is secret.
     pub fn named(&mut self, name: &str, value: &str) -> String {
-        if !is_secret_name(name) || is_harmless(value.trim()) {
+        if !is_secret(name, value) {
             return self.text(value);
         }
         let clean = self.text(value);

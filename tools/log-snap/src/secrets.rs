@@ -1,11 +1,11 @@
-//! Finds the secret values of a stack: those under a secret-looking name in environments, labels, command lines and
-//! configs, and passwords in URLs.
+//! Which values of the stack are secret: what stands under a secret-looking name in environment, labels, command lines
+//! and configs, and what the redactor finds within these.
 
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use lib_common::redact::{is_harmless, is_ordinary, is_secret_name};
+use lib_common::redact::{is_ordinary, is_secret, is_secret_name, secrets_in};
 use serde_json::Value;
 
 use crate::seen::{Seen, text};
@@ -31,7 +31,7 @@ pub fn of(seen: &Seen, handed: &[(String, Vec<u8>)]) -> Secrets {
             let container = &spec["TaskTemplate"]["ContainerSpec"];
             found.map(&container["Labels"]);
             container["Env"].as_array().into_iter().flatten().for_each(|pair| found.pair(&text(pair), '='));
-            for list in [&container["Command"], &container["Args"]] {
+            for list in [&container["Command"], &container["Args"], &container["Healthcheck"]["Test"]] {
                 found.words(list.as_array().into_iter().flatten().filter_map(Value::as_str));
             }
         }
@@ -84,7 +84,7 @@ fn is_weak(value: &[u8], public: &[String]) -> bool {
 /// Whether `word` is a flag with a secret-looking name whose value is the next word of the command line.
 #[must_use]
 pub fn is_flag(word: &str) -> bool {
-    word.starts_with("--") && !word.contains(['=', ' ']) && is_secret_name(word)
+    word.starts_with('-') && word.len() > 3 && !word.contains(['=', ' ']) && is_secret_name(word)
 }
 
 /// Secret values, each with the name under which it was found.
@@ -106,6 +106,8 @@ impl Found {
 
     fn words<'w>(&mut self, words: impl Iterator<Item = &'w str>) {
         let mut flag = None;
+        let words: Vec<&str> = words.collect();
+        self.within("command", &words.join(" "));
         for word in words {
             if let Some(flag) = flag.take() {
                 self.value(flag, word);
@@ -117,11 +119,18 @@ impl Found {
 
     fn value(&mut self, key: &str, value: &str) {
         let value = value.trim().trim_matches(['"', '\'']);
-        if is_secret_name(key) && !is_harmless(value) {
+        if is_secret(key, value) {
             self.0.insert(value.to_owned(), key.to_owned());
         }
-        if let Some(password) = url_password(value) {
-            self.0.insert(password.to_owned(), key.to_owned());
+        self.within(key, value);
+    }
+
+    /// What is secret within a text.
+    fn within(&mut self, name: &str, text: &str) {
+        for secret in secrets_in(text.as_bytes()) {
+            if let Ok(secret) = String::from_utf8(secret) {
+                self.0.insert(secret, name.to_owned());
+            }
         }
     }
 
@@ -134,23 +143,18 @@ impl Found {
         // Configs cannot be changed, so deployments put a version into their names: app_db_password_v1.
         let base = name.rsplit_once("_v").filter(|(_, v)| v.parse::<u32>().is_ok()).map_or(name, |(b, _)| b);
         for line in content.lines() {
-            if is_secret_name(base) && !is_harmless(line.trim()) {
+            if is_secret(base, line) {
                 self.0.insert(line.trim().to_owned(), base.to_owned());
             }
-            let border = line.find(['=', ':']).filter(|_| !line.trim_start().starts_with(['#', ';']));
-            if let Some(at) = border {
+            if line.trim_start().starts_with(['#', ';']) {
+                continue;
+            }
+            self.within(base, line);
+            if let Some(at) = line.find(['=', ':']) {
                 self.value(line[..at].trim().trim_matches(['"', '\'']), line[at + 1..].trim_end_matches(','));
             }
         }
     }
-}
-
-/// The password of `scheme://user:password@host`.
-fn url_password(value: &str) -> Option<&str> {
-    let (_, rest) = value.split_once("://")?;
-    let authority = rest.split(['/', '?', '#']).next()?;
-    let (user, _) = authority.rsplit_once('@')?;
-    user.split_once(':').map(|(_, password)| password).filter(|password| !password.is_empty())
 }
 
 #[cfg(test)]

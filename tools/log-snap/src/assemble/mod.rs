@@ -23,6 +23,9 @@ use crate::stream::reader::{Ended, Source, Stream};
 use crate::usage::peak_memory;
 use lib_common::swarm::stamp;
 
+/// How many bytes a driver writes around a line, at the least.
+const RECORD: u64 = 32;
+const ROTATED: &str = "as large as the driver keeps: older lines may have been rotated away";
 /// How many gaps `log.snapped` lists. The index has all of them.
 const MAX_GAPS: usize = 50;
 
@@ -236,7 +239,14 @@ impl Assembly<'_> {
         let kept = stream.kept.held.take();
         let (elided, squeezed) = (kept.elided, kept.squeezed);
         let written = log::write(kept, self.max_line, &mut self.cleaner, &mut self.writer)?;
+        // A file on this machine was looked at itself.
+        let kept =
+            self.recording.seen.containers.get(&stream.container).and_then(|container| container.log_kept);
+        let full = stream.source != Source::File
+            && !stream.followed
+            && kept.is_some_and(|kept| bytes.saturating_add(lines.saturating_mul(RECORD)) >= kept);
         let (ended, error) = match &stream.ended {
+            Ended::Eof if full => ("error", Some(ROTATED.into())),
             Ended::Eof if elided.lines > 0 => ("cap", None),
             Ended::Eof => ("eof", None),
             Ended::Idle => ("idle", None),

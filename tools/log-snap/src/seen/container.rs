@@ -58,7 +58,10 @@ pub struct Container {
     pub probes: Vec<Probe>,
     pub probes_dropped: u64,
     pub log_driver: String,
-    /// The environment that it ran with, the defaults of the image included.
+    /// How many bytes its driver keeps in full files at the least, once it has removed some; `None` where it removes none
+    /// or keeps one file only.
+    pub log_kept: Option<u64>,
+    /// Environment as it ran with, image defaults included.
     pub env: Vec<String>,
 }
 
@@ -156,6 +159,7 @@ impl Container {
         }
         self.restarts = row["RestartCount"].as_u64().unwrap_or(0);
         self.log_driver = text(&row["HostConfig"]["LogConfig"]["Type"]);
+        self.log_kept = log_kept(&row["HostConfig"]["LogConfig"]);
         self.tty = row["Config"]["Tty"].as_bool().unwrap_or(false);
         let words = row["Args"].as_array().into_iter().flatten();
         self.argv =
@@ -186,6 +190,28 @@ impl Container {
             _ => self.probes.push(Probe { first: at, last: at, count: 1, exit_code, output }),
         }
     }
+}
+
+/// The size of all files but the one that is being written, by the options of a log driver that rotates.
+fn log_kept(config: &Value) -> Option<u64> {
+    let (size, files) = match config["Type"].as_str()? {
+        "json-file" => (None, 1),
+        "local" => (Some("20m"), 5),
+        _ => return None,
+    };
+    let option = |name: &str| config["Config"][name].as_str();
+    let files: u64 = option("max-file").map_or(Some(files), |files| files.parse().ok())?;
+    let size = option("max-size").or(size)?.to_ascii_lowercase();
+    let size = size.trim_end_matches('b');
+    let (number, unit) = size.split_at(size.find(|c: char| !c.is_ascii_digit()).unwrap_or(size.len()));
+    let unit = match unit {
+        "" => 1,
+        "k" => 1 << 10,
+        "m" => 1 << 20,
+        "g" => 1 << 30,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(unit)?.checked_mul(files.checked_sub(1)?).filter(|kept| *kept > 0)
 }
 
 #[cfg(test)]
@@ -243,5 +269,16 @@ mod tests {
         container.inspected(&json!({"State": {"Status": "exited", "OOMKilled": true, "ExitCode": 137,
             "StartedAt": "2026-01-02T03:04:05Z", "FinishedAt": "2026-01-02T03:04:06Z"}}));
         assert!(container.oom_killed && container.started < container.finished);
+    }
+
+    #[test]
+    fn what_a_driver_keeps() {
+        let kept = |kind: &str, config: Value| log_kept(&json!({"Type": kind, "Config": config}));
+        assert_eq!(kept("json-file", json!({"max-size": "4k", "max-file": "2"})), Some(4096));
+        assert_eq!(kept("json-file", json!({"max-size": "10MB", "max-file": "3"})), Some(20 << 20));
+        assert_eq!(kept("json-file", json!({"max-size": "10m"})), None, "it keeps one file");
+        assert_eq!(kept("json-file", json!({})), None, "it keeps everything");
+        assert_eq!(kept("local", json!({})), Some(80 << 20));
+        assert_eq!(kept("journald", json!({})), None);
     }
 }

@@ -80,6 +80,8 @@ pub struct Stream {
     pub ended: Ended,
     /// Errors on the way, even those for which a later reading made good.
     pub notes: Vec<String>,
+    /// It was read while it was written, so that it may be longer than what its driver keeps.
+    pub followed: bool,
     file: Option<Tail>,
     assembler: Assembler,
     resume: Resume,
@@ -110,6 +112,7 @@ impl Stream {
             kept: Sums { held: Held::new(shelf, limits.stream), bytes: 0, lines: 0, first: None, last: None },
             ended: Ended::Never,
             notes: Vec::new(),
+            followed: false,
             file: None,
             assembler: Assembler::new(limits.line),
             resume: Resume::default(),
@@ -142,6 +145,7 @@ impl Stream {
         let mut followed = false;
         let api = if self.source == Source::Task { manager.clone() } else { api };
         if follow && !matches!(*stop.borrow(), Stop::Drain(_)) {
+            self.followed = true;
             match self.pass(&api, None, &mut stop).await {
                 Pass::Stopped | Pass::Ended(Ended::Eof) => followed = true,
                 Pass::Ended(Ended::Error(cause)) | Pass::Missing(cause) => self.note(cause),

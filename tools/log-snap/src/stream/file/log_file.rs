@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek as _, SeekFrom};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 use flate2::read::MultiGzDecoder;
 
@@ -35,7 +36,9 @@ pub(super) struct LogFile {
     nothing: io::Empty,
     /// Inode of a plain file. Compressing makes another file, so the inode of a compressed one says nothing.
     pub inode: Option<u64>,
-    /// Bytes of its content that were read.
+    /// When the file was made, nanoseconds since 1970; of a plain file, where the file system knows it.
+    pub born: Option<i64>,
+    /// Bytes of content that were read.
     pub read: u64,
     pub identity: Option<Identity>,
 }
@@ -43,13 +46,15 @@ pub(super) struct LogFile {
 impl LogFile {
     pub fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
-        let (input, inode) = if path.extension().is_some_and(|end| end == "gz") {
-            (Input::Gzip(Box::new(MultiGzDecoder::new(file))), None)
+        let (input, inode, born) = if path.extension().is_some_and(|end| end == "gz") {
+            (Input::Gzip(Box::new(MultiGzDecoder::new(file))), None, None)
         } else {
-            let inode = file.metadata()?.ino();
-            (Input::Plain(file), Some(inode))
+            let metadata = file.metadata()?;
+            let born = metadata.created().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+            let born = born.and_then(|since| i64::try_from(since.as_nanos()).ok());
+            (Input::Plain(file), Some(metadata.ino()), born)
         };
-        Ok(Self { input, nothing: io::empty(), inode, read: 0, identity: None })
+        Ok(Self { input, nothing: io::empty(), inode, born, read: 0, identity: None })
     }
 
     /// Closes the file. A crash loop has more log files than a process may have open.

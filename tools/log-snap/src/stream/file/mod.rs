@@ -23,6 +23,10 @@ use super::line::TimedPiece;
 const BLOCK: usize = 256 * 1024;
 /// Longest record. A longer one is counted as damaged.
 const LONGEST: usize = 2 << 20;
+/// How many files `local` keeps where nothing else is said.
+const LOCAL_KEEPS: usize = 5;
+/// By how much the file system's clock may be behind that of records: one tick, in nanoseconds.
+const CLOCK: i64 = 10_000_000;
 
 /// The log drivers whose files can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +53,18 @@ pub struct Tail {
     pub damaged: u64,
     /// Why lines may be missing, if so.
     pub lost: Option<&'static str>,
+    /// How many files the driver keeps, where that is known.
+    keeps: Option<usize>,
+    beginning: Beginning,
+}
+
+/// What is known of the oldest file that was there when the log was read first.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Beginning {
+    Unread,
+    /// Made at this time; its first record says whether a rotation made it.
+    Made(i64),
+    Settled,
 }
 
 impl Tail {
@@ -64,23 +80,33 @@ impl Tail {
             (folder.join(format!("{container}-json.log")), Driver::Json),
             (folder.join("local-logs/container.log"), Driver::Local),
         ];
-        files
-            .into_iter()
-            .find(|(path, _)| fs::File::open(path).is_ok())
-            .map(|(path, driver)| Self::new(path, driver))
+        let (path, driver) = files.into_iter().find(|(path, _)| fs::File::open(path).is_ok())?;
+        let host: Option<serde_json::Value> =
+            fs::read(folder.join("hostconfig.json")).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        let keeps =
+            host.as_ref().and_then(|host| host["LogConfig"]["Config"]["max-file"].as_str()?.parse().ok());
+        Some(Self { keeps: keeps.or((driver == Driver::Local).then_some(LOCAL_KEEPS)), ..Self::new(path, driver) })
     }
 
     #[must_use]
     pub fn new(path: PathBuf, driver: Driver) -> Self {
-        Self { path, driver, source: None, rest: Vec::new(), damaged: 0, lost: None }
+        Self {
+            path,
+            driver,
+            source: None,
+            rest: Vec::new(),
+            damaged: 0,
+            lost: None,
+            keeps: None,
+            beginning: Beginning::Unread,
+        }
     }
 
     /// Reads everything that is in the files now, the rotated ones first.
     pub fn read(&mut self, deadline: Option<Instant>, on: &mut dyn FnMut(TimedPiece)) -> Result<(), Stopped> {
         if self.source.is_none() {
             let (older, current) = rotated::all(&self.path, self.driver).map_err(failed)?;
-            // Files that were rotated away before the first reading are not reported: the driver would have dropped
-            // them without us too.
+            self.begin(older.first().unwrap_or(&current), older.len() + 1);
             for file in older {
                 self.change_to(file);
                 self.rest_of_file(deadline, on)?;
@@ -112,7 +138,21 @@ impl Tail {
         Ok(())
     }
 
-    /// Ends the log. An incomplete record at its end counts as damaged.
+    /// Says what it can of the beginning, before the oldest file of so many is read.
+    fn begin(&mut self, oldest: &LogFile, files: usize) {
+        self.beginning = match oldest.born {
+            Some(born) => Beginning::Made(born),
+            // A compressed file is younger than its records. If there are as many files as are kept, a further one may
+            // have been removed.
+            None if files > 1 && self.keeps.is_some_and(|keeps| files >= keeps) => {
+                self.lost = Some("as many files as the driver keeps: older lines may have been rotated away");
+                Beginning::Settled
+            }
+            None => Beginning::Settled,
+        };
+    }
+
+    /// The log ended: half a record is no record.
     pub fn finish(&mut self) {
         self.drop_rest();
         if let Some(source) = &mut self.source {
@@ -175,7 +215,20 @@ impl Tail {
             if source.identity.is_none() {
                 source.identity = identity(self.driver, &self.rest);
             }
-            let used = records(self.driver, &self.rest, &mut text, &mut self.damaged, on)
+            let (beginning, lost) = (&mut self.beginning, &mut self.lost);
+            let mut on = |entry: TimedPiece| {
+                // A rotation makes a file for a record that is there already; the first file is made before its
+                // container starts.
+                if let Beginning::Made(born) = *beginning {
+                    *beginning = Beginning::Settled;
+                    if entry.at <= born + CLOCK {
+                        *lost =
+                            Some("its oldest file was begun by a rotation: older lines were rotated away");
+                    }
+                }
+                on(entry);
+            };
+            let used = records(self.driver, &self.rest, &mut text, &mut self.damaged, &mut on)
                 .map_err(Stopped::Failed)?;
             self.rest.drain(..used);
             if self.rest.len() > LONGEST {
