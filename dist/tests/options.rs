@@ -156,7 +156,7 @@ fn flake_classify() {
         &[
             COMMON,
             "next plan explain recheck require ledger cap order-free spacing accept-correlated accept-claimed",
-            "from emit recipe version-under-test contrast condition selected",
+            "from emit key sweep-wide recipe version-under-test contrast condition selected",
         ],
     )]);
     check_vain::<flake_classify::Args>("", |choice, beside| match choice {
@@ -164,6 +164,7 @@ fn flake_classify() {
         "emit" => "--from junit f --emit cases",
         "plan" => "--next --plan f",
         "explain" => "--explain",
+        "next" => "--next",
         "recheck" => "--recheck",
         _ => "",
     });
