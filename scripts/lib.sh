@@ -45,7 +45,7 @@ stack_of() {
   printf '%s\n' "${stack:0:45}"
 }
 
-# The operator's settings; every one of them is the twin of a tool's flag.
+# The operator's settings: redfix.d/settings lists them.
 settings=${REDFIX_ENV:-/etc/redfix/env}
 if [[ -r $settings ]]; then
   set -a
@@ -55,13 +55,13 @@ if [[ -r $settings ]]; then
 fi
 # Who is started from here has them, and what was set since counts.
 export REDFIX_ENV=/dev/null
-export REDFIX_DIR=${REDFIX_DIR:-${XDG_STATE_HOME:-$HOME/.local/state}/redfix}
+export REDFIX_DIR=${REDFIX_DIR:-$HOME/.local/state/redfix}
 export REDFIX_BASE_DOMAIN=${REDFIX_BASE_DOMAIN:-ci.example}
 # What is started from here may start in another folder (the CI behind the queue does, in its clone) and means the same.
-while read -r name kind; do
-  [[ $kind =~ ^(file|folder|place)$ || $name =~ ^REDFIX_(DIR|HARNESS)$ ]] || continue
+while read -r name kind _; do
+  [[ $kind == path ]] || continue
   [[ -z ${!name-} || ${!name} == /* ]] || export "$name=$PWD/${!name}"
-done <"$scripts/redfix.d/settings"
+done < <(cat "$scripts/redfix.d/settings" - <<<'REDFIX_HARNESS path')
 case ${REDFIX_FORGE-} in dir:[!/]*) export REDFIX_FORGE=dir:$PWD/${REDFIX_FORGE#dir:} ;; esac
 # The folder of recipes: ours, or somebody else's in the same shape (without lib/: then ours is used).
 recipes=${REDFIX_RECIPES:-$ground/rows}
@@ -158,8 +158,7 @@ leave() {
   exit "$1"
 }
 
-# engine_up NAME: use the engine that DOCKER_HOST or ENGINE=host names, else a private one, which goes again
-# at the end unless it was there before.
+# engine_up NAME: use the engine that DOCKER_HOST names, else a private one, which goes again at the end unless it was there before.
 engine_up() {
   if [[ -z ${DOCKER_HOST-} ]]; then
     if ! engine status --name "$1" >/dev/null 2>&1; then
@@ -232,8 +231,6 @@ forge() {
   export REDFIX_FORGE=${REDFIX_FORGE:-dir:$REDFIX_DIR/forge}
   export REDFIX_OWNER=${REDFIX_OWNER:-recipe-maintainers}
   [[ $REDFIX_FORGE == dir:* ]] || return 0
-  # A queue on disk may be asked often, and what its one CI has said stands.
-  export REDFIX_CI_POLL=${REDFIX_CI_POLL:-100ms} REDFIX_CI_CONTEXTS=${REDFIX_CI_CONTEXTS:-cc-ci/testme}
   local version
   publish "$REDFIX_OWNER/harness" "$recipes" 'the harness as it is'
   [[ ! -d ${REDFIX_FORGE#dir:}/$REDFIX_OWNER/$1.git ]] || return 0
@@ -276,7 +273,7 @@ experiment() {
   # Another CI's runner calls its stack as it likes.
   [[ -z ${HARNESS-} ]] || companion=attach
   mapfile -t allowed < <(about "$1" '.needs[]? | "--allow=\(.kind)=\(.value)"')
-  allowed=(${REDFIX_ALLOW:+--allow="$REDFIX_ALLOW"} ${allowed[@]+"${allowed[@]//"{base}"/$REDFIX_BASE_DOMAIN}"})
+  allowed=(${allowed[@]+"${allowed[@]//"{base}"/$REDFIX_BASE_DOMAIN}"})
   try_later swarm-isolate -v --until "$next" --companion "${companion:-log-snap attach}" --load-with "$load" \
     ${allowed[@]+"${allowed[@]}"} -- lifecycle "$1"
 }
@@ -284,14 +281,16 @@ experiment() {
 # propose RECIPE [FIX...]: a pull request for each fix (all in its folder), in the repository that it is for, tested by the
 # CI there.
 propose() {
-  local fixes fix repo options=()
+  local fixes fix repo options=() often=()
   mapfile -t fixes < <(fixes_of "$@")
   ((${#fixes[@]})) || { cat && return; }
   fix=$recipes/$1/fixes/${fixes[0]}
   repo=$(<"$fix/repo")
   [[ $repo != recipe ]] || repo=$1
   [[ ! -e $fix/options ]] || mapfile -t options <"$fix/options"
-  try_later pr-open -v --fix "$fix" --repo "$REDFIX_OWNER/$repo" --testme --wait ${options[@]+"${options[@]}"} |
+  # A queue on disk may be asked often, and what its one CI has said stands.
+  [[ $REDFIX_FORGE != dir:* ]] || often=(--poll 100ms --require-context cc-ci/testme)
+  try_later pr-open -v --fix "$fix" --repo "$repo" --testme --wait ${often[@]+"${often[@]}"} ${options[@]+"${options[@]}"} |
     if ((${#fixes[@]} > 1)); then propose "$1" "${fixes[@]:1}"; else cat; fi
 }
 
@@ -337,7 +336,7 @@ open_investigation() {
   else
     folder=$(mktemp -d "$REDFIX_DIR/$1/$(date -u +%Y%m%dT%H%M%S)-XXXXXX")
   fi
-  export REDFIX_LEDGER=$folder/ledger.jsonl REDFIX_LEDGER_DIR=$folder
+  export REDFIX_LEDGER=$folder/ledger.jsonl
   # shellcheck disable=SC2016 # expanded when it is undone
   undo '[[ ! -s $REDFIX_LEDGER ]] || warm-domain-alloc release <"$REDFIX_LEDGER" >/dev/null'
 }

@@ -7,7 +7,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
 harness_dir=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 name=$(basename "$here")
-export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$harness_dir/lib${PYTHONPATH:+:$PYTHONPATH}
+export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$harness_dir/lib
 
 # cannot DOING CAUSE: end without a verdict.
 cannot() {

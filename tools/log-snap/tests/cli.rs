@@ -21,7 +21,6 @@ fn log_snap(args: &[&str]) -> Command {
         "REDFIX_EVIDENCE",
         "REDFIX_ATTEMPT",
         "REDFIX_LEDGER_DIR",
-        "REDFIX_SNAP_OUT",
         "REDFIX_NODES",
     ] {
         command.env_remove(name);

@@ -28,10 +28,11 @@ pub use choose::{Board, Want};
 pub use cli::{ShowArgs, SlotArgs};
 pub use hold::Slot;
 pub use labels::{Place, Seen};
+pub use show::on_record;
 pub use take::{Ask, Slots};
 
 /// Slots of a swarm for which nobody said how many.
-const DEFAULT: u32 = 3;
+pub const DEFAULT: u32 = 3;
 
 /// For the fuzz targets: how many of these config objects are slots.
 pub fn look_at(configs: &serde_json::Value) -> usize {
