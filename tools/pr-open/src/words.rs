@@ -37,6 +37,15 @@ impl Words {
         }
     }
 
+    /// The text as the user wrote it.
+    #[must_use]
+    pub fn own(&self) -> Option<&str> {
+        match self {
+            Self::Default => None,
+            Self::Template(text) | Self::Verbatim(text) => Some(text),
+        }
+    }
+
     /// Filled in, redacted, with its hidden mark.
     #[must_use]
     pub fn body(&self, kind: Kind, facts: &Facts, secrets: &[&str]) -> String {

@@ -9,15 +9,17 @@ mod http;
 mod marker;
 mod permission;
 mod queue;
-mod retry;
 mod route;
 mod wire;
 
 pub use address::{Address, RepoName, is_part};
 pub use connect::{Connection, connect};
+pub use http::Trust;
 pub use marker::Marker;
 pub use queue::fold_anything;
 pub use wire::read_anything;
+
+use std::time::Duration;
 
 use lib_common::Result;
 use lib_common::record::pr::PrAction;
@@ -48,10 +50,17 @@ pub struct Pull {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Site {
     pub default_branch: String,
-    /// The head branch is protected.
-    pub head_protected: bool,
     /// We could push to, or merge into, the base: more than a bot needs.
     pub too_strong: bool,
+}
+
+/// What is going to be written, for which a token may lack the scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Writes {
+    /// Branches and pull requests.
+    pub code: bool,
+    /// Comments.
+    pub comments: bool,
 }
 
 /// A pull request to be.
@@ -66,6 +75,19 @@ pub struct Draft {
     pub labels: Vec<String>,
     /// By their users' names; only for a new one.
     pub reviewers: Vec<String>,
+    /// As [`Forge::look_up`] finds it.
+    pub found: Found,
+}
+
+/// What a forge knows of a pull request that is not there yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Those of the labels that are there.
+    pub labels: Vec<(i64, String)>,
+    /// What cannot be done as it was asked for, a sentence each.
+    pub lacking: Vec<String>,
+    /// The largest id of the statuses that the head has already.
+    pub after: u64,
 }
 
 /// What came of [`Forge::open`].
@@ -76,6 +98,30 @@ pub struct Opened {
     pub created: bool,
     /// What was asked for and is not there, a sentence each.
     pub lacking: Vec<String>,
+}
+
+/// A comment that asks CI for a run, whoever wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    pub id: u64,
+    /// RFC 3339.
+    pub at: String,
+    /// We wrote it, as far as known.
+    pub ours: bool,
+    /// On a forge that counts comments and statuses together: statuses with a larger id came after it.
+    pub after: Option<u64>,
+}
+
+/// How CI is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asking<'a> {
+    /// To the letter.
+    pub text: &'a str,
+    pub whose: Whose,
+    /// Although it was asked for this head.
+    pub again: bool,
+    /// Where this call neither opened nor pushed: how long somebody else, who did, is waited for.
+    pub grace: Option<Duration>,
 }
 
 /// An explanation to leave on a pull request, once.
@@ -92,6 +138,8 @@ pub struct Note {
 pub struct Noted {
     pub url: String,
     pub action: PrAction,
+    /// Others of ours with the same mark, by their addresses.
+    pub twins: Vec<String>,
 }
 
 /// Who wrote the body of a pull request.
@@ -118,8 +166,7 @@ pub enum Step<'a> {
     /// `None`: of the one that is opened just before.
     Ask {
         pull: Option<&'a Pull>,
-        text: &'a str,
-        whose: Whose,
+        asking: Asking<'a>,
     },
     Explain {
         pull: u64,
@@ -142,23 +189,33 @@ pub struct Status {
 
 /// The forge of one repository.
 pub trait Forge {
-    /// Whether a pull request to `base` can be opened at all, from `branch` if that is there already.
-    fn site(&self, base: &str, branch: Option<&str>) -> Result<Site>;
+    /// Whether the token may do this, as far as the forge says so before it is tried.
+    fn may(&self, writes: Writes) -> Result<()>;
+    /// Whether a pull request to `base` can be opened at all.
+    fn site(&self, base: &str) -> Result<Site>;
+    /// Whether a branch that is there may be pushed to.
+    fn may_push(&self, branch: &str) -> Result<bool>;
     /// Every open pull request.
     fn open_pulls(&self) -> Result<Vec<Pull>>;
-    /// One of this base and branch, whatever its state; called when none is open.
+    /// The newest one of this base and branch that is closed or merged.
     fn past_pull(&self, base: &str, branch: &str) -> Result<Option<Pull>>;
+    /// Everything that [`Forge::open`] needs to know and that may be refused; nothing of it is worth failing for. `there`:
+    /// the forge has the head already.
+    fn look_up(&self, draft: &Draft, there: bool) -> Result<Found>;
     /// Opens it, unless one of this base and branch is open. `ask`: [`Forge::trigger`] comes next.
     fn open(&self, draft: &Draft, ask: bool) -> Result<Opened>;
+    /// Whether looking and opening are one step, so that no two can open at once.
+    fn opens_in_one_step(&self) -> bool;
     /// Brings title, body and (where the forge does not see it by itself) head up to date.
     fn edit(&self, pull: &Pull, draft: &Draft) -> Result<Pull>;
     fn pull(&self, number: u64) -> Result<Pull>;
-    /// Asks CI for a run of `pull.head` by a comment of exactly `text`, once per head. Returns what `Pull::asked`
-    /// becomes.
-    fn trigger(&self, pull: &Pull, text: &str, whose: Whose) -> Result<Marker>;
-    /// Leaves the note as a comment, or brings the one with its mark up to date.
+    /// Asks CI for a run of `pull.head` by a comment, once per head. Returns what `Pull::asked` becomes.
+    fn trigger(&self, pull: &Pull, asking: &Asking) -> Result<Marker>;
+    /// The newest comment that is exactly `text`, unless it is the one that `asked` speaks of.
+    fn newest_request(&self, number: u64, text: &str, asked: Option<&Marker>) -> Result<Option<Request>>;
+    /// Leaves the note as a comment, or brings our own one with its mark up to date.
     fn explain(&self, pull: u64, note: &Note) -> Result<Noted>;
-    /// All statuses of `commit`, in any order.
+    /// All statuses of `commit`, in any order; none where the forge lacks the commit.
     fn statuses(&self, commit: &str) -> Result<Vec<Status>>;
     /// What a step would send, to the letter but for secrets. Only reads.
     fn preview(&self, step: &Step) -> Result<Vec<String>>;
