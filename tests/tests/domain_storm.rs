@@ -14,8 +14,7 @@ use serde_json::Value;
 /// Processes and leases of each: a tenth of them unless `E2E_STORM=64x50` asks for all.
 fn storm() -> (usize, usize) {
     let text = std::env::var("E2E_STORM").unwrap_or_else(|_| "16x20".into());
-    let (processes, each) =
-        text.split_once('x').unwrap_or_else(|| panic!("E2E_STORM={text} is not 64x50"));
+    let (processes, each) = text.split_once('x').unwrap_or_else(|| panic!("E2E_STORM={text} is not 64x50"));
     (processes.parse().unwrap(), each.parse().unwrap())
 }
 

@@ -111,7 +111,10 @@ fn each_twin_is_one_of_the_tools_that_the_table_names() {
             );
         }
         for (name, (whose, _)) in table() {
-            assert!(!whose.iter().any(|whose| whose == tool_name) || twins.contains(name.as_str()), "{tool_name}: {name}");
+            assert!(
+                !whose.iter().any(|whose| whose == tool_name) || twins.contains(name.as_str()),
+                "{tool_name}: {name}"
+            );
         }
     }
 }
@@ -160,8 +163,8 @@ fn no_program_reads_a_variable_that_is_in_no_list() {
 
 /// The sources of what runs on an operator's machine: the tools, the scripts, the proving ground's life cycles.
 fn programs() -> Vec<PathBuf> {
-    let files = Command::new("git").args(["ls-files", "lib-common/src", "tools/*/src/*", "scripts", "ground"]);
-    let output = { files }.current_dir(root()).output().expect("git");
+    let folders = ["lib-common/src", "tools/*/src/*", "scripts", "ground"];
+    let output = Command::new("git").arg("ls-files").args(folders).current_dir(root()).output().expect("git");
     let names = String::from_utf8(output.stdout).expect("UTF-8");
     // Releases and patches are data, images have an environment of their own.
     let data = ["/releases/", "/fixes/", "/pulls/", "/images/", "/revisions/", "/neighbours/client.py"];
@@ -179,7 +182,9 @@ fn reads(file: &Path, text: &str) -> Vec<String> {
         for mark in ["env = \"", "env::var(\"", "env::var_os(\""] {
             found.extend(behind(mark));
         }
-    } else if text.starts_with("#!/usr/bin/env python3") || file.extension().is_some_and(|ending| ending == "py") {
+    } else if text.starts_with("#!/usr/bin/env python3")
+        || file.extension().is_some_and(|ending| ending == "py")
+    {
         for mark in ["environ[\"", "environ.get(\""] {
             found.extend(behind(mark));
         }
@@ -189,7 +194,8 @@ fn reads(file: &Path, text: &str) -> Vec<String> {
             for rest in line.split('$').skip(1) {
                 let (braces, rest) = rest.strip_prefix('{').map_or((false, rest), |rest| (true, rest));
                 let name = name(rest);
-                let asks = braces && rest[name.len()..].trim_start_matches(':').starts_with(['-', '?', '+', '=']);
+                let asks =
+                    braces && rest[name.len()..].trim_start_matches(':').starts_with(['-', '?', '+', '=']);
                 if name.starts_with("REDFIX_") || asks && !name.is_empty() {
                     found.push(name);
                 }

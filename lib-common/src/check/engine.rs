@@ -28,6 +28,7 @@ pub fn answers(arg: &EngineArg) -> Vec<Finding> {
 }
 
 /// Whether the engine answers and manages a swarm; then `more`, with it if it does.
+#[must_use]
 pub fn manages(arg: &EngineArg, more: impl AsyncFnOnce(Option<Manager>) -> Vec<Finding>) -> Vec<Finding> {
     run(async {
         let (first, manager) = match connect(arg).await {

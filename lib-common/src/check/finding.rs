@@ -90,7 +90,9 @@ impl fmt::Display for Finding {
 #[must_use]
 pub fn shown(text: &str) -> String {
     static CREDENTIALS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"://[^/@\s]*@").ok());
-    CREDENTIALS.as_ref().map_or_else(String::new, |found| found.replace_all(text, "://[REDACTED]@").into_owned())
+    CREDENTIALS
+        .as_ref()
+        .map_or_else(String::new, |found| found.replace_all(text, "://[REDACTED]@").into_owned())
 }
 
 /// What was tried says more of a setting than that it was read; what was refused was never tried.
@@ -127,7 +129,8 @@ mod tests {
     #[test]
     fn each_setting_is_told_of_once() {
         let read = vec![Finding::ok("A", "1"), Finding::ok("B", "2"), Finding::wrong("C", "3", "")];
-        let tried = vec![Finding::ok("A", "tried"), Finding::missing("C", "not set", ""), Finding::ok("D", "4")];
+        let tried =
+            vec![Finding::ok("A", "tried"), Finding::missing("C", "not set", ""), Finding::ok("D", "4")];
         let all: Vec<String> = merge(read, tried).iter().map(|f| format!("{} {}", f.name, f.value)).collect();
         assert_eq!(all, ["B 2", "C 3", "A tried", "D 4"]);
     }

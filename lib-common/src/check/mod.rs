@@ -14,7 +14,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::builder::Resettable;
-use clap::{Args, Command};
+use clap::{Args, Command, FromArgMatches as _};
 
 pub use finding::{Finding, State, shown};
 

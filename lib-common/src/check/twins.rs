@@ -3,15 +3,14 @@
 use std::collections::BTreeMap;
 use std::error::Error as _;
 
+use clap::builder::Resettable;
 use clap::error::ErrorKind;
 use clap::{Arg, Command};
 
 use super::finding::Finding;
 
-const ID: &str = "value";
-
 /// Every setting of the command and its subcommands that is set, in the order of their names.
-pub fn read(tool: &str, command: &Command) -> Vec<Finding> {
+pub fn read(tool: &'static str, command: &Command) -> Vec<Finding> {
     let mut all = BTreeMap::new();
     collect(command, &mut all);
     all.into_iter().filter_map(|(name, arg)| judge(tool, &name, arg)).collect()
@@ -29,16 +28,16 @@ fn collect<'c>(command: &'c Command, all: &mut BTreeMap<String, &'c Arg>) {
 }
 
 /// Parses the value of one option alone, as if no other were there.
-fn judge(tool: &str, name: &str, arg: &Arg) -> Option<Finding> {
+fn judge(tool: &'static str, name: &str, arg: &Arg) -> Option<Finding> {
     let value = std::env::var_os(name)?.to_string_lossy().into_owned();
-    let alone = Arg::new(ID)
-        .long(ID)
-        .env(name.to_owned())
-        .action(arg.get_action().clone())
-        .value_parser(arg.get_value_parser().clone())
-        .value_delimiter(arg.get_value_delimiter());
+    let alone = arg
+        .clone()
+        .required(false)
+        .required_unless_present(Resettable::Reset)
+        .requires(Resettable::Reset)
+        .conflicts_with(Resettable::Reset);
     let option = arg.get_long().map(|long| format!("--{long} in {tool}(1)")).unwrap_or_default();
-    Some(match Command::new(tool.to_owned()).arg(alone).try_get_matches_from([tool]) {
+    Some(match Command::new(tool).arg(alone).try_get_matches_from([tool]) {
         Ok(_) => Finding::ok(name, value),
         Err(refusal) => Finding::wrong(name, why(&value, &refusal, arg), option),
     })

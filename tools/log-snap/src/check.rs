@@ -36,7 +36,9 @@ fn key(path: &Path) -> Finding {
     }
     match File::open(path) {
         Ok(_) => Finding::ok(NAME, path.display()),
-        Err(cause) => Finding::wrong(NAME, format!("{}: {cause}", path.display()), "a file that you may read"),
+        Err(cause) => {
+            Finding::wrong(NAME, format!("{}: {cause}", path.display()), "a file that you may read")
+        }
     }
 }
 

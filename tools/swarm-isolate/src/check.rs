@@ -64,7 +64,10 @@ impl CheckArgs {
         let mut found = vec![Finding::unknown(SLOTS, format!("{asked}; not compared, there is no engine"))];
         let patterns = self.run.down.protect.iter().filter(|pattern| **pattern != Pattern::Nothing);
         found.extend(patterns.map(|pattern| {
-            Finding::unknown(PROTECT, format!("{}; not compared, there is no engine", String::from(pattern.clone())))
+            Finding::unknown(
+                PROTECT,
+                format!("{}; not compared, there is no engine", String::from(pattern.clone())),
+            )
         }));
         found
     }
@@ -108,7 +111,8 @@ mod tests {
     #[test]
     fn each_pattern_protects_somebody() {
         let services = [Object::named("live_app", "live"), Object::named("live_db", "live")];
-        let patterns = |text: &str| text.split(' ').map(|word| word.parse().unwrap()).collect::<Vec<Pattern>>();
+        let patterns =
+            |text: &str| text.split(' ').map(|word| word.parse().unwrap()).collect::<Vec<Pattern>>();
         let states = |text: &str| -> Vec<State> {
             protected(&patterns(text), &services).iter().map(|finding| finding.state).collect()
         };

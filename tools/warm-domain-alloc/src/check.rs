@@ -51,11 +51,16 @@ async fn networks(names: &[String], manager: &Manager) -> Vec<Finding> {
     }
     let there = match manager.engine.get(Kind::Network.list_path()).await {
         Ok(answer) => object::parse(Kind::Network, &answer),
-        Err(e) => return vec![Finding::failed(SHARED, &e.into_error("listing the networks", "of the swarm"))],
+        Err(e) => {
+            return vec![Finding::failed(SHARED, &e.into_error("listing the networks", "of the swarm"))];
+        }
     };
-    let judge = |name: &String| match there.iter().any(|network| network.name == *name) {
-        true => Finding::ok(SHARED, name),
-        false => Finding::wrong(SHARED, format!("{name}: the swarm has no such network"), "docker network ls"),
+    let judge = |name: &String| {
+        if there.iter().any(|network| network.name == *name) {
+            Finding::ok(SHARED, name)
+        } else {
+            Finding::wrong(SHARED, format!("{name}: the swarm has no such network"), "docker network ls")
+        }
     };
     names.iter().map(judge).collect()
 }
@@ -63,7 +68,8 @@ async fn networks(names: &[String], manager: &Manager) -> Vec<Finding> {
 /// Somebody's own domain, and names below it resolve.
 fn base(asked: Option<&Base>) -> Finding {
     let Some(base) = asked.map(ToString::to_string).filter(|base| base != PLACE_HOLDER) else {
-        let what = format!("not set: the domain that runs get names below ({PLACE_HOLDER} is a place-holder)");
+        let what =
+            format!("not set: the domain that runs get names below ({PLACE_HOLDER} is a place-holder)");
         return Finding::missing(BASE, what, "the one that your wildcard certificate covers");
     };
     if RESERVED.contains(&base.rsplit('.').next().unwrap_or_default()) {

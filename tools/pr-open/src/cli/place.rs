@@ -90,9 +90,11 @@ impl PlaceArgs {
         match (&self.repo, &self.site.owner) {
             (Repo::Whole(repo), _) => Ok(repo.clone()),
             (Repo::Bare(name), Some(owner)) => Ok(RepoName { owner: owner.clone(), name: name.clone() }),
-            (Repo::Bare(name), None) => Err(Error::cannot("reading arguments", "whose repository it is, is not said")
-                .on(format!("--repo {name}"))
-                .hint("--repo OWNER/NAME, or --owner (REDFIX_OWNER)")),
+            (Repo::Bare(name), None) => {
+                Err(Error::cannot("reading arguments", "whose repository it is, is not said")
+                    .on(format!("--repo {name}"))
+                    .hint("--repo OWNER/NAME, or --owner (REDFIX_OWNER)"))
+            }
         }
     }
 }

@@ -33,7 +33,9 @@ impl SelfCheck for CheckArgs {
     fn try_all(&self) -> Vec<Finding> {
         let owner = match &self.site.owner {
             Some(name) => Finding::ok(OWNER, name),
-            None => Finding::missing(OWNER, "not set: who owns the repositories", "such as recipe-maintainers"),
+            None => {
+                Finding::missing(OWNER, "not set: who owns the repositories", "such as recipe-maintainers")
+            }
         };
         let mut found = match &self.site.forge {
             None => {
@@ -74,7 +76,9 @@ fn http(url: &Url, site: &SiteArgs, owner: Finding) -> Vec<Finding> {
             return vec![Finding::wrong(FORGE, error, hint), said, owner];
         }
     };
-    let login = serde_json::from_slice(&reply.body).ok().and_then(|user: Value| user["login"].as_str().map(String::from));
+    let login = serde_json::from_slice(&reply.body)
+        .ok()
+        .and_then(|user: Value| user["login"].as_str().map(String::from));
     let mut found = answered(url, reply.status, login.as_deref(), token.is_some(), said);
     let status = match http.send(&Call::Owner, None) {
         Sent::Answered(reply) => reply.status,
@@ -107,7 +111,11 @@ fn answered(url: &Url, status: u16, login: Option<&str>, with_token: bool, said:
 fn owned(name: &str, status: u16) -> Finding {
     match status {
         200 => Finding::ok(OWNER, name),
-        404 => Finding::wrong(OWNER, format!("{name}: the forge knows no such user or organization"), "is it misspelt?"),
+        404 => Finding::wrong(
+            OWNER,
+            format!("{name}: the forge knows no such user or organization"),
+            "is it misspelt?",
+        ),
         _ => Finding::unknown(OWNER, format!("{name}; the forge does not say whether it is there")),
     }
 }
@@ -119,7 +127,8 @@ fn token(file: Option<&Path>) -> Result<(String, Finding), Finding> {
         return Err(Finding::missing(TOKEN, "not set: the forge's access token", hint));
     };
     let token = read_token(path).map_err(|error| Finding::failed(TOKEN, &error))?;
-    let mode = File::open(path).and_then(|file| file.metadata()).map_or(0, |about| about.permissions().mode());
+    let mode =
+        File::open(path).and_then(|file| file.metadata()).map_or(0, |about| about.permissions().mode());
     let said = if mode & 0o077 == 0 {
         Finding::ok(TOKEN, path.display())
     } else {
@@ -152,7 +161,10 @@ mod tests {
 
     #[test]
     fn whether_the_owner_is_there() {
-        assert_eq!([200, 404, 403, 0].map(|status| owned("o", status).state), [State::Ok, State::Wrong, State::Unknown, State::Unknown]);
+        assert_eq!(
+            [200, 404, 403, 0].map(|status| owned("o", status).state),
+            [State::Ok, State::Wrong, State::Unknown, State::Unknown]
+        );
     }
 
     #[test]
@@ -160,7 +172,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("token");
         std::fs::write(&path, "hunter2").unwrap();
-        for (mode, state) in [(0o600, State::Ok), (0o400, State::Ok), (0o640, State::Wrong), (0o604, State::Wrong)] {
+        for (mode, state) in
+            [(0o600, State::Ok), (0o400, State::Ok), (0o640, State::Wrong), (0o604, State::Wrong)]
+        {
             std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
             let (_, said) = token(Some(&path)).unwrap();
             assert_eq!(said.state, state, "{mode:o}");

@@ -38,17 +38,30 @@ pub const ALLOWED: [(Method, &str); 17] = [
 pub enum Call<'a> {
     Repo,
     Branch(&'a str),
-    Pulls { state: PullState, page: usize },
-    PullOf { base: &'a str, branch: &'a str },
+    Pulls {
+        state: PullState,
+        page: usize,
+    },
+    PullOf {
+        base: &'a str,
+        branch: &'a str,
+    },
     Pull(u64),
     OpenPull,
     EditPull(u64),
     Comments(u64),
     Comment(u64),
-    Statuses { commit: &'a str, page: usize },
+    Statuses {
+        commit: &'a str,
+        page: usize,
+    },
     EditComment(u64),
-    Labels { page: usize },
-    OwnersLabels { page: usize },
+    Labels {
+        page: usize,
+    },
+    OwnersLabels {
+        page: usize,
+    },
     RequestReviewers(u64),
     /// Who we are, by our token.
     Ourselves,

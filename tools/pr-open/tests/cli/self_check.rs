@@ -12,7 +12,13 @@ fn check(forge: &Forge, settings: &[(&str, &str)]) -> Ran {
     let mut command = bin();
     command.arg("--self-check").env("REDFIX_FORGE", &forge.fake.url).env("REDFIX_OWNER", "o");
     command.env("REDFIX_TOKEN_FILE", &token).env("REDFIX_AUTHOR", "Ada <ada@example.org>");
-    let ran = run({ command.envs(settings.iter().copied()); command }, "");
+    let ran = run(
+        {
+            command.envs(settings.iter().copied());
+            command
+        },
+        "",
+    );
     assert!(!ran.stdout.contains(TOKEN) && !ran.stderr.contains(TOKEN), "the token shows");
     ran
 }
@@ -44,12 +50,23 @@ fn a_token_is_tried_at_the_forge() {
 #[test]
 fn what_is_not_set_or_not_understood_is_named_all_at_once() {
     let forge = Forge::new();
-    let ran = run({ let mut command = bin(); command.arg("--self-check"); command }, "");
+    let ran = run(
+        {
+            let mut command = bin();
+            command.arg("--self-check");
+            command
+        },
+        "",
+    );
     assert_eq!(ran.code, 1);
     for name in ["REDFIX_FORGE", "REDFIX_OWNER", "REDFIX_AUTHOR"] {
         assert_eq!(state(&ran, name), "missing");
     }
-    let bad = [("REDFIX_FORGE", "https://bob:hunter2@git.example"), ("REDFIX_AUTHOR", "Ada"), ("REDFIX_OWNER", "a/b")];
+    let bad = [
+        ("REDFIX_FORGE", "https://bob:hunter2@git.example"),
+        ("REDFIX_AUTHOR", "Ada"),
+        ("REDFIX_OWNER", "a/b"),
+    ];
     let ran = check(&forge, &bad);
     assert_eq!(ran.code, 1);
     for (name, _) in bad {
