@@ -47,7 +47,7 @@ pub fn wait(forge: &dyn Forge, pull: &Pull, ci: &CiArgs, diag: &Diag) -> Result<
     let mut pause = ci.poll;
     for look in 1u32.. {
         let out_of_time = start.elapsed() >= ci.deadline;
-        let mut see = || {
+        let mut see = || -> Result<Option<Look>> {
             if look % LOOK_AT_PULL == 0 && stands_since.is_none() {
                 return Ok(moved_on(&forge.pull(pull.number)?, pull).then_some(Look::Moved));
             }

@@ -199,9 +199,9 @@ pub trait Forge {
     fn open_pulls(&self) -> Result<Vec<Pull>>;
     /// The newest one of this base and branch that is closed or merged.
     fn past_pull(&self, base: &str, branch: &str) -> Result<Option<Pull>>;
-    /// Everything that [`Forge::open`] needs to know and that may be refused; nothing of it is worth failing for. `there`:
-    /// the forge has the head already.
-    fn look_up(&self, draft: &Draft, there: bool) -> Result<Found>;
+    /// Everything that [`Forge::open`] needs to know and that may be refused; nothing of it is worth failing for. `asks`:
+    /// CI will be asked for a head that the forge has already.
+    fn look_up(&self, draft: &Draft, asks: bool) -> Result<Found>;
     /// Opens it, unless one of this base and branch is open. `ask`: [`Forge::trigger`] comes next.
     fn open(&self, draft: &Draft, ask: bool) -> Result<Opened>;
     /// Whether looking and opening are one step, so that no two can open at once.

@@ -76,6 +76,12 @@ pub struct Comment<'a> {
     pub ts: &'a str,
 }
 
+impl<'e> Comment<'e> {
+    fn of(event: &'e Event) -> Self {
+        Self { id: event.id, body: event.body.as_deref().unwrap_or(""), ts: &event.ts }
+    }
+}
+
 /// The events of one repository.
 #[derive(Debug, Default)]
 pub struct Queue {
@@ -157,8 +163,7 @@ impl Queue {
     /// Every comment on `number`, oldest first.
     pub fn comments(&self, number: u64) -> impl Iterator<Item = Comment<'_>> {
         let of_it = move |event: &&Event| event.kind == "comment" && event.number == number;
-        let comment = |event: &'_ Event| Comment { id: event.id, body: event.body.as_deref().unwrap_or(""), ts: &event.ts };
-        self.events.iter().filter(of_it).map(comment)
+        self.events.iter().filter(of_it).map(Comment::of)
     }
 
     /// Statuses of a commit, oldest first.

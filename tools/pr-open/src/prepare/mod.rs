@@ -99,7 +99,8 @@ impl Job {
             job.may_push(forge)?;
         }
         if matches!(job.plan, Plan::Open { .. }) {
-            job.draft.found = forge.look_up(&job.draft, !job.pushes())?;
+            let asks_there = args.ci.asks() && !job.pushes();
+            job.draft.found = forge.look_up(&job.draft, asks_there)?;
         }
         Ok(job)
     }

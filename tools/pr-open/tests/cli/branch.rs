@@ -34,9 +34,9 @@ fn a_branch_that_is_there_is_proposed_as_it_is() {
     );
     assert_eq!((&record["fix_id"], &record["route"]), (&json!("by-hand"), &json!("harness-pr")));
     assert_eq!(record["cases"], json!([crate::fixture::CASE]));
-    forge.asks("repo base head list past create");
+    forge.asks("token repo base list past create list");
     assert_eq!(forge.run_branch(MINE, &[]).opened()["action"], "unchanged");
-    forge.asks("repo base head list");
+    forge.asks("token repo base list");
     let pull = forge.fake.state().pulls[0].clone();
     assert!(pull["body"].as_str().unwrap().contains("<!-- redfix-fix mumble/by-hand patch="), "{pull}");
 }
@@ -54,7 +54,7 @@ fn the_text_from_standard_input_and_the_verdict_from_the_ledger() {
     assert_eq!(record["investigation"], "01JZZZZZZZZZZZZZZZZZZZZZZZ");
     let body = forge.fake.state().pulls[0]["body"].as_str().unwrap().to_owned();
     assert!(body.starts_with("It waits now.\n") && !body.contains("s3cretvalue"), "{body}");
-    forge.asks("repo base head list past create");
+    forge.asks("token repo base list past create list");
     let kept = std::fs::read_to_string(&file).unwrap();
     assert!(kept.starts_with(&ledger()) && kept.contains("\"pr.opened\""), "{kept}");
 
@@ -64,7 +64,7 @@ fn the_text_from_standard_input_and_the_verdict_from_the_ledger() {
     assert_eq!(own.opened()["no_verdict"], true);
     let body = forge.fake.state().pulls[0]["body"].as_str().unwrap().to_owned();
     assert!(body.contains("without a verdict") && body.contains("\ntext\n"), "{body}");
-    forge.asks("repo base head list edit");
+    forge.asks("token repo base list edit");
 }
 
 #[test]
@@ -91,20 +91,20 @@ fn a_clone_is_pushed_from_and_never_changed() {
     let record = forge.run_branch(MINE, &from).opened();
     assert_eq!(record["head"], forge.world.git_in(&clone, &["rev-parse", MINE]));
     assert_eq!((record["head"].clone(), state()), (json!(forge.world.branch(MINE)), before));
-    forge.asks("repo base list past create");
+    forge.asks("token repo base list past create list");
 
     // A newer commit is pushed on; somebody else's is not overwritten.
     forge.world.git_in(&clone, &["checkout", "-q", MINE]);
     forge.world.git_in(&clone, &["commit", "-q", "--allow-empty", "-m", "more"]);
     assert_eq!(forge.run_branch(MINE, &from).opened()["action"], "updated");
     assert_eq!(forge.world.branch(MINE), forge.world.git_in(&clone, &["rev-parse", MINE]));
-    forge.asks("repo base head list edit");
+    forge.asks("token repo base list edit");
     forge.world.commit_on(MINE, "mumble/lifecycle", "by ann\n");
     forge.run_branch(MINE, &from).refused(1, &["somebody else has committed", "pull their commits"]);
-    forge.asks("repo base head list");
+    forge.asks("token repo base list");
     // The patch mode borrows from it, too.
     assert_eq!(forge.run(&from).opened()["action"], "created");
-    forge.asks("repo base list past create");
+    forge.asks("token repo base list past create list");
 }
 
 #[test]

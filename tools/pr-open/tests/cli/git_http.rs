@@ -52,7 +52,7 @@ fn pushed_opened_and_updated() {
     let forge = Forge::protected();
     let first = forge.run_all_http(&["--testme"]).opened();
     assert_eq!((&first["action"], &first["head"]), (&json!("created"), &json!(forge.head())));
-    forge.asks("repo base list past statuses create comment");
+    forge.asks("token repo base list past create list comment");
     let seen = forge.fake.state().seen.clone();
     let git: Vec<_> = seen.iter().filter(|request| request.path.contains(".git/")).collect();
     assert!(git.iter().all(|request| request.path.starts_with("/o/n.git/") && !request.path.contains(TOKEN)));
@@ -60,10 +60,10 @@ fn pushed_opened_and_updated() {
     assert_eq!(forge.pushes(), 1);
 
     assert_eq!(forge.run_all_http(&[]).opened()["action"], "unchanged");
-    forge.asks("repo base head list");
+    forge.asks("token repo base list");
     forge.world.fix("readiness", &[("mumble/lifecycle", "one\ntwo\nreally ready\nthree\n")]);
     assert_eq!(forge.run_all_http(&[]).opened()["action"], "updated");
-    forge.asks("repo base head list edit");
+    forge.asks("token repo base list edit");
     assert_eq!(forge.pushes(), 2);
 }
 
@@ -84,7 +84,7 @@ fn a_big_patch_goes_in_pieces() {
         r.header("transfer-encoding") == "chunked" && r.path.ends_with("receive-pack")
     };
     assert!(forge.fake.state().seen.iter().find(chunked).is_some());
-    forge.asks("repo base list past create");
+    forge.asks("token repo base list past create list");
 }
 
 /// The API did not say that the branch is protected: the hook does, and nothing is opened.
@@ -94,7 +94,7 @@ fn a_hook_that_refuses_is_a_no_that_says_why() {
     let main = forge.world.branch("main");
     let ran = forge.run_all_http(&["--recipe", "gitea", "--no-verdict"]);
     ran.refused(1, &["pushing the branch", "protected branch fix/gitea/readiness", "may the bot push"]);
-    forge.asks("repo base list past");
+    forge.asks("token repo base list past");
     assert!(forge.fake.state().pulls.is_empty());
     assert_eq!(forge.world.branch("main"), main);
 }
@@ -157,10 +157,10 @@ fn a_server_that_hangs_is_given_up() {
 fn a_lease_is_never_broken() {
     let forge = Forge::protected();
     forge.run_all_http(&[]).opened();
-    forge.asks("repo base list past create");
+    forge.asks("token repo base list past create list");
     let theirs = forge.world.commit_on(BRANCH, "mumble/lifecycle", "by ann\n");
     forge.world.fix("readiness", &[("mumble/lifecycle", "one\ntwo\nreally ready\nthree\n")]);
     forge.run_all_http(&[]).refused(1, &["somebody else has committed"]);
     assert_eq!(forge.head(), theirs);
-    forge.asks("repo base head list");
+    forge.asks("token repo base list");
 }

@@ -16,16 +16,16 @@ fn created_with_five_requests_then_unchanged_with_four() {
     assert_eq!(first["forge"], forge.fake.url);
     assert_eq!(first["head"], forge.head());
     assert!(first.get("warnings").is_none());
-    forge.asks("repo base list past create");
+    forge.asks("token repo base list past create list");
     for request in &forge.fake.state().seen {
         assert_eq!(request.header("authorization"), format!("token {TOKEN}"));
         assert!(request.header("user-agent").starts_with("redfix-pr-open/"));
     }
     assert_eq!(forge.run(&[]).opened()["action"], "unchanged");
-    forge.asks("repo base head list");
+    forge.asks("token repo base list");
     forge.fake.state().traps.crlf = true;
     assert_eq!(forge.run(&[]).opened()["action"], "unchanged");
-    forge.asks("repo base head list");
+    forge.asks("token repo base list");
 }
 
 /// The most that there can be: a branch left over, labels of the repository and of its owner, reviewers, CI.
@@ -35,14 +35,14 @@ fn a_full_create_takes_eight_requests_and_eleven_with_testme() {
     let forge = Forge::new();
     let record = forge.run(&full).opened();
     assert!(record.get("warnings").is_none(), "{record}");
-    assert_eq!(count(&forge, "repo base list past labels org-labels create review"), 8);
+    assert_eq!(count(&forge, "token repo base list past labels org-labels create review list"), 8);
     let pull = forge.fake.state().pulls[0].clone();
     assert_eq!((&pull["labels"][0]["id"], &pull["labels"][1]["id"]), (&json!(31), &json!(41)));
     assert_eq!(pull["requested_reviewers"], json!([{"login": "ann"}, {"login": "bob"}]));
 
     let forge = Forge::new();
     forge.run(&[]).opened();
-    forge.asks("repo base list past create");
+    forge.asks("token repo base list past create list");
     forge.fake.state().pulls.clear();
     forge.run(&[&full[..], &["--testme"]].concat()).opened();
     let words = "repo base head list past labels org-labels statuses create review comment";
@@ -64,7 +64,7 @@ fn an_update_edits_title_and_body_only() {
     assert_eq!((&record["action"], &record["head"]), (&json!("updated"), &json!(forge.head())));
     let edit = forge.fake.state().log.last().cloned().unwrap();
     assert_eq!(edit.body.unwrap().as_object().unwrap().keys().collect::<Vec<_>>(), ["body", "title"]);
-    forge.asks("repo base head list edit");
+    forge.asks("token repo base list edit");
 }
 
 #[test]
@@ -79,10 +79,10 @@ fn somebody_elses_with_the_same_patch_is_adopted() {
         (&json!("adopted"), &json!(1), &json!(head))
     );
     // Nothing is noted in somebody else's text.
-    forge.asks("repo base list past comments statuses comment");
+    forge.asks("token repo base list past comments statuses comment");
     assert_eq!((forge.bodies(), forge.fake.state().pulls.len()), (vec!["!testme".to_owned()], 1));
     forge.run(&["--testme"]).opened();
-    forge.asks("repo base list past comments statuses");
+    forge.asks("token repo base list past comments statuses");
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn one_that_touches_the_same_file_is_shown() {
     let ran = forge.run(&[]);
     assert_eq!(ran.opened()["number"], 2);
     assert!(ran.stderr.contains("pulls/1 changes mumble/lifecycle, too"), "{}", ran.stderr);
-    forge.asks("repo base list past create");
+    forge.asks("token repo base list past create list");
 }
 
 #[test]
@@ -144,9 +144,9 @@ fn the_dead_are_not_raised() {
     ran.refused(1, &["closed without a merge", "--reopen"]);
     let skipped = &ran.records("pr.skipped")[0];
     assert_eq!((&skipped["state"], &skipped["number"]), (&json!("closed"), &json!(1)));
-    forge.asks("repo base head list past");
+    forge.asks("token repo base list past");
     assert_eq!(forge.run(&["--reopen"]).opened()["number"], 2);
-    forge.asks("repo base head list past create");
+    forge.asks("token repo base list past create list");
 
     let forge = Forge::opened();
     forge.fake.state().pulls[0]["state"] = json!("closed");
@@ -154,7 +154,7 @@ fn the_dead_are_not_raised() {
     let ran = forge.run(&["--testme", "--wait"]);
     assert_eq!(ran.opened()["action"], "unchanged");
     assert_eq!((&ran.checked()["merged"], &ran.checked()["state"]), (&json!(true), &json!("none")));
-    forge.asks("repo base head list past");
+    forge.asks("token repo base list past");
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn a_dry_run_prints_the_requests_and_only_reads() {
     let forge = Forge::new();
     let ran = forge.run(&["--dry-run", "--testme", "--wait", "--label", "flake,nope", "--reviewer", "ann"]);
     assert_eq!((ran.code, &ran.stdout), (0, &ledger()));
-    forge.asks("repo base list past labels org-labels statuses");
+    forge.asks("token repo base list past labels org-labels statuses");
     let api = format!("{}/api/v1/repos/o/n", forge.fake.url);
     for words in [
         format!("would run: git push --force-with-lease=refs/heads/{BRANCH}: file://"),
@@ -199,23 +199,23 @@ fn a_dry_run_prints_the_requests_and_only_reads() {
     let log = forge.fake.state().log.clone();
     let create = log.iter().find(|e| e.method == "POST").unwrap();
     assert_eq!(create.body, Some(printed));
-    forge.asks("repo base list past labels org-labels statuses create review comment");
+    forge.asks("token repo base list past labels org-labels create review list comment");
 
     // The same for an update: the edit, the note for the new head, the comment.
     let dry = forge.run(&["--dry-run", "--testme", "--title", "mumble: another title"]);
-    forge.asks("repo base head list comments");
+    forge.asks("token repo base list comments");
     assert_eq!(dry.stderr.matches("would send: PATCH").count(), 1, "{}", dry.stderr);
     forge.world.fix("readiness", &[("mumble/lifecycle", "one\ntwo\nreally ready\nthree\n")]);
     let dry = forge.run(&["--dry-run", "--testme"]);
-    forge.asks("repo base head list comments statuses");
+    forge.asks("token repo base list comments statuses");
     let sends = ["git push --force-with-lease", "PATCH", "PATCH", "/issues/1/comments"];
     let found: Vec<&str> = dry.stderr.lines().filter(|line| line.contains("would ")).skip(1).collect();
     assert_eq!(found.len(), sends.len(), "{found:#?}");
     assert!(found.iter().zip(sends).all(|(line, word)| line.contains(word)), "{found:#?}");
     forge.run(&["--testme"]).opened();
-    forge.asks("repo base head list edit comments statuses edit comment");
+    forge.asks("token repo base list edit comments statuses edit comment");
 
     let ran = forge.run(&["--dry-run", "--testme"]);
     assert!(!ran.stderr.contains("would send") && ran.stderr.contains("as it should be"), "{}", ran.stderr);
-    forge.asks("repo base head list comments");
+    forge.asks("token repo base list comments");
 }

@@ -42,7 +42,7 @@ fn proxies_are_honoured() {
         seen.iter().all(|request| request.path.starts_with("http://git.example.invalid/api/v1/repos/o/n"))
     );
     assert!(seen.iter().all(|request| request.header("authorization") == format!("token {TOKEN}")));
-    forge.asks("repo base list past create");
+    forge.asks("token repo base list past create list");
 
     let other = Fake::new(forge.world.bare());
     let mut command = forge.command(&other.url, &["--forge-timeout", "5s"]);

@@ -17,10 +17,10 @@ fn trap_13_comments_need_another_scope() {
     for word in ["HTTP 403", "make a token that has the scope write:issue"] {
         assert!(ran.stderr.contains(word), "{word}: {}", ran.stderr);
     }
-    forge.asks("repo base list past statuses create comment");
+    forge.asks("token repo base list past create list comment");
     // With the right token the next run asks.
     forge.run(&["--testme"]).opened();
-    forge.asks("repo base head list comments comment");
+    forge.asks("token repo base list comments comment");
 }
 
 /// A token for one repository may not ask who it is; an introspection of tokens is not everywhere; the rules of a
@@ -33,7 +33,7 @@ fn trap_14_15_25_what_is_never_asked() {
     for never in ["/user", "/token", "/branch_protections", "/collaborators", "/version", "/settings"] {
         assert!(!paths.iter().any(|path| path.contains(never)), "{never}: {paths:?}");
     }
-    forge.asks("repo base list past statuses create comment");
+    forge.asks("token repo base list past create list comment");
 }
 
 /// The token is in one header, never in an address, and never goes to another host.
@@ -125,7 +125,7 @@ fn trap_21_by_commit() {
     let log = forge.fake.state().log.clone();
     let mut asked = log.iter().filter(|e| e.path.contains("/statuses"));
     assert!(asked.all(|e| e.path.contains(&format!("/commits/{head}/statuses"))));
-    forge.asks("repo base list past statuses create comment statuses pull");
+    forge.asks("token repo base list past create list comment statuses pull");
 }
 
 /// A page is smaller than asked for, and nothing says how many there are: until an empty one.
@@ -139,7 +139,7 @@ fn trap_22_pages_that_are_cut() {
     (forge.fake.state().traps.max_page, forge.fake.state().traps.no_total) = (3, true);
     let ran = forge.run(&["--wait", "--poll", "20ms", "--settle", "0s"]);
     assert_eq!(ran.checked()["contexts"].as_array().unwrap().len(), 4);
-    forge.asks("repo base head list list:2 statuses statuses:2 statuses:3 pull");
+    forge.asks("token repo base list list:2 statuses statuses:2 statuses:3 pull");
 }
 
 /// The comment is bare; what we know of it stands in the body, hidden.
@@ -153,7 +153,7 @@ fn trap_23_the_trigger_is_bare() {
         body.contains(&format!("<!-- redfix-run head={} after=0 comments=0 -->", forge.head())),
         "{body}"
     );
-    forge.asks("repo base list past statuses create comment");
+    forge.asks("token repo base list past create list comment");
 }
 
 /// A lost answer is looked for, not repeated, whether a proxy lost it or the connection broke.
@@ -164,11 +164,11 @@ fn trap_24_a_lost_answer() {
         forge.fake.state().traps.cut = cut;
         forge.fake.state().traps.lose_answers = ["POST"].into();
         assert_eq!(forge.run(&[]).opened()["action"], "created");
-        forge.asks("repo base list past create list");
+        forge.asks("token repo base list past create list");
         // The note in the body is lost twice and sent again, the comment is lost and found.
         forge.fake.state().traps.lose_answers = ["PATCH", "PATCH", "POST"].into();
         forge.run(&["--testme"]).opened();
-        forge.asks("repo base head list comments statuses edit edit edit comment comments");
+        forge.asks("token repo base list comments statuses edit edit edit comment comments");
         assert_eq!((forge.bodies().len(), forge.fake.state().pulls.len()), (1, 1));
     }
 }
@@ -179,7 +179,7 @@ fn trap_24_reads_are_tried_again_and_retry_after_is_heard() {
         let forge = Forge::new();
         forge.fake.state().traps.away = (1, status, after);
         assert_eq!(forge.run(&[]).opened()["action"], "created");
-        forge.asks("repo repo base list past create");
+        forge.asks("token repo repo base list past create list");
     }
     let forge = Forge::opened();
     let tries = std::time::Instant::now();
@@ -187,7 +187,7 @@ fn trap_24_reads_are_tried_again_and_retry_after_is_heard() {
     forge.run(&[]).opened();
     // Never sooner than asked for; how much later is the machine's affair.
     assert!(tries.elapsed() >= std::time::Duration::from_secs(2));
-    forge.asks("repo repo base head list");
+    forge.asks("token repo repo base list");
 }
 
 #[test]
@@ -195,12 +195,12 @@ fn trap_25_protected_branches_and_strong_tokens() {
     let forge = Forge::new();
     forge.fake.state().traps.strong = true;
     forge.run(&["--strict"]).refused(1, &["may push to, or merge into, the base"]);
-    forge.asks("repo base");
+    forge.asks("token repo base");
     forge.run(&[]).opened();
-    forge.asks("repo base list past create");
+    forge.asks("token repo base list past create list");
     forge.fake.state().traps.protected = Some(BRANCH);
     forge.run(&[]).refused(1, &["protected"]);
-    forge.asks("repo base head");
+    forge.asks("token repo base head");
 }
 
 #[test]
@@ -215,18 +215,18 @@ fn trap_26_what_the_repository_says_of_itself() {
         let forge = Forge::new();
         forge.fake.state().traps.repo = repo;
         forge.run(&[]).refused(2, &[word]);
-        forge.asks("repo");
+        forge.asks("token repo");
     }
     // Forgejo and old ones leave fields out: that is no refusal.
     let forge = Forge::new();
     forge.fake.state().traps.repo = json!({"has_pull_requests": null, "permissions": null});
     forge.run(&[]).opened();
-    forge.asks("repo base list past create");
+    forge.asks("token repo base list past create list");
     // The default branch is never a head, whatever it is called.
     let forge = Forge::new();
     forge.fake.state().traps.repo = json!({"default_branch": BRANCH});
     forge.run(&[]).refused(1, &["people merge into this one"]);
-    forge.asks("repo base");
+    forge.asks("token repo base");
 }
 
 /// No ref but the one branch is ever pushed: no `refs/for`, no other branch.

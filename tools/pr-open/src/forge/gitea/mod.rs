@@ -155,9 +155,9 @@ impl Forge for Gitea {
         )
     }
 
-    fn look_up(&self, draft: &Draft, there: bool) -> Result<Found> {
+    fn look_up(&self, draft: &Draft, asks: bool) -> Result<Found> {
         let (labels, lacking) = self.labels(&draft.labels);
-        let after = if there { self.newest_status(&draft.head)? } else { 0 };
+        let after = if asks { self.newest_status(&draft.head)? } else { 0 };
         Ok(Found { labels, lacking, after })
     }
 
