@@ -27,12 +27,18 @@ mod note;
 mod open;
 #[path = "cli/pipe.rs"]
 mod pipe;
+#[path = "cli/one.rs"]
+mod one;
+#[path = "cli/real.rs"]
+mod real;
 #[path = "cli/refusals.rs"]
 mod refusals;
 #[path = "cli/review_ci.rs"]
 mod review_ci;
 #[path = "cli/self_check.rs"]
 mod self_check;
+#[path = "cli/secrets.rs"]
+mod secrets;
 #[path = "cli/traps_ask.rs"]
 mod traps_ask;
 #[path = "cli/traps_open.rs"]

@@ -18,7 +18,7 @@ impl Forge {
         command
             .args(["--forge", &self.fake.url, "--repo", "o/n", "--token-file"])
             .arg(self.world.path("token"));
-        command.arg("--git-url").arg(format!("file://{}", self.world.bare().display())).args(extra);
+        command.arg("--git-url").arg(format!("file://{}", self.world.bare().display())).args(["--grace", "0s"]).args(extra);
         run(command, stdin)
     }
 }
@@ -48,18 +48,23 @@ fn the_text_from_standard_input_and_the_verdict_from_the_ledger() {
     let file = forge.world.path("ledger.jsonl");
     std::fs::write(&file, ledger()).unwrap();
     let more = ["--body-file", "-", "--ledger", file.to_str().unwrap()];
-    let ran = forge.run_branch_with(MINE, &more, "It waits now.\nPOSTGRES_PASSWORD=s3cretvalue\n");
+    let secret = forge.run_branch_with(MINE, &more, "It waits now.\nPOSTGRES_PASSWORD=s3cretvalue\n");
+    secret.refused(1, &["the text line 2: it holds a secret", "nothing was pushed or sent"]);
+    assert!(!secret.stderr.contains("s3cretvalue"), "{}", secret.stderr);
+    forge.asks("token repo base");
+    let ran = forge.run_branch_with(MINE, &more, "It waits now.\n");
     let record = ran.opened();
     assert_eq!((record.get("no_verdict"), ran.stdout.lines().count()), (None, 1));
     assert_eq!(record["investigation"], "01JZZZZZZZZZZZZZZZZZZZZZZZ");
     let body = forge.fake.state().pulls[0]["body"].as_str().unwrap().to_owned();
-    assert!(body.starts_with("It waits now.\n") && !body.contains("s3cretvalue"), "{body}");
+    assert!(body.starts_with("It waits now.\n"), "{body}");
     forge.asks("token repo base list past create list");
     let kept = std::fs::read_to_string(&file).unwrap();
     assert!(kept.starts_with(&ledger()) && kept.contains("\"pr.opened\""), "{kept}");
 
     let without = forge.run_branch_with(MINE, &["--body-file", "-"], "text");
     without.refused(1, &["no flake.verdict"]);
+    forge.asks("token repo base");
     let own = forge.run_branch_with(MINE, &["--body-file", "-", "--no-verdict"], "text");
     assert_eq!(own.opened()["no_verdict"], true);
     let body = forge.fake.state().pulls[0]["body"].as_str().unwrap().to_owned();
@@ -111,10 +116,13 @@ fn a_clone_is_pushed_from_and_never_changed() {
 fn branches_that_cannot_be() {
     let forge = Forge::new();
     forge.run_branch("fix/mumble/nope", &[]).refused(2, &["there is no such branch", "--repo-dir"]);
+    forge.asks("token repo base");
     forge.world.commit_on("main", "mumble/lifecycle", "x\n");
     forge.run_branch("main", &["--recipe", "mumble"]).refused(1, &["people merge into this one"]);
+    forge.asks("token repo base");
     forge.world.commit_on(MINE, "mumble/custom/test_x.py", "assert 1\n");
     forge.run_branch(MINE, &[]).refused(1, &["changes a test"]);
+    forge.asks("token repo base");
     let mut command = bin();
     command.args(["--branch", MINE, "--forge", "dir:/x", "--repo", "o/n"]);
     let ran = run(command, "");

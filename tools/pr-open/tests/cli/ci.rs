@@ -17,7 +17,7 @@ fn testme_takes_three_more_requests_and_asks_once_per_head() {
     forge.asks("token repo base list comments");
     forge.world.fix("readiness", &[("mumble/lifecycle", "one\ntwo\nvery ready\nthree\n")]);
     forge.run(&["--testme"]).opened();
-    forge.asks("token repo base list edit comments statuses edit comment");
+    forge.asks("token repo base list head edit comments statuses edit comment");
     forge.run(&["--testme"]).opened();
     forge.asks("token repo base list comments");
     assert_eq!(forge.bodies(), ["!testme", "!testme"]);
@@ -63,7 +63,7 @@ fn none_then_red_then_green() {
 
 /// Waits make as many requests as time allows; these are all that may be among them.
 fn only_reads_and(forge: &Forge, writes: &[&str]) {
-    let reads = ["repo", "base", "head", "list", "past", "comments", "statuses", "pull"];
+    let reads = ["token", "repo", "base", "head", "list", "past", "comments", "statuses", "pull"];
     let asked = forge.fake.asked();
     let stray = asked.split(' ').find(|word| !reads.contains(word) && !writes.contains(word));
     assert_eq!(stray, None, "{asked}");
@@ -81,8 +81,8 @@ fn one_request_a_look_while_waiting() {
     let ran = forge.run(&["--testme", "--wait", "--poll", "20ms", "--require-context", "ci"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     forge.asks(
-        "repo base list past statuses create comment \
-         statuses statuses statuses pull statuses statuses pull",
+        "token repo base list past create list comment \
+         comments statuses statuses statuses pull comments statuses statuses comments pull",
     );
 }
 
@@ -93,7 +93,7 @@ fn a_required_context_decides() {
     let ran = forge.run(&["--testme", "--wait", "--poll", "20ms", "--require-context", "cc-ci/testme"]);
     assert_eq!((ran.code, &ran.checked()["state"]), (0, &json!("green")), "{}", ran.stderr);
     assert_eq!(ran.checked()["contexts"].as_array().unwrap().len(), 2);
-    forge.asks("token repo base list past create list comment statuses statuses pull");
+    forge.asks("token repo base list past create list comment comments statuses statuses comments pull");
 }
 
 #[test]
@@ -172,11 +172,11 @@ fn progress_is_for_terminals() {
         assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
         let text = ran.stdout + &ran.stderr;
         assert_eq!(
-            text.contains("\r\x1b[Kpr-open: https://git.example/o/n/pulls/1: CI is not done"),
+            text.contains(&format!("\r\x1b[Kpr-open: {}: CI is not done", forge.link(1))),
             terminal
         );
         assert_eq!(text.contains('\x1b'), terminal, "{text}");
         let asked = forge.fake.asked();
-        assert!(asked.starts_with(&format!("{LOOK} statuses create comment statuses")), "{asked}");
+        assert!(asked.starts_with(&format!("{LOOK} create list comment comments statuses")), "{asked}");
     }
 }

@@ -11,7 +11,7 @@ use crate::forge::{BRANCH, Forge, TOKEN, run_hiding};
 const HOOK: &str = r#"#!/bin/sh
 while read old new ref; do
   case $ref in
-    refs/heads/main | refs/heads/protected/*) echo "Gitea: Not allowed to push to protected branch ${ref#refs/heads/}" >&2; exit 1 ;;
+    refs/heads/main | refs/heads/protected/*) printf "\\nerror:\\nerror: Not allowed to push to protected branch %s\\n" "${ref#refs/heads/}" >&2; exit 1 ;;
     refs/heads/fix/gitea/*) echo "Forgejo: Not allowed to push to protected branch ${ref#refs/heads/}" >&2; exit 1 ;;
   esac
 done
@@ -24,7 +24,6 @@ impl Forge {
         std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
         std::fs::write(&hook, HOOK).unwrap();
         std::fs::set_permissions(&hook, PermissionsExt::from_mode(0o755)).unwrap();
-        forge.fake.state().traps.git_token = Some(TOKEN.into());
         forge
     }
 
@@ -37,7 +36,7 @@ impl Forge {
             "--repo",
             "o/n",
         ]);
-        command.arg("--token-file").arg(self.world.path("token")).args(extra);
+        command.arg("--token-file").arg(self.world.path("token")).args(["--grace", "0s"]).args(extra);
         run_hiding(command)
     }
 
@@ -63,7 +62,7 @@ fn pushed_opened_and_updated() {
     forge.asks("token repo base list");
     forge.world.fix("readiness", &[("mumble/lifecycle", "one\ntwo\nreally ready\nthree\n")]);
     assert_eq!(forge.run_all_http(&[]).opened()["action"], "updated");
-    forge.asks("token repo base list edit");
+    forge.asks("token repo base list head edit");
     assert_eq!(forge.pushes(), 2);
 }
 
@@ -124,6 +123,7 @@ fn the_base_is_never_pushed_to() {
     command.args(["--forge", &forge.fake.url, "--repo", "o/n", "--repo-dir"]).arg(&clone);
     command.arg("--token-file").arg(forge.world.path("token"));
     run(command, "").refused(1, &["people merge into this one"]);
+    forge.asks("token repo base");
     assert_eq!((forge.pushes(), forge.world.branch("main")), (0, main));
 }
 
@@ -133,7 +133,8 @@ fn a_wrong_token_is_named() {
     std::fs::write(forge.world.path("token"), "another-token\n").unwrap();
     forge
         .run_all_http(&[])
-        .refused(2, &["reading the remote's branches", "--token-file", "write:repository"]);
+        .refused(2, &["HTTP 401", "--token-file"]);
+    forge.asks("token");
 }
 
 #[test]
@@ -148,8 +149,10 @@ fn a_server_that_hangs_is_given_up() {
         "--repo",
         "o/n",
     ]);
+    command.arg("--token-file").arg(forge.world.path("token"));
     command.args(["--git-url", &url, "--git-timeout", "300ms", "--no-verdict"]);
     run(command, "").refused(75, &["not done after", "--git-timeout"]);
+    forge.asks("token repo base");
 }
 
 /// Between looking and pushing somebody else was there: the lease holds, and the next run sorts it out.

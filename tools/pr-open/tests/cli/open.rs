@@ -5,14 +5,15 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 
 use crate::fixture::{Ran, ledger};
+use crate::fake::bot;
 use crate::forge::{BRANCH, Forge, LOOK, TOKEN};
 
 #[test]
-fn created_with_five_requests_then_unchanged_with_four() {
+fn created_with_six_requests_then_unchanged_with_four() {
     let forge = Forge::new();
     let first = forge.run(&[]).opened();
     assert_eq!((&first["action"], &first["number"]), (&json!("created"), &json!(1)));
-    assert_eq!(first["url"], "https://git.example/o/n/pulls/1");
+    assert_eq!(first["url"], forge.link(1));
     assert_eq!(first["forge"], forge.fake.url);
     assert_eq!(first["head"], forge.head());
     assert!(first.get("warnings").is_none());
@@ -30,23 +31,26 @@ fn created_with_five_requests_then_unchanged_with_four() {
 
 /// The most that there can be: a branch left over, labels of the repository and of its owner, reviewers, CI.
 #[test]
-fn a_full_create_takes_eight_requests_and_eleven_with_testme() {
+fn a_full_create_takes_eleven_requests_and_thirteen_with_testme() {
     let full = ["--label", "flake,redfix", "--reviewer", "ann", "--reviewer", "bob"];
     let forge = Forge::new();
+    let scopes = "write:repository write:issue read:organization";
+    forge.fake.state().users.insert(TOKEN.into(), bot(scopes));
     let record = forge.run(&full).opened();
     assert!(record.get("warnings").is_none(), "{record}");
-    assert_eq!(count(&forge, "token repo base list past labels org-labels create review list"), 8);
+    assert_eq!(count(&forge, "token repo base list past labels org-labels create review review list"), 11);
     let pull = forge.fake.state().pulls[0].clone();
     assert_eq!((&pull["labels"][0]["id"], &pull["labels"][1]["id"]), (&json!(31), &json!(41)));
     assert_eq!(pull["requested_reviewers"], json!([{"login": "ann"}, {"login": "bob"}]));
 
     let forge = Forge::new();
+    forge.fake.state().users.insert(TOKEN.into(), bot(scopes));
     forge.run(&[]).opened();
     forge.asks("token repo base list past create list");
     forge.fake.state().pulls.clear();
     forge.run(&[&full[..], &["--testme"]].concat()).opened();
-    let words = "repo base head list past labels org-labels statuses create review comment";
-    assert_eq!(count(&forge, words), 11);
+    let words = "token repo base list past labels org-labels statuses create review review list comment";
+    assert_eq!(count(&forge, words), 13);
     assert_eq!(forge.bodies(), ["!testme"]);
 }
 
@@ -64,7 +68,7 @@ fn an_update_edits_title_and_body_only() {
     assert_eq!((&record["action"], &record["head"]), (&json!("updated"), &json!(forge.head())));
     let edit = forge.fake.state().log.last().cloned().unwrap();
     assert_eq!(edit.body.unwrap().as_object().unwrap().keys().collect::<Vec<_>>(), ["body", "title"]);
-    forge.asks("token repo base list edit");
+    forge.asks("token repo base list head edit");
 }
 
 #[test]
@@ -126,7 +130,7 @@ fn six_without_a_common_lock_end_with_one() {
 /// Runs so many at once, each with a folder for temporary files of its own if `tmp` gives one.
 fn at_once(forge: &Forge, many: usize, tmp: impl Fn(usize) -> Option<std::path::PathBuf>) -> Vec<Value> {
     let spawn = |n: usize| {
-        let mut command = forge.command(&forge.fake.url, &["--no-verdict", "--testme"]);
+        let mut command = forge.command(&forge.fake.url, &["--no-verdict", "--testme", "--grace", "3s"]);
         if let Some(tmp) = tmp(n) {
             command.env("TMPDIR", tmp).args(["--trigger", "!testme"]);
         }
@@ -144,9 +148,9 @@ fn the_dead_are_not_raised() {
     ran.refused(1, &["closed without a merge", "--reopen"]);
     let skipped = &ran.records("pr.skipped")[0];
     assert_eq!((&skipped["state"], &skipped["number"]), (&json!("closed"), &json!(1)));
-    forge.asks("token repo base list past");
+    forge.asks("token repo base list past closed");
     assert_eq!(forge.run(&["--reopen"]).opened()["number"], 2);
-    forge.asks("token repo base list past create list");
+    forge.asks("token repo base list past closed create list");
 
     let forge = Forge::opened();
     forge.fake.state().pulls[0]["state"] = json!("closed");
@@ -154,7 +158,7 @@ fn the_dead_are_not_raised() {
     let ran = forge.run(&["--testme", "--wait"]);
     assert_eq!(ran.opened()["action"], "unchanged");
     assert_eq!((&ran.checked()["merged"], &ran.checked()["state"]), (&json!(true), &json!("none")));
-    forge.asks("token repo base list past");
+    forge.asks("token repo base list past closed");
 }
 
 #[test]
@@ -174,7 +178,7 @@ fn a_dry_run_prints_the_requests_and_only_reads() {
     let forge = Forge::new();
     let ran = forge.run(&["--dry-run", "--testme", "--wait", "--label", "flake,nope", "--reviewer", "ann"]);
     assert_eq!((ran.code, &ran.stdout), (0, &ledger()));
-    forge.asks("token repo base list past labels org-labels statuses");
+    forge.asks("token repo base list past labels org-labels");
     let api = format!("{}/api/v1/repos/o/n", forge.fake.url);
     for words in [
         format!("would run: git push --force-with-lease=refs/heads/{BRANCH}: file://"),
@@ -207,13 +211,13 @@ fn a_dry_run_prints_the_requests_and_only_reads() {
     assert_eq!(dry.stderr.matches("would send: PATCH").count(), 1, "{}", dry.stderr);
     forge.world.fix("readiness", &[("mumble/lifecycle", "one\ntwo\nreally ready\nthree\n")]);
     let dry = forge.run(&["--dry-run", "--testme"]);
-    forge.asks("token repo base list comments statuses");
+    forge.asks("token repo base list head comments statuses");
     let sends = ["git push --force-with-lease", "PATCH", "PATCH", "/issues/1/comments"];
     let found: Vec<&str> = dry.stderr.lines().filter(|line| line.contains("would ")).skip(1).collect();
     assert_eq!(found.len(), sends.len(), "{found:#?}");
     assert!(found.iter().zip(sends).all(|(line, word)| line.contains(word)), "{found:#?}");
     forge.run(&["--testme"]).opened();
-    forge.asks("token repo base list edit comments statuses edit comment");
+    forge.asks("token repo base list head edit comments statuses edit comment");
 
     let ran = forge.run(&["--dry-run", "--testme"]);
     assert!(!ran.stderr.contains("would send") && ran.stderr.contains("as it should be"), "{}", ran.stderr);

@@ -48,7 +48,7 @@ fn proxies_are_honoured() {
     let mut command = forge.command(&other.url, &["--forge-timeout", "5s"]);
     with(&forge, &mut command, "127.0.0.1");
     run_hiding(command).opened();
-    assert_eq!(other.asked(), "repo base head list past create");
+    assert_eq!(other.asked(), "token repo base list past create list");
 }
 
 #[test]
@@ -62,6 +62,7 @@ fn an_answer_that_is_none() {
 fn a_base_that_is_not_there() {
     let forge = Forge::new();
     forge.run(&["--base", "nope"]).refused(2, &["o/n nope", "--base"]);
+    forge.asks("token repo head");
 }
 
 #[test]

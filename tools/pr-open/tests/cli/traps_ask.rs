@@ -23,14 +23,15 @@ fn trap_13_comments_need_another_scope() {
     forge.asks("token repo base list comments comment");
 }
 
-/// A token for one repository may not ask who it is; an introspection of tokens is not everywhere; the rules of a
-/// protection are for admins: none of them is asked for. The words in `fake::word` are all that can be.
+/// A token for one repository may not ask who it is, and the rules of a protection are for admins: neither is asked for.
+/// The words in `fake::word` are all that can be. What a token may do is not said everywhere: it is no trouble where not.
 #[test]
 fn trap_14_15_25_what_is_never_asked() {
     let forge = Forge::new();
+    forge.fake.state().traps.no_introspection = true;
     forge.run(&["--testme", "--strict"]).opened();
     let paths: Vec<String> = forge.fake.state().log.iter().map(|e| e.path.clone()).collect();
-    for never in ["/user", "/token", "/branch_protections", "/collaborators", "/version", "/settings"] {
+    for never in ["/user", "/branch_protections", "/collaborators", "/version", "/settings"] {
         assert!(!paths.iter().any(|path| path.contains(never)), "{never}: {paths:?}");
     }
     forge.asks("token repo base list past create list comment");
@@ -65,8 +66,8 @@ fn trap_17_a_red_on_the_second_page_is_seen() {
         let ran = forge.run(&["--wait", "--poll", "20ms", "--settle", "0s"]);
         assert_eq!((ran.code, &ran.checked()["state"]), (1, &json!("red")), "{max_page}: {}", ran.stderr);
         assert_eq!(ran.checked()["contexts"].as_array().unwrap().len(), 61);
-        let look = if no_total { "repo base head list list:2" } else { "repo base head list" };
-        forge.asks(&format!("{look} {pages} pull"));
+        let look = if no_total { "token repo base list list:2" } else { "token repo base list" };
+        forge.asks(&format!("{look} comments {pages} comments pull"));
     }
 }
 
@@ -80,17 +81,17 @@ fn trap_18_what_is_not_said_is_not_green() {
         let ran = forge.run(&["--testme", "--wait", "--poll", "20ms", "--deadline", "150ms"]);
         assert_eq!((ran.code, &ran.checked()["state"]), (75, &json!("pending")), "{}", ran.stderr);
         let asked = forge.fake.asked();
-        assert!(asked.starts_with(&format!("{LOOK} statuses create comment statuses")), "{asked}");
+        assert!(asked.starts_with(&format!("{LOOK} create list comment comments statuses")), "{asked}");
     }
 }
 
-/// How versions combine states is not asked: `warning` is red, `skipped` alone is not green.
+/// How versions combine states is not asked: `warning` is red, and where all was skipped nothing was tested.
 #[test]
 fn trap_19_states_are_combined_here() {
     let all = [
         (vec![("a", "warning"), ("b", "success")], 1, "red"),
         (vec![("a", "skipped"), ("b", "success")], 0, "green"),
-        (vec![("a", "skipped")], 75, "pending"),
+        (vec![("a", "skipped")], 1, "red"),
     ];
     for (statuses, code, state) in all {
         let forge = Forge::opened();
@@ -100,7 +101,7 @@ fn trap_19_states_are_combined_here() {
         }
         let ran = forge.run(&["--wait", "--poll", "20ms", "--settle", "0s", "--deadline", "150ms"]);
         assert_eq!((ran.code, &ran.checked()["state"]), (code, &json!(state)), "{}", ran.stderr);
-        assert!(forge.fake.asked().starts_with("repo base head list statuses"));
+        assert!(forge.fake.asked().starts_with("token repo base list comments statuses"));
     }
 }
 
@@ -112,7 +113,7 @@ fn trap_20_a_stale_green_is_not_the_answer() {
     forge.fake.state().put_status(&head, "cc-ci/testme", "success");
     let none = forge.run(&QUICK);
     assert_eq!((none.code, &none.checked()["state"]), (75, &json!("none")), "{}", none.stderr);
-    assert!(forge.fake.asked().starts_with("repo base head list comments statuses edit comment statuses"));
+    assert!(forge.fake.asked().starts_with("token repo base list comments statuses edit comment comments statuses"));
 }
 
 /// The statuses of the commit are asked for, not those of the branch, which may be at another one.
@@ -125,7 +126,7 @@ fn trap_21_by_commit() {
     let log = forge.fake.state().log.clone();
     let mut asked = log.iter().filter(|e| e.path.contains("/statuses"));
     assert!(asked.all(|e| e.path.contains(&format!("/commits/{head}/statuses"))));
-    forge.asks("token repo base list past create list comment statuses pull");
+    forge.asks("token repo base list past create list comment comments statuses comments pull");
 }
 
 /// A page is smaller than asked for, and nothing says how many there are: until an empty one.
@@ -139,7 +140,7 @@ fn trap_22_pages_that_are_cut() {
     (forge.fake.state().traps.max_page, forge.fake.state().traps.no_total) = (3, true);
     let ran = forge.run(&["--wait", "--poll", "20ms", "--settle", "0s"]);
     assert_eq!(ran.checked()["contexts"].as_array().unwrap().len(), 4);
-    forge.asks("token repo base list list:2 statuses statuses:2 statuses:3 pull");
+    forge.asks("token repo base list list:2 comments statuses statuses:2 statuses:3 comments pull");
 }
 
 /// The comment is bare; what we know of it stands in the body, hidden.
@@ -164,11 +165,11 @@ fn trap_24_a_lost_answer() {
         forge.fake.state().traps.cut = cut;
         forge.fake.state().traps.lose_answers = ["POST"].into();
         assert_eq!(forge.run(&[]).opened()["action"], "created");
-        forge.asks("token repo base list past create list");
-        // The note in the body is lost twice and sent again, the comment is lost and found.
-        forge.fake.state().traps.lose_answers = ["PATCH", "PATCH", "POST"].into();
+        forge.asks("token repo base list past create list list");
+        // The note in the body and the comment are lost, and found.
+        forge.fake.state().traps.lose_answers = ["PATCH", "POST"].into();
         forge.run(&["--testme"]).opened();
-        forge.asks("token repo base list comments statuses edit edit edit comment comments");
+        forge.asks("token repo base list comments statuses edit pull comment comments");
         assert_eq!((forge.bodies().len(), forge.fake.state().pulls.len()), (1, 1));
     }
 }
@@ -179,7 +180,7 @@ fn trap_24_reads_are_tried_again_and_retry_after_is_heard() {
         let forge = Forge::new();
         forge.fake.state().traps.away = (1, status, after);
         assert_eq!(forge.run(&[]).opened()["action"], "created");
-        forge.asks("token repo repo base list past create list");
+        forge.asks("token token repo base list past create list");
     }
     let forge = Forge::opened();
     let tries = std::time::Instant::now();
@@ -187,7 +188,7 @@ fn trap_24_reads_are_tried_again_and_retry_after_is_heard() {
     forge.run(&[]).opened();
     // Never sooner than asked for; how much later is the machine's affair.
     assert!(tries.elapsed() >= std::time::Duration::from_secs(2));
-    forge.asks("token repo repo base list");
+    forge.asks("token token repo base list");
 }
 
 #[test]
@@ -199,8 +200,15 @@ fn trap_25_protected_branches_and_strong_tokens() {
     forge.run(&[]).opened();
     forge.asks("token repo base list past create list");
     forge.fake.state().traps.protected = Some(BRANCH);
-    forge.run(&[]).refused(1, &["protected"]);
-    forge.asks("token repo base head");
+    // Where nothing is to be pushed, nobody minds.
+    assert_eq!(forge.run(&[]).opened()["action"], "unchanged");
+    forge.asks("token repo base list");
+    forge.mend();
+    forge.run(&[]).refused(1, &["protected", "the list of those who may push"]);
+    forge.asks("token repo base list head");
+    forge.fake.state().traps.on_push_list = true;
+    assert_eq!(forge.run(&[]).opened()["action"], "updated");
+    forge.asks("token repo base list head edit");
 }
 
 #[test]

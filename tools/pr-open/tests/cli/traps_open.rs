@@ -58,7 +58,7 @@ fn trap_04_an_old_one_does_not_hide_the_open_one() {
     let forge = Forge::opened();
     forge.fake.state().pulls[0]["state"] = json!("closed");
     forge.run(&["--reopen"]).opened();
-    forge.asks("token repo base list past create list");
+    forge.asks("token repo base list past closed create list");
     let record = forge.run(&[]).opened();
     assert_eq!((&record["action"], &record["number"]), (&json!("unchanged"), &json!(2)));
     forge.asks("token repo base list");
@@ -190,6 +190,6 @@ fn trap_12_permissions_to_create() {
         let forge = Forge::new();
         forge.fake.state().traps.refuse = vec![("POST", "/repos/{owner}/{repo}/pulls", status, message)];
         forge.run(&[]).refused(2, &words);
-        forge.asks("token repo base list past create list");
+        forge.asks("token repo base list past create");
     }
 }

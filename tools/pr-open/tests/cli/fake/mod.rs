@@ -163,9 +163,19 @@ fn answer(state: &Mutex<State>, incoming: &Incoming) -> Outgoing {
     let who = locked.asks(incoming);
     if incoming.path.contains(".git/") {
         let root = locked.bare.ancestors().nth(2).unwrap().to_owned();
+        if locked.traps.git_away > 0 {
+            locked.traps.git_away -= 1;
+            return Outgoing { status: 503, ..Outgoing::default() };
+        }
         let (renamed, archived) = (locked.traps.renamed, locked.traps.repo["archived"] == true);
         drop(locked);
         return git::serve(&root, &who, renamed, archived, incoming);
+    }
+    let slow = locked.traps.slow_comment.filter(|_| incoming.method == "POST" && incoming.path.ends_with("/comments"));
+    if let Some(time) = slow {
+        drop(locked);
+        std::thread::sleep(time);
+        locked = state.lock().unwrap();
     }
     let mut looked = None;
     if incoming.method == "POST" && incoming.path.ends_with("/pulls") {

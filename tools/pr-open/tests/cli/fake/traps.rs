@@ -48,6 +48,10 @@ pub struct Traps {
     pub crlf: bool,
     /// The repository has another name now, and this status says so.
     pub renamed: Option<u16>,
+    /// How long a comment takes to be written, however long the client waits for it.
+    pub slow_comment: Option<std::time::Duration>,
+    /// So many of git's requests are answered with 503 first.
+    pub git_away: u32,
     /// Nobody but writers may comment.
     pub locked: bool,
     /// The token's user may read, and no more.
