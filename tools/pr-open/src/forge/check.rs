@@ -175,7 +175,7 @@ mod tests {
         for (mode, state) in
             [(0o600, State::Ok), (0o400, State::Ok), (0o640, State::Wrong), (0o604, State::Wrong)]
         {
-            std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
             let (_, said) = token(Some(&path)).unwrap();
             assert_eq!(said.state, state, "{mode:o}");
             assert!(!said.to_string().contains("hunter2"));

@@ -99,8 +99,8 @@ fn a_person_who_asks_again_is_heard() {
 fn a_person_who_asks_again_while_we_wait_is_heard() {
     let forge = Forge::opened();
     let fake = forge.fake.clone();
+    let more = ["--testme", "--wait", "--poll", "20ms", "--settle", "2s", "--deadline", "60s"];
     std::thread::scope(|scope| {
-        let more = ["--testme", "--wait", "--poll", "20ms", "--settle", "2s", "--deadline", "60s"];
         let waiting = scope.spawn(|| forge.run(&more));
         while fake.state().comments.is_empty() {
             std::thread::sleep(Duration::from_millis(20));
