@@ -52,11 +52,12 @@ pub fn carry_out(job: &Job, forge: &dyn Forge, ask: bool, grace: Duration) -> Re
         Plan::Update { pull, push } => {
             let (head, pushed) = pushed(job, *push)?;
             let draft = Draft { head, ..job.draft.clone() };
-            let edited = if differs(pull, &draft) || forge.opens_in_one_step() {
-                forge.edit(pull, &draft)?
-            } else {
-                pull.clone()
+            let now = match pushed {
+                Pushed::BySomebody if ask => settled(forge, pull, &draft, if *push { grace } else { Duration::ZERO })?,
+                _ => pull.clone(),
             };
+            let edited =
+                if differs(&now, &draft) || forge.opens_in_one_step() { forge.edit(&now, &draft)? } else { now };
             let asked = edited.asked.filter(|asked| asked.head == draft.head);
             let pull = Pull { head: draft.head, asked, ..edited };
             Done { fresh: pushed == Pushed::Moved, ..just(pull, PrAction::Updated) }
@@ -111,6 +112,19 @@ fn opened_meanwhile(forge: &dyn Forge, draft: &Draft, wait: Duration) -> Result<
         }
     }
     Ok(None)
+}
+
+/// The pull request as it is now. Whoever pushed the head edits it, and notes in it for which head CI was asked: to edit it
+/// at the same time would wipe that out. So they are waited for.
+fn settled(forge: &dyn Forge, pull: &Pull, draft: &Draft, grace: Duration) -> Result<Pull> {
+    let (start, grace) = (Instant::now(), retry::jittered(grace));
+    loop {
+        let now = forge.pull(pull.number)?;
+        if !differs(&now, draft) || start.elapsed() >= grace {
+            return Ok(now);
+        }
+        std::thread::sleep((grace / 8).min(grace.saturating_sub(start.elapsed())));
+    }
 }
 
 /// Those of this branch and base, the lowest number first.

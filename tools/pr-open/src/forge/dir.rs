@@ -149,7 +149,7 @@ impl Forge for Dir {
     fn site(&self, base: &str) -> Result<Site> {
         if self.branch(base)?.is_none() {
             return Err(Error::cannot("checking the repository", "there is no such branch")
-                .on(format!("{} {base}", self.bare().display()))
+                .on(format!("{} {base}", self.repo))
                 .hint("set --base"));
         }
         let default_branch = self.git(&["symbolic-ref", "--short", "HEAD"])?.unwrap_or_default();

@@ -135,11 +135,14 @@ impl Git {
             let cause = format!("not done after {} s", self.timeout.as_secs());
             return Err(Error::again(doing, cause).hint("raise it with --git-timeout"));
         };
-        Ok(Output {
-            ok: output.status.success(),
-            stdout: output.stdout.clone(),
-            stderr: self.hidden(&output.stderr),
-        })
+        let ok = output.status.success();
+        let mut said = output.stderr.clone();
+        if !ok {
+            // What a push was refused for is told on standard output, in lines that begin so.
+            let refused = output.stdout.split_inclusive(|byte| *byte == b'\n').filter(|line| line.starts_with(b"!\t"));
+            refused.for_each(|line| said.extend_from_slice(&[b"\n", line].concat()));
+        }
+        Ok(Output { ok, stdout: output.stdout.clone(), stderr: self.hidden(&said) })
     }
 
     /// What git said, without the secrets.

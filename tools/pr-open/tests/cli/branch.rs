@@ -103,7 +103,7 @@ fn a_clone_is_pushed_from_and_never_changed() {
     forge.world.git_in(&clone, &["commit", "-q", "--allow-empty", "-m", "more"]);
     assert_eq!(forge.run_branch(MINE, &from).opened()["action"], "updated");
     assert_eq!(forge.world.branch(MINE), forge.world.git_in(&clone, &["rev-parse", MINE]));
-    forge.asks("token repo base list edit");
+    forge.asks("token repo base list head");
     forge.world.commit_on(MINE, "mumble/lifecycle", "by ann\n");
     forge.run_branch(MINE, &from).refused(1, &["somebody else has committed", "pull their commits"]);
     forge.asks("token repo base list");

@@ -68,7 +68,7 @@ impl World {
             std::fs::write(seed.join(name), text).unwrap();
         }
         self.git_in(&seed, &["add", "."]);
-        let diff = self.git_in(&seed, &["diff", "--cached"]);
+        let diff = self.git_in(&seed, &["diff", "--cached", "--binary"]);
         self.git_in(&seed, &["reset", "-q", "--hard"]);
         let dir = self.fix_dir(id);
         std::fs::create_dir_all(&dir).unwrap();

@@ -50,7 +50,7 @@ fn explained_once_and_brought_up_to_date() {
     forge.fake.state().put_comment("1", &format!("> {text}\n\nI see."));
     let newer = forge.explain(&[]);
     assert_eq!(newer.records("pr.commented")[0]["action"], "updated");
-    forge.asks("token pull comments edit-comment comments");
+    forge.asks("token pull comments edit-comment");
     assert!(!forge.bodies()[0].contains("up.example") && forge.bodies()[1].ends_with("I see."));
     let body = forge.fake.state().pulls[0]["body"].clone();
     assert_eq!((body, forge.bodies().len()), (json!("his words"), 2));

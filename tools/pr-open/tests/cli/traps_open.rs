@@ -44,7 +44,7 @@ fn trap_03_filters_are_applied_here() {
     }
     assert_eq!(forge.run(&[]).opened()["number"], 7);
     let log = forge.fake.state().log.clone();
-    let create = log.last().unwrap().body.clone().unwrap();
+    let create = log.iter().find(|e| e.method == "POST").unwrap().body.clone().unwrap();
     assert_eq!(create["head"], BRANCH);
     assert!(log.iter().any(|e| e.path.ends_with("/pulls?state=open&limit=50&page=1")));
     forge.asks("token repo base list past create list");

@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use crate::everywhere;
-use crate::ground::Ground;
 use crate::wire::{As, ask};
 
 fn numbers(list: &Value) -> Vec<u64> {

@@ -15,7 +15,8 @@ use crate::forge::{Note, Noted, wire};
 /// What leaving a note takes; without a request it is there already.
 pub struct Explaining<'a> {
     pub sending: Option<Sending<'a>>,
-    there: Option<wire::Comment>,
+    /// Ours that are there, the oldest first.
+    there: Vec<wire::Comment>,
     newest: u64,
 }
 
@@ -23,8 +24,8 @@ impl Gitea {
     pub fn plan_explaining<'a>(&self, pull: u64, note: &Note) -> Result<Explaining<'a>> {
         let comments = self.comments(pull)?;
         let newest = max(comments.iter().map(|comment| comment.id));
-        let there = self.own(note, comments)?.into_iter().next();
-        let call = match &there {
+        let there = self.own(note, comments)?;
+        let call = match there.first() {
             Some(comment) if is_same(comment, note) => None,
             Some(comment) => Some(Call::EditComment(comment.id)),
             None => Some(Call::Comment(pull)),
@@ -35,23 +36,23 @@ impl Gitea {
 
     pub fn carry_out_explaining(&self, pull: u64, note: &Note, plan: Explaining) -> Result<Noted> {
         let Explaining { sending, there, newest } = plan;
-        let action = match (&sending, &there) {
-            (None, _) => PrAction::Unchanged,
-            (Some(_), Some(_)) => PrAction::Updated,
-            (Some(_), None) => PrAction::Created,
+        let (action, all) = match sending {
+            None => (PrAction::Unchanged, there),
+            Some(sending) if there.is_empty() => {
+                let mine = self.comment(pull, &sending, newest)?;
+                // Two who leave it at once both find none: the one with the lowest number stays, and is kept up to date.
+                let by = |comment: &wire::Comment| comment.user.login == mine.user.login;
+                let mut all = marked(note, self.comments(pull)?);
+                all.retain(by);
+                (PrAction::Created, if all.is_empty() { vec![mine] } else { all })
+            }
+            Some(sending) => {
+                self.edit_comment(&sending)?;
+                (PrAction::Updated, there)
+            }
         };
-        let mut mine = there;
-        if let Some(sending) = &sending {
-            mine = Some(match mine {
-                None => self.comment(pull, sending, newest)?,
-                Some(there) => self.edit_comment(sending).map(|()| there)?,
-            });
-        }
-        // Two who leave it at once both find none: the one with the lowest number stays, and is kept up to date.
-        let all = self.own_or_of(note, self.comments(pull)?, mine.as_ref());
-        let link = |comment: &wire::Comment| self.link(&comment.html_url);
-        let first = all.first().or(mine.as_ref()).map(link).unwrap_or_default();
-        Ok(Noted { url: first, action, twins: all.iter().skip(1).map(link).collect() })
+        let mut links = all.iter().map(|comment| self.link(&comment.html_url));
+        Ok(Noted { url: links.next().unwrap_or_default(), action, twins: links.collect() })
     }
 
     fn edit_comment(&self, sending: &Sending) -> Result<()> {
@@ -78,13 +79,6 @@ impl Gitea {
         Err(Error::cannot("updating the comment", "nothing tells whether it is ours")
             .on(&marked[0].html_url)
             .hint("the token needs the scope read:user where the forge does not say whose it is"))
-    }
-
-    /// The same once we know a comment that is ours.
-    fn own_or_of(&self, note: &Note, comments: Vec<wire::Comment>, mine: Option<&wire::Comment>) -> Vec<wire::Comment> {
-        let login = mine.map(|comment| comment.user.login.clone()).filter(|login| !login.is_empty());
-        let ours = |comment: &wire::Comment| login.as_ref().is_none_or(|login| comment.user.login == *login);
-        marked(note, comments).into_iter().filter(ours).collect()
     }
 }
 

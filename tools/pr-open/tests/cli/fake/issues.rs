@@ -85,8 +85,7 @@ impl State {
 
     /// Ids count anew for each commit.
     pub fn put_status(&mut self, commit: &str, context: &str, status: &str) {
-        let id = self.statuses.iter().filter(|(of, _)| of == commit).count() as u64 + 1;
-        self.put_status_of(commit, context, status, &format!("https://ci.example/{id}"));
+        self.put_status_of(commit, context, status, "https://ci.example/1");
     }
 
     /// One of a run that has this link.
