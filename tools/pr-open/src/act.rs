@@ -154,9 +154,10 @@ fn pushed(job: &Job, push: bool) -> Result<(String, Pushed)> {
         }
     }
     let there = job.work.remote_heads(&[branch])?.remove(0);
-    let wanted = if push { Some(&job.draft.head) } else { job.remote_head.as_ref() };
+    // Where nothing was to be pushed, somebody may have pushed the very same since we looked.
+    let seen = job.remote_head.as_ref().filter(|_| !push);
     match there {
-        Some(head) if Some(&head) == wanted => Ok((head, pushed)),
+        Some(head) if head == job.draft.head || Some(&head) == seen => Ok((head, pushed)),
         _ => {
             Err(Error::again("pushing the branch", "it moved again at once").on(branch).hint("run it again"))
         }

@@ -73,7 +73,7 @@ impl World {
         let dir = self.fix_dir(id);
         std::fs::create_dir_all(&dir).unwrap();
         for (name, text) in [
-            ("patch", format!("{diff}\n").as_str()),
+            ("patch", format!("{diff}\n\n").as_str()),
             ("repo", "harness\n"),
             ("route", "harness-pr\n"),
             ("title", "mumble: wait until it is ready\n"),

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::fake::{Fake, TOKEN, Who, bot};
@@ -107,7 +109,7 @@ impl Ground {
         match &self.place {
             Place::Real(_) => self.token_of(&self.bot_login, scopes),
             Place::Test(fake) => {
-                let token = format!("of-{}", scopes.join("-"));
+                let token = format!("of-{}", scopes.join("-").replace(':', "-"));
                 fake.state().users.insert(token.clone(), bot(&scopes.join(" ")));
                 token
             }
@@ -152,12 +154,16 @@ impl Ground {
         self.world.git_in(&self.seed(), args);
     }
 
-    /// What git says when it fails, without asking anybody for a password.
-    pub fn git_says(&self, remote: &str, args: &[&str]) -> Output {
+    /// What git says of this repository of the owner's when it fails, the token being sent with the first request, as the
+    /// tool sends it.
+    pub fn git_says(&self, token: &str, repo: &str, args: &[&str]) -> Output {
+        let basic = STANDARD.encode(format!("redfix:{token}"));
         Command::new("git")
             .current_dir(self.seed())
+            .args(["-c", "http.followRedirects=false", "-c"])
+            .arg(format!("http.extraHeader=Authorization: Basic {basic}"))
             .args(args)
-            .arg(remote)
+            .arg(format!("{}/{}/{repo}.git", self.url, self.owner))
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .env("LC_ALL", "C")

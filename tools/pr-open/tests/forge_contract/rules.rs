@@ -272,7 +272,7 @@ fn a_repository_that_was_renamed() {
         let wanted = format!("/api/v1/repos/{}/new/pulls?state=open&limit=50&page=1", forge.owner);
         assert!(moved.header("location").ends_with(&wanted), "{}", moved.header("location"));
         assert!(moved.header("location").starts_with('/'), "{}", moved.header("location"));
-        let said = forge.git_says(&forge.remote(&forge.bot), &["-c", "http.followRedirects=false", "ls-remote"]);
+        let said = forge.git_says(&forge.bot, &forge.repo, &["ls-remote"]);
         let said = String::from_utf8_lossy(&said.stderr).into_owned();
         assert!(said.contains("returned error: 301"), "{said}");
     });
@@ -282,19 +282,17 @@ fn a_repository_that_was_renamed() {
 #[test]
 fn what_git_says() {
     everywhere(|forge| {
-        let says = |remote: &str, args: &[&str]| {
-            let output = forge.git_says(remote, args);
-            assert!(!output.status.success());
+        let says = |token: &str, repo: &str, args: &[&str]| {
+            let output = forge.git_says(token, repo, args);
+            assert!(!output.status.success(), "{repo} {args:?}");
             String::from_utf8_lossy(&output.stderr).into_owned()
         };
-        let missing = forge.remote(&forge.bot).replace("/n.git", "/nope.git");
-        assert!(says(&missing, &["ls-remote"]).contains("not found"), "{}", says(&missing, &["ls-remote"]));
-        let wrong = forge.remote("0123456789012345678901234567890123456789");
-        let said = says(&wrong, &["ls-remote"]);
+        let said = says(&forge.bot, "nope", &["ls-remote"]);
+        assert!(said.contains("not found"), "{said}");
+        let said = says("0123456789012345678901234567890123456789", &forge.repo, &["ls-remote"]);
         assert!(said.contains("Authentication failed") || said.contains("could not read"), "{said}");
-        let reader = forge.remote(&forge.token(&["read:repository"]));
-        let to = ["push".to_owned(), "-q".to_owned()];
-        let said = says(&reader, &[&to[0], &to[1], "--all"]);
+        let reader = forge.token(&["read:repository"]);
+        let said = says(&reader, &forge.repo, &["push", "-q", "--all"]);
         assert!(said.contains("returned error: 403"), "{said}");
     });
 }

@@ -179,7 +179,7 @@ impl State {
         let mut repo = json!({
             "id": 5, "name": "n", "full_name": "o/n", "default_branch": "main", "archived": false,
             "mirror": false, "empty": false, "has_pull_requests": true,
-            "permissions": {"admin": false, "push": true, "pull": true},
+            "permissions": {"admin": false, "push": !self.who.login.is_empty(), "pull": true},
         });
         for (name, value) in self.traps.repo.as_object().into_iter().flatten() {
             repo[name] = value.clone();
