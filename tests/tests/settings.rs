@@ -176,7 +176,8 @@ fn reads(file: &Path, text: &str) -> Vec<String> {
     let name = |rest: &str| -> String {
         rest.chars().take_while(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || *c == '_').collect()
     };
-    let behind = |mark: &str| -> Vec<String> { text.split(mark).skip(1).map(name).collect() };
+    let whole = |rest: &&str| rest[name(rest).len()..].starts_with('"');
+    let behind = |mark: &str| -> Vec<String> { text.split(mark).skip(1).filter(whole).map(name).collect() };
     let mut found = Vec::new();
     if file.extension().is_some_and(|ending| ending == "rs") {
         for mark in ["env = \"", "env::var(\"", "env::var_os(\""] {

@@ -96,13 +96,12 @@ pub fn shown(text: &str) -> String {
 }
 
 /// What was tried says more of a setting than that it was read; what was refused was never tried.
-pub(super) fn merge(read: Vec<Finding>, tried: Vec<Finding>) -> Vec<Finding> {
+pub(super) fn merge(read: &[Finding], tried: Vec<Finding>) -> Vec<Finding> {
     let refused = |name: &str| read.iter().any(|finding| finding.is_bad() && finding.name == name);
     let tried: Vec<Finding> = tried.into_iter().filter(|finding| !refused(&finding.name)).collect();
     let more = |name: &str| tried.iter().any(|finding| finding.name == name);
-    let read: Vec<Finding> =
-        read.iter().filter(|finding| finding.is_bad() || !more(&finding.name)).cloned().collect();
-    read.into_iter().chain(tried).collect()
+    let read = read.iter().filter(|finding| finding.is_bad() || !more(&finding.name)).cloned();
+    read.collect::<Vec<_>>().into_iter().chain(tried).collect()
 }
 
 #[cfg(test)]
@@ -131,7 +130,8 @@ mod tests {
         let read = vec![Finding::ok("A", "1"), Finding::ok("B", "2"), Finding::wrong("C", "3", "")];
         let tried =
             vec![Finding::ok("A", "tried"), Finding::missing("C", "not set", ""), Finding::ok("D", "4")];
-        let all: Vec<String> = merge(read, tried).iter().map(|f| format!("{} {}", f.name, f.value)).collect();
+        let all: Vec<String> =
+            merge(&read, tried).iter().map(|f| format!("{} {}", f.name, f.value)).collect();
         assert_eq!(all, ["B 2", "C 3", "A tried", "D 4"]);
     }
 }

@@ -56,9 +56,9 @@ pub(crate) fn main<A: ToolArgs>(tool: &'static str) -> ExitCode {
             return ExitCode::from(Exit::Cannot.code());
         }
     };
-    let found = finding::merge(read, check.try_all());
-    let text: String = found.iter().map(|finding| format!("{finding}\n")).collect();
-    if std::io::stdout().write_all(text.as_bytes()).is_err() {
+    let found = finding::merge(&read, check.try_all());
+    let mut stdout = std::io::stdout();
+    if found.iter().try_for_each(|finding| writeln!(stdout, "{finding}")).is_err() {
         return ExitCode::from(Exit::Cannot.code());
     }
     let exit = if found.iter().any(Finding::is_bad) { Exit::No } else { Exit::Done };

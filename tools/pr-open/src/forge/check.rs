@@ -129,7 +129,8 @@ fn token(file: Option<&Path>) -> Result<(String, Finding), Finding> {
     let token = read_token(path).map_err(|error| Finding::failed(TOKEN, &error))?;
     let mode =
         File::open(path).and_then(|file| file.metadata()).map_or(0, |about| about.permissions().mode());
-    let said = if mode & 0o077 == 0 {
+    let of_others = mode & 0o077;
+    let said = if of_others == 0 {
         Finding::ok(TOKEN, path.display())
     } else {
         let mode = mode & 0o777;

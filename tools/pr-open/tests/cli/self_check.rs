@@ -8,7 +8,7 @@ use crate::forge::{Forge, TOKEN};
 /// Its answer, with these settings and a token of mode 600.
 fn check(forge: &Forge, settings: &[(&str, &str)]) -> Ran {
     let token = forge.world.path("token");
-    std::fs::set_permissions(&token, PermissionsExt::from_mode(0o600)).unwrap();
+    std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o600)).unwrap();
     let mut command = bin();
     command.arg("--self-check").env("REDFIX_FORGE", &forge.fake.url).env("REDFIX_OWNER", "o");
     command.env("REDFIX_TOKEN_FILE", &token).env("REDFIX_AUTHOR", "Ada <ada@example.org>");
