@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# all.sh [BENCH...]: run every comparison of a tool with its peer (or the named ones), print one table, keep the rows in
-# target/bench.jsonl. Exits 1 where a goal is missed.
+# all.sh [BENCH...]: run every comparison of a tool with its peer, or only the named ones, print one table, and keep the rows
+# in target/bench.jsonl. Exits 1 when a goal is missed or a bench fails.
 . "$(dirname "$(readlink -f "$0")")/../scripts/lib.sh"
 
 cd "$root"

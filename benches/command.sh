@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# command.sh: from the moment the slot is free until the command of the next run starts, over a bare start of it.
+# command.sh: measures the time from the moment a slot is free until the command of the next run starts, less the time that
+# starting the command alone takes.
 #
 # One run holds the slot, the next one waits for it. Needs an engine: eval "$(scripts/engine env)".
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
@@ -9,13 +10,13 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 unset REDFIX_LEDGER
 
-# isolate COMMAND...: becomes one run of it.
+# isolate COMMAND...: replace this shell by swarm-isolate with one run of the command.
 isolate() {
   exec swarm-isolate --domain bench.ci.example --recipe bench --evidence "$scratch/evidence" --min-free 1MiB \
     --max-foreign-cpu 1 --max-pressure 100 -- "$@" >/dev/null </dev/null
 }
 
-# bare: seconds from just before a process is started until it says what time it is.
+# bare: seconds from just before a process is started until the process prints the time.
 bare() {
   local before=${EPOCHREALTIME/[.,]/} after
   after=$(sh -c 'date +%s%N')
@@ -31,7 +32,7 @@ starts() {
   until [[ -e $scratch/held ]]; do sleep 0.05; done
   isolate sh -c "date +%s%N >'$scratch/started'" &
   waiter=$!
-  # Until it is really waiting, and has seen the node for a while.
+  # By then the waiter waits for the slot and has finished its first measurement of the node's load.
   sleep 3
   python3 "$benches/freed.py" "$holder" "$waiter" "$scratch/go" >"$scratch/freed"
   wait "$holder" && wait "$waiter" || return
@@ -44,7 +45,7 @@ for ((n = 0; n < BENCH_RUNS; n++)); do
   free+=$from_free$'\n' taken+=$from_taken$'\n'
   bares+=$(bare)$'\n'
 done
-# over TIMES: their median over that of a bare start.
+# over TIMES: the median of the times less the median of the bare starts.
 over() {
   awk -v a="$(median <<<"${1%$'\n'}")" -v b="$(median <<<"${bares%$'\n'}")" 'BEGIN { printf "%.4f\n", a - b }'
 }

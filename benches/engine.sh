@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# engine.sh: a private Swarm of one node, made and removed, beside the same by hand: a dockerd in a network namespace, `docker
-# swarm init`, and the kernel's own clean-up. No test times it.
+# engine.sh: compares `scripts/engine up` and `down` of one node with the same by hand: a dockerd in a network namespace,
+# `docker swarm init`, and the kernel's own clean-up. No test measures this time.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
 work=$(mktemp -d)
@@ -8,7 +8,7 @@ trap 'rm -rf "$work"' EXIT
 
 ours() { "$root/scripts/engine" up --name bench-up && "$root/scripts/engine" down --name bench-up; }
 
-# What a careful hand types, and nothing that proves that it is gone.
+# The commands that a careful person types. Unlike scripts/engine, they do not prove that nothing is left.
 # shellcheck disable=SC2016 # expanded in the namespaces
 theirs() {
   unshare --net --pid --mount --fork --kill-child --mount-proc bash -euc '

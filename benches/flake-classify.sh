@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# flake-classify.sh: a ledger of a million records, 273 MB: pass-through and verdicts, against DuckDB's group-by on
-# two cores and against jq | sort | uniq -c, which count and decide nothing; peak memory with ten million records.
+# flake-classify.sh: measures pass-through and verdicts on a ledger of a million records (273 MB) against DuckDB's group-by
+# on two cores and against jq | sort | uniq -c, which only count; and the peak memory with ten million records.
 #
 # usage: benches/flake-classify.sh     BENCH_RUNS=5 runs each; jq, which takes long, runs once
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -32,7 +32,7 @@ versus 'a million records, passed on and judged' 'DuckDB: read_json, group by' '
 row 'a million records, passed on and judged' 'jq | sort | uniq -c (one run)' \
   "$(for ((n = 0; n < BENCH_RUNS; n++)); do seconds classify; done | median)" "$(seconds count)" s '<= 0.0667'
 
-# Peak memory: through a pipe, because ten million records are 2.8 GB.
+# Ten million records are 2.8 GB: they go through a pipe instead of a file.
 ten_million() {
   "$generate" 10000000 2000 | /usr/bin/time -f %M -o "$work/peak" flake-classify --quiet >/dev/null
   tail -1 "$work/peak"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# guard.sh: what swarm-guard costs: `docker stack deploy` of ten services, and 128 MiB of `docker logs`, through it and
-# past it by turns; and its peak memory. Needs an engine with redfix/busybox.
+# guard.sh: measures what swarm-guard costs: `docker stack deploy` of ten services and 128 MiB of `docker logs`, by turns
+# through the guard and directly; and the guard's peak memory. Needs an engine with redfix/busybox.
 # shellcheck source=benches/lib.sh
 source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
 
@@ -11,7 +11,7 @@ work=$(mktemp -d)
 guard=unix://$work/docker.sock stack=bench
 run=''
 
-# finish: let the guard end; what was made goes.
+# finish: remove what was made and end the guard.
 finish() {
   docker -H "$engine" rm -fv "${stack}_small" "${stack}_large" >/dev/null 2>&1 || true
   [[ -z $run ]] || { kill "$run" && wait "$run"; } || true
@@ -29,7 +29,7 @@ stand() {
   done
 }
 
-# compose: ten services with a network, a config and a secret; no tasks, so that only the calls are measured.
+# compose: ten services with a network, a config and a secret. They have no tasks, so that only the API calls are measured.
 compose() {
   printf 'version: "3.8"\nservices:\n'
   for n in {0..9}; do
@@ -38,14 +38,14 @@ compose() {
   printf 'networks: {net: {driver: overlay}}\nconfigs: {c: {file: ./compose}}\nsecrets: {s: {file: ./compose}}\n'
 }
 
-# deploy HOST NAME: seconds of one deploy; the removal does not count.
+# deploy HOST NAME: print the seconds that one deploy takes, then remove the stack.
 deploy() {
   seconds docker -H "$1" stack deploy --resolve-image never -c "$work/compose" "$2" 2>/dev/null
   docker -H "$1" stack rm "$2" >/dev/null 2>&1
   until [[ -z $(docker -H "$1" network ls -q --filter "name=$2") ]]; do sleep 0.1; done
 }
 
-# deploys: ten services through the guard and past it.
+# deploys: compare the deploy of ten services through the guard with a direct one.
 deploys() {
   local mine='' other='' n
   deploy "$guard" bench-guarded >/dev/null
@@ -58,7 +58,7 @@ deploys() {
     "$(median <<<"${mine%$'\n'}")" "$(median <<<"${other%$'\n'}")" s '<= 1.1'
 }
 
-# logged NAME MIB: a container whose log holds that much, in lines of half a kilobyte.
+# logged NAME MIB: make a container whose log has this size, in lines of half a kilobyte.
 logged() {
   local line
   printf -v line '%0511d' 0
@@ -71,7 +71,7 @@ rate() { awk -v mib="$1" -v s="$2" 'BEGIN { printf "%.3f\n", mib / s }'; }
 # peak: largest resident memory of the guard so far, in KiB.
 peak() { awk '/^VmHWM:/ { print $2 }' "/proc/$run/status"; }
 
-# logs: all of a large log through the guard and past it, and what it does to the guard's memory.
+# logs: compare reading a large log through the guard with reading it directly, and the guard's memory before and after.
 logs() {
   local mine='' other='' n small
   logged "${stack}_small" 8

@@ -1,4 +1,5 @@
-# lib.sh: what every bench here shares: interleaved runs of tool and peer, medians, one JSON row per comparison.
+# lib.sh: functions that the benches share: they run tool and peer by turns and print one JSON row of medians for each
+# comparison.
 # shellcheck shell=bash
 set -euo pipefail
 
@@ -7,7 +8,7 @@ root=$(dirname "$benches")
 : "${REDFIX_BIN:=$root/target/release}" "${BENCH_RUNS:=5}"
 PATH=$REDFIX_BIN:$PATH
 
-# seconds CMD...: wall-clock seconds of one run; its output is dropped. A command that fails ends the bench.
+# seconds CMD...: print the wall-clock seconds of one run, whose output is discarded. A command that fails ends the bench.
 seconds() {
   local start=$EPOCHREALTIME
   "$@" >/dev/null || { echo "bench: failed ($?): $*" >&2 && return 1; }
@@ -15,11 +16,11 @@ seconds() {
   awk -v a="$start" -v b="$end" 'BEGIN { printf "%.6f\n", b - a }'
 }
 
-# median: of the numbers on standard input.
+# median: print the median of the numbers on standard input.
 median() { sort -g | awk '{ a[NR] = $1 } END { print (NR % 2) ? a[(NR + 1) / 2] : (a[NR / 2] + a[NR / 2 + 1]) / 2 }'; }
 
-# row WHAT PEER OURS THEIRS UNIT GOAL: prints {"what","peer","ours","theirs","unit","ratio","goal","ok"}; the ratio is
-# ours / theirs, the goal is a comparison with it such as '<= 1.1'. THEIRS - where the goal is absolute: the ratio is ours.
+# row WHAT PEER OURS THEIRS UNIT GOAL: print {"what","peer","ours","theirs","unit","ratio","goal","ok"}. The ratio is
+# ours / theirs, and the goal, such as '<= 1.1', is about the ratio. When THEIRS is -, the goal is absolute: ratio = ours.
 row() {
   jq -cn --arg what "$1" --arg peer "$2" --argjson ours "$3" --arg theirs "$4" --arg unit "$5" --arg goal "$6" '
     ($theirs | if . == "-" then null else tonumber end) as $t
@@ -29,8 +30,8 @@ row() {
        ok: (if $g.op == "<=" then $ratio <= ($g.n | tonumber) else $ratio >= ($g.n | tonumber) end)}'
 }
 
-# versus WHAT PEER GOAL OURS THEIRS: two shell commands (functions may be used), run BENCH_RUNS times by turns after one
-# run of each that does not count; a row of their median seconds.
+# versus WHAT PEER GOAL OURS THEIRS: run the two shell commands (or functions) BENCH_RUNS times by turns and print a row of
+# their median seconds. One run of each comes first and is not counted: it fills the caches.
 versus() {
   local what=$1 peer=$2 goal=$3 ours=$4 theirs=$5 mine='' other='' n
   seconds eval "$ours" >/dev/null && seconds eval "$theirs" >/dev/null
@@ -41,7 +42,7 @@ versus() {
   row "$what" "$peer" "$(median <<<"${mine%$'\n'}")" "$(median <<<"${other%$'\n'}")" s "$goal"
 }
 
-# peak_kib CMD...: largest resident memory of one run, in KiB (GNU time).
+# peak_kib CMD...: print the largest resident memory of one run in KiB, as GNU time measures it.
 peak_kib() {
   local report
   report=$(mktemp)
@@ -50,7 +51,7 @@ peak_kib() {
   rm -f "$report"
 }
 
-# example PACKAGE NAME: an example of that package, optimised, as its source is now; prints its path.
+# example PACKAGE NAME: build the package's example with optimisation and print its path.
 example() {
   cargo build --release --quiet --locked -p "$1" --example "$2" --manifest-path "$root/Cargo.toml" >&2
   printf '%s\n' "$root/target/release/examples/$2"

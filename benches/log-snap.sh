@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# log-snap.sh: taking a stack's logs (redacted, compressed, hashed) beside `docker service logs` to nowhere, the
-# memory that takes, the redactor alone, and what attach costs. Needs a private engine: DOCKER_HOST.
-# BENCH_FULL=1: 4 GB of logs in place of 240 MB.
+# log-snap.sh: compares taking a stack's logs (redacted, compressed, hashed) with `docker service logs >/dev/null`; measures
+# log-snap's peak memory, the speed of the redactor alone, and the CPU time of attach. Needs a private engine: DOCKER_HOST.
+# With BENCH_FULL=1 it takes 4 GB of logs instead of 240 MB.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
 : "${DOCKER_HOST:?eval \"\$(scripts/engine env)\" first}" "${BENCH_FULL:=0}"
@@ -11,7 +11,7 @@ work=$(mktemp -d)
 stack=bench$$
 trap 'docker stack rm "$stack" >/dev/null 2>&1; rm -rf "$work"' EXIT
 
-# deploy NAME LINES COUNT: COUNT services of LINES access lines each (120 bytes), then silence; waits for the last one.
+# deploy NAME LINES COUNT: deploy COUNT services that log LINES access lines of 120 bytes each, and wait for the last line.
 deploy() {
   local name=$1 lines=$2 count=$3 n
   {
@@ -32,7 +32,7 @@ YAML
   for ((n = 1; n <= count; n++)); do wait_for_end "${stack}_$name$n"; done
 }
 
-# wait_for_end SERVICE: until its task has logged END.
+# wait_for_end SERVICE: wait until its task has logged END.
 wait_for_end() {
   local id tries
   for ((tries = 0; tries < 1800; tries++)); do
@@ -44,13 +44,13 @@ wait_for_end() {
   return 1
 }
 
-# remove: the stack, and waits until nothing of it is left.
+# remove: remove the stack and wait until nothing of it is left.
 remove() {
   docker stack rm "$stack" >/dev/null 2>&1
   until [[ -z $(docker ps -aq --filter "label=com.docker.stack.namespace=$stack")$(docker network ls -q --filter "label=com.docker.stack.namespace=$stack") ]]; do sleep 1; done
 }
 
-# snap ARG...: one bundle, thrown away; a log beyond --max-bytes is a gap, which is no failure here.
+# snap ARG...: take one bundle. Exit 1 is accepted: it says that a log exceeded --max-bytes and the bundle has a gap.
 snap() {
   rm -rf "$work/snap"
   local status=0
@@ -73,7 +73,7 @@ remove
 
 row 'redaction of ordinary log text on one core' '-' "$("$redact_speed")" - MiB/s '>= 250'
 
-# What attach costs while a service writes 5,000 lines a second: its share of one core over 20 seconds.
+# The share of one core that attach uses over 20 seconds while a service writes 5,000 lines a second.
 cat >"$work/steady.yml" <<YAML
 version: "3.8"
 services:

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# redfix-report.sh: a summary of 100,000 cases with 1 million records beside flake-classify reading the same file.
+# redfix-report.sh: compares a report on 100,000 cases with 1 million records with flake-classify on the same file, and
+# measures the report's peak memory.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
 work=$(mktemp -d)
@@ -7,7 +8,7 @@ trap 'rm -rf "$work"' EXIT
 cd "$root"
 cargo run --quiet --release -p flake-classify --example generate 1000000 100000 >"$work/ledger.jsonl"
 
-# An undecided ledger fails the gates: exit 1 is an answer here.
+# Exit 1 is expected: the cases of this ledger are undecided, so the gates fail.
 # shellcheck disable=SC2329,SC2317 # called by name
 report() { redfix-report --format "$1" --max-bytes 1MiB --out "$work/page" "$work/ledger.jsonl" || (($? == 1)); }
 # shellcheck disable=SC2329,SC2317

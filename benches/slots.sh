@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# slots.sh: how long after a slot comes free the command of a waiter starts, over a bare start. Needs an engine in
-# DOCKER_HOST whose slots nobody else uses.
+# slots.sh: measures the time from when a slot becomes free until a waiter's command starts, less the time that starting the
+# command alone takes. Needs an engine in DOCKER_HOST whose slots nobody else uses.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
-# EPOCHREALTIME of the first thing that a command does.
+# The command prints the time as the first thing that it does.
 # shellcheck disable=SC2016 # the command's own shell expands it
 start='echo $EPOCHREALTIME'
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 command -v swarm-isolate >/dev/null || { echo 'bench: swarm-isolate is not built: cargo build --release' >&2 && exit 2; }
 
-# waiting: from the end of the holder's command to the start of the waiter's, the holder's release included.
+# waiting: seconds from the end of the holder's command to the start of the waiter's. The release of the slot is included.
 waiting() {
   local try
   rm -f "$dir/go" && mkfifo "$dir/go"
@@ -22,7 +22,7 @@ waiting() {
   done
   swarm-isolate --slot-only -- bash -c "$start" >"$dir/started" &
   local waiter=$!
-  # The waiter has looked, listens for events and waits.
+  # By then the waiter has found the slot taken and waits for the engine's events.
   sleep 2.3
   echo go >"$dir/go"
   wait "$holder" "$waiter"

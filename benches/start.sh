@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# start.sh: a filter on ten records, from its start to its end, beside jq on the same ten; and the size of each tool.
+# start.sh: compares the whole run of a filter on ten records with jq on the same records; prints the size of each tool.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
 ten=$(mktemp)
 trap 'rm -f "$ten"' EXIT
 head -n 10 "$root/lib-common/tests/data/v1/run.finished.jsonl" >"$ten"
 
-# Twenty starts are a sample: one takes a few milliseconds.
+# One start takes a few milliseconds, too short to measure: a sample is twenty starts.
 twenty() { for ((n = 0; n < 20; n++)); do "$@" <"$ten" || return; done; }
 peer() { twenty jq -c .; }
 verdicts() { twenty flake-classify --quiet; }
-# Its answer is no: the gates fail.
+# Exit 1 is expected: the gates fail on ten records.
 answer() { redfix-report || (($? == 1)); }
 answers() { twenty answer; }
 versus 'ten records through flake-classify, twenty starts' 'jq -c .' '<= 1' verdicts peer

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""The engine's own floor: what a stack's teardown costs if nothing but the engine takes time.
+"""Measures the least time in which the engine can tear a stack down, as the baseline of teardown.sh.
 
-The same deletes in the same order as swarm-isolate's, over one kept connection, each condition asked every
-10 ms by a bare loop. Prints the seconds from the first delete until nothing of the stack is listed any more.
+It sends the same deletes in the same order as swarm-isolate over one connection, and polls each condition every
+10 ms. Prints the seconds from the first delete until nothing of the stack is listed any more.
 usage: DOCKER_HOST=unix:///path teardown-floor.py STACK
 """
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# teardown.sh: from the command's end until the engine is proved empty, against the engine's own floor.
+# teardown.sh: compares the time from the end of a run's command until swarm-isolate has proved that nothing is left with
+# the least time that the engine needs (teardown-floor.py).
 #
-# Needs an engine in DOCKER_HOST with redfix/busybox. Ours is the wall time from the command's last act until
-# swarm-isolate has ended, its proof and its record included; BENCH_SERVICES (default 3) services each.
+# Needs an engine in DOCKER_HOST with redfix/busybox. The time of swarm-isolate ends when it exits, so it includes the proof
+# and the record. Each stack has BENCH_SERVICES services (default 3).
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
 
@@ -22,7 +23,7 @@ cd "$work"
 } >compose.yml
 printf x >c
 
-# deploy STACK: and wait until all of it runs.
+# deploy STACK: deploy the stack and wait until all services run.
 cat >deploy <<'END'
 docker stack deploy --resolve-image never -c compose.yml "$1" >/dev/null 2>&1
 until [ "$(docker ps -q --filter label=com.docker.stack.namespace="$1" | wc -l)" = "$BENCH_SERVICES" ]; do sleep 0.1; done

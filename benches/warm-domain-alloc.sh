@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# warm-domain-alloc.sh: leases per second under many processes beside the engine's own rate of creating configs, and
-# sixteen domains probed at once beside the slowest of them alone. Needs an engine (DOCKER_HOST, REDFIX_NODE_ADDR).
+# warm-domain-alloc.sh: compares the leases per second of many processes with the engine's own rate of creating configs, and
+# a probe of sixteen domains at once with a probe of the slowest one. Needs an engine (DOCKER_HOST, REDFIX_NODE_ADDR).
 #
-# BENCH_PROCESSES (40), BENCH_EACH (25) and BENCH_SERVICES (500) make it smaller.
+# BENCH_PROCESSES (default 40), BENCH_EACH (25) and BENCH_SERVICES (500) set its size.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
 : "${BENCH_PROCESSES:=40}" "${BENCH_EACH:=25}" "${BENCH_SERVICES:=500}" "${DOCKER_HOST:?needs an engine}"
@@ -10,7 +10,7 @@ raw=$(example warm-domain-alloc raw_configs)
 id=bench$$ work=$(mktemp -d)
 servers=()
 
-# clear_configs: what one run left, tombstones too.
+# clear_configs: remove the configs that one run left, tombstones of released leases included.
 clear_configs() {
   docker config ls -q --filter "label=$id" --filter "name=$id" | xargs -r -n 200 docker config rm >/dev/null
   docker config ls -q --filter "label=redfix.investigation=$id" | xargs -r -n 200 docker config rm >/dev/null
@@ -24,7 +24,8 @@ clean_up() {
 }
 trap clean_up EXIT
 
-# services: the swarm that leases are compared with; without tasks, created through the API eight at a time.
+# services: create the services whose names and rules every lease is checked against. They have no tasks. curl creates eight
+# at a time.
 services() {
   local n
   for ((n = 0; n < BENCH_SERVICES; n++)); do
@@ -37,7 +38,7 @@ services() {
     -H 'Content-Type: application/json' -d @FILE http://engine/services/create
 }
 
-# many COMMAND...: BENCH_PROCESSES of them at once, each with its number behind; all must succeed.
+# many COMMAND...: run the command BENCH_PROCESSES times at once, each with its number as last argument. All must succeed.
 many() {
   local n pids=()
   for ((n = 0; n < BENCH_PROCESSES; n++)); do
@@ -71,7 +72,7 @@ allocations() {
     "$(rate "$ours")" "$(rate "$theirs")" per-s '>= 0.5'
 }
 
-# Sixteen web servers that each think for 50 to 425 ms; probed all at once, and the slowest alone.
+# Sixteen web servers that answer after 50 to 425 ms, probed all at once, and the slowest one alone.
 probes() {
   local n ports=()
   python3 - "$work/ports" <<'PYTHON' &

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# again.sh TEST...: tests by name and alone: BINARY or BINARY::TEST, as a red run names them. One that needs a Swarm gets a
-# private engine, offline; N=10 repeats it.
+# again.sh TEST...: run the named tests one at a time: BINARY or BINARY::TEST, as `make test` prints them when they fail. A
+# test that needs a Swarm gets a private engine. Everything runs offline. N=10 runs each test ten times.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
 (($#)) || cannot 'reading arguments: TEST: missing' 'make again T=snap, or T=snap::no_secret_reaches_the_disk'
@@ -10,7 +10,7 @@ mapfile -t binaries < <(cargo nextest list --locked --offline --workspace --carg
 status=0 number=0
 for name; do
   filter=''
-  # A test of the crate e2e, or of another crate: beside the code, or in a file of its own.
+  # A name may leave out the prefix `e2e::` of nextest's binary ids.
   for binary in "${binaries[@]}"; do
     case $name in
       "$binary" | "${binary#e2e::}") filter+=" | binary_id(=$binary)" ;;

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# all.sh [long]: everything that CI runs: what is needed is fetched; then, where nothing can be downloaded any more: lint,
-# unit and pipe tests, the fuzz targets' seeds, the report in a browser, the engine script, and the flow on real Swarms.
-# With `long` every test and check there is. What is kept lies in target/test; the last line has the totals.
+# all.sh [long]: everything that CI runs. It fetches what is needed and then, without access to any network, runs lint, unit
+# and pipe tests, the fuzz targets' seeds, the report in a browser, the engine script, and the flow on real Swarms.
+# With `long` it runs every test and check. Logs and evidence are kept in target/test; the last line has the totals.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
-# One of what takes longer than CI may, another one with each commit.
+# Tests that together take longer than CI may: each commit runs one of them, chosen by the commit's hash.
 TURNS=('binary(domain_storm)' 'binary(report_bundle)' 'binary(promote)' 'binary(examples)' 'binary(row_gitea)'
   'test(=twenty_deploys_in_a_row_leak_no_address_of_a_small_shared_network)' 'binary(row_bluesky_pds)')
 
-# beside NAME COMMAND...: a step in the background, by what is left of the cores; its output is in its log, and here at the
-# end.
+# beside NAME COMMAND...: run a step in the background at the lowest priority. Its output goes to its log and is printed
+# when the step ends.
 beside() {
   (
     name=$1 status=0 started=$SECONDS
@@ -20,7 +20,7 @@ beside() {
   ) &
 }
 
-# inside: in a place of its own, offline.
+# inside: the part that runs inside check/apart, offline.
 inside() {
   local profile=default turn
   turn=${TURNS[16#$(git rev-parse HEAD | cut -c1-7) % ${#TURNS[@]}]}
@@ -30,7 +30,7 @@ inside() {
   fi
   step 'build' cargo build --locked --offline --workspace --all-targets --quiet
   step 'tests that measure isolation' tests alone --profile "$profile" -E 'group(alone)'
-  # With the tests' binaries at hand: what lint builds waits for nobody who waits for it.
+  # Build the tests first: cargo locks the target folder, so lint and the tests would otherwise wait for each other.
   tests build-only --no-run
   beside 'lint' check/lint.sh
   beside 'engine script' check/engine.sh
@@ -62,7 +62,7 @@ printf '%s\n' "$EPOCHSECONDS" >"$kept/began"
 step 'fetch' "$check/fetch" test
 [[ $(tail -n 1 "$kept/steps" | cut -f4) == 0 ]] || { summary || leave 1; }
 status=0
-# What is called here ends with this script, however it ends.
+# --pdeathsig: check/apart ends with this script, also when the script is killed.
 interruptible setpriv --pdeathsig TERM -- check/apart "$check/all.sh" --inside "$long" || status=$?
 [[ -z $caught ]] || leave 1
 if [[ $long == 1 ]]; then

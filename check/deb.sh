@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# deb.sh [PACKAGE]: the Debian package on a clean Debian 12: installed by apt in a fresh chroot, it takes a red recipe
-# to a report against a private engine, whose socket is all that it shares; removed, it leaves nothing.
+# deb.sh [PACKAGE]: check the Debian package on a clean Debian 12. apt installs it in a fresh chroot, where it takes a red
+# recipe to a report against a private engine; after its removal no file may be left. The chroot shares only the engine's
+# socket and the image cache with the host.
 # shellcheck disable=SC2016 # what is in single quotes is expanded in the chroot
 . "$(dirname "$(readlink -f "$0")")/../scripts/lib.sh"
 
@@ -21,13 +22,13 @@ clean=$(mktemp -d)
 socket=${DOCKER_HOST#unix://}
 undo "rm -rf --one-file-system '$clean'"
 chmod 755 "$clean"
-# What apt knows of the mirror, it keeps: the package's own dependencies come from there.
+# mmdebstrap leaves apt's sources in the chroot, so that apt can install the package's dependencies.
 mmdebstrap --quiet --variant=apt --include=ca-certificates bookworm "$clean" >&2
 cp "$package" "$clean/redfix.deb"
 mkdir -p "$clean$(dirname "$socket")" "$clean/var/cache/redfix"
 
-# inside COMMAND...: in the chroot, with its own mounts, which go with it; of the host it sees the engine's socket, and
-# the images that are built already.
+# inside COMMAND...: run the command in the chroot, in its own mount namespace. It sees the engine's socket and the cache of
+# built images.
 inside() {
   unshare --mount --propagation private sh -ec '
     clean=$1 socket=$2 && shift 2
@@ -42,7 +43,7 @@ inside() {
 }
 
 passed=0 failed=0
-# ok WHAT COMMAND...
+# ok WHAT COMMAND...: run the command, print whether it succeeded, and count it.
 ok() {
   local what=$1 status=0
   shift

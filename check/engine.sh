@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# engine.sh [CASE...]: check scripts/engine on a machine of its own: what it makes works, what was there stays, what it made
-# goes. Two engines and a stand-in for somebody else's Docker are made and removed.
+# engine.sh [CASE...]: check scripts/engine inside check/apart: its engines work, it changes nothing else on the machine, and
+# it removes all that it made. The check makes and removes two engines and a stand-in for somebody else's Docker.
 # shellcheck disable=SC2034,SC2154 # shared with engine.d/*.sh
 set -euo pipefail
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# expected.sh: whether investigations came to what their recipes' expect.jsonl say, and to no other case.
+# expected.sh: compare the verdicts of investigations with the expect.jsonl of their recipes. A case that is not expected is
+# a difference too.
 . "$(dirname "$(readlink -f "$0")")/../scripts/lib.sh"
 
 usage() {
@@ -11,20 +12,20 @@ usage: expected.sh [--all] LEDGER...
 options:
       --all   every recipe that has an expect.jsonl must be there
 
-exit: 0 they are the same; 1 they are not, a line for each difference; 2 cannot
+exit: 0 all verdicts are as expected; 1 they differ, with a line for each difference; 2 usage or environment error
 
 example:
   check/expected.sh --all target/redfix/redfix-*/*/*/ledger.jsonl
 END
 }
 
-# verdicts LEDGER: the last one on each case, in the words of expect.jsonl.
+# verdicts LEDGER: the last verdict on each case, with the fields of expect.jsonl.
 verdicts() {
   jq -cn '[inputs | select(.type == "flake.verdict")] | group_by(.case)[] | last
     | {case, verdict, cause, route: .routes, factor: .shown_by.factor}' "$1"
 }
 
-# differs RECIPE LEDGER: a line for each difference. Only what is expected is compared, but of every case.
+# differs RECIPE LEDGER: print a line for each difference. Only the fields that expect.jsonl has are compared.
 differs() {
   jq -rn --arg recipe "$1" --slurpfile expected "$recipes/$1/expect.jsonl" --slurpfile found <(verdicts "$2") '
     def told: to_entries | map("\(.key)=\(.value | if type == "array" then join("+") else . end)") | join(" ");

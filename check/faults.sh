@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# faults.sh [N [SEED]]: N random faults over all tools (default 1000), a tenth of them between pr-open and its forge, the
-# others on a private engine. Prints what was tried and what was lost; the same SEED tries the same ones again. Exits 1
-# when anything was lost.
+# faults.sh [N [SEED]]: inject N random faults into all tools (default 1000), a tenth of them between pr-open and its forge,
+# the others on a private engine. It prints how many were tried and what was lost, and exits 1 when anything was lost. The
+# same SEED tries the same faults again.
 . "$(dirname "$(readlink -f "$0")")/../scripts/lib.sh"
 
 cd "$root"

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# fresh.sh [RELEASE...]: the README's two commands on machines where nothing of ours has ever run: a Debian 12 and a Debian
-# 13 root (bookworm, trixie) with ca-certificates, git, make, a C compiler and this machine's Rust toolchain, and nothing
-# else; from a clone of what is committed. Prints what they printed last, and the totals. FRESH=demo runs one of the two.
+# fresh.sh [RELEASE...]: run the README's two commands on fresh machines, from a clone of what is committed: a Debian 12 and
+# a Debian 13 root (bookworm, trixie) with only ca-certificates, git, make, a C compiler and this machine's Rust toolchain.
+# It prints the last lines of each command and the totals. FRESH=demo runs only `make demo`.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
 (($#)) || set -- bookworm trixie
-# In a mount namespace of its own: what is mounted into a root goes with us, and never by way of a removed folder.
+# Run in a mount namespace: the kernel unmounts everything when this script ends, and `rm` never follows a mount.
 [[ -n ${FRESH_MOUNTS-} ]] || FRESH_MOUNTS=1 exec unshare --mount --propagation private "$check/fresh.sh" "$@"
 "$scripts/fetch" images
 toolchain=$(rustc --print sysroot)
@@ -15,7 +15,8 @@ rm -rf "$kept"
 mkdir -p "$kept"
 passed=0 failed=0
 
-# make_root RELEASE FOLDER: with what this machine trusts and how it reaches its mirrors, which is no part of Debian.
+# make_root RELEASE FOLDER: make a Debian root that has this machine's certificates and resolver, which it needs to reach
+# the mirrors.
 make_root() {
   mmdebstrap --quiet --variant=apt --include=ca-certificates,git,make,gcc,libc6-dev "$1" "$2" >&2 || return
   mkdir -p "$2/opt/rust" "$2/usr/local/share/ca-certificates" "$2/root"
@@ -27,7 +28,7 @@ make_root() {
   git clone --quiet --no-hardlinks "$root" "$2/root/redfix"
 }
 
-# there FOLDER COMMAND...: in the clone, with the machine's network for the step that fetches.
+# there FOLDER COMMAND...: run the command in the clone. It has the machine's network, because it fetches packages first.
 there() {
   local name pass=()
   for name in http_proxy https_proxy no_proxy SSL_CERT_FILE PIP_CERT NODE_EXTRA_CA_CERTS; do
@@ -39,7 +40,7 @@ there() {
     sh -c 'cd /root/redfix && exec "$@"' sh "${@:2}"
 }
 
-# says WHAT FOLDER COMMAND...
+# says WHAT FOLDER COMMAND...: run the command there, print how it ended and its last lines, and count it.
 says() {
   local what=$1 status=0 started=$SECONDS log
   log=$kept/${what// /-}.log

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# fuzz.sh check | SECONDS [TARGET...]: build every fuzz target and run each over its seeds (`check`, which CI does), or fuzz
-# each for so long with cargo-fuzz. What is found is kept in fuzz/artifacts, and becomes a test. Exits 1 where one fails.
+# fuzz.sh check | SECONDS [TARGET...]: build every fuzz target and run each over its seeds (`check`, as CI does), or fuzz each
+# target for so many seconds with cargo-fuzz. Inputs that crash a target are kept in fuzz/artifacts; make a test of each.
+# Exits 1 when a target fails.
 #
-# With the stable compiler: cargo-fuzz needs a nightly one only for its address sanitizer, and nothing here is unsafe.
+# The stable compiler is enough: cargo-fuzz needs a nightly one only for the address sanitizer, and no code here is unsafe.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
 cd "$root/fuzz"
 mapfile -t targets < <(cd fuzz_targets && printf '%s\n' *.rs | sed 's/\.rs$//')
 failed=()
 
-# A target that nothing was ever put into is no check.
+# A target without seeds would pass without having read any input.
 for target in "${targets[@]}"; do
   compgen -G "seeds/$target/*" >/dev/null || cannot "looking for seeds: fuzz/seeds/$target: none"
   grep -q "^name = \"$target\"" Cargo.toml || cannot "reading fuzz/Cargo.toml: $target: no such target"
@@ -20,11 +21,11 @@ done
 
 case ${1-} in
   check)
-    # What the tree's build has made serves here.
+    # Share the workspace's target folder, so that dependencies are not built again.
     export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}
     cargo build --offline --quiet
     folder=$CARGO_TARGET_DIR/debug
-    # Given files, a target runs each of them once.
+    # With files as arguments, a target runs each of them once.
     for target in "${targets[@]}"; do
       "$folder/$target" "seeds/$target"/* >/dev/null 2>&1 || failed+=("$target")
     done

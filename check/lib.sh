@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# lib.sh of the checks: where things come from and are kept, the tests by nextest, steps and what they took.
-export REDFIX_ENV=/dev/null # no operator's settings
+# lib.sh of the checks: sets the folders for logs and evidence, runs tests with nextest, and runs and times steps.
+export REDFIX_ENV=/dev/null # ignore the operator's settings file
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../scripts/lib.sh"
 
 check=$root/check
@@ -15,11 +15,11 @@ keep() {
 keep test
 eval "$("$check/fetch" --path)"
 distribution_first
-# The assertion says why a test is red; who wants the backtrace too asks for it.
+# The assertion alone tells why a test failed. BACKTRACE=1 adds the backtrace.
 export RUST_BACKTRACE=${BACKTRACE:-0}
 
-# tests NAME [ARGUMENT of nextest run...]: what the tests said goes to junit/NAME.xml. Every call builds for the whole
-# workspace, so that all of them share one build; those of a group in .config/nextest.toml have an engine to themselves.
+# tests NAME [ARGUMENT of nextest run...]: run tests; their results go to junit/NAME.xml. Every call builds the whole
+# workspace, so that all calls share one build. A test that belongs to a group in .config/nextest.toml gets its own engine.
 tests() {
   local name=$1 status=0 host profile=default said
   shift
@@ -34,15 +34,15 @@ tests() {
   return "$status"
 }
 
-# only_one: one run at a time in a checkout: they share target/. Others are those of other checkouts.
+# only_one: allow one run at a time in this checkout, because the runs share target/. Other checkouts do not matter.
 only_one() {
   mkdir -p target
   exec 6>target/.checks.lock
   flock -n 6 || cannot "locking: $root/target: other checks run in this checkout" 'wait for them, or use another clone'
 }
 
-# offline NAME [ARGUMENT...]: the check NAME.sh goes on in a place of its own, with everything fetched and an empty folder to
-# keep things in.
+# offline NAME [ARGUMENT...]: fetch everything and run the check NAME.sh again inside check/apart. There, empty the folder of
+# its results and return.
 offline() {
   keep "$1"
   if [[ -z ${APART-} ]]; then
@@ -54,10 +54,11 @@ offline() {
   mkdir -p "$kept"
 }
 
-# idle: hundredths of a second that the cores have had nothing to do since boot, per core.
+# idle: how long a core was idle since boot, in hundredths of a second, as the mean of all cores.
 idle() { awk -v cores="$(nproc)" '$1 == "cpu" { print int(($5 + $6) / cores) }' /proc/stat; }
 
-# step NAME COMMAND...: its output here and in a log, one line of `steps`: NAME, seconds, seconds of waiting, exit code.
+# step NAME COMMAND...: run the command; its output is printed and goes to a log. Adds a line to `steps`: name, seconds,
+# seconds in which the cores were idle, exit code.
 step() {
   local name=$1 status=0 started=$SECONDS waited shown
   shift
@@ -67,20 +68,20 @@ step() {
   tail -n +1 -f -s 0.2 "$kept/${name// /-}.log" &
   shown=$!
   interruptible "$@" >"$kept/${name// /-}.log" 2>&1 || status=$?
-  sleep 0.3 # until the rest of it is shown
+  sleep 0.3 # tail looks every 0.2 s: wait until it has printed the rest
   kill "$shown" 2>/dev/null || true
   wait "$shown" 2>/dev/null || true
   [[ -z $caught ]] || leave 1
   took "$name" "$((SECONDS - started))" "$((($(idle) - waited) / 100))" "$status"
 }
 
-# took NAME SECONDS WAITING STATUS
+# took NAME SECONDS WAITING STATUS: record a finished step in `steps` and print it.
 took() {
   printf '%s\t%s\t%s\t%s\n' "$@" >>"$kept/steps"
   printf '== %s: %s after %d s\n' "$1" "$([[ $4 == 0 ]] && echo ok || echo "FAILED ($4)")" "$2"
 }
 
-# summary: what each step took, the tests that are red, and the totals of all. Exit 1 when anything is red.
+# summary: print the time of each step, the failed tests, and the totals. Fails when anything is red.
 summary() {
   local passed failed broken name
   printf '\n%-46s %8s %8s\n' step seconds waiting
@@ -91,7 +92,7 @@ summary() {
     sed '$d' "$kept/red.log"
   fi
   broken=$(awk -F '\t' '$4 != 0 { print "  " $1 }' "$kept/steps")
-  # Every runner's closing lines.
+  # Each runner ends with a line `N passed, M failed`.
   read -r passed failed < <(sed -nE 's/^([0-9]+) passed, ([0-9]+) failed.*/\1 \2/p' "$kept"/*.log | awk '{ p += $1; f += $2 } END { print p + 0, f + 0 }')
   if [[ -n $broken ]]; then
     printf '\nred steps:\n%s\n' "$broken"

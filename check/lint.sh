@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# lint.sh [changed]: everything that is checked without running the tools; with `changed`, of what differs from the last
-# commit. A check whose program is missing is red.
+# lint.sh [changed]: check everything that can be checked without running the tools; with `changed`, only files that differ
+# from the last commit. A check whose program is missing fails.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
 exec 3>&1
@@ -26,7 +26,7 @@ esac
 git ls-files --error-unmatch Makefile >/dev/null ||
   cannot 'listing files: git cannot read this checkout' "git config --global --add safe.directory $root"
 
-# files [PATH...]: of the repository; with `changed` those that differ from the last commit.
+# files [PATH...]: the files of the repository; with `changed` only those that differ from the last commit.
 files() {
   if [[ -n $changed ]]; then
     { git diff --name-only --diff-filter=d HEAD -- "$@" && git ls-files --others --exclude-standard -- "$@"; } | sort -u
@@ -34,7 +34,7 @@ files() {
     git ls-files -- "$@"
   fi | while read -r file; do [[ ! -f $file ]] || printf '%s\n' "$file"; done
 }
-# starting WORDS PATH...: those whose first line says so.
+# starting REGEX PATH...: the files whose first line matches.
 starting() {
   local words=$1 file
   files "${@:2}" | while read -r file; do ! head -1 "$file" | grep -qE "$words" || printf '%s\n' "$file"; done
@@ -44,7 +44,8 @@ long_files() {
   long=$(git ls-files '*.rs' | xargs wc -l | awk '$2 != "total" && $1 > 400')
   [[ -z $long ]] || { printf 'over 400 lines:\n%s\n' "$long" && return 1; }
 }
-# Packages in Cargo.lock, those of the tests and our own included: one more has to be worth it.
+# Limits the number of packages in Cargo.lock (those of the tests and our own included), so that nobody adds a dependency
+# without thinking about it.
 few_packages() {
   local count most=331
   count=$(grep -c '^\[\[package\]\]' Cargo.lock)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# luck.sh [N]: our own tools judge our own tests: CI's end-to-end tests N times (default 3) on a calm machine, and N times with
-# as many busy loops of somebody else as there are cores. Those that measure isolation must say there that the machine is not
-# calm. flake-classify says of each test that was ever red what it is; the reports and the evidence stay in target/luck.
+# luck.sh [N]: look for flaky tests of our own with our own tools. It runs CI's end-to-end tests N times (default 3) on a calm
+# machine, and N times beside as many busy loops as there are cores. There, tests that measure isolation must fail and say
+# that the machine is not calm. flake-classify judges each test that ever failed; reports and evidence stay in target/luck.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
 times=${1:-3}
@@ -9,7 +9,7 @@ times=${1:-3}
 keep luck
 engines='group(engine) | group(trio)'
 
-# once CONDITION NUMBER: the tests once.
+# once CONDITION NUMBER [FILTER]: run the tests once.
 once() {
   local at=$1-$2 status=0
   export E2E_EVIDENCE=$kept/evidence/$at
@@ -19,7 +19,7 @@ once() {
   return "$status"
 }
 
-# inside: N times calm, N times busy, and once busy for those that measure.
+# inside: run the tests N times calm and N times busy, and those that measure isolation once busy.
 inside() {
   local number load
   tests none --no-run
@@ -28,7 +28,7 @@ inside() {
   load=$!
   undo "kill $load"
   for ((number = 1; number <= times; number++)); do step "busy $number" once busy "$number" "$engines"; done
-  # Each of them is red at once, for that reason and no other.
+  # Each of these tests must fail at once, for this reason and no other.
   step 'busy and measured' says_so
   leave 0
 }
@@ -43,7 +43,7 @@ says_so() {
   ((all > 0 && red == all && told == all))
 }
 
-# verdicts: what flake-classify says of the tests that were red, and how often each was.
+# verdicts: print how often each test failed, and what flake-classify says of it.
 verdicts() {
   local condition level
   for condition in calm:isolated busy:loaded; do

@@ -1,4 +1,4 @@
-// page.cjs PAGE [FOLDER]: what page.sh checks, and screenshots into FOLDER.
+// page.cjs PAGE [FOLDER]: does the checks of page.sh in a browser, and saves screenshots in FOLDER.
 const fs = require('fs');
 const puppeteer = require('puppeteer-core');
 const axe = fs.readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
@@ -62,7 +62,7 @@ async function look(browser, theme, size, viewport) {
     const down = await names();
     check(`${at} sorting sorts`, [...up].sort().join() === up.join() && [...up].reverse().join() === down.join(), up.join());
   }
-  // axe is injected past the page's own policy, through the debugger.
+  // evaluate() injects axe through the debugger, which the page's content security policy does not forbid.
   await tab.evaluate(axe);
   const found = await tab.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
   const serious = found.violations.filter((one) => ['serious', 'critical'].includes(one.impact));

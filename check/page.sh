@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# page.sh [PAGE]: check the HTML report in real headless Chromium: nothing loaded, nothing logged, filter and sort work,
-# axe-core finds nothing serious, in both themes and at phone width. Prints totals.
+# page.sh [PAGE]: check the HTML report in headless Chromium, in both themes and at phone width: the page loads nothing else,
+# logs nothing, its filter and its sorting work, and axe-core finds no serious accessibility fault. Prints totals.
 
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 

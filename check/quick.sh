@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# quick.sh: what a developer runs before each commit: lint of what changed since the last one, unit and pipe tests, one run on
-# an engine.
+# quick.sh: the checks before each commit: lint of the files that changed since the last one, unit and pipe tests, and one
+# run on an engine.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
 offline quick

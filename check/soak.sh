@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# soak.sh [TIME [SEED]]: a day in small (default 20m): on a private engine of three nodes, round after round, a sweep and the
-# whole flow of two small recipes, killed and resumed at times, and random faults over all tools; every third round one
-# node's engine dies. After each round nothing of it may be left. At the end: rounds, runs, verdicts, leaks, and whether
-# descriptors and memory of what lived all the time are flat: the three engines, `log-snap attach`, `review-ci --follow`.
+# soak.sh [TIME [SEED]]: a long-running test (default 20m) on a private engine of three nodes. Each round runs a sweep and the
+# whole flow of a small recipe, sometimes killed and resumed, and random faults over all tools; in every third round one node's
+# engine is killed. After each round nothing of it may be left. At the end it prints the numbers of rounds, runs, verdicts and
+# leaks, and whether descriptors and memory of the long-lived processes stayed flat: the three engines, `log-snap attach`,
+# `review-ci --follow`.
 . "$(dirname "$(readlink -f "$0")")/../scripts/lib.sh"
 # shellcheck source=../scripts/redfix.d/flow.sh
 . "$scripts/redfix.d/flow.sh"
@@ -27,12 +28,12 @@ export DOCKER_HOST REDFIX_NODE_ADDR REDFIX_NODES
 interruptible "$ground/images/build" busybox
 export REDFIX_ENV=/dev/null REDFIX_MAX_FOREIGN_CPU=2 REDFIX_RECIPES=$work/recipes
 
-# Their ports are asked for on the first node.
+# The recipes' harness looks for their ports on the first node, so pin the services to it.
 cp -a examples/recipes "$work/recipes"
 first=$(docker node inspect self --format '{{.Description.Hostname}}')
 sed -i "s/^\( *\)endpoint_mode: dnsrr/&\n\1placement: {constraints: [\"node.hostname == $first\"]}/" "$work"/recipes/*/releases/*/compose.yml
 
-# What lives all the time.
+# The processes that live for the whole soak.
 docker service create --quiet --detach --no-resolve-image --endpoint-mode dnsrr --mode global --name talk_app \
   --label com.docker.stack.namespace=talk --container-label com.docker.stack.namespace=talk redfix/busybox:latest \
   sh -c 'while :; do echo a line; sleep 0.1; done' >/dev/null
@@ -45,7 +46,8 @@ review=$!
 set +m
 undo "end_group $attach; end_group $review"
 
-# objects: the names of all that is on the swarm and its nodes, but for what the engines change by themselves.
+# objects: the names of all objects on the swarm and its nodes, except those that the engines change by themselves, and the
+# tools that still run.
 objects() {
   local pair kind pid name
   for pair in $REDFIX_NODES; do
@@ -55,12 +57,12 @@ objects() {
   for pid in $(for name in swarm-isolate warm-domain-all pr-open flake-classify; do pgrep -x "$name"; done); do
     ! grep -qa redfix-engine/soak "/proc/$pid/environ" 2>/dev/null || ps -o args= -p "$pid"
   done
-  # The locks of pr-open stay, by design.
+  # Lock files of pr-open stay, by design.
   find "$TMPDIR" -mindepth 1 -maxdepth 1 ! -name '.*' ! -name 'redfix-pr-open-*'
   docker config ls -q --filter label=redfix.slot | xargs -r docker config inspect --format '{{index .Spec.Labels "redfix.slot.state"}}' | grep held || true
 }
 
-# sample: a row for each long-lived process: name, descriptors, resident KiB.
+# sample: print a row for each long-lived process: name, number of descriptors, resident KiB.
 sample() {
   local pid name folder
   while read -r name pid; do
@@ -107,8 +109,8 @@ while ((SECONDS < end)); do
     >"$work/faults" 2>&1 || { broken+=("round $rounds: faults lost something") && grep LOST "$work/faults" >&2; }
   [[ -z $caught ]] || leave 1
   faults=$((faults + $(awk '/^faults: tried/ { print $3 }' "$work/faults")))
-  # As redfix-resume.service of examples/systemd does: what was not proved to be gone while an engine was dead is looked at
-  # again.
+  # As redfix-resume.service of examples/systemd does: while an engine was dead, a teardown could not be proved complete, so
+  # look again.
   interruptible swarm-isolate reap >>"$work/log" 2>&1 || broken+=("round $rounds: reap ended with $?")
   for _ in {1..60}; do
     after=$(objects)
@@ -122,8 +124,7 @@ done
 
 runs=$(cat "$work"/round-*/redfix-*/*/ledger.jsonl "$work"/round-*/*-*/ledger.jsonl 2>/dev/null | grep -c '"type":"run.finished"' || true)
 verdicts=$(cat "$work"/round-*/redfix-*/*/ledger.jsonl "$work"/round-*/*-*/ledger.jsonl 2>/dev/null | grep -c '"type":"flake.verdict"' || true)
-# Flat: from the second round on at most 20 more descriptors and half as much memory again. An engine that was restarted
-# begins anew.
+# Flat means: compared with the second round, at most 20 more descriptors and at most half as much memory more.
 awk -F '\t' -v last="$rounds" '$1 == 2 || (last < 2 && $1 == 1) { fd[$2] = $3; kib[$2] = $4 }
   $1 == last { printf "soak: %-10s descriptors %4d then %4d, resident %7d then %7d KiB%s\n", $2, fd[$2], $3, kib[$2], $4,
     ($3 > fd[$2] + 20 || $4 > 1.5 * kib[$2] + 20480) ? " GROWS" : "" }' "$work/samples" | tee "$work/flat"

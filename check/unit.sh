@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# unit.sh: unit and pipe tests, which need no engine, and what the tools emitted in them against the schema.
+# unit.sh: run the unit and pipe tests, which need no engine, and validate the records that the tools emitted in them.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
 offline unit

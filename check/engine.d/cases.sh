@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# The cases of check/engine.sh, in their order; each can be run alone by name.
+# The cases of check/engine.sh in the order in which they run. Each can be run alone by its name.
 
 CASES=(arguments stranger one_node killed stopped three_nodes forward_drop host_mode stranger_after)
 
@@ -12,7 +12,7 @@ arguments() {
   check 'status of nothing exits 1' fails_with 1 'not running' engine status
   check 'env of nothing exits 2' fails_with 2 'hint: scripts/engine up' engine env
   check 'down of nothing is done' engine down
-  # The checkout may lie where others cannot look.
+  # The unprivileged user may not have access to the checkout.
   cp -a "$root/scripts" "$work/scripts"
   chmod -R a+rX "$work"
   check 'without root it names --host' fails_with 2 'up --host' \
@@ -44,7 +44,8 @@ one_node() {
   check 'its port answers from outside' within 180 answers "$addr" 18080
 }
 
-# does_nothing COMMAND...: it succeeds, and the engine's daemons are those of before. What they start comes and goes.
+# does_nothing COMMAND...: the command succeeds and the engine's daemons have the same process ids as before. Other processes
+# of the engine are not compared: they come and go by themselves.
 does_nothing() {
   local before
   before=$(daemons)
@@ -52,10 +53,10 @@ does_nothing() {
   diff <(echo "$before") <(daemons)
 }
 
-# daemons: those of the engine under test, with their process ids.
+# daemons: process ids and names of the daemons of the engine under test.
 daemons() { engine_pids "$name" | xargs -r ps -o pid=,comm= | grep -E ' (dockerd|containerd)$'; }
 
-# serve: a web server on every node, on a host-mode port.
+# serve: deploy a web server on every node, on a host-mode port.
 serve() {
   on n1 service create -q -d --name web --mode global --endpoint-mode dnsrr --no-resolve-image --stop-grace-period 1s \
     --publish mode=host,published=18080,target=8080 redfix-check:1 busybox httpd -f -p 8080 -h /redfix-check
@@ -134,7 +135,7 @@ reach() {
     "exec 3<>/dev/tcp/$2/8080; printf 'GET /index.html HTTP/1.0\r\n\r\n' >&3; busybox cat <&3" | grep -x hello-from-redfix-check
 }
 
-# forward_drop: a machine (a network namespace that plays one) whose packet filter drops what crosses bridges.
+# forward_drop: a network namespace stands in for a machine whose packet filter drops what crosses bridges.
 forward_drop() {
   # shellcheck disable=SC2016
   check 'a host that drops FORWARD gets a rule, and loses it' unshare --net --mount bash -euc '

@@ -1,9 +1,10 @@
 # shellcheck shell=bash disable=SC2154
-# What the cases of check/engine.sh share: one line per check, images, a stranger's Docker, before and after.
+# Functions that the cases of check/engine.sh share: they print one line per check, make an image, run somebody else's
+# Docker, and compare the machine before and after.
 
 passed=0 failed=0
 
-# check WHAT COMMAND...: run it, print one line.
+# check WHAT COMMAND...: run the command and print one line that says whether it succeeded.
 check() {
   local what=$1 status=0 start=$EPOCHREALTIME
   shift
@@ -22,7 +23,7 @@ check() {
 # engine ARGUMENT...: the one under test; whose arguments name another keeps it.
 engine() { "$root/scripts/engine" --name "$name" "$@"; }
 
-# fails_with CODE TEXT COMMAND...: it must exit with CODE and say TEXT.
+# fails_with CODE TEXT COMMAND...: the command must exit with CODE and print TEXT.
 fails_with() {
   local status=0 said
   said=$("${@:3}" 2>&1) || status=$?
@@ -31,7 +32,7 @@ fails_with() {
   [[ $said == *"$2"* ]] || { echo "did not say: $2" && return 1; }
 }
 
-# within SECONDS COMMAND...: it must succeed some time before.
+# within SECONDS COMMAND...: repeat the command until it succeeds, at most for so many seconds.
 within() {
   local deadline=$((SECONDS + $1))
   until "${@:2}" >"$work/within" 2>&1; do
@@ -40,10 +41,11 @@ within() {
   done
 }
 
-# on NODE ARGUMENT...: the docker client on a node of the engine under test.
+# on NODE ARGUMENT...: call the docker client on a node of the engine under test.
 on() { docker -H "unix:///run/redfix-engine/$name/$1/docker.sock" "${@:2}"; }
 
-# make_image: a tar of a root with busybox and bash (a static busybox dies when it looks names up), for `docker import`.
+# make_image: make a tar of a root with busybox and bash for `docker import`. bash opens the connections by name, because a
+# static busybox crashes when it resolves names.
 make_image() {
   local tree=$work/tree file busybox
   mkdir -p "$tree"/{bin,etc,redfix-check}
@@ -61,7 +63,7 @@ make_image() {
 
 load_image() { docker -H "unix://$1" import "$work/image.tar" redfix-check:1 >/dev/null; }
 
-# page ADDRESS PORT: what a web server says to us, out here in the machine's own namespace.
+# page ADDRESS PORT: fetch the page of a web server from outside, from the machine's own network namespace.
 page() {
   local line
   exec 8<>"/dev/tcp/$1/$2" || return 1
@@ -73,12 +75,12 @@ page() {
 }
 answers() { (page "$@") 2>&1; }
 
-# engine_pids NAME: members of its cgroups.
+# engine_pids NAME: process ids of the members of the engine's control groups.
 engine_pids() {
   find /sys/fs/cgroup/*/"redfix-$1" /sys/fs/cgroup/"redfix-$1" -name cgroup.procs -exec cat {} + 2>/dev/null | sort -un || true
 }
 
-# stranger_start: somebody else's dockerd, made without our script, with a container of its own.
+# stranger_start: start somebody else's dockerd with one container, without our script.
 stranger_start() {
   mkdir -p "$work/stranger"
   local -a options=(--data-root "$work/stranger/data" --exec-root "$work/stranger/exec" --pidfile "$work/stranger/pid")
@@ -90,7 +92,7 @@ stranger_start() {
   docker -H "unix://$work/stranger/docker.sock" run -d --network none redfix-check:1 busybox sleep 1000 >/dev/null
 }
 
-# stranger_looks: what must not change.
+# stranger_looks: print the state of somebody else's dockerd that must not change.
 stranger_looks() {
   docker -H "unix://$work/stranger/docker.sock" info --format '{{.ID}} {{.Swarm.LocalNodeState}} {{.ContainersRunning}}'
   docker -H "unix://$work/stranger/docker.sock" ps -a --no-trunc --format '{{.ID}} {{.State}}'
@@ -110,7 +112,8 @@ stranger_stop() {
   find /sys/fs/cgroup/*/redfix-stranger /sys/fs/cgroup/redfix-stranger -depth -type d -exec rmdir {} + 2>/dev/null || true
 }
 
-# snapshot: all that an engine could leave, without what belongs to other engines of ours (another's tests may run).
+# snapshot: everything that an engine could leave on the machine. Objects of our other engines are left out, because other
+# tests may run at the same time.
 snapshot() {
   [[ -z $(other_engines) ]] || : >"$work/others"
   {
@@ -135,16 +138,16 @@ other_engines() { find /run/redfix-engine -mindepth 1 -maxdepth 1 -type d ! -nam
 
 take_before() { snapshot >"$work/before"; }
 
-# as_before: nothing differs from before.
+# as_before: compare with the snapshot that take_before took.
 as_before() {
   snapshot >"$work/after"
   comm -3 "$work/before" "$work/after" >"$work/difference"
-  # What engines and guards share comes and goes with those of others, too.
+  # Folders that engines and guards share may appear and disappear with those of other tests.
   [[ ! -e $work/others ]] || sed -i -E '/path .*\/(docker|docker\.sock|containerd|runc|redfix-engine)$/d' "$work/difference"
   [[ ! -s $work/difference ]] || { echo 'differs from before:' && cat "$work/difference" && return 1; }
 }
 
-# nothing_left: the same as before; the kernel of a busy machine may need a while.
+# nothing_left: as_before, repeated, because on a busy machine the kernel needs a while to remove everything.
 nothing_left() { within 180 as_before; }
 
 clean_up() {

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Sign a user in at the OpenID provider once a second, and show on port 3000 how often that worked and failed.
+"""Sign a user in at the OpenID provider once a second, and serve on port 3000 how often that worked and failed.
 
-Like a real client it reads the discovery document, asks the token endpoint for a token and the userinfo endpoint whose
-it is, all through the reverse proxy. Logins before the first good one are the start of both; every later failure counts.
+Like a real client it reads the discovery document, gets a token from the token endpoint, and asks the userinfo endpoint
+whose token it is, all through the reverse proxy. Failures before the first login are not counted, because provider and
+client start at the same time; every later failure is.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def ask(url: str, form: dict[str, str] | None = None, token: str = "") -> dict[s
 
 
 def sign_in() -> None:
-    """One whole login; an OSError or ValueError says why not."""
+    """Log in once. Raises OSError or ValueError with the reason when that fails."""
     provider = ask(f"{ISSUER}/.well-known/openid-configuration")
     if provider["issuer"] != ISSUER:
         raise OSError(f"the provider at {ISSUER} says that it is {provider['issuer']}")
@@ -75,7 +76,7 @@ def keep_signing_in() -> None:
 
 
 class Page(BaseHTTPRequestHandler):
-    """The count, at /; 404 elsewhere, like any stranger."""
+    """Serves the count at / and 404 elsewhere, as any other service on the network would."""
 
     def do_GET(self) -> None:
         body = json.dumps(COUNT).encode() + b"\n"
@@ -85,7 +86,7 @@ class Page(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Requests are not worth a line."""
+        """Do not log requests: there is one every few seconds."""
 
 
 threading.Thread(target=keep_signing_in, daemon=True).start()

@@ -1,4 +1,4 @@
-"""In the live Keycloak's own container: the realm docs and its user ada, unless they are there."""
+"""Creates the realm `docs` and its user `ada`, unless they exist. Runs in the live Keycloak's container."""
 
 import json
 import sys

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""limited_authority.py ADDRESS CERTIFICATE KEY: an ACME authority that refuses everything because of its rate limit.
+"""limited_authority.py ADDRESS CERTIFICATE KEY: an ACME authority that answers every request with "rate limited".
 
-Prints the port that it took; ends with its standard input.
+It prints the port that it listens on, and ends when its standard input ends.
 """
 
 import http.server

@@ -1,5 +1,5 @@
-//! One bench for `swarm-isolate` as it meets faults: a stack to deploy, a ledger, bystanders that must not
-//! change, and what must be gone afterwards.
+//! The fixture of the tests that injure `swarm-isolate`: a stack to deploy, a ledger, bystanders that must not
+//! change, and a check that nothing of the run is left afterwards.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::stack::{create_service, try_docker};
 use crate::{docker, objects_named, records, require_engine, tool, wait_for};
 
-/// A service that ends at once, with one object of every kind.
+/// A service that stops at once (SIGKILL), with one object of every kind: network, volume, config, secret.
 const COMPOSE: &str = r#"version: "3.8"
 services:
   app:
@@ -35,7 +35,7 @@ secrets: {s: {file: ./c}}
 
 pub struct Bench {
     pub dir: crate::folder::Folder,
-    /// Every name of a run holds it.
+    /// Part of the name of every object of a run, so that a test finds its own objects.
     pub name: String,
     started: Mutex<Vec<u32>>,
 }
@@ -48,7 +48,7 @@ impl Bench {
         Self::with(name, COMPOSE)
     }
 
-    /// With a compose file of the test's own.
+    /// The same with the test's own compose file.
     ///
     /// # Panics
     /// Without an engine.
@@ -66,7 +66,8 @@ impl Bench {
         self.dir.path().join("out/ledger.jsonl")
     }
 
-    /// The tool, ready to deploy and then run `script`. The node of a test is not calm: thresholds are wide.
+    /// The tool, ready to deploy the stack and then run `script`. Other tests load the node at the same time, so the
+    /// load thresholds are wide.
     #[must_use]
     pub fn command(&self, options: &[&str], script: &str) -> Command {
         let deploy = "docker stack deploy --resolve-image never -c compose.yml $REDFIX_STACK >/dev/null 2>&1 || exit 9";
@@ -121,17 +122,17 @@ impl Bench {
         });
     }
 
-    /// The runs on record.
+    /// The `run.finished` records of the ledger.
     ///
     /// # Panics
-    /// When the ledger is not one.
+    /// When the ledger cannot be parsed.
     #[must_use]
     pub fn runs(&self) -> Vec<Value> {
         let text = fs::read(self.ledger()).unwrap_or_default();
         records(&text).into_iter().filter(|r| r["type"] == "run.finished").collect()
     }
 
-    /// Attempts that have begun: their folders.
+    /// The attempts that have begun: names of the evidence folders that hold a `begun.json`.
     #[must_use]
     pub fn begun(&self) -> Vec<String> {
         let folder = self.dir.path().join("out");
@@ -141,7 +142,7 @@ impl Bench {
     }
 
     /// # Panics
-    /// When something is left, a slot is held, or an attempt that began has not exactly one record.
+    /// When an object is left, a slot is held, or an attempt that began does not have exactly one record.
     #[track_caller]
     pub fn assert_over(&self) {
         assert_eq!(objects_named(&self.name), Vec::<String>::new());
@@ -154,7 +155,7 @@ impl Bench {
         assert_eq!(recorded, begun, "one record for each attempt that began");
     }
 
-    /// Waits until nothing of it is left and every attempt has its record: its reaper finishes it.
+    /// Waits until the reaper has finished: no object is left and every attempt that began has its record.
     pub fn wait_until_finished(&self, seconds: u64) {
         wait_for(&format!("{} to be finished", self.name), seconds, || {
             self.runs().len() == self.begun().len()
@@ -165,7 +166,8 @@ impl Bench {
 }
 
 impl Drop for Bench {
-    /// A test that failed takes no other with it: what it started ends, and gives the slot back.
+    /// When the test failed, ends the tools that it started and waits until they gave their slots back, so that the
+    /// next tests do not fail as well.
     fn drop(&mut self) {
         if !std::thread::panicking() {
             return;
@@ -203,14 +205,14 @@ pub fn held_slots() -> Vec<String> {
 }
 
 /// # Panics
-/// When it is no process any more.
+/// When the process has ended already.
 pub fn kill(pid: u32, signal: &str) {
     let status = Command::new("kill").args([signal, &pid.to_string()]).status().expect("kill");
     assert!(status.success(), "kill {signal} {pid}");
 }
 
-/// Processes of the tool under test that run as its reaper: those of this test, which has a `TMPDIR` of its own
-/// (check/on-engine). Of their environment they keep little more.
+/// The reapers that this test's tools started. A reaper keeps `TMPDIR` and little else of its environment, and
+/// check/on-engine gives each test its own `TMPDIR`, so that tells them from the reapers of other tests.
 #[must_use]
 pub fn reapers() -> Vec<u32> {
     let own = std::env::var("TMPDIR").map(|folder| format!("TMPDIR={folder}")).unwrap_or_default();
@@ -226,7 +228,7 @@ pub fn reapers() -> Vec<u32> {
     pids.filter(is_reaper).collect()
 }
 
-/// A service of somebody else's, gone when the test ends.
+/// A service that belongs to somebody else and must not be touched. It is removed when the test ends.
 pub struct Bystander {
     pub name: String,
 }
@@ -242,12 +244,12 @@ impl Bystander {
         Self { name }
     }
 
-    /// Replaces its tasks.
+    /// Makes the swarm replace its tasks.
     pub fn disturb(&self) {
         docker(["service", "update", "--quiet", "--force", &self.name]);
     }
 
-    /// Spec, tasks and containers: what must not change.
+    /// Spec, tasks and containers of the service: a run must not change them.
     #[must_use]
     pub fn state(&self) -> BTreeMap<&'static str, String> {
         let filter = format!("label={SERVICE_NAME}={}", self.name);
@@ -270,7 +272,7 @@ impl Drop for Bystander {
 pub struct Dice(pub u64);
 
 impl Dice {
-    /// Below `limit`.
+    /// A random number below `limit`.
     pub fn roll(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -280,10 +282,10 @@ impl Dice {
     }
 }
 
-/// Kills the private engine's dockerd, does something while there is none, and starts it again.
+/// Kills the private engine's dockerd, calls `meanwhile` while no engine runs, and starts it again.
 ///
 /// # Panics
-/// When `DOCKER_HOST` is no engine that scripts/engine made, or it does not come back.
+/// When scripts/engine did not make the engine at `DOCKER_HOST`, or it does not start again.
 pub fn restart_engine(meanwhile: impl FnOnce()) {
     let host = std::env::var("DOCKER_HOST").unwrap_or_default();
     let folder = host.strip_prefix("unix://").and_then(|path| path.strip_suffix("/docker.sock"));
@@ -300,7 +302,7 @@ pub fn restart_engine(meanwhile: impl FnOnce()) {
     assert!(up.status.success(), "{}", told(&up));
 }
 
-/// What a tool said, for the message of an assertion.
+/// A tool's exit status and standard error, for the message of an assertion.
 #[must_use]
 pub fn told(output: &Output) -> String {
     let mut text = String::new();

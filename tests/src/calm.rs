@@ -1,16 +1,16 @@
-//! Tests that measure isolation or load need a machine that does nothing else. Where it does, they say so at once, instead
-//! of waiting for hours and then being red for another reason.
+//! Tests that measure isolation or load need a machine that does nothing else. On a busy machine they fail at once and say
+//! why, instead of waiting for hours and then failing for another reason.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// As `swarm-isolate` has it for an isolated run, in shares of the machine.
+/// Largest share of the machine that may be busy: the limit that `swarm-isolate` sets for an isolated run.
 const MOST: f64 = 0.35;
-/// What a test before this one left behind ends by then.
+/// How long to wait for a calm machine: the processes of an earlier test have ended by then.
 const PATIENCE: Duration = Duration::from_secs(15);
 const LOOK: Duration = Duration::from_secs(2);
 
-/// Ticks of all cores since boot, and how many of them were idle: proc(5), /proc/stat.
+/// Clock ticks of all cores since boot, and how many of them were idle or waited for I/O (/proc/stat in proc(5)).
 fn ticks() -> (f64, f64) {
     let text = std::fs::read_to_string("/proc/stat").expect("/proc/stat");
     let line = text.lines().next().unwrap_or_default();
@@ -18,7 +18,7 @@ fn ticks() -> (f64, f64) {
     (ticks.iter().take(8).sum(), ticks[3] + ticks[4])
 }
 
-/// How busy the machine was for a moment, 0 to 1.
+/// How busy the machine is, measured over two seconds: 0 to 1.
 #[must_use]
 pub fn busy() -> f64 {
     let (all, idle) = ticks();
@@ -27,7 +27,7 @@ pub fn busy() -> f64 {
     1.0 - (idle_later - idle) / (later - all).max(1.0)
 }
 
-/// The machine is calm, or becomes so in a quarter of a minute.
+/// Waits up to 15 seconds until the machine is calm.
 ///
 /// # Panics
 /// When it does not.

@@ -1,8 +1,9 @@
-//! A scratch folder that goes with its test, unless the test is red: then it is evidence, which `make test` keeps.
+//! A scratch folder that is removed when its test ends. When the test fails, the folder stays, and `make test` keeps it
+//! as evidence.
 
 use std::path::Path;
 
-/// A new folder below `TMPDIR`.
+/// A new, empty folder below `TMPDIR`.
 pub struct Folder(tempfile::TempDir);
 
 impl Folder {

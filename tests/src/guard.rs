@@ -1,4 +1,5 @@
-//! A run whose command only waits, so that a test can speak to its guard; and raw HTTP, spelled as one likes.
+//! A run whose command only waits, so that a test can talk to its guard; and a raw HTTP client that sends a request byte
+//! by byte as the test spells it.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -75,7 +76,7 @@ impl Guarded {
         command
     }
 
-    /// Status and body of one request, sent as it is spelled.
+    /// Sends one request exactly as it is spelled and returns the answer's status and body.
     ///
     /// # Panics
     /// Without an answer.
@@ -84,7 +85,7 @@ impl Guarded {
         raw(&self.socket, request)
     }
 
-    /// A request with a JSON body.
+    /// Sends a request with a JSON body, or without a body when it is empty.
     #[must_use]
     pub fn send(&self, method: &str, target: &str, body: &str) -> (u16, String) {
         let head = format!("{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n");
@@ -96,7 +97,7 @@ impl Guarded {
         self.raw(format!("{head}{length}\r\n{body}").as_bytes())
     }
 
-    /// Ends the command and returns the run's record.
+    /// Lets the command end and returns the run's record.
     ///
     /// # Panics
     /// When there is none.
@@ -112,7 +113,7 @@ impl Guarded {
 
 impl Drop for Guarded {
     fn drop(&mut self) {
-        // A test that failed still has its run torn down, also one that waits for its turn.
+        // SIGTERM makes the tool tear its run down, also when the test failed or the run still waits for a slot.
         if let Some(mut child) = self.child.take() {
             let _ = Command::new("kill").arg(child.id().to_string()).status();
             let _ = child.wait();
@@ -128,7 +129,7 @@ impl Drop for Guarded {
 pub fn raw(socket: &Path, request: &[u8]) -> (u16, String) {
     let mut stream = UnixStream::connect(socket).expect("a guard");
     stream.set_read_timeout(Some(Duration::from_mins(5))).expect("a deadline");
-    // A guard that refuses the head may close before it has read the rest.
+    // Ignore the error: a guard that refuses the head may close before it has read the rest.
     let _ = stream.write_all(request);
     let mut answer = Vec::new();
     let mut part = [0; 4096];
@@ -144,7 +145,7 @@ pub fn raw(socket: &Path, request: &[u8]) -> (u16, String) {
     (status.unwrap_or_else(|| panic!("no answer to {}: {text:?}", String::from_utf8_lossy(request))), body)
 }
 
-/// Whether the answer has as many bytes as its head promises. One without a promise ends with the connection.
+/// Whether the answer is as long as its Content-Length says. An answer without one ends with the connection.
 fn is_whole(answer: &[u8]) -> bool {
     let text = String::from_utf8_lossy(answer).to_ascii_lowercase();
     let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };

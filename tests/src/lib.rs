@@ -1,4 +1,5 @@
-//! Helpers of the end-to-end tests: the built tools, the engine of `make test`, and what must be gone after.
+//! Helpers of the end-to-end tests: they find the built tools, call the engine of `make test`, and check that nothing is
+//! left afterwards.
 
 pub mod bench;
 pub mod calm;
@@ -46,7 +47,7 @@ pub fn tool(name: &str) -> PathBuf {
     path
 }
 
-/// A tool of the build without any operator's settings: nothing on its standard input, its outputs are read.
+/// A tool of the build without any `REDFIX_*` setting of the caller; its standard input is empty and its outputs are pipes.
 #[must_use]
 pub fn unset(name: &str) -> Command {
     let mut command = Command::new(tool(name));
@@ -57,7 +58,7 @@ pub fn unset(name: &str) -> Command {
     command
 }
 
-/// The checkout.
+/// The root of the checkout.
 ///
 /// # Panics
 /// Never: this crate lies in it.
@@ -66,7 +67,7 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the checkout").to_owned()
 }
 
-/// Fails loudly where there is no engine: a test that needs one must not pass without.
+/// Fails when there is no engine: a test that needs an engine must not pass without one.
 ///
 /// # Panics
 /// Without a swarm manager at `DOCKER_HOST`.
@@ -82,7 +83,7 @@ pub fn require_engine() {
     );
 }
 
-/// The engine has these images of the proving ground, built and loaded when they were not.
+/// Builds these images of the proving ground and loads them into the engine, unless it has them.
 ///
 /// # Panics
 /// When one cannot be built.
@@ -102,7 +103,7 @@ pub fn docker<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(args: I) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Every object on the engine whose name holds `part`, as `kind name`: what must be empty after a run.
+/// Every object on the engine whose name contains `part`, as `kind name`. After a run the list must be empty.
 #[must_use]
 pub fn objects_named(part: &str) -> Vec<String> {
     let lists: [(&str, &[&str]); 6] = [
@@ -124,8 +125,8 @@ pub fn objects_named(part: &str) -> Vec<String> {
     lists.into_iter().flat_map(named).collect()
 }
 
-/// Polls until `check` holds: soon at first, then rarely, since most looks are programs of their own that take the machine
-/// from what is waited for.
+/// Polls until `check` is true. The pauses grow, because most checks start a docker client, which takes CPU time from the
+/// thing that the test waits for.
 ///
 /// # Panics
 /// After `seconds`, naming what was waited for.
@@ -139,11 +140,11 @@ pub fn wait_for(what: &str, seconds: u64, mut check: impl FnMut() -> bool) {
     }
 }
 
-/// The JSON lines of a tool's standard output, of a ledger, or of a script. What a test made up itself names no tool, or
-/// one with a name of one letter; every other record must be as its schema says.
+/// Parses the JSON lines of a tool's standard output, of a ledger, or of a script, and validates them against the schema.
+/// Records that a test made up are not validated: they name no tool, or one whose name has one letter.
 ///
 /// # Panics
-/// When a line is not JSON, or a record is not as it must be.
+/// When a line is not JSON, or a record does not follow the schema.
 #[must_use]
 #[track_caller]
 pub fn records(stdout: &[u8]) -> Vec<Value> {
@@ -169,7 +170,7 @@ pub fn first<'r>(records: &'r [Value], kind: &str) -> &'r Value {
         .unwrap_or_else(|| panic!("no {kind} in {records:#?}"))
 }
 
-/// Runs a command with `input` on its standard input and returns what came out.
+/// Runs a command with `input` on its standard input and returns its output.
 ///
 /// # Panics
 /// When it cannot be started.

@@ -1,16 +1,17 @@
-//! Stands between a tool and the engine's socket: a connection's bytes both ways, and the end of each side passed on.
+//! Copies a connection's bytes in both directions between a tool and the engine's socket, and passes on the end of each
+//! direction separately, because docker's attach and exec close only one of them.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 
-/// A connection that two threads can share.
+/// A connection whose two directions two threads can copy.
 pub trait Connection: Read + Write + Send + Sized + 'static {
     /// # Errors
     /// When there is no descriptor left.
     fn twin(&self) -> io::Result<Self>;
     /// # Errors
-    /// When the other end is gone already.
+    /// When the other end has closed the connection already.
     fn close(&self, how: Shutdown) -> io::Result<()>;
 }
 
@@ -34,10 +35,10 @@ impl Connection for UnixStream {
     }
 }
 
-/// Joins the two until both have ended, in threads of its own.
+/// Starts two threads that copy both directions until each has ended.
 ///
 /// # Panics
-/// Without descriptors.
+/// When no file descriptor is left.
 pub fn join(client: impl Connection, engine: UnixStream) {
     let (mut up, mut down) = (client.twin().expect("a descriptor"), client);
     let (mut to, mut from) = (engine.twin().expect("a descriptor"), engine);

@@ -1,4 +1,5 @@
-//! A row of the proving ground, run as an operator runs it, in the shortened form: runs back to back on one machine.
+//! Runs a row of the proving ground as an operator runs it, in a shortened form: the runs follow each other at once on
+//! one machine (`REDFIX_ACCEPT_CORRELATED`).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{docker, objects_named, records, require_engine, require_images, root, tool};
 
-/// A script of ours by its path in the checkout, with its state in `dir` and the tools under test.
+/// One of our scripts, named by its path in the checkout, that keeps its state in `dir` and calls the tools under test.
 ///
 /// # Panics
 /// When the tools are not built.
@@ -26,7 +27,8 @@ pub fn script(name: &str, dir: &Path) -> Command {
     command
 }
 
-/// These ledgers came to what `expect.jsonl` of their recipes say; with `all` there is one of each recipe that has it.
+/// The conclusions in these ledgers are those in their recipes' `expect.jsonl`. With `all`, every recipe that has such a
+/// file must have a ledger.
 ///
 /// # Panics
 /// Where they differ.
@@ -96,7 +98,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// Runs `scripts/<recipe>.sh` to its end.
+    /// Runs `scripts/<recipe>.sh` and waits until it ends.
     ///
     /// # Panics
     /// Without an engine.
@@ -129,13 +131,13 @@ impl Row {
         records(&fs::read(self.folder().join("ledger.jsonl")).expect("a ledger"))
     }
 
-    /// The records of a type.
+    /// All records of this type.
     #[must_use]
     pub fn all(&self, kind: &str) -> Vec<Value> {
         self.ledger().into_iter().filter(|record| record["type"] == kind).collect()
     }
 
-    /// The last verdict on each case is what the row's `expect.jsonl` says, and there are no other cases.
+    /// The last verdict on each case is the one in the row's `expect.jsonl`, and there are no other cases.
     ///
     /// # Panics
     /// Where they differ.
@@ -156,7 +158,7 @@ impl Row {
         }
     }
 
-    /// Every run cleaned up, and nothing of runs, leases, trials or CI is on the engine.
+    /// Every run cleaned up after itself, and no object of a run, lease, trial or CI is left on the engine.
     ///
     /// # Panics
     /// Naming what is left.
@@ -172,7 +174,7 @@ impl Row {
     }
 }
 
-/// The live services around the recipes, for as long as this lives.
+/// The live services that share the swarm with the recipes. They are removed when the last value of this type is dropped.
 pub struct Neighbours {
     dir: crate::folder::Folder,
     lock: Option<fs::File>,
@@ -204,7 +206,7 @@ impl Neighbours {
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    /// What the client of the live provider counts: `logins`, `failed`, `last_failure`.
+    /// What the client of the live identity provider has counted: `logins`, `failed`, `last_failure`.
     ///
     /// # Panics
     /// When it does not answer.

@@ -1,4 +1,4 @@
-//! A scratch folder from which a test runs `swarm-isolate`, with a ledger to be and a namespace of its own.
+//! A scratch folder from which a test runs `swarm-isolate`, with its own ledger and its own namespace.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{docker, objects_named, records, require_engine, tool, wait_for};
 
-/// A stack with one of each kind of object.
+/// A stack with one object of each kind.
 pub const COMPOSE: &str = r#"version: "3.8"
 services:
   app:
@@ -28,7 +28,7 @@ configs: {c: {file: ./c}}
 pub const DEPLOY: &str =
     "docker stack deploy --resolve-image never -c compose.yml $REDFIX_STACK >/dev/null 2>&1 || exit 9; ";
 
-/// A folder and a name of its own.
+/// A folder and a name that no other test uses.
 pub struct Run {
     pub dir: crate::folder::Folder,
     pub name: String,
@@ -58,8 +58,8 @@ impl Run {
         self.path("out/ledger.jsonl")
     }
 
-    /// The tool with a domain, a ledger and wide thresholds (the node of a test is not calm), which options overrule.
-    /// Operands are the caller's.
+    /// The tool with a domain, a ledger, and wide load thresholds, because other tests load the node. Options overrule these
+    /// settings. The caller adds the operands.
     #[must_use]
     pub fn tool(&self, options: &[&str]) -> Command {
         let domain = format!("{}.ci.example", self.name);
@@ -80,7 +80,7 @@ impl Run {
         command
     }
 
-    /// The same call, made by another program that is given the tool's arguments.
+    /// The same call through another program (`sudo`, `setpriv`), which gets the tool's arguments.
     #[must_use]
     pub fn by(&self, mut program: Command, call: &Command) -> Command {
         let variables = call.get_envs().filter_map(|(name, value)| Some((name, value?)));
@@ -88,7 +88,7 @@ impl Run {
         program
     }
 
-    /// The same with a shell script as the command.
+    /// The tool with a shell script as its command.
     #[must_use]
     pub fn script(&self, options: &[&str], script: &str) -> Command {
         let mut command = self.tool(options);
@@ -163,7 +163,7 @@ impl Run {
     }
 }
 
-/// Control groups whose name starts so and whose maker is gone: its process id ends the name.
+/// Control groups whose name starts with `prefix` and whose creator has ended. The name ends with the creator's process id.
 fn cgroups(prefix: &str) -> Vec<PathBuf> {
     fn find(folder: &Path, prefix: &str, found: &mut Vec<PathBuf>) {
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -189,7 +189,7 @@ pub fn kill(child: &Child, signal: &str) {
     assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill").success());
 }
 
-/// What a tool said.
+/// A tool's standard error.
 #[must_use]
 pub fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()

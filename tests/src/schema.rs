@@ -1,4 +1,4 @@
-//! Records against their schema, more strictly than readers are: every type and every field must be a known one.
+//! Validates records against the schema more strictly than a reader may: every type and every field must be known.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -14,8 +14,8 @@ static STRICT: LazyLock<Validator> = LazyLock::new(|| {
     jsonschema::draft202012::new(&schema).expect("a schema")
 });
 
-/// No object may have more than the schema says. Head and body are two views of one object, so that the whole is closed
-/// and not each of them.
+/// Forbids fields that the schema does not name. Head and body describe the same object, so neither may be closed by
+/// itself; the whole record is closed with `unevaluatedProperties` instead.
 fn tighten(schema: &mut Value) {
     let parts: Vec<String> = schema["allOf"]
         .as_array()
@@ -32,7 +32,7 @@ fn tighten(schema: &mut Value) {
     schema["unevaluatedProperties"] = json!(false);
 }
 
-/// What is wrong with a record of ours, in words.
+/// The faults of a record that one of our tools wrote, in words.
 #[must_use]
 pub fn faults(record: &Value) -> Vec<String> {
     STRICT.iter_errors(record).map(|fault| format!("{}: {fault}", fault.instance_path())).collect()

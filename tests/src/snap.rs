@@ -1,4 +1,4 @@
-//! `log-snap attach` beside a test, and its bundles read with no help of the tool that wrote them.
+//! Runs `log-snap attach` beside a test, and reads its bundles without the code of the tool that wrote them.
 
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, clippy::must_use_candidate)] // helpers of tests
 
@@ -12,19 +12,19 @@ use serde_json::Value;
 use crate::stack::Stack;
 use crate::tool;
 
-/// A running `log-snap attach`; dropped, it is gone.
+/// A running `log-snap attach`. It is killed when dropped.
 pub struct Attached {
     pub child: Child,
     pub out: PathBuf,
 }
 
 impl Attached {
-    /// Starts it and waits until nothing is missed any more.
+    /// Starts it and waits until it records: from then on it misses nothing.
     pub fn start(stack: &Stack, dir: &Path, more: &[&str]) -> Self {
         Self::start_with(Command::new(tool("log-snap")), stack, dir, more)
     }
 
-    /// The same, where the command is already prepared.
+    /// The same with a command that the caller prepared.
     pub fn start_with(mut command: Command, stack: &Stack, dir: &Path, more: &[&str]) -> Self {
         let out = dir.join("evidence/snap");
         let mut child = command
@@ -53,7 +53,7 @@ impl Attached {
         assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
     }
 
-    /// SIGTERM; the exit code, the record and the bundle.
+    /// Sends SIGTERM and returns the exit code, the record and the bundle.
     pub fn stop(mut self) -> (i32, Value, Bundle) {
         self.signal("TERM");
         let mut text = String::new();
@@ -71,7 +71,7 @@ impl Drop for Attached {
     }
 }
 
-/// A bundle, read with no help of the tool that wrote it.
+/// A bundle, read without the code of the tool that wrote it.
 pub struct Bundle {
     pub folder: PathBuf,
     pub index: Vec<Value>,
@@ -93,7 +93,7 @@ impl Bundle {
         zstd::decode_all(fs::File::open(path).unwrap()).unwrap()
     }
 
-    /// Everything that was logged by the tasks of a service, one text per task.
+    /// The logs of a service, one text per task.
     pub fn logs(&self, service: &str) -> Vec<Vec<u8>> {
         let of = |stream: &&&Value| stream["name"].as_str().unwrap().split('.').next() == Some(service);
         let streams = self.of_kind("stream");

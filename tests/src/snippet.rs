@@ -1,5 +1,5 @@
-//! What examples/ shows other programs: their YAML and unit files, read as those programs read them, and a home to run
-//! their commands in.
+//! Reads the files in examples/ that are written for other programs (YAML of CIs, systemd units) as those programs read
+//! them, and provides a home folder to run their commands in.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -18,7 +18,7 @@ pub fn example(name: &str) -> PathBuf {
 /// A YAML file as JSON.
 ///
 /// # Panics
-/// When it is none, or there is no YAML for Python.
+/// When it is not YAML, or Python's yaml module is missing.
 #[must_use]
 pub fn yaml(name: &str) -> Value {
     let script =
@@ -31,7 +31,7 @@ pub fn yaml(name: &str) -> Value {
 /// Fails where a mapping has a key that its reader does not know.
 ///
 /// # Panics
-/// Then, or when it is no mapping.
+/// When there is such a key, or the value is not a mapping.
 #[track_caller]
 pub fn only(value: &Value, keys: &[&str]) {
     for key in value.as_object().unwrap_or_else(|| panic!("no mapping: {value}")).keys() {
@@ -50,7 +50,7 @@ pub fn commands(step: &Value) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// The values of a key of a unit file, in their order.
+/// The values of a key in a unit file, in the order of the file.
 ///
 /// # Panics
 /// When it cannot be read.
@@ -61,14 +61,14 @@ pub fn unit(name: &str, key: &str) -> Vec<String> {
     values.map(ToOwned::to_owned).collect()
 }
 
-/// Where the examples find the tools, as if they were installed there, one recipe, and what is recorded.
+/// A home folder for the examples: the tools as if they were installed there, one recipe, and the recorded state.
 pub struct Home {
     pub dir: crate::folder::Folder,
 }
 
 impl Home {
     /// # Panics
-    /// Without room, or unbuilt tools.
+    /// When the folder cannot be made, or the tools are not built.
     #[must_use]
     #[allow(clippy::new_without_default)] // it makes a folder
     pub fn new() -> Self {
@@ -92,7 +92,7 @@ impl Home {
         self.dir.path().join(name)
     }
 
-    /// A shell that runs a script as a CI's step: it ends at the first command that fails.
+    /// A shell that runs a script as a CI runs a step: it ends at the first command that fails.
     #[must_use]
     pub fn shell(&self, script: &str) -> Command {
         let mut command = Command::new("bash");
@@ -101,7 +101,7 @@ impl Home {
         command
     }
 
-    /// What an operator's settings would say.
+    /// Sets the environment that an operator's settings file would set.
     pub fn dress(&self, command: &mut Command) {
         command
             .envs([("CHECKOUT", self.path("home")), ("REDFIX_DIR", self.path("state"))])
@@ -109,7 +109,7 @@ impl Home {
             .env("REDFIX_BIN", self.path("home/target/release"))
             .env("REDFIX_ENV", "/dev/null")
             .env("REDFIX_BASE_DOMAIN", "ci.example")
-            // A node of tests is not calm, and has no night to wait for.
+            // Other tests load this node, and the runs cannot wait for a night between them.
             .envs([
                 ("REDFIX_MAX_FOREIGN_CPU", "2"),
                 ("REDFIX_ACCEPT_CORRELATED", "true"),
@@ -120,7 +120,7 @@ impl Home {
             .stdin(Stdio::null());
     }
 
-    /// A unit's command.
+    /// The command of a systemd unit.
     #[must_use]
     pub fn unit_command(&self, line: &str) -> Command {
         let mut command = Command::new("bash");
@@ -130,7 +130,7 @@ impl Home {
         command
     }
 
-    /// Copies of all units that name this home: what `systemd-analyze verify` reads.
+    /// Copies of all units, with the paths of this home in them, for `systemd-analyze verify`.
     ///
     /// # Panics
     /// When they cannot be written.
@@ -150,14 +150,14 @@ impl Home {
     }
 }
 
-/// Both outputs of a command.
+/// A command's standard output and standard error.
 #[must_use]
 pub fn told(output: &std::process::Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 /// # Panics
-/// When the exit code is another.
+/// When the exit code is none of these.
 #[track_caller]
 pub fn ends(output: &std::process::Output, codes: &[i32]) {
     assert!(
@@ -168,10 +168,10 @@ pub fn ends(output: &std::process::Output, codes: &[i32]) {
     );
 }
 
-/// The records of a file.
+/// The records of a ledger.
 ///
 /// # Panics
-/// When it is no ledger.
+/// When it cannot be read or parsed.
 #[must_use]
 pub fn ledger(path: &Path) -> Vec<Value> {
     crate::records(&fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display())))

@@ -1,4 +1,4 @@
-//! A stack of a test's own: deployed from a few words, gone when the test ends.
+//! A stack that a test deploys from a few words and that is removed when the test ends.
 
 use lib_common::swarm::label::{self, SERVICE_NAME};
 use std::process::{Command, Output, Stdio};
@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use crate::{docker, pipe, require_engine, wait_for};
 
-/// What `ground/images/build busybox` makes.
+/// The image that `ground/images/build busybox` makes.
 pub const IMAGE: &str = "redfix/busybox:latest";
 
-/// A docker call that may fail.
+/// Calls the docker client and accepts that it fails.
 ///
 /// # Panics
 /// Without a docker client.
@@ -19,7 +19,7 @@ pub fn try_docker(args: &[&str]) -> Output {
     Command::new("docker").args(args).stdin(Stdio::null()).output().expect("the docker client")
 }
 
-/// A service of one replica that ends at once when it is told to; `options` come before the image.
+/// Creates a service of one replica that stops at once (SIGKILL). `options` come before the image.
 ///
 /// # Panics
 /// When it is not created.
@@ -29,7 +29,7 @@ pub fn create_service(name: &str, options: &[&str], command: &[&str]) {
     docker([&create[..], &named, options, &[IMAGE], command].concat());
 }
 
-/// A stack of its own name; dropped, nothing of it is left.
+/// A stack with a name that no other test uses. It is removed when dropped.
 pub struct Stack {
     pub name: String,
 }
@@ -69,13 +69,13 @@ impl Stack {
         assert!(output.status.success(), "{}\n{yaml}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// The filter that finds what belongs to it.
+    /// The docker filter that matches the stack's objects.
     #[must_use]
     pub fn label(&self) -> String {
         format!("label={}", label::of_stack(&self.name))
     }
 
-    /// Full ids of the containers that had this event since the test began.
+    /// Full ids of the stack's containers that had this event in the last ten minutes.
     #[must_use]
     pub fn containers_with(&self, event: &str) -> Vec<String> {
         let filter = format!("event={event}");
@@ -100,7 +100,7 @@ impl Stack {
         });
     }
 
-    /// Removes it and waits until nothing of it is left; false after five minutes.
+    /// Removes the stack and waits until none of its objects is left; false after five minutes.
     #[must_use]
     pub fn remove(&self) -> bool {
         try_docker(&["stack", "rm", &self.name]);

@@ -1,5 +1,5 @@
-//! `check/apart`: what runs there is on a machine of its own, and ends with it; a killed call leaves nothing that the
-//! next one would see.
+//! Tests of `check/apart`: a command in it sees nothing of the machine's processes, network and control groups, all its
+//! processes end with it, and what a killed call leaves is removed by the next call.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -19,7 +19,7 @@ fn output(command: &[&str]) -> Output {
     apart(command).output().expect("check/apart")
 }
 
-/// A call that says its name once it is so far, and then stays.
+/// Starts a call that runs the script, prints its id, and then waits.
 fn standing(script: &str) -> (Child, String) {
     let script = format!("{script} && echo $APART && while :; do sleep 0.1; done");
     let mut child = apart(&["bash", "-c", &script]).stdout(Stdio::piped()).spawn().expect("check/apart");
@@ -28,7 +28,7 @@ fn standing(script: &str) -> (Child, String) {
     (child, name.trim().to_owned())
 }
 
-/// Command lines of processes that hold this word.
+/// Command lines of the processes that contain this word.
 fn processes(word: &str) -> Vec<String> {
     let entries = fs::read_dir("/proc").expect("/proc").flatten();
     let lines = entries.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
@@ -70,7 +70,7 @@ fn what_a_killed_call_left_is_gone_with_the_next() {
     child.wait().expect("it ends");
     wait_for("its processes to end", 180, || processes(&engine).is_empty());
     assert!(output(&["true"]).status.success());
-    // Or it is a call beside this one that does it.
+    // Another call that runs at the same time may sweep it first.
     let record = format!("/run/redfix-apart/{name}");
     for left in [format!("/run/{engine}"), format!("/var/lib/{engine}"), format!("/tmp/{name}"), record] {
         wait_for(&format!("{left} to be gone"), 180, || !Path::new(&left).exists());

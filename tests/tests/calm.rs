@@ -1,4 +1,4 @@
-//! A test that measures isolation says on a busy machine that it cannot, and why, before it starts anything.
+//! On a busy machine, a test that measures isolation fails with the reason before it starts anything.
 
 use std::panic::catch_unwind;
 use std::process::{Command, Stdio};

@@ -1,7 +1,7 @@
-//! The random fault campaign over all tools: kills, engine restarts, full disks, stalled sockets, hostile records (those
-//! of the forge are in pr-open's own tests). Lost is: a record that is missing or torn, a page or bundle that is half
-//! there, a stack, slot or lease that nobody can find and end, a bystander that was touched, a secret in what is
-//! printed or kept, a tool that hangs, panics, or fails in silence. Goal: nothing in 1,000.
+//! The campaign injects random faults into all tools: kills, engine restarts, full disks, stalled sockets, hostile records
+//! (faults of the forge are in pr-open's own tests). These count as losses: a record that is missing or torn; a partial page
+//! or bundle; a stack, slot or lease that nobody can find and remove; a bystander that was touched; a secret in output or
+//! files; a tool that hangs, panics, or fails without a message. The goal is no loss in 1,000 faults.
 //!
 //! `E2E_FAULTS=N` tries N of them, `E2E_FAULT_SEED=S` the same ones again, `E2E_FAULT_ONLY=I` the I-th alone.
 //! Needs the private engine of `make faults` and root.
@@ -34,7 +34,7 @@ use e2e::{objects_named, require_engine};
 
 use ground::{Outcome, ensure};
 
-/// Of 1,000, how many are of each kind.
+/// The kinds of faults, and how many of 1,000 are of each kind.
 const KINDS: [(&str, u64); 8] = [
     ("hostile records", 470),
     ("filter or page killed", 160),
@@ -89,7 +89,7 @@ fn nothing_is_lost() {
         let kind = kind(dice.roll(1000));
         order.push((kind, number, dice));
     }
-    // A restarted engine starts the bystanders anew: those last.
+    // Restarting the engine replaces the bystanders' containers, so these faults come last.
     order.sort_by_key(|(kind, number, _)| (*kind == KINDS.len() - 1, *number));
     for (kind, number, mut dice) in order {
         let began = Instant::now();

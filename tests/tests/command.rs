@@ -1,4 +1,4 @@
-//! The command under `swarm-isolate`: what it is told, what becomes of its output, who judges it, how it ends.
+//! The command that `swarm-isolate` runs: its environment, its output, how its outcome is decided, how it is ended.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
@@ -75,7 +75,7 @@ fn with_records_elsewhere_the_commands_streams_and_code_are_its_own() {
     assert_eq!(first(&all, "run.finished")["exit_code"], 7);
     assert!(!run.evidence("command.log").contains("hunter22"), "what is kept is redacted all the same");
 
-    // A reader sees it as it comes, not at the end.
+    // Output is passed on at once, not when the command ends.
     let mut live =
         run.script(&["--records", "out.jsonl"], "echo first; until [ -e go ]; do sleep 0.05; done");
     let mut child = live.stdout(Stdio::piped()).spawn().unwrap();
@@ -200,7 +200,7 @@ fn a_companion_lives_from_before_the_command_until_just_before_the_teardown() {
 #[test]
 fn what_a_companion_starts_to_finish_its_work_is_not_ended_with_it() {
     let run = Run::new("last");
-    // The many make the second look at its members long.
+    // Two hundred processes make it likely that reading the group's members takes longer than the gap between two reads.
     let companion = r#"for i in $(seq 200); do sleep 600 & done; : >ready
         trap 'for i in $(seq 20); do sleep 0.01 || exit; done; echo "{\"type\":\"x.done\",\"v\":1}"; exit' TERM
         while :; do wait; done"#;
@@ -212,7 +212,7 @@ fn what_a_companion_starts_to_finish_its_work_is_not_ended_with_it() {
 #[test]
 fn a_stop_while_it_waits_leaves_no_run_and_no_intent() {
     let run = Run::new("early");
-    // A load that is never enough keeps it waiting.
+    // A load that never reaches the required level keeps the tool waiting.
     let options =
         ["--condition", "loaded", "--load-with", "touch loaded; sleep 600", "--min-foreign-cpu", "1.5"];
     let mut child = run.start(&options, "touch ran");

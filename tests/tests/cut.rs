@@ -1,5 +1,5 @@
-//! Faults around a command: what escapes, what does not end, what is full, dead or silent. After each nothing is left
-//! and the record says what happened.
+//! Faults around a command: processes that escape or ignore signals, full disks, dead readers, a silent engine. After each
+//! fault nothing is left, and the record says what happened.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
@@ -14,13 +14,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use e2e::run::{DEPLOY, Run, kill, said};
 use e2e::{relay, tool, wait_for};
 
-/// Processes that sleep this long: a number nobody else uses.
+/// Processes that sleep for `marker` seconds, a number that no other test uses.
 fn alive(marker: &str) -> String {
     let output = Command::new("pgrep").args(["-af", &format!("^sleep {marker}$")]).output().unwrap();
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Starts what leaves its session, its environment and its parent behind, and does not listen to SIGTERM.
+/// Starts a process that leaves its session, clears its environment, loses its parent and ignores SIGTERM.
 fn escape(marker: &str) -> String {
     format!(
         "for n in 1 2 3; do env -i setsid sh -c 'trap \"\" TERM; setsid setsid sleep {marker} & setsid sleep {marker} & exit' & done; wait; trap '' TERM;"
@@ -32,7 +32,7 @@ fn what_escapes_and_ignores_term_is_ended_within_the_grace() {
     for number in 0..2 {
         let run = Run::new("esc");
         let marker = format!("86{}{number}", std::process::id());
-        // Once the command ends before its strays, once it must be ended itself.
+        // In the first round the command ends before its strays; in the second it must be ended too.
         let end = if number == 0 { "true" } else { "sleep 600; sleep 600" };
         let output = run.output(&["--timeout", "3s"], &format!("{} {end}", escape(&marker)));
         assert_eq!(output.status.code(), Some(number), "{}", said(&output));
@@ -42,7 +42,7 @@ fn what_escapes_and_ignores_term_is_ended_within_the_grace() {
     }
 }
 
-/// Like `setpriv`: the tool as a user who may use the engine and nothing else.
+/// The tool, run by `setpriv` as a user who may use the engine's socket and nothing else.
 fn as_nobody(run: &Run, options: &[&str], script: &str) -> Command {
     let socket = std::env::var("DOCKER_HOST").unwrap();
     let group = fs::metadata(socket.strip_prefix("unix://").unwrap()).unwrap().gid().to_string();
@@ -51,7 +51,7 @@ fn as_nobody(run: &Run, options: &[&str], script: &str) -> Command {
     for path in [run.dir.path(), &home] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();
     }
-    // The checkout may lie where others cannot look.
+    // The unprivileged user may not have access to the checkout.
     let copy = run.path("swarm-isolate");
     for name in ["swarm-isolate", "swarm-guard"] {
         fs::copy(tool(name), run.path(name)).unwrap();
@@ -82,7 +82,7 @@ fn any_user_of_the_engine_will_do_and_the_record_says_what_was_missing() {
     run.assert_nothing_left();
 }
 
-/// A file system of its own size, gone when the test ends.
+/// A file system of the given size that is unmounted when dropped.
 struct Small(PathBuf);
 
 impl Small {
@@ -122,10 +122,10 @@ fn a_full_evidence_folder_stops_neither_the_run_nor_its_record() {
     let output = run.output(&["--evidence", &folder], &script);
     assert!(output.status.success() && run.path("ran").exists(), "{}", said(&output));
     let last = run.last_run();
-    assert!(last["notes"].to_string().contains("command.log is not whole: No space left"), "{last:#}");
+    assert!(last["notes"].to_string().contains("command.log is incomplete: No space left"), "{last:#}");
     assert!(last["evidence"]["blake3"].is_string(), "what there is is hashed: {last:#}");
     run.assert_nothing_left();
-    // Where the ledger is full too, the record goes down the pipe, and the call fails.
+    // When the ledger's disk is full too, the record still goes to standard output, and the call fails.
     let mut command = run.script(
         &["--ledger", &format!("{folder}/l.jsonl"), "--evidence", run.path("e").to_str().unwrap()],
         "exit 0",
@@ -182,7 +182,7 @@ fn a_run_whose_tool_was_killed_has_its_record() {
     run.assert_nothing_left();
 }
 
-/// A socket before the engine's that stops answering when told to.
+/// A socket in front of the engine that stops answering when told to.
 struct Mute {
     host: String,
     mute: Arc<AtomicBool>,

@@ -1,4 +1,4 @@
-//! Every flag that our scripts give the docker client is known to the oldest client that they may meet: the distribution's own.
+//! The oldest docker client that our scripts support is Debian's: it must know every flag that they pass to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use e2e::root;
 
-/// Scripts of ours, with and without a suffix.
+/// Finds our shell scripts, which may have no suffix.
 fn scripts(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path()) {
         if entry.is_dir() {
@@ -23,13 +23,13 @@ fn scripts(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The words of each call of the client in a shell script, as far as they can be read from its text: continued lines are one,
-/// a call ends where the shell's next word begins. `dock NODE` and `on NODE` are our own ways to call it.
+/// The words of each call of the docker client in a shell script, as far as the text shows them. Continued lines are joined,
+/// and a call ends at the next shell operator. `dock NODE` and `on NODE` are functions of ours that call the client.
 fn calls(text: &str) -> Vec<Vec<String>> {
     let joined = text.replace("\\\n", " ");
     let mut found = Vec::new();
     for line in joined.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
-        // What the shell or the client fills in is one word, whatever it holds.
+        // An expansion of the shell or a template of the client counts as one word.
         let mut line = line.to_owned();
         for (open, close) in [("{{", "}}"), ("${", "}")] {
             while let Some(at) = line.find(open) {
@@ -50,7 +50,7 @@ fn calls(text: &str) -> Vec<Vec<String>> {
 
 type Flags = BTreeMap<String, bool>;
 
-/// What the client says of a command: its flags, and whether each takes a value. Empty: it is none.
+/// The flags that the client's help lists for a command, and whether each takes a value. Empty for an unknown command.
 fn flags(client: &Path, command: &[&str]) -> Flags {
     static ASKED: Mutex<BTreeMap<String, Flags>> = Mutex::new(BTreeMap::new());
     let mut asked = ASKED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -79,10 +79,10 @@ fn ask(client: &Path, command: &[&str]) -> Flags {
     known
 }
 
-/// The command that these words begin with, and the words behind it.
+/// The docker command at the start of these words, and the words after it.
 fn command<'w>(client: &Path, words: &'w [String]) -> Option<(Vec<&'w str>, &'w [String])> {
     let mut rest = words;
-    // What stands before the command.
+    // Skip global options in front of the command.
     while let [flag, tail @ ..] = rest {
         match flag.as_str() {
             "-H" | "--host" | "--context" => rest = tail.get(1..)?,
@@ -99,7 +99,7 @@ fn command<'w>(client: &Path, words: &'w [String]) -> Option<(Vec<&'w str>, &'w 
     })
 }
 
-/// The flags of one word: `--name=value` has one, `-aq` has two.
+/// The flags in one word: `--name=value` has one, `-aq` has two.
 fn flags_of(word: &str) -> Vec<String> {
     let name = word.split('=').next().unwrap_or_default();
     match name.strip_prefix("--") {
@@ -115,7 +115,7 @@ fn flags_of(word: &str) -> Vec<String> {
     }
 }
 
-/// Every flag of a call, up to the first operand of a command behind which another program's command line stands.
+/// Every flag of a call. After the first operand of `run`, `exec` and the like, another program's command line begins.
 fn used(known: &Flags, command: &[&str], words: &[String]) -> Vec<String> {
     let ends = matches!(command.last(), Some(&("exec" | "run" | "create")));
     let mut found = Vec::new();
@@ -135,7 +135,7 @@ fn used(known: &Flags, command: &[&str], words: &[String]) -> Vec<String> {
 
 #[test]
 fn the_distributions_client_knows_every_flag_that_our_scripts_use() {
-    // By hand it may be another one; where everything is tested it is the distribution's.
+    // A developer may have another client; in CI it is Debian's.
     let own = Path::new("/usr/bin/docker");
     assert!(own.exists() || std::env::var_os("APART").is_none(), "{} is not there", own.display());
     let client = if own.exists() { own } else { Path::new("docker") };

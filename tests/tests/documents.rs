@@ -1,4 +1,4 @@
-//! What the documents name is there: files, tests, and the promises of SECURITY.md with a test each.
+//! The files and tests that the documents name exist, and each promise of SECURITY.md names a test.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
@@ -13,13 +13,13 @@ fn read(name: &str) -> String {
     fs::read_to_string(root().join(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
 }
 
-/// What stands between backquotes in running text; not the indented or fenced examples.
+/// The words between backquotes in running text; indented and fenced examples are left out.
 fn quoted(text: &str) -> Vec<String> {
     let prose: Vec<&str> = text.lines().filter(|line| !line.starts_with("    ")).collect();
     prose.join("\n").split('`').skip(1).step_by(2).map(ToOwned::to_owned).collect()
 }
 
-/// Every file of the repository, as git knows them.
+/// Every file of the repository that git tracks.
 fn files() -> BTreeSet<PathBuf> {
     let output = Command::new("git")
         .args(["ls-files", "-co", "--exclude-standard"])
@@ -136,7 +136,7 @@ fn no_crate_of_ours_has_a_build_script() {
 
 #[test]
 fn every_source_file_says_its_one_job_first() {
-    // What a recipe's release holds is as its authors have it.
+    // Files of a recipe's release come from its authors and need no such line.
     for file in
         files().into_iter().filter(|file| !file.iter().any(|part| part == "releases" || part == "pulls"))
     {

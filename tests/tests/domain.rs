@@ -1,7 +1,7 @@
-//! `warm-domain-alloc` against a real swarm: leases are unique, whole, taken up again, and given back.
+//! `warm-domain-alloc` against a real swarm: leases are unique and complete, and can be resumed and released.
 //!
-//! Everything that a test makes carries its id and goes when the test ends; names are new for each test, so
-//! that tests share an engine.
+//! Every object that a test makes carries the test's id and is removed when the test ends. Each test uses new names, so
+//! that tests can share an engine.
 
 #![allow(clippy::unwrap_used)]
 
@@ -31,11 +31,11 @@ fn a_lease_is_granted_taken_up_renewed_and_released() {
     let labels: Vec<Value> = stored.iter().map(|config| config["Spec"]["Labels"].clone()).collect();
     assert_eq!(field(&labels, "redfix.domain"), field(&leased, "domain"));
 
-    // A resumed pipe adds nothing; one that lost the record gets the same lease again.
+    // A pipe that has the lease's record gets no new one; a pipe that lost the record gets the same lease again.
     assert_eq!(ok(scene.alloc(&[]), &first), first);
     let again = records(&ok(scene.alloc(&[]), &input), "domain.leased");
     assert_eq!(field(&again, "lease_id"), field(&leased, "lease_id"));
-    // Another purpose is another lease; a dry run is none.
+    // Another purpose gets another lease; a dry run makes none.
     assert_eq!(ok(scene.alloc(&["--purpose", "x", "--dry-run"]), &input), input);
     assert_eq!(scene.leases().len(), 2);
 
@@ -71,7 +71,7 @@ fn a_name_that_is_in_use_is_not_granted() {
     scene.docker(&["network", "create", "-d", "overlay", "--label", &scene.label(), &network]);
     let alias = format!("name={network},alias=iso-aliased.{}", scene.base);
     scene.service(&format!("s4-{id}"), &["--network", &alias]);
-    // What abra creates carries no stack label.
+    // Objects that abra creates have no stack label.
     let config = format!("{}_ini_v1", stack("configured"));
     let mut create = Command::new("docker");
     create.args(["config", "create", "--label", &scene.label(), &config, "-"]).stdout(Stdio::null());
@@ -93,11 +93,11 @@ fn a_name_that_is_in_use_is_not_granted() {
         assert!(output.stdout.is_empty());
     }
     assert!(scene.leases().is_empty());
-    // Another name is granted at once.
+    // A free name is granted at once.
     let other = records(&ok(scene.alloc(&["--recipe", "routed"]), ""), "domain.leased");
     assert!(other[0]["domain"].as_str().unwrap().starts_with("iso-routed-"));
 
-    // A random name goes on behind its beginning: that may be somebody's config, in any case, or another's lease.
+    // The fixed start of a random name may itself be the name of somebody's config, in upper or lower case, or of another lease.
     let mut create = Command::new("docker");
     create.args(["config", "create", "--label", &scene.label(), "ISO-Begun", "-"]).stdout(Stdio::null());
     ok(create, "x");
@@ -108,8 +108,8 @@ fn a_name_that_is_in_use_is_not_granted() {
         assert!(stderr(&output).contains(what), "{recipe}: {}", stderr(&output));
     }
 
-    // The network is shared: a stack that sorts behind it would be answered by strangers, so its class gets a prefix;
-    // a pattern that leaves no room for one is refused.
+    // On a shared network, a stack whose name sorts after the network's resolves names to other stacks. So its class gets a
+    // prefix that sorts first, and a pattern that leaves no room for the prefix is refused.
     let zzz = |pattern: &str| {
         finish(
             scene.tool(&["--base", &scene.base, "--recipe", "x", "--class", "zzz", "--pattern", pattern]),
@@ -144,7 +144,7 @@ fn a_canonical_never_gets_the_name_of_the_live_service() {
             assert!(!theirs.starts_with(&stack) && !stack.starts_with(theirs), "{theirs}");
         }
     }
-    // Asked for by name, it is refused.
+    // A pattern that yields the live service's name is refused.
     for (class, pattern) in [("warm", "{class}-{recipe}"), ("canon", "warm-keycloak"), ("canon", "warm")] {
         let output = finish(
             scene.tool(&[
@@ -168,7 +168,7 @@ fn a_canonical_never_gets_the_name_of_the_live_service() {
             stderr(&output)
         );
     }
-    // A name of its own, with nothing random in it, once nobody holds what attempts under it would be called.
+    // A fixed name is granted when nobody holds the names that attempts under it would get.
     for class in ["warm", "canon"] {
         for round in 0..6 {
             ok(scene.tool(&["release", "--holder", &format!("{}-{class}-{round}", scene.id)]), "");
@@ -186,7 +186,7 @@ fn what_abra_knows_is_taken() {
     let folder = e2e::folder::Folder::new();
     let server = folder.path().join("servers").join(&scene.base);
     std::fs::create_dir_all(&server).unwrap();
-    // Not deployed: nothing on the swarm tells of it.
+    // The app is not deployed, so the swarm has no trace of it.
     std::fs::write(server.join(format!("canon-gitea.{}.env", scene.base)), "TYPE=gitea\n").unwrap();
     let fixed = ["--class", "canon", "--recipe", "gitea", "--pattern", "{class}-{recipe}"];
     let abra = [&fixed[..], &["--abra-dir", folder.path().to_str().unwrap()]].concat();
@@ -232,7 +232,7 @@ fn what_cannot_be_printed_is_given_back() {
     let said = stderr(&output);
     assert!(said.contains("iso-gitea-") && said.contains("released again"), "{said}");
     assert!(scene.leases().is_empty());
-    // The ledger tells both halves.
+    // The ledger has both the lease and its release.
     let ledger = std::fs::read_to_string(ledger).unwrap();
     let (leased, released) = (records(&ledger, "domain.leased"), records(&ledger, "domain.released"));
     assert_eq!((leased.len(), field(&leased, "lease_id")), (1, field(&released, "lease_id")));

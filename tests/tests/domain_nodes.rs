@@ -1,5 +1,5 @@
-//! `warm-domain-alloc` on a swarm of three managers: leases survive the loss of one, and nothing that another node keeps is
-//! overlooked. Needs `scripts/engine --nodes 3 up` and its `REDFIX_NODES`.
+//! `warm-domain-alloc` on a swarm of three managers: leases survive the loss of one manager, and volumes on other nodes are
+//! taken into account. Needs `scripts/engine --nodes 3 up` and its `REDFIX_NODES`.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
@@ -11,7 +11,7 @@ use std::process::{Command, Output, Stdio};
 use e2e::wait_for;
 use serde_json::Value;
 
-/// Name and engine of each node.
+/// Name and engine address of each node.
 fn nodes() -> Vec<(String, String)> {
     let text = std::env::var("REDFIX_NODES")
         .expect("REDFIX_NODES: eval \"$(scripts/engine --name NAME env)\" of three nodes");
@@ -34,7 +34,7 @@ fn tool(url: &str, investigation: &str, args: &[&str]) -> Command {
     command
 }
 
-/// The engine's process, stopped for as long as this lives: a manager that is lost and comes back.
+/// A manager that is lost and comes back: its engine's process is stopped (SIGSTOP) until this is dropped.
 struct Lost(String);
 
 impl Lost {
@@ -93,7 +93,7 @@ fn leases_survive_the_loss_of_the_leading_manager() {
     let lost = nodes.iter().find(leader).expect("a leader").clone();
     let rest: Vec<&(String, String)> = nodes.iter().filter(|node| **node != lost).collect();
 
-    // Some are at work when it goes: what they printed must hold, whatever becomes of them.
+    // Some tools run when the manager is lost. Leases that they printed must hold, however these tools end.
     let before: Vec<_> =
         (0..4).map(|n| (format!("{id}-{n}"), alloc(&rest[n % 2].1, &format!("{id}-{n}")))).collect();
     let gone = Lost::new(&lost.1);
@@ -104,7 +104,7 @@ fn leases_survive_the_loss_of_the_leading_manager() {
         assert!(matches!(output.status.code(), Some(0 | 75)), "{:?}: {said}", output.status);
         printed.extend(leased(&output));
     }
-    // The other two go on without it.
+    // The other two managers keep the quorum.
     wait_for("another leader", 180, || rest.iter().any(leader));
     let mut all = Vec::new();
     for n in 0..4 {
@@ -120,7 +120,7 @@ fn leases_survive_the_loss_of_the_leading_manager() {
     assert_eq!((all.len(), domains(&all).len()), (32, 32));
     assert!(domains(&printed).is_subset(&domains(&all)), "what was printed is not lost");
 
-    // It comes back and sees the same.
+    // The lost manager comes back and sees the same leases.
     drop(gone);
     let leases = || tool(&lost.1, &id, &["list"]).output().unwrap();
     wait_for("the lost manager to see the leases", 180, || {
@@ -161,7 +161,7 @@ fn a_volume_on_another_node_keeps_its_lease() {
     let volume = format!("{stack}_data");
     assert!(at(there, &["volume", "create", &volume]).status.success());
     assert_eq!(gc(&all.join(" ")), 0, "a volume is left on the third node");
-    // Nor is its name granted to anybody.
+    // Its name is not granted to anybody either.
     let label = stack.split('_').next().unwrap();
     let pattern = [
         "--base",

@@ -1,5 +1,5 @@
-//! `warm-domain-alloc probe` and `audit` against real Traefik 3, real Caddy and a real swarm: every cause that can be made
-//! here is made and named, from the engine alone and with Traefik's API.
+//! `warm-domain-alloc probe` and `audit` against real Traefik 3, real Caddy and a real swarm. The test produces every cause
+//! that it can, and the tool must name each, with the engine's answers alone and with Traefik's API.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
@@ -18,14 +18,14 @@ fn every_cause_is_named() {
     let authority = LimitedAuthority::start(&scene);
     proxies(&scene, &authority);
     deploy(&mut matrix);
-    // The same two stacks as in the bluesky-pds failure: one sorts before the shared network, one behind.
+    // The two stacks of the bluesky-pds failure: the name of one sorts before the shared network's, the other's after it.
     let (before, behind) = (format!("aa{}-blue", scene.id), format!("warm{}-blue", scene.id));
     let (good, bad) = (matrix.domain("bluesky"), matrix.domain("warm-bluesky"));
     bluesky(&matrix, &before, &good);
     bluesky(&matrix, &behind, &bad);
     matrix.expect(&bad, "alias-collision");
 
-    // From the engine alone, then with Traefik's API: the same causes.
+    // The same causes must be found with the engine's answers alone and with Traefik's API.
     let one = format!("{}-one", scene.id);
     matrix.check(&["--proxy", &one]);
     let api = format!("http://{}:8080", Scene::address());
@@ -51,7 +51,7 @@ fn every_cause_is_named() {
     audited(&scene, &behind);
 }
 
-/// The stack that sorts before the shared network gets its own page every time; the other one gets strangers.
+/// The stack whose name sorts before the shared network's always gets its own page; the other one gets other stacks' pages.
 fn the_alias_experiment(scene: &Scene, good: &str, bad: &str) {
     let address = Scene::address();
     let expect = "own page of aa";
@@ -71,7 +71,7 @@ fn the_alias_experiment(scene: &Scene, good: &str, bad: &str) {
         let record = &probed(&output)[0];
         assert!(output.status.success() && record["routes"] == true, "{record:#} {}", stderr(&output));
     }
-    // Asked directly, its name is answered by strangers: several addresses, not only its own.
+    // Its name resolves to several addresses, those of other stacks among them.
     let output = scene.run(&["probe", bad, "--resolve", &address, "--insecure"]);
     let record = &probed(&output)[0];
     assert_eq!(
@@ -81,7 +81,7 @@ fn the_alias_experiment(scene: &Scene, good: &str, bad: &str) {
     );
     let evidence = record["evidence"].to_string();
     assert!(evidence.contains("Caddyfile uses app") || evidence.contains("does its own TLS"), "{evidence}");
-    // The name that is leased for it sorts before the network, so the collision cannot come back.
+    // The name that is leased for it sorts before the network's, so the collision cannot happen again.
     let leased = scene.run(&[
         "--base",
         &scene.base,
@@ -96,7 +96,8 @@ fn the_alias_experiment(scene: &Scene, good: &str, bad: &str) {
     assert!(domain < scene.network && domain.contains("-warm-blue-"), "{domain}");
 }
 
-/// Layers that need another call: DNS, TCP, a Traefik that is down or has not looked yet, certificates of the other one.
+/// Causes that need another call of the tool: DNS, TCP, a Traefik that is down or has not read the swarm yet, and the second
+/// Traefik's certificates.
 fn other_layers(scene: &Scene, matrix: &Matrix) {
     let (address, authority) = (Scene::address(), scene.authority());
     let (one, two) = (format!("{}-one", scene.id), format!("{}-two", scene.id));
@@ -118,14 +119,14 @@ fn other_layers(scene: &Scene, matrix: &Matrix) {
     let untrusted = scene.run(&["probe", &fine, "--resolve", &address, "--proxy", &one]);
     assert_eq!(probed(&untrusted)[0]["kind"], "certificate-untrusted");
 
-    // The second Traefik looked once, at its start.
+    // The second Traefik read the swarm only once, when it started.
     let deep = format!("a.b.{}", scene.base);
     assert_eq!(with(&[&format!("{deep}:444"), "--proxy", &two]), "nothing-deployed");
     matrix.site_at("young", &matrix.domain("young"), &[], &[]);
     wait_for("the new service", 180, || with(&[&matrix.domain("young"), "--proxy", &one]).is_empty());
     assert_eq!(with(&[&format!("{}:444", matrix.domain("young")), "--proxy", &two]), "just-deployed");
 
-    // It starts again, and knows what there is by then.
+    // After a restart it knows the services of now.
     matrix.site_at("deep", &deep, &[], &[]);
     wait_for("the deep service", 180, || with(&[&deep, "--proxy", &one, "--insecure"]).is_empty());
     e2e::docker(["service", "scale", "--detach", &format!("{two}=0")]);
@@ -135,7 +136,7 @@ fn other_layers(scene: &Scene, matrix: &Matrix) {
     wait_for("wildcard-depth", 180, || with(&[&format!("{deep}:444"), "--proxy", &two]) == "wildcard-depth");
     assert_eq!(with(&[&format!("bare.{OTHER}:444"), "--proxy", &two]), "certificate-name");
 
-    // A name that leads to another machine: only in a mount namespace of its own.
+    // A name that resolves to another machine. /etc/hosts is replaced in a mount namespace, so that only this probe sees it.
     let hosts = scene.folder.path().join("hosts");
     std::fs::write(&hosts, format!("127.0.0.7 {fine}\n")).unwrap();
     let tool = e2e::tool("warm-domain-alloc");
@@ -149,7 +150,7 @@ fn other_layers(scene: &Scene, matrix: &Matrix) {
     assert_eq!(probed(&output)[0]["kind"], "dns-wrong-address", "{}", stderr(&output));
 }
 
-/// Sixteen domains from a list, one of which differs.
+/// Probes a list of sixteen domains, one of which is wrong.
 fn whole_list(scene: &Scene, matrix: &Matrix, proxy: &str) {
     let list = scene.folder.path().join("warm.txt");
     let fine = matrix.domain("fine");

@@ -1,4 +1,4 @@
-//! `warm-domain-alloc` in many processes at once, killed and interrupted: no name twice, none lost.
+//! Many `warm-domain-alloc` processes at once, killed and interrupted: no name is granted twice, and no lease is lost.
 
 #![allow(clippy::unwrap_used)]
 
@@ -27,7 +27,7 @@ fn kills_lose_no_name_and_give_none_twice() {
     let command = |n: usize| {
         let holder = format!("{}-{n}", scene.id);
         let base = &*bases[n % 2];
-        // Sixty-four at once may wait long for a busy engine.
+        // With 64 processes at once, a busy engine may answer late.
         scene.tool(&[
             "--base",
             base,
@@ -48,7 +48,7 @@ fn kills_lose_no_name_and_give_none_twice() {
             })
             .collect();
         if may_be_killed {
-            // Random moments of random processes, while all of them work: about half are hit.
+            // Kill random processes at random moments while all of them work; about half are hit.
             for _ in 0..processes / 2 {
                 let random = lib_common::new_id();
                 let number: usize =
@@ -67,7 +67,7 @@ fn kills_lose_no_name_and_give_none_twice() {
     };
     let first = run(true);
     assert_eq!(field(&first, "domain").len(), first.len(), "a domain was given twice");
-    // None that was printed is lost, and every process that comes again gets what its dead predecessor had.
+    // No printed lease is lost, and each process gets, when it runs again, the leases of its killed predecessor.
     let second = run(false);
     assert_eq!(second.len(), processes * each);
     for key in ["domain", "stack", "lease_id"] {
@@ -142,7 +142,7 @@ fn a_kill_leaves_whole_leases_or_none() {
         kill(&child, "-KILL");
         let printed =
             records(&String::from_utf8_lossy(&child.wait_with_output().unwrap().stdout), "domain.leased");
-        // What the engine had already read of a request, it may still do.
+        // The engine may still execute a request that it had read before the kill.
         std::thread::sleep(Duration::from_millis(100));
         for config in scene.leases() {
             let labels = config["Spec"]["Labels"].as_object().unwrap();
@@ -152,7 +152,7 @@ fn a_kill_leaves_whole_leases_or_none() {
                 "{labels:?}"
             );
         }
-        // Whoever comes next takes up what there is: one lease for each, the printed ones among them.
+        // The next process resumes the existing leases: one for each case, the printed ones among them.
         let next = records(&ok(scene.alloc(&["--holder", &holder]), &input), "domain.leased");
         assert_eq!(field(&next, "domain").len(), 6);
         assert!(field(&printed, "lease_id").is_subset(&field(&next, "lease_id")));

@@ -1,4 +1,4 @@
-//! What examples/ shows, run as it stands there.
+//! Runs the scripts in examples/ unchanged, on a real swarm.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
@@ -39,7 +39,7 @@ fn an_image_is_replaced() {
     let dir = e2e::folder::Folder::new();
     let mine = "registry.example/busybox:mine";
     docker(["tag", "redfix/busybox:latest", mine]);
-    // One run tells which image the engine was given.
+    // A single run shows which image was deployed.
     let output = example("own-image/hello.sh", dir.path())
         .env("IMAGE_BUSYBOX", mine)
         .arg("--plan")
@@ -105,7 +105,7 @@ fn drone_tests_a_pull_request_alone() {
     assert_nothing_left();
 }
 
-/// As systemd does it: the conditions of a unit, then its commands.
+/// The conditions of a unit, then its commands, as systemd runs them.
 fn unit_lines(home: &Home, name: &str) -> Vec<Command> {
     for condition in unit(name, "ExecCondition") {
         ends(&home.unit_command(&condition).output().unwrap(), &[0]);

@@ -1,7 +1,7 @@
-//! `swarm-isolate` under faults: killed at any moment, with its reaper or without, the engine restarted under
-//! it. After each nothing is left, bystanders are untouched, and the record says what happened.
+//! Faults of `swarm-isolate`: it is killed at chosen moments, with or without its reaper, or the engine restarts. After each
+//! fault nothing is left, bystanders are untouched, and the record says what happened.
 //!
-//! `campaign.rs` has them at random, and in numbers.
+//! `campaign.rs` injects such faults at random and in large numbers.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
@@ -15,7 +15,7 @@ fn the_reaper_finishes_what_a_killed_tool_began() {
     let bench = Bench::new("kill");
     let bystander = Bystander::new("kill");
     let untouched = bystander.state();
-    // The command outlives its parent, clears its environment and leaves the session: all of it must end.
+    // The command outlives its parent, clears its environment and leaves the session: it must be ended all the same.
     let marker = format!("86{}", std::process::id());
     let script = format!("sleep {marker} & setsid sleep {marker} & env -i sleep {marker}");
     let mut child = bench.start(&[], &script);
@@ -23,7 +23,7 @@ fn the_reaper_finishes_what_a_killed_tool_began() {
     let before = reapers();
     assert_eq!(before.len(), 1, "one reaper for one tool");
     kill(child.id(), "-KILL");
-    // Nobody who waits for the tool's output waits for the reaper.
+    // The reaper must not hold the tool's standard error open, or a reader would wait for it.
     let mut stderr = child.stderr.take().unwrap();
     std::io::Read::read_to_string(&mut stderr, &mut String::new()).unwrap();
     child.wait().unwrap();
@@ -48,7 +48,7 @@ fn reap_finishes_what_tool_and_reaper_left_and_records_it() {
     let bench = Bench::new("both");
     let mut child = bench.start(&[], "sleep 60");
     bench.wait_until_deployed();
-    // The reaper first: it would act at once.
+    // Kill the reaper first: it would act as soon as the tool is dead.
     reapers().into_iter().chain([child.id()]).for_each(|pid| kill(pid, "-KILL"));
     child.wait().unwrap();
     let there = objects_named(&bench.name);
@@ -85,7 +85,7 @@ fn a_second_signal_leaves_at_once_and_the_reaper_goes_on() {
     let mut child = bench.start(&["--grace", "60s"], "trap '' TERM; sleep 1; sleep 600");
     bench.wait_until_deployed();
     kill(child.id(), "-INT");
-    // Again until it is gone: the second one may come before the first was heard.
+    // Repeat the signal until the tool has ended: the second one may arrive before the first was handled.
     wait_for("the tool to leave", 180, || {
         kill(child.id(), "-INT");
         child.try_wait().unwrap().is_some()
@@ -116,7 +116,7 @@ fn an_engine_that_restarts_in_the_middle_costs_nothing_but_the_run() {
     let bench = Bench::new("engine");
     let mut child = bench.start(&[], "sleep 600");
     bench.wait_until_deployed();
-    // Asked to stop while there is no engine: it must wait for one, and then finish.
+    // The tool gets SIGTERM while no engine runs: it must wait for the engine and then finish the teardown.
     restart_engine(|| kill(child.id(), "-TERM"));
     wait_for("the tool to end", 180, || child.try_wait().unwrap().is_some());
     bench.wait_until_finished(180);

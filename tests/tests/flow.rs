@@ -1,5 +1,5 @@
-//! The whole flow of the mumble row on a real swarm, as an operator starts it: once straight through, and
-//! once interrupted at five moments by Ctrl-C and SIGTERM.
+//! The whole flow of the mumble row on a real swarm, as an operator starts it: once without interruption, and once
+//! interrupted at five moments by Ctrl-C and SIGTERM.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
@@ -12,7 +12,7 @@ use e2e::row::{assert_as_expected, latest};
 use e2e::{docker, first, objects_named, pipe, records, require_engine, root, tool, wait_for};
 use serde_json::Value;
 
-/// One investigation's home, and the script started in it.
+/// The state folder of one investigation and its script.
 struct Flow {
     dir: e2e::folder::Folder,
 }
@@ -52,7 +52,7 @@ impl Flow {
         self.ledger().iter().filter(|record| record["type"] == kind).count()
     }
 
-    /// What must hold whenever the script has ended.
+    /// Checks that nothing is left; must hold whenever the script has ended.
     #[track_caller]
     fn assert_nothing_left(&self) {
         assert_eq!(objects_named("iso-"), Vec::<String>::new());
@@ -61,7 +61,7 @@ impl Flow {
         assert_eq!(processes_with(self.dir.path()), Vec::<String>::new());
     }
 
-    /// The conclusions, whatever happened on the way.
+    /// Checks the conclusions, which must be the same with and without interruptions.
     #[track_caller]
     fn assert_proven_and_fixed(&self, report: &str) {
         assert!(report.starts_with("GATE M1 PASS 1/1"), "{report}");
@@ -81,7 +81,7 @@ impl Flow {
     }
 }
 
-/// Command lines of processes that know this folder.
+/// Command lines of processes whose arguments or environment name this folder.
 fn processes_with(folder: &Path) -> Vec<String> {
     let folder = folder.to_str().unwrap().as_bytes();
     let knows = |bytes: Vec<u8>| bytes.windows(folder.len()).any(|window| window == folder);
@@ -100,7 +100,7 @@ fn processes_with(folder: &Path) -> Vec<String> {
     found
 }
 
-/// Ctrl-C reaches the whole foreground group; `kill` reaches the script alone.
+/// Sends the signal as Ctrl-C does, to the whole foreground process group, or as `kill` does, to the script alone.
 fn interrupt(child: &Child, signal: &str) {
     let target = if signal == "-INT" { format!("-{}", child.id()) } else { child.id().to_string() };
     assert!(Command::new("kill").args([signal, "--", &target]).status().unwrap().success());
@@ -110,7 +110,7 @@ fn interrupt(child: &Child, signal: &str) {
 fn from_red_to_report() {
     let flow = Flow::new();
     let images = || {
-        // Images of the same second come in any order.
+        // docker lists images of the same second in no fixed order.
         let listed = docker(["images", "--no-trunc", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}"]);
         listed.lines().map(str::to_owned).collect::<std::collections::BTreeSet<_>>()
     };
@@ -129,7 +129,7 @@ fn from_red_to_report() {
     assert!(fs::read_to_string(folder.join("report.md")).unwrap().contains("load-flake"));
 }
 
-/// What is waited for, and how it shows.
+/// The name of a moment, and a check whether it has come.
 type Moment = (&'static str, fn(&Flow) -> bool);
 
 #[test]
@@ -213,7 +213,7 @@ fn an_unknown_line_passes_through_every_tool_unchanged() {
     }
 }
 
-/// What a holder leased goes when the test ends, however it ends.
+/// Releases a holder's leases when the test ends, also when it fails.
 struct Lease(&'static str);
 
 impl Drop for Lease {

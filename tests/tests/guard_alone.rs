@@ -1,5 +1,4 @@
-//! `swarm-guard` by itself, in front of somebody who knows nothing of redfix: as a standing socket, and in front of a
-//! command.
+//! `swarm-guard` without the other tools: as a long-running socket, and in front of one command.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
@@ -13,7 +12,7 @@ use e2e::stack::{IMAGE, try_docker};
 use e2e::{docker, first, objects_named, records, require_engine, tool, wait_for};
 use serde_json::Value;
 
-/// A service of somebody else's, gone when the test ends.
+/// A service that belongs to somebody else. It is removed when the test ends.
 struct Stranger(String);
 
 impl Stranger {
@@ -30,7 +29,7 @@ impl Drop for Stranger {
     }
 }
 
-/// A guard that stands until it is told to go.
+/// A guard that runs until it gets SIGTERM.
 struct Standing {
     dir: e2e::folder::Folder,
     owner: String,
@@ -49,7 +48,7 @@ impl Standing {
         standing
     }
 
-    /// Starts it, a second time also.
+    /// Starts the guard, or starts it again after it ended.
     fn begin(&mut self, options: &[&str]) {
         let told = File::options().append(true).create(true).open(self.told()).unwrap();
         let mut command = Command::new(tool("swarm-guard"));
@@ -72,7 +71,7 @@ impl Standing {
         self.dir.path().join("told.jsonl")
     }
 
-    /// What it has told so far.
+    /// The records that the guard has printed so far.
     fn records(&self) -> Vec<Value> {
         records(&fs::read(self.told()).unwrap())
     }
@@ -82,7 +81,7 @@ impl Standing {
         Command::new("docker").args(args).env("DOCKER_HOST", host).stdin(Stdio::null()).output().unwrap()
     }
 
-    /// Asks it to go; its exit code and its last word.
+    /// Sends SIGTERM and returns the exit code and the last record.
     fn end(&mut self) -> (Option<i32>, Value) {
         let mut child = self.child.take().unwrap();
         e2e::run::kill(&child, "-TERM");
@@ -150,7 +149,7 @@ fn an_owner_keeps_what_is_its_own_when_its_guard_comes_again() {
     let create =
         ["service", "create", "-d", "--no-resolve-image", "--name", &name, "--replicas", "0", IMAGE, "true"];
     assert!(guard.docker(&create).status.success());
-    // Killed, it leaves its socket's file.
+    // A killed guard leaves its socket file.
     let mut killed = guard.child.take().unwrap();
     killed.kill().unwrap();
     killed.wait().unwrap();
@@ -190,7 +189,7 @@ fn a_policy_in_a_file_says_the_same_as_options() {
     docker(["network", "rm", &net]);
 }
 
-/// The tool in front of a shell script.
+/// Runs the tool with a shell script as its command.
 fn before(options: &[&str], script: &str) -> Output {
     require_engine();
     let mut command = Command::new(tool("swarm-guard"));

@@ -1,5 +1,5 @@
-//! Clients behave through the guard as without it: the docker client in each version that is here, stacks,
-//! docker-compose, streams of both sides' bytes.
+//! Clients work through the guard as without it: each installed version of the docker client, stacks, docker-compose, and
+//! bidirectional streams.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
@@ -15,7 +15,7 @@ use e2e::{docker, pipe, wait_for};
 use lib_common::swarm::label;
 use serde_json::Value;
 
-/// Every docker client on the path, each version once.
+/// One docker client of each version that is on the PATH.
 fn clients() -> Vec<PathBuf> {
     let path = std::env::var_os("PATH").unwrap();
     let mut versions = Vec::new();
@@ -56,7 +56,7 @@ impl Client<'_> {
     }
 }
 
-/// A proxy network, as every such swarm has one; whoever made it removes it.
+/// The shared network `proxy`. It is removed when dropped if this value created it (`true`).
 struct Proxy(bool);
 
 impl Proxy {
@@ -67,7 +67,7 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        // An address may still be on its way out.
+        // The engine may still be releasing an address of the network, so the removal is repeated.
         if self.0 {
             wait_for("the proxy network to go", 180, || {
                 try_docker(&["network", "rm", "proxy"]).status.success()
@@ -94,7 +94,7 @@ configs: {c: {file: ./f}}
 secrets: {s: {file: ./f}}
 "#;
 
-/// Everything that a recipe's harness does with a stack.
+/// Every operation of a recipe's harness on a stack.
 fn stack(client: &Client, dir: &Path) {
     let name = &client.guarded.stack;
     let compose = dir.join("compose.yml");
@@ -128,7 +128,7 @@ fn stack(client: &Client, dir: &Path) {
     wait_for("the stack to go", 180, || client.run(&["ps", "-aq", "--filter", &filter]).is_empty());
 }
 
-/// Whether the client builds with `BuildKit` where no guard is: newer ones need a plugin, 20.10 must.
+/// Whether the client can build with `BuildKit` without a guard. Newer clients need a plugin for it; 20.10 must be able to.
 fn has_buildkit(program: &Path, dir: &Path) -> bool {
     let mut build = Command::new(program);
     let output = build.args(["build", "-q"]).arg(dir).env("DOCKER_BUILDKIT", "1").output().unwrap();
@@ -141,7 +141,7 @@ fn has_buildkit(program: &Path, dir: &Path) -> bool {
     output.status.success()
 }
 
-/// Containers, streams, builds.
+/// Tests containers, streams and builds.
 fn containers(client: &Client, dir: &Path) {
     let stack = &client.guarded.stack;
     let (name, web) = (format!("{stack}_a"), format!("{stack}/web:1"));
@@ -160,7 +160,7 @@ fn containers(client: &Client, dir: &Path) {
     assert_eq!(client.pipe(&["exec", "-i", &name, "cat"], "both ways"), "both ways");
     let large = "x".repeat(1_000_000);
     assert_eq!(client.pipe(&["exec", "-i", &name, "cat"], &large).len(), large.len());
-    // The end of input arrives while output still comes: half-close.
+    // The client closes its input while output still arrives (half-close).
     let half =
         client.pipe(&["run", "--rm", "-i", IMAGE, "sh", "-c", "wc -c; sleep 0.3; echo after"], "12345");
     assert_eq!(half, "5\nafter\n");
@@ -250,7 +250,7 @@ fn each_docker_client_works_as_without_a_guard() {
     let run = guarded.finish();
     assert_eq!(run["outcome"], "pass", "{run:#}");
     assert_eq!(run["guard"]["refused"], 2 * clients().len(), "{run:#}");
-    // What was built, loaded and named stays for the teardown.
+    // The guard leaves built, loaded and tagged images to the teardown.
     let images = docker(["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]);
     assert!(images.contains(IMAGE) && !images.contains(&stack), "{images}");
     let made = run["cleanup"]["created"].to_string();
@@ -299,7 +299,7 @@ fn docker_compose_works_as_without_a_guard() {
     assert_eq!((&run["outcome"], &run["guard"]["refused"]), (&"pass".into(), &0.into()), "{run:#}");
 }
 
-/// Speaks to a socket as a program of its own would.
+/// Opens a connection and upgrades it, as `docker attach` does.
 fn upgraded(socket: &Path, target: &str) -> (UnixStream, String) {
     let mut stream = UnixStream::connect(socket).unwrap();
     stream.set_read_timeout(Some(Duration::from_mins(5))).unwrap();

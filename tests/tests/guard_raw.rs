@@ -1,4 +1,5 @@
-//! The guard against raw HTTP: every refusal, in every spelling, while strangers' objects live beside the run.
+//! The guard against raw HTTP: it refuses every forbidden request however it is spelled, while other people's objects exist
+//! beside the run.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
@@ -11,7 +12,7 @@ use e2e::guard::Guarded;
 use e2e::stack::{IMAGE, Stack, try_docker};
 use serde_json::{Value, json};
 
-/// A stranger of each kind, and what the engine says of all of them.
+/// An object of each kind that belongs to somebody else.
 struct Strangers {
     stack: Stack,
     exec: String,
@@ -54,7 +55,7 @@ impl Strangers {
         Self { stack, exec }
     }
 
-    /// An exec that its owner has made and not started.
+    /// Creates an exec that is not started, as its owner would.
     fn exec(name: &str) -> String {
         let socket = std::env::var("DOCKER_HOST").unwrap();
         let socket = socket.strip_prefix("unix://").unwrap();
@@ -94,7 +95,7 @@ impl Drop for Strangers {
     }
 }
 
-/// Refused: 403, in the engine's own form, naming the rule.
+/// Checks that the request was refused: 403, in the format of the engine's errors, naming the rule.
 #[track_caller]
 fn assert_refused(answer: &(u16, String), request: &str) {
     assert!(answer.0 == 403 && answer.1.contains("swarm-guard: refused: "), "{request}: {answer:?}");
@@ -183,7 +184,7 @@ fn strangers_cannot_be_touched_however_it_is_spelled() {
     }
 }
 
-/// Bodies that would make a container with a way out.
+/// Request bodies that would create a container with access to the host.
 fn bodies(strangers: &str) -> Vec<String> {
     let host = |host: Value| json!({"Image": IMAGE, "Cmd": ["true"], "HostConfig": host}).to_string();
     let mut all = vec![
@@ -236,7 +237,7 @@ fn no_spelling_makes_a_container_with_a_way_out() {
     for body in &bodies {
         let target = "/v1.41/containers/create";
         assert_refused(&guarded.send("POST", target, body), body);
-        // The same in chunks, cut in the middle of a key.
+        // The same body in two chunks, split in the middle of a key.
         let at = body.len() / 2 - (0..4).find(|n| body.is_char_boundary(body.len() / 2 - n)).unwrap();
         let (one, two) = (&body.as_bytes()[..at], &body.as_bytes()[at..]);
         let mut chunked = format!(
@@ -255,7 +256,7 @@ fn no_spelling_makes_a_container_with_a_way_out() {
     };
     let form = "name=iso&HostConfig=x";
     let odd = [
-        // A form overrides the query's name.
+        // A form field overrides the name in the query.
         post(
             "/containers/create?name=x HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/x-www-form-urlencoded\r\n",
             form,
@@ -278,10 +279,10 @@ fn no_spelling_makes_a_container_with_a_way_out() {
         ),
         post("/containers/create?%6eame=live_app HTTP/1.1\r\nHost: x\r\nConnection: close\r\n", &plain),
         post("/containers/create?name=a;name=b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n", &plain),
-        // An upgrade where there is none is only a request.
+        // Headers that ask for an upgrade do not make the guard skip its checks.
         post("/containers/create HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n", &bodies[8]),
         post("/swarm/leave?force=1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n", ""),
-        // An old client.
+        // HTTP/1.0, as an old client sends it.
         post("/swarm/leave HTTP/1.0\r\n", ""),
         post("/containers/create HTTP/1.0\r\n", &bodies[8]),
     ];
@@ -300,7 +301,7 @@ fn framing_tricks_smuggle_nothing() {
     let name = &strangers.stack.name;
     let hidden = format!("DELETE /containers/{name}_c?force=1 HTTP/1.1\r\nHost: x\r\n\r\n");
     let tricks = [
-        // Two lengths; a length and chunks; a request behind a body, and behind an upgrade that is none.
+        // Two lengths; a length and chunks; a second request after a body, and one after a refused upgrade.
         format!(
             "GET /_ping HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nContent-Length: {}\r\n\r\n{hidden}",
             hidden.len()
@@ -323,7 +324,7 @@ fn framing_tricks_smuggle_nothing() {
         let mut stream = UnixStream::connect(&guarded.socket).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         stream.write_all(trick.as_bytes()).unwrap();
-        // It has nothing more to say, so the guard closes when it has answered.
+        // The client sends nothing more, so the guard closes the connection after its answer.
         stream.shutdown(std::net::Shutdown::Write).unwrap();
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);

@@ -1,5 +1,5 @@
-//! The guard as part of a run: what the command sees in the engine's place, what the companion learns, and how
-//! going around it is found out.
+//! The guard as part of a run: the command finds it wherever it looks for an engine, the companion gets the secrets' values,
+//! and bypassing it is detected.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
@@ -12,7 +12,7 @@ use e2e::stack::IMAGE;
 use e2e::{docker, first, objects_named, records, require_engine, tool, wait_for};
 use serde_json::Value;
 
-/// The engine's own socket.
+/// The path of the engine's socket.
 fn engine() -> String {
     let host = std::env::var("DOCKER_HOST").unwrap();
     host.strip_prefix("unix://").expect("the private engine listens on a socket").to_owned()
@@ -47,7 +47,7 @@ fn the_command_finds_the_guard_wherever_it_looks_for_an_engine() {
 #[test]
 fn what_goes_around_the_guard_is_no_evidence() {
     require_engine();
-    // The namespace of the test itself, where the engine is not covered.
+    // In the test's own mount namespace the engine's socket is not covered by the guard.
     let around = format!("nsenter --target {} --mount docker -H unix://{}", std::process::id(), engine());
     let gone = format!(
         "{around} config create ${{REDFIX_STACK}}_c /etc/hostname && {around} config rm ${{REDFIX_STACK}}_c"
@@ -117,7 +117,7 @@ fn options_admit_what_belongs_to_a_run_besides_its_own() {
     assert_eq!(denied["exit_code"], 4, "{denied:#}");
 }
 
-/// The guards that a process has started.
+/// Process ids of the guards that a process has started.
 fn guards_of(parent: u32) -> Vec<u32> {
     let program = tool("swarm-guard").canonicalize().unwrap();
     let children = Command::new("pgrep").args(["--parent", &parent.to_string()]).output().unwrap();
@@ -129,7 +129,7 @@ fn guards_of(parent: u32) -> Vec<u32> {
 #[test]
 fn a_run_whose_guard_dies_is_invalid_and_torn_down() {
     let run = Run::new("killed");
-    // The command would never end by itself, and says what its engine answers once the guard is gone.
+    // The command never ends by itself. It prints what it gets from its engine after the guard has died.
     let script = format!(
         "{DEPLOY} touch deployed; while docker version >/dev/null 2>&1; do sleep 0.1; done; \
          docker config create ${{REDFIX_STACK}}_late /etc/hostname >late 2>&1; sleep 1000"

@@ -1,4 +1,4 @@
-//! `make install` and `make uninstall`: what is installed works from where it lies, and goes without a trace.
+//! `make install` and `make uninstall`: the installed programs work from their place, and uninstalling leaves nothing.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
@@ -44,7 +44,7 @@ impl Target {
         self.destdir().join(Self::PREFIX.trim_start_matches('/')).join(path)
     }
 
-    /// What is installed, called by somebody who has nothing of ours on the path.
+    /// Calls an installed program with a PATH that has nothing of ours.
     fn call(&self, path: &str) -> Command {
         let mut command = Command::new(self.at(path));
         command
@@ -56,7 +56,7 @@ impl Target {
     }
 }
 
-/// Every file, link and folder below, the folder itself not.
+/// Every file, link and folder below this folder.
 fn everything(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten() {
@@ -95,7 +95,7 @@ fn what_is_installed_works_from_where_it_lies() {
         let output = target.call("bin/redfix").args(script).output().unwrap();
         assert!(output.status.success(), "redfix {script:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
-    // The scripts find the tools beside them, and the recipes.
+    // The installed scripts find the installed tools and recipes.
     let sweep = target.at("share/redfix/ground/rows/mumble/sweep.xml");
     let output = target
         .call("bin/redfix")

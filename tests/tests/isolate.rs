@@ -1,5 +1,4 @@
-//! `swarm-isolate` on a real swarm: whatever happens to the run, nothing of it is left, and the record says
-//! what happened.
+//! `swarm-isolate` on a real swarm: however a run ends, nothing of it is left, and the record says what happened.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
@@ -13,7 +12,7 @@ use e2e::run::{DEPLOY, Run, kill};
 use e2e::{first, pipe, records, tool, wait_for};
 use serde_json::Value;
 
-/// The tool, ready to run `script` with the stack deployed.
+/// The tool, ready to deploy the stack and then run `script`.
 fn deploying(bench: &Run, options: &[&str], script: &str) -> Command {
     bench.script(options, &format!("{DEPLOY}{script}"))
 }
@@ -137,7 +136,7 @@ fn load_is_measured_and_a_load_that_is_none_is_refused() {
     bench.assert_nothing_left();
 }
 
-/// Files and folders below that somebody else may read or enter, with their modes.
+/// Files and folders below `folder` that other users may read or enter, with their modes.
 fn open_to_others(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
@@ -167,7 +166,7 @@ fn nobody_else_may_read_what_a_run_leaves() {
     assert_eq!(open_to_others(&out), Vec::<String>::new());
 }
 
-/// Plans isolated runs until three are on record.
+/// A script for `--until` that plans isolated runs until the ledger has three.
 const THREE_RUNS: &str = r#"n=$(grep -c '"type":"run.finished"'); [ $n -ge 3 ] && exit 0
 echo '{"type":"run.planned","v":1,"ts":"t","investigation":"i","tool":"x/1","case":"t@1/x","factors":{"load":"isolated","fix":"none"},"why":"w","minimum_runs":1,"expected_runs":1,"if_pass":"p","if_fail":"f"}'
 exit 1"#;
@@ -216,7 +215,7 @@ fn a_dead_reader_costs_no_record() {
     bench.assert_nothing_left();
 }
 
-/// Forwards one TCP port of the loopback to the engine's socket until the test ends.
+/// Forwards a TCP port on the loopback interface to the engine's socket until the test ends.
 fn engine_over_tcp() -> String {
     use std::net::TcpListener;
     use std::os::unix::net::UnixStream;

@@ -1,4 +1,4 @@
-//! `ground/load`: as many loops as it says, all of them gone with it; what is no load is refused.
+//! Tests of `ground/load`: it runs as many loops as it says, all of them end with it, and invalid arguments are refused.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
@@ -21,7 +21,7 @@ fn are_gone(pids: &[u32]) -> bool {
     pids.iter().all(|pid| !std::path::Path::new(&format!("/proc/{pid}")).exists())
 }
 
-/// 5 of `load: 5 loops: what takes 0.057 s on a core of its own takes 0.2 s`, and 0.057.
+/// The numbers 5 and 0.057 of `load: 5 loops: what takes 0.057 s on a core of its own takes 0.2 s`.
 fn announced(load: &mut Child) -> (usize, f64) {
     let mut line = String::new();
     BufReader::new(load.stderr.take().unwrap()).read_line(&mut line).unwrap();
@@ -36,7 +36,7 @@ fn a_slow_load_has_the_loops_that_its_measurement_calls_for() {
     let (count, alone) = announced(&mut load);
     let said = f64::from(u32::try_from(count).unwrap());
     let wanted = (0.2 * cores / alone - 1.0).max(1.0);
-    // The time is printed with three digits.
+    // The printed time is rounded to three digits, so the expected count is not exact.
     assert!((said - wanted).abs() <= 1.0 + 0.02 * wanted, "{count} loops for {alone} s");
     wait_for("the loops", 180, || loops_of(load.id()).len() == count);
     let loops = loops_of(load.id());
@@ -58,7 +58,7 @@ fn a_killed_load_takes_its_loops_with_it() {
 #[test]
 fn a_core_that_does_not_tell_its_time_is_an_error() {
     let load = load(&["slow", "0.2"]);
-    // Not before: what `python3` names may be a shell that looks for it.
+    // Wait until Python runs: `python3` may be a shell script that starts it.
     let exe = format!("/proc/{}/exe", load.id());
     let is_python = || std::fs::read_link(&exe).unwrap().display().to_string().contains("/python");
     wait_for("a core being timed", 180, || is_python() && !loops_of(load.id()).is_empty());

@@ -1,5 +1,5 @@
-//! What `swarm-isolate` proves before and during a run: a free namespace, a load that was really there, apps that the
-//! harness named itself.
+//! What `swarm-isolate` checks before and during a run: that the namespace is free, that the load was really there, and that
+//! apps which the harness named itself belong to the run.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
@@ -10,7 +10,7 @@ use e2e::docker;
 use e2e::run::{DEPLOY, Run, said};
 use e2e::stack::{IMAGE, try_docker};
 
-/// A service of a stack that no run made, gone when the test ends.
+/// A service of a stack that no run made. It is removed when the test ends.
 struct Live(String);
 
 impl Live {
@@ -171,7 +171,7 @@ fn a_recipe_with_a_published_port_has_no_neighbours() {
     let compose = fs::read_to_string(run.path("compose.yml")).unwrap();
     let port = "    ports: [{target: 80, published: 42731, mode: host}]\n    networks: [internal]\n";
     fs::write(run.path("compose.yml"), compose.replace("    networks: [internal]\n", port)).unwrap();
-    // The wait for the load is where the neighbours show what they publish.
+    // The published ports are found while the tool waits for the neighbours' load.
     let options = ["--condition", "loaded", "--neighbours", "1", "--min-foreign-cpu", "1.5"];
     let output =
         run.output(&options, &format!("[ -e deployed ] && touch ran; touch deployed; {DEPLOY} sleep 60"));
@@ -203,6 +203,6 @@ fn a_load_that_never_pressed_makes_the_run_invalid_instead_of_green() {
     let output = run.output(&options, "exit 0");
     let last = run.last_run();
     assert_eq!((output.status.code(), &last["outcome"]), (Some(75), &"disturbed".into()), "{last:#}");
-    assert!(last["reason"].as_str().unwrap().contains("never was loaded"), "{last:#}");
+    assert!(last["reason"].as_str().unwrap().contains("was never loaded"), "{last:#}");
     assert_eq!(last["isolation"]["proved"], false);
 }

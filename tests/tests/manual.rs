@@ -1,4 +1,4 @@
-//! The manual pages and the binaries agree: flags both ways, defaults of the environment, names, exit codes.
+//! The manual pages and the binaries agree on flags, defaults, environment variables, names and exit codes.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
@@ -37,7 +37,7 @@ fn helps(name: &str) -> Vec<String> {
     all
 }
 
-/// Long flags that an option list declares (not those that its texts mention).
+/// Long flags that a help text declares, without those that it only mentions.
 fn flags_of(help: &str) -> BTreeSet<String> {
     let declared = help.lines().filter_map(|line| {
         let line = line.strip_prefix("  ")?.trim_start();
@@ -57,7 +57,7 @@ fn flags_of(help: &str) -> BTreeSet<String> {
     declared.filter(|name| !name.is_empty()).collect()
 }
 
-/// `Fl -name`, also behind a comma: `Fl q , -quiet`.
+/// Long flags of a page: `Fl -name`, also after a comma as in `Fl q , -quiet`.
 fn flags_in_page(page: &str) -> BTreeSet<String> {
     let macros = page.lines().filter(|line| line.starts_with('.') && line.contains("Fl "));
     let words = macros.flat_map(str::split_whitespace).filter_map(|word| word.strip_prefix('-'));
@@ -83,7 +83,7 @@ fn every_flag_is_in_its_page_and_no_page_invents_one() {
     }
 }
 
-/// What a page says of each option: the names of a `.It`, and the text below it.
+/// The options of a page: the names in each `.It`, and the text below it.
 fn options_of(page: &str) -> Vec<(BTreeSet<String>, String)> {
     let mut found: Vec<(BTreeSet<String>, String)> = Vec::new();
     let mut inside = false;
@@ -102,7 +102,7 @@ fn options_of(page: &str) -> Vec<(BTreeSet<String>, String)> {
     found
 }
 
-/// The options of a help text with the default that it names.
+/// The options of a help text that name a default, and that default.
 fn defaults_of(help: &str) -> Vec<(String, String)> {
     let mut options: Vec<String> = Vec::new();
     for line in help.lines() {
@@ -146,7 +146,7 @@ fn defaults_are_those_of_the_page() {
 
 #[test]
 fn the_page_names_no_setting_that_nobody_reads() {
-    // What swarm-isolate sets for the command that it runs, and says so.
+    // Variables that swarm-isolate sets for its command; no tool reads them as settings.
     let set = [
         "REDFIX_LEDGER_DIR",
         "REDFIX_FACTOR_",
@@ -177,7 +177,7 @@ fn every_environment_twin_is_in_the_page() {
     for name in TOOLS {
         let page = page(name);
         for help in helps(name) {
-            // Long texts are wrapped, also between `[env:` and the name.
+            // clap wraps long texts, also between `[env:` and the name.
             let text = help.split_whitespace().collect::<Vec<_>>().join(" ");
             for part in text.split("[env: ").skip(1) {
                 let twin = part.split(']').next().unwrap_or_default();
@@ -201,7 +201,7 @@ fn the_name_line_is_what_help_says_first() {
 #[test]
 fn every_page_has_the_exit_codes_of_the_tool() {
     for name in TOOLS {
-        // A pure filter has nobody to wait for.
+        // flake-classify talks to no engine and no forge, so it has no code for "try again".
         let codes: &[&str] = if name == "flake-classify" { &["0", "1", "2"] } else { &["0", "1", "2", "75"] };
         let page = page(name);
         let section =

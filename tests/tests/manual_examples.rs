@@ -1,5 +1,5 @@
-//! The examples of the manual pages, run as they stand there, as far as they go without an engine: what needs one must
-//! find out that it is away (75), which it does only once everything else of the command made sense.
+//! Runs the examples of the manual pages unchanged, without an engine. A command that needs an engine must exit with 75
+//! (try again), which it does only after it accepted all its arguments and input.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
@@ -10,24 +10,24 @@ use std::process::{Command, Stdio};
 
 use e2e::{root, tool};
 
-/// The pages with examples, and the status that each example ends with here, in the order of the page. `None`: another
+/// The pages with examples, and the expected exit code of each example in the order of the page. `None` means that another
 /// test runs it (`the_examples_of_the_page_run_on_a_bundle` of log-snap).
 const PAGES: [(&str, &[Option<i32>]); 9] = [
     ("flake-classify.1", &[Some(75), Some(0), Some(0), Some(0)]),
     ("log-snap.1", &[Some(75), None, None, None]),
-    // The verdicts of the scene's runs do not support that fix.
+    // The verdicts in this test's ledger do not support the fix.
     ("pr-open.1", &[Some(1)]),
     ("redfix-report.1", &[Some(1), Some(1), Some(1)]),
-    // The status of a pipe is that of its last stage that failed: grep finds nothing.
+    // With pipefail, a pipe exits with the code of its last failed stage: grep finds nothing.
     ("swarm-guard.1", &[Some(75), Some(75), Some(1)]),
     ("swarm-isolate.1", &[Some(75), Some(75), Some(75), Some(75)]),
     ("swarm-wait.1", &[Some(75), Some(75), Some(75)]),
-    // The status of a pipe is that of its last stage that failed: swarm-isolate gets no lease.
+    // With pipefail, a pipe exits with the code of its last failed stage: swarm-isolate gets no lease.
     ("warm-domain-alloc.1", &[Some(2), Some(75), Some(1), Some(75)]),
     ("redfix.7", &[Some(1), Some(0), Some(1), Some(75), Some(75), Some(1)]),
 ];
 
-/// The commands of a page's EXAMPLES: a `.Dl` is one, in a literal block each line that is not continued ends one.
+/// The commands in a page's EXAMPLES: each `.Dl` line, and each line of a literal block, continued lines joined.
 fn examples(page: &str) -> Vec<String> {
     let text = fs::read_to_string(root().join("man").join(page)).unwrap();
     let section = text.split(".Sh EXAMPLES").nth(1).expect("EXAMPLES").split("\n.Sh ").next().unwrap();
@@ -55,7 +55,7 @@ fn executable(path: &Path, text: &str) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// Everything that the examples name.
+/// A folder with every file and program that the examples name.
 fn scene() -> e2e::folder::Folder {
     let dir = e2e::folder::Folder::new();
     let at = |name: &str| dir.path().join(name);
@@ -106,7 +106,7 @@ fn every_example_of_every_page_runs() {
         for (example, code) in examples.iter().zip(codes) {
             let Some(code) = code else { continue };
             let dir = scene();
-            // What stands for the stages before and after is left out, and the queue lies in the scene.
+            // `...` stands for other stages of the pipe: replace it by a file; and use the review queue in this test's folder.
             let script = example.replacen("... |", "cat before.jsonl |", 1);
             let script = script.trim_end_matches("| ...");
             let script = script.replace("/srv/review", &dir.path().join("review").display().to_string());

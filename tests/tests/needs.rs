@@ -1,4 +1,4 @@
-//! What a script starts and is not there is named at once, with the package that has it.
+//! A script that needs a missing program says so at once and names the package that has it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use e2e::root;
 
-/// The first column of scripts/packages.
+/// The programs in the first column of scripts/packages.
 fn listed() -> BTreeSet<String> {
     let text = fs::read_to_string(root().join("scripts/packages")).expect("scripts/packages");
     let lines = text.lines().filter(|line| !line.starts_with('#'));

@@ -1,6 +1,5 @@
-//! `swarm-isolate` on a swarm of several nodes: containers and volumes that the manager cannot see, and a node
-//! that dies. Needs an engine of three nodes (`scripts/engine --nodes 3`), with `REDFIX_NODES` in the
-//! environment.
+//! `swarm-isolate` on a swarm of three nodes: containers and volumes that only their own node's engine shows, and a node
+//! that dies. Needs an engine of three nodes (`scripts/engine --nodes 3`) with `REDFIX_NODES` in the environment.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
@@ -25,7 +24,7 @@ fn nodes() -> BTreeMap<String, String> {
     nodes
 }
 
-/// Every object of the bench on a node that only its own engine shows.
+/// The bench's containers and volumes on a node, which only the node's own engine shows.
 fn local_objects(host: &str, name: &str) -> Vec<String> {
     let lists: [&[&str]; 3] = [
         &["ps", "-a", "--format", "container {{.Names}}"],
@@ -37,7 +36,7 @@ fn local_objects(host: &str, name: &str) -> Vec<String> {
     all.join("").lines().filter(|line| line.contains(name)).map(ToOwned::to_owned).collect()
 }
 
-/// One task on each node, each with a volume of its own.
+/// A compose file with one task on each node, each with its own volume.
 fn compose() -> String {
     format!(
         r#"version: "3.8"
@@ -59,7 +58,7 @@ fn on_every_node(bench: &Bench, nodes: &BTreeMap<String, String>) -> bool {
     nodes.values().all(|host| local_objects(host, &bench.name).iter().any(|o| o.starts_with("container")))
 }
 
-/// Until every node has a container of the stack.
+/// A shell command that waits until every node has a container of the stack.
 fn wait_for_all(nodes: &BTreeMap<String, String>) -> String {
     let filter = "--filter label=com.docker.stack.namespace=$REDFIX_STACK";
     let each = nodes
@@ -68,7 +67,8 @@ fn wait_for_all(nodes: &BTreeMap<String, String>) -> String {
     each.collect::<Vec<_>>().join("; ")
 }
 
-/// Holds a slot for a moment, again and again, by the engine at `host`; `counts` gets how many did at that time.
+/// Takes a slot for a moment, again and again, through the engine at `host`. The file `counts` gets the number of holders at
+/// each time.
 fn hold_slots(host: &str, how: &str, rounds: u32, folder: &std::path::Path) -> std::process::Child {
     let count = |step: &str| {
         format!("flock lock sh -c 'n=$(($(cat inside) {step})); echo $n >inside; echo $n >>counts'")

@@ -1,4 +1,4 @@
-//! Tools in a pipe, without an engine: from a sweep's file to a report.
+//! The tools together in a pipe, without an engine: from a sweep's file to a report.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use e2e::{first, pipe, records, root, tool};
 
-/// Where the scripts find the tools.
+/// The folder in which the scripts find the tools.
 fn bin() -> std::path::PathBuf {
     tool("flake-classify").parent().unwrap().to_owned()
 }

@@ -1,4 +1,5 @@
-//! `scripts/promote` on a real swarm: what becomes the canonical, what does not, and what is kept and put back.
+//! `scripts/promote` on a real swarm: a good release becomes the canonical, a bad one does not, and the one before is kept
+//! and put back.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
@@ -14,7 +15,7 @@ use serde_json::Value;
 const VERSION: &str = "0.2.0+v0.4.158";
 const BROKEN: &str = "0.3.0+v0.4.160";
 
-/// The neighbours, a forge, canonicals of its own, and a copy of the recipes.
+/// The neighbours, a forge, a folder for canonicals, and a copy of the recipes.
 struct Canon {
     _neighbours: Neighbours,
     dir: e2e::folder::Folder,
@@ -37,7 +38,7 @@ impl Canon {
         self.dir.path().join("canon/bluesky-pds")
     }
 
-    /// The harness with the fix merged that its pull request proposes.
+    /// Merges the fix of the pull request into the harness.
     fn merge_fix(&self) {
         let patch = self.recipes().join("bluesky-pds/fixes/leased-domain/patch");
         let mut apply = Command::new("git");
@@ -59,7 +60,7 @@ impl Canon {
         serde_json::from_slice(&fs::read(self.home().join("canonical.json")).unwrap()).unwrap()
     }
 
-    /// Whose account alice is, as the server that runs at the canonical's domain has it.
+    /// The id of the account `alice`, as the server at the canonical's domain says.
     fn alice(&self) -> String {
         let stack = self.canonical()["domain"].as_str().unwrap().replace('.', "_");
         let service = format!("label={SERVICE_NAME}={stack}_app");
@@ -126,12 +127,12 @@ fn a_release_is_promoted_kept_advanced_and_put_back() {
     assert_eq!((&kept["version"], &kept["domain"]), (&record["version"], &record["domain"]));
     assert!(canon.home().join("snapshot/volumes/data.tar").exists());
 
-    // Again: from the state that was kept, at the same domain.
+    // The second promotion starts from the snapshot, at the same domain.
     let output = canon.promote(&["bluesky-pds"]);
     assert!(output.status.success(), "{}", told(&output));
     assert_eq!((&canon.canonical()["domain"], canon.alice()), (&kept["domain"], alice.clone()));
 
-    // A release that does not start is no canonical: the one before is put back, with its data.
+    // A release that does not start does not become the canonical: the one before is put back with its data.
     let releases = canon.recipes().join("bluesky-pds/releases");
     let broken = releases.join(BROKEN);
     assert!(

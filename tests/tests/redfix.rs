@@ -1,4 +1,4 @@
-//! The flow of all recipes: what the sweep and the doctor refuse, and two small recipes from red to gates.
+//! The flow of several recipes: what `sweep` and `doctor` refuse, and two small recipes from red to both gates.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
@@ -11,7 +11,7 @@ use e2e::row::{flows, latest, sweep};
 use e2e::{docker, objects_named, pipe, records, require_engine, root, tool, unset, wait_for};
 use serde_json::Value;
 
-/// A home for flows, and a folder of recipes that tests may change.
+/// A state folder for flows, and a copy of recipes that tests may change.
 struct Home {
     dir: e2e::folder::Folder,
 }
@@ -53,12 +53,12 @@ impl Home {
         command
     }
 
-    /// Runs a script to its end: exit code, standard output, standard error.
+    /// Runs a script and returns exit code, standard output and standard error.
     fn run(&self, name: &str, args: &[&str]) -> (i32, String, String) {
         text(&self.script(name, args).output().unwrap())
     }
 
-    /// Changes one recipe's recipe.json.
+    /// Changes the recipe.json of one recipe.
     fn tell(&self, recipe: &str, change: impl FnOnce(&mut Value)) {
         let path = self.recipes().join(recipe).join("recipe.json");
         let mut about: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
@@ -191,7 +191,7 @@ fn the_doctor_says_what_is_missing_and_what_is_wrong() {
     assert_eq!(code, 0, "{out}{said}");
 }
 
-/// Two recipes to the end with a kill between; then the same with their fixes swapped.
+/// Two recipes run to the end, killed once on the way; then again with their fixes swapped.
 #[test]
 fn two_recipes_survive_a_kill_and_swapped_fixes_do_not_pass() {
     require_engine();
@@ -243,7 +243,7 @@ fn two_recipes_survive_a_kill_and_swapped_fixes_do_not_pass() {
     assert_nothing_left();
 }
 
-/// Appends the first isolated run once more, as one that came after its verdict was decided, and what is derived then.
+/// Appends a copy of the first isolated run, as if it came after the verdict, and the verdict that follows from it.
 fn one_run_more(ledger: &Path) {
     let text = fs::read_to_string(ledger).unwrap();
     let all: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -265,7 +265,7 @@ fn one_run_more(ledger: &Path) {
     fs::write(ledger, pipe(&mut classify, (text + &more).as_bytes()).stdout).unwrap();
 }
 
-/// Turns a recorded verdict round.
+/// Changes a recorded verdict to its opposite.
 fn tamper(ledger: &Path) {
     let text = fs::read_to_string(ledger).unwrap();
     fs::write(ledger, text.replace("\"verdict\":\"genuine\"", "\"verdict\":\"load-flake\"")).unwrap();

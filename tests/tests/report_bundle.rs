@@ -1,4 +1,4 @@
-//! `redfix-report` over what the other tools really wrote: a red run whose service logs an error, its bundle, its page.
+//! `redfix-report` on files that the other tools wrote: a red run whose service logs an error, its bundle, its page.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
@@ -9,7 +9,7 @@ use std::process::Command;
 use e2e::run::{Run, said};
 use e2e::tool;
 
-/// A service that fails as applications do, with text that would be harmful in a page.
+/// A service that logs an error as applications do, with text that would be harmful in an HTML page.
 const COMPOSE: &str = r#"version: "3.8"
 services:
   app:
@@ -51,7 +51,7 @@ fn the_first_error_of_a_real_bundle_is_on_the_page_and_harmless() {
     let text = String::from_utf8(text.stdout).unwrap();
     assert!(text.contains("ci_marker"), "{text}");
     assert!(!text.contains("does not verify"), "{text}");
-    // A bundle that somebody touched is no evidence.
+    // A bundle that was changed afterwards is not shown as evidence.
     let blob = bundle_file(&run);
     fs::write(&blob, b"something else").unwrap();
     let text = String::from_utf8(report(&["--verify-evidence"]).stdout).unwrap();
@@ -59,7 +59,7 @@ fn the_first_error_of_a_real_bundle_is_on_the_page_and_harmless() {
     run.assert_nothing_left();
 }
 
-/// One content-addressed file of the run's log bundle.
+/// The path of one content-addressed file in the run's log bundle.
 fn bundle_file(run: &Run) -> PathBuf {
     let snapped = run.records().into_iter().find(|record| record["type"] == "log.snapped").expect("a bundle");
     let mut folders = vec![run.path("out").join(snapped["path"].as_str().unwrap()).join("blobs")];

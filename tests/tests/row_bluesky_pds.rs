@@ -1,5 +1,5 @@
-//! The bluesky-pds row on a real swarm with Traefik, Caddy and fifteen other warm domains: its warm name is answered by
-//! strangers, and both fixes are verified.
+//! The bluesky-pds row on a real swarm with Traefik, Caddy and fifteen other warm domains: other stacks answer at its warm
+//! name, and both fixes are verified.
 
 use e2e::objects_named;
 use e2e::row::{Neighbours, Row};
@@ -15,7 +15,7 @@ fn the_alias_is_named_and_both_fixes_cure_it() {
     row.assert_nothing_left();
     assert_eq!(objects_named("warm-"), before, "only the neighbours are there");
 
-    // From scratch it is red at that name too, so it is not the warm path; each fix alone makes it green.
+    // Deployed from scratch it is red at that name too, so the warm path is not the cause. Each fix alone makes it green.
     let at = |levels: [&str; 3], outcome: &str| {
         let is = |run: &&Value| {
             ["path", "domain", "fix"].iter().zip(levels).all(|(key, level)| run["factors"][key] == level)
@@ -40,7 +40,7 @@ fn the_alias_is_named_and_both_fixes_cure_it() {
     }
     assert_eq!(promoted.len(), 2);
 
-    // What was recorded while the red stack stood names the alias.
+    // The probe that was recorded while the red stack existed names the alias collision.
     let probed = row.all("domain.probed");
     assert!(
         probed.iter().any(|p| p["kind"] == "alias-collision" && p["domain"] == "warm-bluesky-pds.ci.example")

@@ -1,5 +1,5 @@
-//! The discourse row on a real swarm: one "time-out" is a load flake and hides a stale test, and an overlay that no run
-//! deploys has a defect. Three fixes, each of them proposed and tested.
+//! The discourse row on a real swarm: one "time-out" is a load flake that hides a stale test, and an overlay that no run
+//! deploys has a defect. Three fixes are proposed and tested.
 
 use e2e::row::Row;
 use serde_json::Value;
@@ -12,7 +12,7 @@ fn one_time_out_is_three_things() {
     row.assert_gates();
     row.assert_nothing_left();
 
-    // A red deployment ends its run: the upgrade has no sample in it, and none is made up.
+    // A red deployment ends its run, so that run has no result of the upgrade, and none must be made up.
     let (runs, tests) = (row.all("run.finished"), row.all("test.finished"));
     let cut_short: Vec<&Value> =
         runs.iter().filter(|run| run["stage"] == "deploy" && run["outcome"] == "fail").collect();
@@ -23,7 +23,7 @@ fn one_time_out_is_three_things() {
         assert_eq!(tests.iter().filter(of_run).count(), 1, "{run:#}");
     }
 
-    // Another revision of the test is another hash of the tests, on the same release.
+    // With another revision of the test, the hash of the tests differs while the release stays the same.
     let with = |level: &str| {
         let run = runs.iter().find(|run| run["factors"]["test"] == level && run["factors"]["fix"] == "none");
         run.unwrap_or_else(|| panic!("no run with test={level}")).clone()
@@ -32,7 +32,7 @@ fn one_time_out_is_three_things() {
     assert_ne!(stale["tests"], current["tests"]);
     assert_eq!((&stale["ref"], &stale["harness"]), (&current["ref"], &current["harness"]));
 
-    // Each fix where it goes; the recipe's is nobody's case, so only validation and CI speak for it.
+    // Each fix goes to its repository. No case belongs to the recipe's fix, so only validation and CI support it.
     let opened = row.all("pr.opened");
     let proposed = |fix: &str| {
         let found = opened.iter().rfind(|opened| opened["fix_id"] == fix);

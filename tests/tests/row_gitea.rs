@@ -1,5 +1,5 @@
-//! The gitea row on a real swarm: cold it is green, in place it loops on a file that nobody can write; both fixes cure it and
-//! promote, with the data.
+//! The gitea row on a real swarm: deployed from scratch it is green; advanced in place, it restarts again and again because
+//! it cannot write a file. With either fix it is promoted and keeps its data.
 
 use e2e::row::{Neighbours, Row};
 use serde_json::Value;
@@ -18,7 +18,7 @@ fn the_warm_path_keeps_a_configuration_that_the_release_cannot_complete() {
     let shown = &verdicts[verdicts.len() - 1]["shown_by"];
     assert_eq!((&shown["factor"], &shown["green"]), (&"path".into(), &"cold".into()), "{verdicts:#?}");
 
-    // Every red run has the true message; what was in the database is there after each green one.
+    // Every red run has the true error message; after each green run the data is still in the database.
     let tests = row.all("test.finished");
     let of = |name: &str| -> Vec<&Value> { tests.iter().filter(|test| test["test"] == name).collect() };
     for red in of("promote").iter().filter(|test| test["outcome"] == "fail") {
@@ -28,7 +28,7 @@ fn the_warm_path_keeps_a_configuration_that_the_release_cannot_complete() {
     let kept = of("promote/test_data.py::test_repositories_are_there");
     assert!(!kept.is_empty() && kept.iter().all(|test| test["outcome"] == "pass"), "{kept:#?}");
 
-    // Each fix is verified on the warm path, and is what was promoted on trial.
+    // Each fix is verified on the warm path, and the trial promotion used that fix.
     let (verdicts, promoted) = (row.all("fix.verdict"), row.all("canon.promoted"));
     let opened = row.all("pr.opened");
     let repos: Vec<&Value> = opened.iter().map(|opened| &opened["repo"]).collect();

@@ -1,4 +1,4 @@
-//! The keycloak row on a real swarm: its canonical would take a live provider's name; the provider's users notice nothing.
+//! The keycloak row on a real swarm: its canonical would take the name of a live provider, whose users must not be disturbed.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
@@ -17,7 +17,7 @@ fn the_canonical_gets_a_name_of_its_own_and_the_live_provider_is_unharmed() {
     row.assert_gates();
     row.assert_nothing_left();
 
-    // The guard refused the very first change of what is live, and nothing came of the run.
+    // The guard refused the first change of the live stack, so the run changed nothing.
     let red = |run: &&serde_json::Value| run["outcome"] == "fail";
     for run in row.all("run.finished").iter().filter(red) {
         let refusals = run["refusals"].to_string();

@@ -1,5 +1,5 @@
-//! The mattermost-lts row on a real swarm: the restore is red alone, every time; the pull request that passed before is
-//! another ref; a dump and a restore hook cure it.
+//! The mattermost-lts row on a real swarm: only the restore is red, every time; it passed before at another ref, the head of
+//! a pull request; a dump and a restore hook fix it.
 
 use e2e::row::Row;
 use serde_json::Value;
@@ -13,7 +13,7 @@ fn a_restore_that_a_running_database_does_not_see() {
     row.assert_gates();
     row.assert_nothing_left();
 
-    // Red at the release and green at the head of the pull request, whatever it is that differs; never in between.
+    // Every run at the release is red, and every run at the head of the pull request is green.
     let tests = row.all("test.finished");
     let outcomes = |version: &str, fix: &str| -> Vec<Value> {
         let is = |run: &&Value| run["factors"]["version"] == version && run["factors"]["fix"] == fix;
@@ -27,14 +27,14 @@ fn a_restore_that_a_running_database_does_not_see() {
     assert!(red.len() >= 5 && all(&red, "fail"), "{red:?}");
     assert!(all(&outcomes("pull-1", "none"), "pass"));
 
-    // It is the only test that is red, and its fix is the one that was proposed.
+    // No other test is red, and the proposed fix is this test's fix.
     assert!(tests.iter().all(|test| test["outcome"] == "pass" || test["test"] == RED), "{tests:#?}");
     let opened = row.all("pr.opened");
     assert_eq!(opened.len(), 1, "{opened:#?}");
     assert_eq!(opened[0]["repo"], "recipe-maintainers/mattermost-lts");
     assert!(all(&outcomes("2.1.9+10.11.15", opened[0]["patch"].as_str().unwrap_or_default()), "pass"));
 
-    // "It passed before" was another ref.
+    // The earlier green run was at another ref.
     let failed = row.all("case.failed");
     let green = &failed[0]["last_green"]["ref"];
     assert_eq!(green["kind"], "pull-request", "{failed:#?}");

@@ -1,5 +1,5 @@
-//! The mechanism of each longer row, by its decisive experiments alone: one run that is red for the true reason, one for each
-//! level or fix that cures it. The whole rows are row_*.rs; from so few runs nothing may be concluded.
+//! The decisive runs of the longer rows: one run that is red for the true reason, and one for each level or fix that makes
+//! it green. The whole rows are in row_*.rs. From so few runs, no verdict may be concluded.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,13 +10,13 @@ use e2e::row::{Neighbours, latest, plan, script};
 use e2e::{docker, pipe, records, require_engine, root, tool};
 use serde_json::{Value, json};
 
-/// An investigation of one recipe, one planned run at a time.
+/// An investigation of one recipe that makes one planned run at a time.
 struct Row {
     recipe: &'static str,
     dir: e2e::folder::Folder,
 }
 
-/// What one run left on the ledger.
+/// The records that one run added to the ledger.
 struct Run {
     finished: Value,
     tests: BTreeMap<String, Value>,
@@ -38,7 +38,7 @@ impl Row {
         records(&self.ledger()).into_iter().filter(|record| record["type"] == kind).collect()
     }
 
-    /// The id of a patch, as the factor `fix` has it.
+    /// The level of the factor `fix` for this fix.
     fn fix(&self, id: &str) -> String {
         let patch = recipe(self.recipe).join("fixes").join(id).join("patch");
         let said =
@@ -46,7 +46,7 @@ impl Row {
         String::from_utf8_lossy(&said.stdout).split(' ').next().unwrap_or_default().to_owned()
     }
 
-    /// Makes the run with these levels of factors.
+    /// Runs the recipe once with these levels of factors.
     #[track_caller]
     fn run(&self, levels: &[(&str, &str)]) -> Run {
         let before = self.all("run.finished").len();
@@ -69,7 +69,7 @@ impl Row {
         Run { finished, tests }
     }
 
-    /// From so few runs nothing follows.
+    /// Checks that no verdict is concluded from so few runs.
     #[track_caller]
     fn assert_undecided(&self) {
         let said = pipe(Command::new(tool("flake-classify")).arg("--accept-correlated"), &self.ledger());
@@ -80,7 +80,7 @@ impl Row {
 }
 
 impl Run {
-    /// It was green, with a result of each of these tests.
+    /// Checks that the run was green and has a result of each of these tests.
     #[track_caller]
     fn is_green(&self, tests: &[&str]) -> &Self {
         assert_eq!(self.finished["outcome"], "pass", "{:#}", self.finished);
@@ -90,7 +90,7 @@ impl Run {
         self
     }
 
-    /// It was red, in this test alone, which says all of these words.
+    /// Checks that only this test failed, and that its message has all of these words.
     #[track_caller]
     fn is_red(&self, test: &str, words: &[&str]) -> &Self {
         assert_eq!(self.finished["outcome"], "fail", "{:#}", self.finished);
@@ -109,7 +109,7 @@ fn recipe(name: &str) -> PathBuf {
     root().join("ground/rows").join(name)
 }
 
-/// What validation says of a release of discourse, as it is or with the fix.
+/// Runs the validation on a release of discourse: whether it passed, and its output.
 fn validate(tree: &Path) -> (bool, String) {
     let output = Command::new(root().join("ground/rows/lib/validate")).arg(tree).output().expect("validate");
     (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
@@ -126,7 +126,7 @@ fn bluesky_pds_its_name_decides_who_answers() {
     let patch = row.fix("unique-alias");
     row.run(&[warm[0], warm[1], ("fix", &patch)]).is_green(&[test]);
 
-    // Recorded while the red stack stood. (What `probe` says of so young a stack depends on the moment.)
+    // Recorded while the red stack existed. The result of `probe` is not checked: the stack is so new that it varies.
     let audited = row.all("domain.audited");
     assert!(audited.iter().any(|one| one["kind"] == "alias-answered-by-strangers"), "{audited:#?}");
     row.assert_undecided();
@@ -151,11 +151,11 @@ fn discourse_one_time_out_is_three_things() {
     let row = Row::new("discourse");
     let deploy = "deploy/test_deploy.py::test_converges";
     let upgrade = "upgrade/test_upgrade.py::test_upgrade_runs_the_head";
-    // Under load it is given up before it is up, and nothing is said of the upgrade.
+    // Under load, the deployment times out, and the run has no result of the upgrade.
     let loaded = row.run(&[("load", "loaded"), ("test", "stale")]);
     loaded.is_red(deploy, &["is not healthy after 40 s"]);
     assert_eq!(loaded.tests.len(), 1);
-    // Alone it is up in time, and the upgrade is red with the one test, green with the other.
+    // Without load it is deployed in time, and the upgrade is red with the stale test and green with the current one.
     let stale = row.run(&[("test", "stale")]);
     stale.is_red(upgrade, &["official"]);
     assert_eq!(stale.tests[deploy]["outcome"], "pass");
@@ -165,7 +165,7 @@ fn discourse_one_time_out_is_three_things() {
     assert_ne!(stale.finished["tests"], current.finished["tests"]);
     row.assert_undecided();
 
-    // The third needs no run.
+    // The third cause is found by validation, without a run.
     let tree = recipe("discourse").join("releases/0.8.1+3.5.0");
     let (valid, said) = validate(&tree);
     assert!(!valid && said.contains("compose.smtpauth.yml") && said.contains("sidekiq"), "{said}");

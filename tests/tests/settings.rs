@@ -8,7 +8,7 @@ use std::process::Command;
 
 use e2e::{TOOLS, root, tool};
 
-/// What the settings are in a program that a script of ours starts in `/`, the script itself being started in `/usr`.
+/// The value of a setting in a program that a script starts in `/`, when the script itself was started in `/usr`.
 fn seen_elsewhere(setting: &str, value: &str) -> String {
     let lib = root().join("scripts/lib.sh");
     let script = format!(". {}; cd /; printenv {setting}; echo $recipes", lib.display());

@@ -1,4 +1,5 @@
-//! The swarm's slots under competition: never more holders than slots, nobody starves, the dead are found out.
+//! The swarm's slots under competition: there are never more holders than slots, no waiter starves, and slots of dead
+//! holders are freed.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
@@ -20,7 +21,7 @@ fn isolate(args: &[&str]) -> Command {
     command
 }
 
-/// State, holder and so on of each slot, as the tool shows them.
+/// The slots as `swarm-isolate slots` prints them.
 fn slots() -> Vec<Value> {
     let output = isolate(&["slots"]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -39,14 +40,14 @@ fn wait_for_slots(count: usize) {
     wait_for(&format!("{count} held slots"), 180, || held() == count);
 }
 
-/// Makes a config while it runs: what the engine sees of who is inside.
+/// A command that keeps a config object while it runs, so that the engine's events show who held a slot and when.
 fn work(name: &str, seconds: &str) -> String {
     format!(
         "echo x | docker config create {name} - >/dev/null && sleep {seconds}; docker config rm {name} >/dev/null"
     )
 }
 
-/// Creations and removals of configs, as the engine tells them.
+/// Follows the engine's events of created and removed configs.
 struct Events {
     child: Child,
     seen: Arc<Mutex<Vec<(u64, String, bool)>>>,
@@ -73,7 +74,7 @@ impl Events {
             }
         });
         let events = Self { child, seen };
-        // The stream is there once it tells of something.
+        // The stream is open when the first event arrives.
         wait_for("the engine's events", 180, || {
             docker(["config", "ls", "-q"]);
             let probe = format!("probe-{}", nanoseconds());
@@ -122,7 +123,7 @@ fn eight_processes_for_three_slots() {
                     let output = isolate(&[how, "--wait", "3m", "--", "sh", "-c", &script]).output().unwrap();
                     assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
                     if exclusive {
-                        // The others get their turn.
+                        // Give the other processes a chance to take the slot.
                         std::thread::sleep(Duration::from_millis(700));
                     }
                 }
@@ -154,7 +155,7 @@ fn eight_processes_for_three_slots() {
     let (all, one) = (created("storm-all").count(), created("storm-one").count());
     assert!(one > all && all as u64 >= seconds / 20, "{all} exclusive and {one} shared runs in {seconds} s");
     for (at, name, _) in created("storm-all") {
-        // The marker is up within a moment; from then on only who was about to start starts.
+        // The waiter's marker is set within two seconds; from then on only processes that were already starting may start.
         let marked = asked[name] + 2_000_000_000;
         let passed_by = created("storm-one").filter(|(other, _, _)| (marked..*at).contains(other)).count();
         assert!(passed_by <= 10, "{passed_by} newcomers started before {name}, which had asked first");
@@ -170,11 +171,11 @@ fn the_dead_are_found_out_at_once_on_this_host() {
     signal(&holder, "-KILL");
     holder.wait().unwrap();
     wait_for("the command to end with its tool", 180, || slots().iter().all(|slot| slot["dead"] == true));
-    // The TTL is a minute: only the kernel can have told.
+    // The slot's TTL is a minute. It is freed earlier, so the tool asked the kernel whether the holder is alive.
     let output = isolate(&["--slot-only", "--wait", "20s", "--", "true"]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 
-    // So is one that waits for all of them: its marker stops nobody any more.
+    // The same holds for a dead waiter for all slots: its marker stops nobody any more.
     let mut one = isolate(&["--slot-only", "--", "sleep", "300"]).spawn().unwrap();
     wait_for("one holder", 180, || {
         slots().iter().any(|slot| slot["what_for"] == "sleep" && slot["dead"] != true)
@@ -235,7 +236,7 @@ fn streams_exit_codes_and_leave_to_start() {
     refused(&["--slots", "7", "--slot-only", "--", "true"], 2, "slots --resize 7");
     refused(&["--slot-only", "--busy", "exit 3", "--", "true"], 2, "asking whether another CI is deploying");
     refused(&["--slot-only", "--busy", "true", "--wait", "1s", "--", "true"], 75, "another CI is deploying");
-    // Opens in ten hours, whatever the time is.
+    // A time window that opens in ten hours from now.
     let hour = nanoseconds() / 3_600_000_000_000 % 24;
     let window = format!("{:02}:00-{:02}:30Z", (hour + 11) % 24, (hour + 11) % 24);
     refused(&["--slot-only", "--window", &window, "--", "true"], 75, "the window opens in ");
@@ -336,7 +337,7 @@ fn a_series_is_spaced_takes_nodes_in_turn_and_gives_its_lease_back() {
     lease(&["release"]);
 }
 
-/// Of a time of day in UTC.
+/// Seconds since midnight of a time of day in UTC.
 fn seconds(at: &str) -> u64 {
     let parts: Vec<u64> = at[11..19].split(':').map(|part| part.parse().unwrap()).collect();
     parts[0] * 3600 + parts[1] * 60 + parts[2]

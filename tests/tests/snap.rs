@@ -1,7 +1,7 @@
-//! `log-snap` against a real Swarm: crash loops, secrets, long lines, removed services, kill -9.
+//! `log-snap` on a real swarm: crash loops, secrets, long lines, removed services, kill -9.
 //!
 //! Needs an engine (`DOCKER_HOST`, as `make test` sets it) and the image that `ground/images/build busybox`
-//! makes. Without them the tests fail and say so: a check that silently did nothing would be worse.
+//! makes. Without them the tests fail instead of being skipped.
 
 #![allow(clippy::unwrap_used)] // helpers of tests, which clippy does not take for tests
 
@@ -23,7 +23,7 @@ fn every_first_line_of_a_crash_loop() {
     let attached = Attached::start(&stack, dir.path(), &[]);
     let restart = "    deploy: {endpoint_mode: dnsrr, restart_policy: {delay: 1ms}}\n";
     stack.deploy(&[("crash", "echo first words of $HOSTNAME; exit 3", restart)]);
-    // The engine keeps five tasks of a slot; the first ones of these are long gone.
+    // The engine keeps only five tasks of a slot, so the first of these twenty are gone by then.
     wait_for("twenty crashes", 240, || stack.containers_with("die").len() >= 20);
     let died = stack.containers_with("die");
     let (code, record, bundle) = attached.stop();
@@ -51,7 +51,7 @@ fn no_secret_reaches_the_disk() {
          labels: {{app.api_key: \"{SECRET}\"}}\n    \
          healthcheck: {{test: [\"CMD-SHELL\", \"echo probe $$DB_PASSWORD; exit 1\"], interval: 1s, retries: 99}}\n"
     );
-    // With `set -x` each value comes by stderr too; printf splits one over two writes.
+    // `set -x` prints each value on standard error too; printf splits one secret over two writes.
     let script = format!(
         "echo \"connecting with $DB_PASSWORD\"; echo {SECRET_BASE64}; echo 'password=unknown-{SECRET}-value'; \
          printf 's3cr3t/Ze'; printf 'bra+42 in two writes\\n'; echo Authorization: Bearer abcdefghijklmnop; \
@@ -95,7 +95,7 @@ fn long_lines_odd_bytes_and_terminals() {
     let long = "head -c 102400 /dev/zero | tr '\\0' y; echo end; echo after; exec sleep 1000";
     stack.deploy(&[
         ("long", long, ""),
-        // The json-file driver itself turns such bytes into U+FFFD; the local driver keeps them.
+        // The json-file log driver replaces invalid bytes by U+FFFD; the local driver keeps them.
         (
             "bytes",
             "printf 'a\\377\\376\\000b\\n\\nno line feed'; exec sleep 1000",
@@ -114,7 +114,7 @@ fn long_lines_odd_bytes_and_terminals() {
     assert!(bundle.logs("bytes").concat().starts_with(b"a\xff\xfe\x00b\n\n"));
     let terminal = bundle.logs("tty").concat();
     assert!(terminal.iter().filter(|byte| **byte != b'\r').eq(whole.iter()), "{} bytes", terminal.len());
-    // What cannot be read is a gap that is named, not an absence.
+    // A log that cannot be read is recorded as a gap.
     assert_eq!((code, record["complete"].as_bool()), (1, Some(false)), "{record}");
     let gaps = record["gaps"].as_array().unwrap();
     assert!(gaps.len() == 1 && gaps[0].as_str().unwrap().contains("log of none.1"), "{gaps:?}");
@@ -163,7 +163,7 @@ fn a_death_is_explained() {
         ),
     ]);
     wait_for("three deaths", 180, || stack.containers_with("die").len() >= 3);
-    // The tasks learn of it a moment later.
+    // The swarm updates the tasks' state a moment after their containers died.
     wait_for("failed tasks", 180, || {
         let states = docker(["stack", "ps", "--format", "{{.CurrentState}}", &stack.name]);
         states.lines().all(|state| state.starts_with("Failed"))
@@ -235,7 +235,7 @@ fn once_behind_a_run_and_the_same_log_is_the_same_blob() {
     let lines: BTreeSet<Vec<u8>> =
         one.logs("app").concat().split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
     assert_eq!(lines, BTreeSet::from([b"".to_vec(), b"one".to_vec(), b"two".to_vec()]));
-    // Nothing of a stack that never was: no bundle, exit 2.
+    // A stack that never existed gets no bundle: exit 2.
     let output = Command::new(tool("log-snap"))
         .args(["--stack", "neverwas", "--out"])
         .arg(dir.path().join("never"))

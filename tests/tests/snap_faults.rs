@@ -1,6 +1,6 @@
-//! `log-snap` and what goes wrong with logs: rotation while it reads, endless lines, engines and disks that fail.
+//! Faults of `log-snap`: logs that rotate while it reads, endless lines, engines and disks that fail.
 //!
-//! Needs what `snap.rs` needs, and root for a small file system.
+//! Needs the same as `snap.rs`, and root to mount a small file system.
 
 #![allow(clippy::unwrap_used)] // helpers of tests, which clippy does not take for tests
 
@@ -24,7 +24,7 @@ fn sources(bundle: &Bundle) -> Vec<&str> {
     bundle.of_kind("stream").iter().map(|stream| stream["source"].as_str().unwrap()).collect()
 }
 
-/// Name of the service, and the hashes of its text and times.
+/// For each log: the service's name and the hashes of its text and times.
 fn blobs(bundle: &Bundle) -> Vec<[Value; 3]> {
     let of = |stream: &&Value| ["name", "text", "times"].map(|key| stream[key].clone());
     bundle.of_kind("stream").iter().map(of).collect()
@@ -34,7 +34,7 @@ fn blobs(bundle: &Bundle) -> Vec<[Value; 3]> {
 fn a_log_that_is_rotated_while_it_is_read_is_whole() {
     let (stack, dir) = (Stack::new(), e2e::folder::Folder::new());
     let attached = Attached::start(&stack, dir.path(), &[]);
-    // A file holds some 2,000 of these lines: a dozen rotations, in bursts that the reader must keep up with.
+    // A log file holds about 2,000 of these lines, so the log rotates a dozen times, in bursts.
     let script = format!(
         "i=0; while [ $i -lt {LINES} ]; do i=$((i+1)); echo \"number $i of the lines that are counted\"; \
          [ $((i % 1000)) -gt 0 ] || sleep 0.2; done; echo done; exec sleep 1000"
@@ -64,15 +64,15 @@ fn a_log_that_is_rotated_while_it_is_read_is_whole() {
     for service in ["plain", "squeezed", "local"] {
         assert!(bundle.logs(service) == [expected.clone()], "{service}: {:?}", bundle.of_kind("stream"));
     }
-    // Taken afterwards, from the rotated files, it is the very same.
+    // A bundle taken afterwards, from the rotated files, has the same contents.
     assert_eq!(blobs(&Bundle::read(&once)), blobs(&bundle));
 }
 
 #[test]
 fn the_file_and_the_engine_tell_the_same_and_long_lines_are_whole() {
     let (stack, dir) = (Stack::new(), e2e::folder::Folder::new());
-    // By its API an engine gives the last part of a long line of the `local` driver without a line feed, so that its end is
-    // known by the next line of the same output only: nothing of the other output may come in between.
+    // With the `local` driver, the engine's API sends the last part of a long line without a line feed. The end of the line
+    // shows only in the next line of the same output, so no line of the other output may come between.
     let long = "head -c 1048576 /dev/zero | tr '\\0' y; echo; echo é \\\"quoted\\\" '<&>' \"$(printf '\\033[1m\\t')\"; \
                 sleep 2; echo two >&2; printf 'no line feed'; exec sleep 1000";
     stack.deploy(&[
@@ -80,12 +80,12 @@ fn the_file_and_the_engine_tell_the_same_and_long_lines_are_whole() {
         ("local", long, "    logging: {driver: local}\n"),
         ("tty", long, "    tty: true\n"),
     ]);
-    // The engine copies each of the two outputs by itself: that one is written says nothing of the other.
+    // The engine copies standard output and standard error independently: wait for both.
     for service in ["json", "local", "tty"] {
         stack.wait_for_log(service, "two");
         stack.wait_for_log(service, "quoted");
     }
-    // The last words, without a line feed, are written when their process ends.
+    // A last line without a line feed is logged when its process ends.
     let (file, engine) = (dir.path().join("file"), dir.path().join("engine"));
     assert_eq!(snap(&stack, &file, &[]).status.code(), Some(0));
     assert_eq!(snap(&stack, &engine, &["--no-files"]).status.code(), Some(0));
@@ -106,7 +106,7 @@ fn the_file_and_the_engine_tell_the_same_and_long_lines_are_whole() {
     assert_eq!(ttys.iter().filter(|tty| **tty).count(), 1);
     assert_eq!(file.of_kind("node")[0]["asked"], "file");
     assert!(file.of_kind("node")[0]["clock_skew_ms"].as_i64().unwrap().abs() < 5000);
-    // A node that is named and away is a gap, and does not keep the others from being read.
+    // A named node that does not answer is recorded as a gap; the logs of the other nodes are read all the same.
     let away = dir.path().join("away");
     let output = snap(&stack, &away, &["--node", "gone=unix:///nonexistent/docker.sock"]);
     let record: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -115,7 +115,7 @@ fn the_file_and_the_engine_tell_the_same_and_long_lines_are_whole() {
     assert_eq!(blobs(&Bundle::read(&away)), blobs(&file));
 }
 
-/// A file system of one MiB; unmounted when dropped.
+/// A file system of 1 MiB that is unmounted when dropped.
 struct Small(e2e::folder::Folder);
 
 impl Small {
@@ -140,7 +140,7 @@ impl Drop for Small {
 #[test]
 fn a_full_disk_leaves_nothing_and_little_memory_leaves_the_ends() {
     let (stack, small, dir) = (Stack::new(), Small::new(), e2e::folder::Folder::new());
-    // Hardly compressible: 40 MB in all.
+    // 40 MB that hardly compress.
     let noise = "echo begin; head -c 30000000 /dev/urandom | base64; echo end; exec sleep 1000";
     stack.deploy(&[("noise", noise, "")]);
     stack.wait_for_log("noise", "end\n");

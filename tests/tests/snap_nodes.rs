@@ -1,6 +1,6 @@
-//! `log-snap` on a swarm of three nodes, of which one goes away.
+//! `log-snap` on a swarm of three nodes, one of which is lost.
 //!
-//! Makes its own engine (`scripts/engine --nodes 3`, root), because the tests' one has a single node.
+//! Makes its own engine (`scripts/engine --nodes 3`, needs root), because the engine of the other tests has a single node.
 
 #![allow(clippy::unwrap_used)] // helpers of tests, which clippy does not take for tests
 
@@ -12,7 +12,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// A private engine of three nodes; dropped, nothing of it is left.
+/// A private engine of three nodes. It is removed when dropped.
 struct Trio {
     name: String,
     env: BTreeMap<String, String>,
@@ -70,7 +70,7 @@ impl Drop for Trio {
     }
 }
 
-/// Name and source of each log.
+/// The service's name and the source of each log.
 fn sources(bundle: &Path) -> Vec<(String, String)> {
     let index = fs::read_to_string(bundle.join("index.jsonl")).unwrap();
     let entries = index.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
@@ -108,12 +108,12 @@ fn each_node_is_read_where_it_is_and_a_lost_one_is_a_gap() {
     let (code, record) = trio.snap(&out("engines"), &["--no-files"], true);
     let engines = expected([("web.n1", "container"), ("web.n2", "container"), ("web.n3", "container")]);
     assert_eq!((code, sources(&out("engines"))), (0, engines), "{record}");
-    // Only the manager: the others' logs come through it.
+    // When only the manager is named, the other nodes' logs are read through it.
     let (code, record) = trio.snap(&out("manager"), &[], false);
     let through = expected([("web.n1", "file"), ("web.n2", "task"), ("web.n3", "task")]);
     assert_eq!((code, sources(&out("manager"))), (0, through), "{record}");
 
-    // Attached to all of them, one goes.
+    // One node is lost while `log-snap` is attached to all.
     let mut attach = Command::new(e2e::tool("log-snap"));
     attach
         .args(["attach", "-v", "--stack", "s", "--deadline", "8s", "--idle", "2s", "--out"])
@@ -128,7 +128,7 @@ fn each_node_is_read_where_it_is_and_a_lost_one_is_a_gap() {
         said.push(byte[0]);
     }
     std::thread::spawn(move || std::io::copy(&mut errors, &mut std::io::sink()));
-    // It has the log of n3 open.
+    // Wait until `log-snap` has the log file of n3 open.
     let open = || fs::read_dir(format!("/proc/{}/fd", attach.id())).unwrap().flatten();
     wait_for("the log of n3 to be read", 180, || {
         open().any(|fd| {
@@ -147,6 +147,6 @@ fn each_node_is_read_where_it_is_and_a_lost_one_is_a_gap() {
     let gaps: Vec<&str> = record["gaps"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
     assert!(gaps.iter().any(|gap| gap.starts_with("engine events of n3: ")), "{gaps:?}");
     assert!(!gaps.iter().any(|gap| gap.contains("web.n1") || gap.contains("web.n2")), "{gaps:?}");
-    // What n3 had said is there: its file outlives its engine.
+    // The log of n3 is complete up to then: its file outlives its engine.
     assert_eq!((record["streams"].as_u64(), record["lines"].as_u64()), (Some(3), Some(3)), "{record}");
 }

@@ -1,6 +1,6 @@
-//! Secrets planted in more than forty ways; none may be in the bundle, the record, or what is said.
+//! Secrets are planted in more than forty ways; none may be in the bundle, the record, or the messages.
 //!
-//! Needs what `snap.rs` needs.
+//! Needs the same as `snap.rs`.
 
 #![allow(clippy::unwrap_used)] // helpers of tests, which clippy does not take for tests
 
@@ -12,13 +12,13 @@ use std::fmt::Write as _;
 use std::fs;
 use std::process::{Command, Stdio};
 
-/// In the environment, and in the places that the test knows.
+/// A secret in the service's environment, which `log-snap` can read, and in its logs.
 const SECRET: &str = "s3cr3t/Zebra+42='x'";
-/// Of a swarm secret: only handed over, never shown by the engine.
+/// The value of a swarm secret. The engine never shows it; the guard hands it to `log-snap`.
 const HANDED: &str = "h4nded-Over&77";
 const KEY_LINE: &str = "MIIEowIBAAKCAQEAplantedplantedplantedplantedplantedplantedplante";
 
-/// The forms of a secret in which it is printed, by a shell that knows nothing of how we encode.
+/// The forms in which a secret is printed. A shell makes them, so that the test does not rely on our own encoding code.
 fn forms(secret: &str) -> Vec<(&'static str, String)> {
     let python = r"
 import base64, html, json, shlex, sys, urllib.parse as u
@@ -38,7 +38,7 @@ print(json.dumps([
     pairs.into_iter().map(|(name, form)| (&*name.leak(), form)).collect()
 }
 
-/// Within single quotes of a shell.
+/// The text in single quotes for a shell.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
@@ -46,7 +46,7 @@ fn quoted(text: &str) -> String {
 #[test]
 fn forty_ways_and_none_survives() {
     let (stack, dir) = (Stack::new(), e2e::folder::Folder::new());
-    // The guard hands swarm secrets over; here a pipe that ends does.
+    // In a run the guard hands over the values of swarm secrets; here a pipe does.
     let handed = dir.path().join("handed");
     let value = String::from_utf8(pipe(Command::new("base64").arg("-w0"), HANDED.as_bytes()).stdout);
     fs::write(&handed, format!("{}\n", json!({"name": "db", "value_base64": value.unwrap()}))).unwrap();
@@ -61,17 +61,17 @@ fn forty_ways_and_none_survives() {
         for (name, form) in forms(secret) {
             writeln!(script, "echo '{name}' {}", quoted(&form)).unwrap();
             ways += 1;
-            // Of the encodings the middle is enough to be a leak.
+            // Of an encoded form, the middle alone is a leak.
             needles.push(form[6..form.len() - 6].to_owned());
         }
     }
-    // Across the border of 16 KiB at which the engine splits, at every offset of the secret.
+    // The engine splits lines at 16 KiB: plant the secret across that border, at every offset.
     for offset in 0..SECRET.len() {
         writeln!(script, "head -c {} /dev/zero | tr '\\0' x; echo {}", 16_384 - offset, quoted(SECRET))
             .unwrap();
         ways += 1;
     }
-    // In two writes, in a trace, without a line feed, behind names, in a URL, in a private key, on stderr.
+    // In two writes, in a trace, without a line feed, after a name, in a URL, in a private key, on standard error.
     write!(
         script,
         "printf %s \"${{DB_PASSWORD%%Z*}}\"; printf '%s\\n' \"${{DB_PASSWORD#s3cr3t/}}\"; (set -x; : \"$DB_PASSWORD\"); echo \"$DB_PASSWORD\" >&2\n\
@@ -124,7 +124,7 @@ fn forty_ways_and_none_survives() {
     }
     let errors: Vec<String> = bundle.of_kind("task").iter().map(|task| task["error"].to_string()).collect();
     assert!(errors.iter().any(|error| error.contains("[REDACTED:exact:")), "{errors:?}");
-    // The key of the pseudonyms is beside the ledger, not in the bundle; another bundle of it says the same.
+    // The key of the pseudonyms lies beside the ledger, not in the bundle. A second bundle with it has the same pseudonyms.
     assert_eq!(fs::read(dir.path().join("redact.key")).unwrap().len(), 32);
     again(&stack, dir.path(), &bundle);
 }
@@ -141,7 +141,7 @@ fn assert_clean(bundle: &Bundle, needles: &[String]) {
     }
 }
 
-/// `redact` with a rule of one's own: what it hides is gone, the rest is the same, and pseudonyms stay.
+/// `log-snap redact` with an additional rule: it hides what matches, changes nothing else, and keeps the pseudonyms.
 fn again(stack: &Stack, dir: &std::path::Path, bundle: &Bundle) {
     let rules = dir.join("rules.toml");
     fs::write(&rules, "[[rules]]\nid = \"own\"\nregex = '''no (p[a-z]+ess)'''\nkeywords = [\"no p\"]\n")

@@ -1,4 +1,4 @@
-//! What examples/ shows that needs no engine: the YAML and the units are well formed, the histories are read.
+//! The examples that need no engine: the YAML and the units are well formed, and the test histories are read.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
@@ -60,7 +60,7 @@ fn pytest_and_nextest_histories_are_told_flake_from_real() {
     for word in [
         "test_shop::test_checkout\n  flake: ",
         "test_shop::test_tax\n  genuine: ",
-        // The retry of the same night counts.
+        // A retry in the same night counts as a result.
         "shop::tests::checkout\n  flake: ",
         "shop::tests::tax\n  genuine: ",
     ] {

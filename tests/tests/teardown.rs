@@ -1,4 +1,4 @@
-//! What `swarm-isolate` proves of its teardown, and of what is not its own.
+//! The teardown of `swarm-isolate`: it removes every object of the run, and reports changes of other people's services.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
@@ -7,7 +7,7 @@ use e2e::stack::{IMAGE, try_docker};
 use e2e::{docker, first, objects_named, records, wait_for};
 use serde_json::json;
 
-/// Until a container of the stack runs.
+/// A shell command that waits until a container of the stack runs.
 const RUNNING: &str = "until [ -n \"$(docker ps -q --filter label=com.docker.stack.namespace=$REDFIX_STACK)\" ]; do sleep 0.1; done";
 
 #[test]
@@ -97,7 +97,7 @@ fn a_kept_stack_stands_until_it_is_released() {
     assert!(bench.tool(&["kept"]).stdout.is_empty());
 }
 
-/// A small shared network, gone when the test ends.
+/// A small shared network that is removed when the test ends.
 struct Shared(String);
 
 impl Shared {
@@ -107,7 +107,7 @@ impl Shared {
         Self(name)
     }
 
-    /// How many addresses it gives, counted by taking all of them.
+    /// The number of free addresses, counted by taking all of them.
     fn room(&self) -> usize {
         let name = |at: usize| format!("room-{:06x}-{at}", std::process::id());
         let create = ["service", "create", "--quiet", "--no-resolve-image", "--detach", "--replicas", "0"];
@@ -121,7 +121,7 @@ impl Shared {
             let list = docker(inspect.chain(all.iter().map(String::as_str)));
             list.lines().filter(|line| !line.is_empty()).count()
         };
-        // The manager gives them one after the other; full is when a look finds no more than the last.
+        // The manager assigns addresses one after the other. The network is full when the count no longer grows.
         let mut last = 0;
         wait_for("the last address", 180, || std::mem::replace(&mut last, given()) == last && last > 0);
         docker(["service", "rm"].into_iter().chain(all.iter().map(String::as_str)));
@@ -169,6 +169,6 @@ networks:
         let expected = json!([{"network": shared.0, "before": 0, "after": 0, "size": 13}]);
         assert_eq!(run["cleanup"]["networks"], expected);
     }
-    // One node's own end of the network takes one while a task of the node is on it.
+    // The node itself needs one address while one of its tasks is on the network.
     assert_eq!(shared.room(), 13, "every address is free again");
 }

@@ -1,5 +1,5 @@
-//! Stacks that no tool was made for (`ground/unseen`), together from red to gates: a restore to the wrong folder, an alias that
-//! strangers answer, a memory limit that an advance in place keeps, a page that is late under load.
+//! Stacks for which no tool was written (`ground/unseen`), taken together from red to both gates: a restore to the wrong
+//! folder, an alias that other stacks answer, a memory limit that an advance in place keeps, a page that is late under load.
 
 use std::process::Stdio;
 
@@ -11,7 +11,7 @@ fn unseen_stacks_get_their_true_causes() {
     e2e::calm::require();
     let _neighbours = Neighbours::up();
     let before = objects_named("");
-    // As an operator may say it; what is started elsewhere finds them too.
+    // A relative path, as an operator may write it; programs that start in other folders must find it too.
     let (dir, recipes) = (e2e::folder::Folder::new(), "ground/unseen");
     let run = |name: &str, args: &[&str]| {
         let mut command = script(name, dir.path());
@@ -28,7 +28,7 @@ fn unseen_stacks_get_their_true_causes() {
     let flow = flows(dir.path()).remove(0);
     let ledger = |name: &str| latest(&flow, name).expect("an investigation").join("ledger.jsonl");
     assert_as_expected(&root().join(recipes), &["digest", "pastes", "thumbs", "visits"].map(ledger), true);
-    // What compares them finds a verdict that is another.
+    // The comparison must notice a changed verdict.
     let (one, text) = (ledger("digest"), std::fs::read_to_string(ledger("digest")).expect("a ledger"));
     std::fs::write(&one, text.replace("\"verdict\":\"load-flake\"", "\"verdict\":\"genuine\""))
         .expect("written");

@@ -1,4 +1,4 @@
-//! `swarm-wait` against real services: what converged is told from what never will, and why.
+//! `swarm-wait` on real services: it tells services that converge from those that never will, and names the cause.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
@@ -10,7 +10,7 @@ use e2e::{docker, first, records, require_engine, tool, wait_for};
 use lib_common::swarm::label;
 use serde_json::Value;
 
-/// A stack of services that are made one by one, with whatever options they need.
+/// A stack whose services are created one by one, each with the options that it needs.
 struct Services(Stack);
 
 impl Services {
@@ -47,7 +47,7 @@ impl Services {
 }
 
 impl Drop for Services {
-    /// Engine 20.10 leaves the containers of a finished job behind when its service goes.
+    /// Engine 20.10 leaves the containers of a finished job behind when its service is removed, so they are removed here.
     fn drop(&mut self) {
         try_docker(&["stack", "rm", &self.0.name]);
         try_docker(&["container", "prune", "-f", "--filter", &self.0.label()]);
@@ -83,7 +83,7 @@ fn every_mode_converges_and_an_update_is_waited_for() {
         services.iter().map(|s| (s["name"].as_str().unwrap(), s["up"].as_u64().unwrap())).collect();
     assert_eq!(told, [("all", 1), ("job", 2), ("none", 0), ("once", 1), ("two", 2)]);
 
-    // Right after the command the old tasks still run: they are not what is wanted.
+    // Right after the update the old tasks still run: they must not count as converged.
     let name = format!("{}_two", stack.0.name);
     docker(["service", "update", "-d", "--force", &name]);
     let (output, record) = stack.wait(&[]);
@@ -125,7 +125,7 @@ fn every_wedge_is_named() {
         ("ready", ready),
         ("slow start", slow_start),
     ];
-    // At once: each waits for most of its time.
+    // Run all scenarios at once, because each of them mostly waits.
     let running = scenarios.map(|(name, scenario)| (name, thread::spawn(scenario)));
     let failed: Vec<&str> =
         running.into_iter().filter_map(|(name, run)| run.join().is_err().then_some(name)).collect();
@@ -171,7 +171,7 @@ fn gave_up() {
     stack.wedges(&["--settle", "3s"], "gave-up", "non-zero exit (4), and its restart policy");
 }
 
-/// Updates `app` to a command that fails; what then happens is the service's own policy.
+/// Updates `app` to a command that fails. `action` is the service's policy for that case.
 fn update_to_failure(stack: &Services, action: &str) {
     let options = ["--endpoint-mode", "dnsrr", "--replicas", "2", "--restart-condition", "none"];
     let policy = ["--update-failure-action", action, "--update-monitor", "3s", "--update-delay", "1s"];
@@ -209,7 +209,7 @@ fn ready() {
     stack.wedges(&["--ready", "false", "--idle-timeout", "3s"], "not-ready", "nothing new for 3 s");
 }
 
-/// Fails three times, then comes up, as an app does whose database takes its time; and stays up.
+/// A service that fails three times and then stays up, like an app that waits for its database.
 fn slow_start() {
     let stack = Services::new();
     let volume = format!("type=volume,source={}-tries,target=/v", stack.0.name);

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use e2e::row::{Neighbours, assert_as_expected, flows, latest, script};
 use e2e::{objects_named, root};
 
-/// Everything on the engine but the swarm's slots, which are made once and stay.
+/// Every object on the engine except the swarm's slots, which are created once and stay.
 fn snapshot() -> Vec<String> {
     objects_named("").into_iter().filter(|name| !name.starts_with("config redfix-slot-")).collect()
 }

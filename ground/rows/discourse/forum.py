@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A client of the forum: what tests and life cycle ask it."""
+"""A client of the forum for the tests and the life cycle."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Forum:
 
 
 def main() -> int:
-    """Print the new topic's number, delete one, or say whether the forum runs a version."""
+    """Write a topic and print its number, delete a topic, or check which version the forum runs."""
     parser = argparse.ArgumentParser(prog="forum", description=main.__doc__)
     parser.add_argument("host")
     parser.add_argument("port")

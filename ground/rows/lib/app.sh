@@ -1,16 +1,17 @@
 # shellcheck shell=bash
-# app.sh: what abra keeps for an app beside its stack: its environment and its secrets. Sourced after harness.sh.
+# app.sh: functions that make an app's environment and secrets, as abra does. Sourced after harness.sh.
 : "${name:?harness.sh comes first}"
 
-# new_app RELEASE: `abra app new`: the release's .env.sample becomes the app's environment, and stays it whatever release
-# is deployed later; its secrets are generated.
+# new_app RELEASE: like `abra app new`: make the app's environment from the release's .env.sample, and generate its secrets.
+# The environment stays the same when another release is deployed later.
 new_app() {
   app_env=$REDFIX_EVIDENCE/app.env
   sed "s/^DOMAIN=.*/DOMAIN=$REDFIX_DOMAIN/" "$(release_dir "$1")/.env.sample" >"$app_env"
   generate_secrets "$1"
 }
 
-# generate_secrets RELEASE: `abra app secret generate --all`: of those that its .env.sample names, whichever are not there.
+# generate_secrets RELEASE: like `abra app secret generate --all`: create the secrets that the release's .env.sample names,
+# unless they exist.
 generate_secrets() {
   local line variable version length secret
   while read -r line; do

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Back a stack up, and restore it, as backup-bot-two does: by the labels of its services.
+"""Back a stack up and restore it as Co-op Cloud's backup-bot-two does, by the labels of its services.
 
 `backup FOLDER`: of each service with backupbot.backup=true: run backupbot.backup.pre-hook in its container, copy its
 volumes, or of volume V only the paths in backupbot.backup.volumes.V.path, to FOLDER, run backupbot.backup.post-hook.
@@ -20,7 +20,7 @@ HOOK_TIMEOUT = 120
 
 
 def docker(*words: str, **options: object) -> str:
-    """What docker prints; its own words where it cannot."""
+    """Standard output of the docker client. When it fails, exit with its error message."""
     done = subprocess.run(["docker", *words], text=True, check=False, capture_output=True, **options)  # type: ignore[call-overload]
     if done.returncode != 0:
         raise SystemExit(f"backupbot: docker {' '.join(words[:2])}: {done.stderr.strip() or done.returncode}")
@@ -29,7 +29,7 @@ def docker(*words: str, **options: object) -> str:
 
 @dataclass
 class Service:
-    """A service that wants to be backed up."""
+    """A service whose labels ask for a backup."""
 
     name: str
     labels: dict[str, str]
@@ -43,7 +43,7 @@ class Service:
         return found[0]
 
     def hook(self, which: str) -> None:
-        """Run one in the container; a part of its pipe that fails is a failure."""
+        """Run a hook in the container. A pipe fails when any part of it fails."""
         command = self.labels.get(f"backupbot.{which}")
         if command:
             print(f"backupbot: {self.name}: {which}", file=sys.stderr)
@@ -51,7 +51,7 @@ class Service:
             docker("exec", self.container(), "bash", "-c", script, timeout=HOOK_TIMEOUT)
 
     def paths(self) -> list[tuple[str, PurePosixPath]]:
-        """The name of the archive, and the path in the container."""
+        """Pairs of an archive's name and the path in the container that it holds."""
         found = []
         for volume, target in self.volumes.items():
             about = f"backupbot.backup.volumes.{volume}"
@@ -67,7 +67,7 @@ class Service:
 
 
 def services(stack: str) -> list[Service]:
-    """Those of the stack whose labels ask for it."""
+    """The stack's services whose labels ask for a backup."""
     ids = docker("service", "ls", "--quiet", "--filter", f"label=com.docker.stack.namespace={stack}").split()
     found = []
     for about in json.loads(docker("service", "inspect", *ids)) if ids else []:

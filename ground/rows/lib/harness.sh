@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# harness.sh: what every recipe's `lifecycle` is made of: stages, their JUnit files, the run's report in run.json, a
-# deploy like abra's. A life cycle sources it, calls `begin`, then its stages. Exit 0: green, 1: a test is red, 2: could
-# not run. It never tears down: whoever started it does.
+# harness.sh: functions for the recipes' `lifecycle` scripts: stages and their JUnit files, the run's report in run.json, and
+# a deploy like abra's. A life cycle sources this file, calls `begin`, then its stages. It exits with 0 when all tests
+# passed, 1 when a test failed, 2 when it could not run. It never removes its stack: that is the caller's task.
 set -euo pipefail
 
 here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
@@ -9,7 +9,7 @@ harness_dir=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 name=$(basename "$here")
 export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$harness_dir/lib
 
-# cannot DOING CAUSE: end without a verdict.
+# cannot DOING CAUSE: report an error that says nothing about the recipe, and exit with 2.
 cannot() {
   printf '%s/lifecycle: %s: %s\n' "$name" "$1" "$2" >&2
   exit 2
@@ -19,24 +19,24 @@ say() {
   printf '%(%H:%M:%S)T %s: %s\n' -1 "$name" "$1" >&2
 }
 
-# about KEY: a word of recipe.json.
+# about KEY: print the value of a key in recipe.json.
 about() {
   python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$here/recipe.json" "$1"
 }
 
-# content_hash FOLDER FILE...: forty hex digits of names and contents.
+# content_hash FOLDER FILE...: print a hash of the files' names and contents with forty hex digits, as a commit id has.
 content_hash() {
   (cd "$1" && sha256sum -- "${@:2}" | sha256sum | cut -c1-40)
 }
 
-# files_of FOLDER...: the files below them, but for what no run depends on.
+# files_of FOLDER...: list the files below the folders, without those that no run depends on.
 files_of() {
   find "$@" -type f ! -path '*/fixes/*' ! -path '*/releases/*' ! -path '*/pulls/*' ! -name '*.md' ! -name expect.jsonl \
     ! -name last-green.jsonl ! -name sweep.xml ! -name '*.pyc' | LC_ALL=C sort
 }
 
-# release_dir VERSION: what the recipe's repository holds at that release, or at the head of its pull request N (pull-N);
-# the tree under test instead of the release that is under test, when REDFIX_RECIPE_DIR names one.
+# release_dir VERSION: print the folder with the recipe's files at this release, or at the head of pull request N (pull-N).
+# For the release under test, REDFIX_RECIPE_DIR replaces that folder.
 release_dir() {
   if [[ $1 == "$release" && -n ${REDFIX_RECIPE_DIR-} ]]; then
     printf '%s\n' "$REDFIX_RECIPE_DIR"
@@ -47,7 +47,7 @@ release_dir() {
   fi
 }
 
-# need PROGRAM[:PACKAGE]...: end unless they are there.
+# need PROGRAM[:PACKAGE]...: exit unless the programs are installed.
 need() {
   local pair
   for pair; do
@@ -56,13 +56,13 @@ need() {
   done
 }
 
-# revision FILE: that test file, or the one in its place in the revision of the tests that REDFIX_FACTOR_TEST names.
+# revision FILE: print the path of a test file: the one in the revision that REDFIX_FACTOR_TEST names, if it is there.
 revision() {
   local other=$here/revisions/${REDFIX_FACTOR_TEST:-none}/$1
   if [[ -f $other ]]; then printf '%s\n' "$other"; else printf '%s\n' "$here/$1"; fi
 }
 
-# test_files: what `tests` in run.json is the hash of: the recipe's test files, and the revision that is run.
+# test_files: list the files that the hash `tests` in run.json covers: the recipe's test files and the revision in use.
 test_files() {
   local revision=$name/revisions/${REDFIX_FACTOR_TEST:-none}
   cd "$harness_dir"
@@ -70,7 +70,7 @@ test_files() {
   [[ ! -d $revision ]] || files_of "$revision"
 }
 
-# begin: read the environment; set release (the version under test), harness, tests, ref, junit.
+# begin: read the environment and set release (the version under test), harness, tests, ref and junit.
 begin() {
   local variable files
   for variable in REDFIX_STACK REDFIX_DOMAIN REDFIX_EVIDENCE REDFIX_NODE_ADDR DOCKER_HOST; do
@@ -99,7 +99,7 @@ begin() {
   export STACK_NAME=$REDFIX_STACK DOMAIN=$REDFIX_DOMAIN
 }
 
-# left_out: the stages that this run did not come to are skipped, for who has a case of such a name.
+# left_out: write the stages that this run left out as skipped tests, so that a case about such a stage gets a result.
 left_out() {
   local name cases=''
   for name in enrol deploy install backup restore custom upgrade promote; do
@@ -129,7 +129,7 @@ reach() {
   mv "$run_json.part" "$run_json"
 }
 
-# result TEST [FAILURE]: the JUnit file of a stage that has no test file of its own; the stage itself may be the test.
+# result TEST [FAILURE]: write the JUnit file of a stage that has no test file. TEST may be the name of the stage.
 result() {
   local message=${2-} failure="" class="$stage/test_$stage.py"
   [[ $1 != "$stage" ]] || class=''
@@ -144,7 +144,7 @@ result() {
   mv "$junit/$stage.xml.part" "$junit/$stage.xml"
 }
 
-# run COMMAND...: in the foreground, but a signal reaches it at once.
+# run COMMAND...: run the command and wait for it. It is a background job, because bash handles signals only then at once.
 run() {
   local status=0
   "$@" &
@@ -159,22 +159,22 @@ stopped() {
   exit "$1"
 }
 
-# check FILE WORD...: one test file of this stage; its JUnit is named after the stage and the file.
+# check FILE WORD...: run one test file of this stage. Its JUnit file is named after the stage and the test file.
 check() {
   local file=$1
   run "$(revision "$file")" "${@:2}" --junit "$junit/$stage-$(basename "$file" .py).xml"
 }
 
-# lint VERSION: what is wrong with the release's compose files, into lint.txt. It decides nothing: that is for the CI of
-# the recipe's own repository.
+# lint VERSION: write the faults of the release's compose files to lint.txt. They do not fail the run: the CI of the recipe's
+# own repository checks them.
 lint() {
   local status=0
   "$harness_dir/lib/validate" "$(release_dir "$1")" >"$REDFIX_EVIDENCE/lint.txt" 2>&1 || status=$?
   ((status == 0)) || say "lint: $(tail -n 1 "$REDFIX_EVIDENCE/lint.txt")"
 }
 
-# merge_env TREE: what its compose files are rendered with: the versions of configs that the release exports in abra.sh,
-# then the app's own environment, which wins.
+# merge_env TREE: set the environment for the compose files: first the versions of configs that the release exports in
+# abra.sh, then the app's own environment, which overrides them.
 merge_env() {
   local file
   set -a
@@ -185,7 +185,7 @@ merge_env() {
   set +a
 }
 
-# deploy_release VERSION [COMPOSE...]: what `abra app deploy` does with the release's compose files (compose.yml).
+# deploy_release VERSION [COMPOSE...]: deploy the release's compose files (default compose.yml) as `abra app deploy` does.
 deploy_release() {
   local tree file
   local -a files=()
@@ -198,25 +198,25 @@ deploy_release() {
     cannot "deploying $1" "docker stack deploy failed"
 }
 
-# page PORT [PATH]: what the node answers there over HTTP.
+# page PORT [PATH]: print the HTTP answer of the node at this port.
 page() {
   # shellcheck disable=SC2016 # expanded by the inner shell
   timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/$1" && printf "GET %s HTTP/1.0\r\n\r\n" "$2" >&3 && cat <&3' \
     "$REDFIX_NODE_ADDR" "$1" "${2:-/}" 2>/dev/null
 }
 
-# task SERVICE: the task of the stack's service that runs, if one does.
+# task SERVICE: print the ids of the running tasks of the stack's service.
 task() {
   docker service ps --filter desired-state=running --format '{{.ID}} {{.CurrentState}}' "${REDFIX_STACK}_$1" |
     sed -n 's/ Running.*//p'
 }
 
-# container SERVICE: the container of the stack's service that runs on this node, if one does.
+# container SERVICE: print the id of a running container of the stack's service on this node, if there is one.
 container() {
   docker ps --quiet --filter "label=com.docker.swarm.service.name=${REDFIX_STACK}_$1" --filter status=running | head -n 1
 }
 
-# until_ready SECONDS COMMAND...: ask every 0.2 s; 1 when the time is over.
+# until_ready SECONDS COMMAND...: repeat the command every 0.2 s until it succeeds; fails when the time is over.
 until_ready() {
   local deadline=$((SECONDS + $1))
   until "${@:2}"; do
@@ -225,19 +225,19 @@ until_ready() {
   done
 }
 
-# settled: wait until the stack stands as it was deployed; 1 when it never will.
+# settled: wait until the stack has converged; fails when it never will.
 settled() {
   run swarm-wait "$REDFIX_STACK" --deadline 2m --stuck-after 30s >>"$REDFIX_EVIDENCE/settled.jsonl"
 }
 
-# why_not: what that wait said last.
+# why_not: print the reason why the last `settled` failed.
 why_not() {
   tail -n 1 "$REDFIX_EVIDENCE/settled.jsonl" |
     python3 -c 'import json, sys; print(json.loads(sys.stdin.readline() or "{}").get("message", "no answer"))'
 }
 
-# settle RELEASE COMMAND...: wait until the stack stands and COMMAND says so, too, and write that as this stage's result; the
-# life cycle ends red where it never will.
+# settle RELEASE COMMAND...: wait until the stack has converged and COMMAND succeeds, and write this stage's result. When that
+# does not happen, the life cycle exits with 1.
 settle() {
   local cause=''
   if ! settled; then

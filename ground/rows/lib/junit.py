@@ -1,4 +1,4 @@
-"""Run a test file's functions with the words of its command line, and write their results as JUnit XML.
+"""Run a test file's functions with the arguments of its command line, and write their results as JUnit XML.
 
 A test file ends with `sys.exit(junit.run("custom/test_x.py", test_one, test_two))`: each function gets the positional
 words as strings. Exit 0: all passed, 1: one failed. AssertionError and OSError are failures; anything else is a bug.
@@ -18,7 +18,7 @@ from xml.sax.saxutils import quoteattr
 
 @dataclass
 class Result:
-    """One test function's end; no failure means that it passed."""
+    """The result of one test function. It passed when `failure` is None."""
 
     name: str
     seconds: float
@@ -26,7 +26,7 @@ class Result:
 
 
 def report(path: Path, classname: str, results: list[Result]) -> None:
-    """Write one suite; the file appears whole or not at all."""
+    """Write one suite. The file is renamed when it is complete, so that nobody reads a part of it."""
     failed = sum(result.failure is not None for result in results)
     cases = "".join(
         f'<testcase classname={quoteattr(classname)} name={quoteattr(result.name)} time="{result.seconds:.3f}">'

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# warm.sh: the warm side of a life cycle: the canonical's domain, a release that is advanced in place, volumes that are
+# warm.sh: functions for warm canonicals: the canonical's domain, advancing a release in place, and volumes that are
 # kept as a snapshot. Sourced after harness.sh. A snapshot is taken, and given back, only while nothing is deployed.
 : "${name:?harness.sh comes first}"
 
@@ -15,8 +15,8 @@ canonical() {
 
 is_warm() { [[ ${REDFIX_FACTOR_PATH:-cold} == warm ]]; }
 
-# live_at DOMAIN: from here on the app has this domain, and the stack that abra makes of it. Whoever captures evidence
-# reads both in the evidence folder.
+# live_at DOMAIN: use this domain from here on, and the stack name that abra derives from it. Both are written to the evidence
+# folder for the companion, which captures evidence of the stack.
 live_at() {
   local stack=${1//./_}
   stack=${stack,,}
@@ -24,16 +24,16 @@ live_at() {
   printf '%s %s\n' "$REDFIX_DOMAIN" "$REDFIX_STACK" >"$REDFIX_EVIDENCE/canonical"
 }
 
-# advance OLD NEW: the release OLD, deployed and used, becomes NEW in place: volumes, secrets and the versions of configs
-# that the app's environment names stay. 1 when it does not settle.
+# advance OLD NEW: deploy the release NEW over the deployed release OLD. Volumes, secrets and the versions of configs that the
+# app's environment names stay. Fails when the stack does not converge.
 advance() {
   say "advancing $1 to $2"
   deploy_release "$2"
   settled
 }
 
-# stand VERSION: deploy it and wait. That it stands, or the last thing that was said instead, is this stage's own test,
-# $standing.
+# stand VERSION: deploy the release and wait until the stack has converged. The result is this stage's test $standing; when
+# it fails, its message is the last line of the error.
 standing=test_deploys
 stand() {
   local said=$REDFIX_EVIDENCE/deploy.log
@@ -49,8 +49,8 @@ stand() {
   result "$standing"
 }
 
-# stand_warm VERSION: the canonical stands at this release: advanced to it in place from the state that REDFIX_SEED keeps,
-# or deployed afresh where there is none.
+# stand_warm VERSION: deploy the canonical at this release: advance it in place from the snapshot REDFIX_SEED, or deploy it
+# afresh when there is no snapshot.
 stand_warm() {
   local old
   if [[ -n ${REDFIX_SEED-} ]]; then
@@ -61,19 +61,19 @@ stand_warm() {
   stand "$1"
 }
 
-# rest VERSION: what makes a canonical warm: it is undeployed, its volumes are kept (in REDFIX_SNAPSHOT), and it stands again.
+# rest VERSION: undeploy the canonical, keep its volumes (in REDFIX_SNAPSHOT), and deploy it again. That makes it warm.
 rest() {
   undeploy
   snapshot "${REDFIX_SNAPSHOT:-$REDFIX_SCRATCH/snapshot}" "$1"
   stand "$1"
 }
 
-# objects KIND: ids of the stack's objects.
+# objects KIND: print the ids of the stack's objects of this kind.
 objects() {
   docker "$1" ls --quiet --filter "label=com.docker.stack.namespace=$REDFIX_STACK"
 }
 
-# none KIND: the stack has none of them; `task` counts what the manager still knows to be on any node.
+# none KIND: whether the stack has no object of this kind. `task` covers the tasks on all nodes.
 none() {
   case $1 in
     task) [[ -z $(docker stack ps --quiet "$REDFIX_STACK" 2>/dev/null) ]] ;;
@@ -82,12 +82,13 @@ none() {
   esac
 }
 
-# is_undeployed: no service of the stack, and nothing left that could still write to its volumes.
+# is_undeployed: the stack has no service, and no task or container that could still write to its volumes.
 is_undeployed() {
   none service && none task && none container
 }
 
-# undeploy: take the stack down as abra does, in the order that gives every address back; volumes stay.
+# undeploy: remove the stack as abra does; volumes stay. Services go first, because a network gives its addresses back only
+# when no container uses it.
 undeploy() {
   local kind
   objects service | xargs -r docker service rm >/dev/null
@@ -98,7 +99,8 @@ undeploy() {
   done
 }
 
-# with_volume VOLUME COMMAND...: while a container that never starts has the volume at /volume; {} is its id.
+# with_volume VOLUME COMMAND...: run COMMAND with the id of a container as last argument. The container is never started; it
+# has the volume at /volume, so that `docker cp` can read and write the volume.
 with_volume() {
   local container status=0
   container=$(docker create --name "${REDFIX_STACK}_warm" --label "com.docker.stack.namespace=$REDFIX_STACK" \
@@ -111,8 +113,8 @@ with_volume() {
 tar_of() { docker cp "$2:/volume" - >"$1"; }
 tar_into() { docker cp - "$2:/" <"$1"; }
 
-# snapshot FOLDER VERSION: one tar for each volume of the stack. FOLDER is a link to it that is replaced at once: there is
-# always one whole snapshot, the last good one.
+# snapshot FOLDER VERSION: write a tar of each volume of the stack. FOLDER is a link that is replaced in one step when the
+# snapshot is complete, so that the last good snapshot is always there.
 snapshot() {
   local volume new old
   is_undeployed || cannot 'taking a snapshot' "$REDFIX_STACK is deployed"
@@ -133,12 +135,12 @@ snapshot() {
   [[ -z $old ]] || rm -rf "$old"
 }
 
-# kept KEY SNAPSHOT: what its meta.json says.
+# kept KEY SNAPSHOT: print the value of a key in the snapshot's meta.json.
 kept() {
   sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" "$2/meta.json"
 }
 
-# restore FOLDER: the stack's volumes are what the snapshot says, and nothing else; also under another stack's name.
+# restore FOLDER: replace the stack's volumes by those of the snapshot, which may come from a stack of another name.
 restore() {
   local tar volume
   is_undeployed || cannot 'restoring a snapshot' "$REDFIX_STACK is deployed"

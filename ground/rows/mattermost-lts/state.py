@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What the restore test compares: posts that are there at the backup, and gone or joined by others before the restore.
+"""Prepares the posts for the restore test: some exist at the backup; before the restore they are removed, and another is added.
 
 `keep URL FILE`: post some messages, and write every post to FILE. `change URL FILE`: remove those, post another one.
 """

@@ -1,5 +1,5 @@
-//! red JUNIT...: the red tests of nextest's reports, for people: which, why, where the evidence lies, and what repeats each
-//! alone; then how many tests passed and failed. Exits 1 when one failed.
+//! red JUNIT...: lists the failed tests of nextest's reports for people: name, assertion, evidence folder, and the
+//! command that repeats the test alone; then how many tests passed and failed. Exits 1 when one failed.
 
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use lib_common::junit;
 use lib_common::record::run::TestOutcome;
 
-/// The assertion, without the thread that says so, the backtrace, and what nextest adds.
+/// The assertion alone, without the name of the thread, the backtrace, and the lines that nextest adds.
 fn why(message: &str) -> String {
     let noise = |line: &&str| {
         !line.is_empty()
@@ -33,7 +33,7 @@ fn main() -> io::Result<ExitCode> {
         passed += tests.iter().filter(|test| test.outcome == TestOutcome::Pass).count();
         for test in tests.iter().filter(|t| matches!(t.outcome, TestOutcome::Fail | TestOutcome::Error)) {
             failed += 1;
-            // `e2e::snap::a_test`, of the binary e2e::snap; a unit test's binary is its package.
+            // nextest names a test `e2e::snap::a_test`, where `e2e::snap` is the binary; for a unit test it is the package.
             let name = test.id.strip_prefix("e2e::").unwrap_or(&test.id);
             let evidence = Path::new(&kept).join(name);
             writeln!(out, "RED {name}\n    {}", why(test.message.as_deref().unwrap_or_default()))?;

@@ -1,4 +1,4 @@
-//! Full disks: who cannot write says so and fails; what was there before is as it was.
+//! Full disks: a tool that cannot write says so and fails, and earlier files stay unchanged.
 
 use std::fs::{self, File};
 use std::process::Command;
@@ -8,7 +8,7 @@ use e2e::bench::Dice;
 use crate::ground::{Outcome, Small, ensure, frozen, pick, plain, run};
 use crate::lease::Holder;
 
-/// Standard output that takes nothing.
+/// Standard output that refuses every byte (`/dev/full`).
 fn standard_output(dice: &mut Dice) -> Outcome {
     let choice: &[&str] = match dice.roll(4) {
         0 => &["flake-classify"],
@@ -27,7 +27,7 @@ fn standard_output(dice: &mut Dice) -> Outcome {
     })
 }
 
-/// A page on a disk that has room for a part of it.
+/// A page on a disk that has room for only a part of it.
 fn a_page(dice: &mut Dice) -> Outcome {
     let small = Small::mount(4096 * (2 + dice.roll(24)))?;
     let page = small.0.path().join("report.html");
@@ -45,7 +45,7 @@ fn a_page(dice: &mut Dice) -> Outcome {
     ensure(files == 1, || format!("{files} files where one was"))
 }
 
-/// Leases whose ledger has no room: each is on the swarm and named, or given back.
+/// Leases when the ledger's disk is full: each lease is on the swarm and printed, or released.
 fn a_ledger(dice: &mut Dice) -> Outcome {
     let small = Small::mount(4096 * 2)?;
     let (ledger, filler) = (small.0.path().join("ledger.jsonl"), small.0.path().join("filler"));

@@ -1,4 +1,4 @@
-//! What every fault of the campaign stands on: a tool run to its end or its death, and what may be said of it then.
+//! Helpers of every fault: they run a tool until it ends or is killed, and check what must be true afterwards.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -11,19 +11,19 @@ use e2e::bench::{Dice, kill};
 use e2e::{root, unset};
 use serde_json::Value;
 
-/// What was lost, where something was.
+/// `Err` says what was lost.
 pub type Outcome = Result<(), String>;
 
 pub struct Ended {
     pub code: Option<i32>,
     pub out: Vec<u8>,
     pub said: String,
-    /// It was still running when the signal came.
+    /// Whether the tool was still running when the signal came.
     pub killed: bool,
 }
 
 impl Ended {
-    /// A code that the manual knows, and no panic.
+    /// The exit code is one of the manual's, and the tool did not panic.
     pub fn sane(&self) -> Outcome {
         let known = match self.code {
             Some(0 | 1 | 2 | 75) => true,
@@ -38,14 +38,14 @@ pub fn ensure(holds: bool, else_lost: impl FnOnce() -> String) -> Outcome {
     if holds { Ok(()) } else { Err(else_lost()) }
 }
 
-/// A tool without the caller's settings.
+/// A tool without the caller's `REDFIX_*` settings.
 pub fn plain(name: &str, args: &[&str]) -> Command {
     let mut command = unset(name);
     command.args(args);
     command
 }
 
-/// Runs it, in a folder of its own for what it prints; a signal after a while, where one is given.
+/// Runs the tool, with its output in files of a scratch folder, and sends it the signal after so many milliseconds.
 pub fn run(command: &mut Command, input: &[u8], signal: Option<(u64, &str)>) -> Result<Ended, String> {
     let dir = e2e::folder::Folder::new();
     let path = |name: &str| dir.path().join(name);
@@ -56,7 +56,7 @@ pub fn run(command: &mut Command, input: &[u8], signal: Option<(u64, &str)>) -> 
         command.stdout(create("out")?).stderr(create("err")?).spawn().map_err(|e| e.to_string())?;
     let mut killed = false;
     if let Some((after_ms, signal)) = signal {
-        // The moment is the fault: it is not waited for anything.
+        // A random moment is the fault to test, so this sleep waits for no condition.
         std::thread::sleep(Duration::from_millis(after_ms));
         if child.try_wait().map_err(|e| e.to_string())?.is_none() {
             kill(child.id(), signal);
@@ -80,7 +80,7 @@ pub fn run(command: &mut Command, input: &[u8], signal: Option<(u64, &str)>) -> 
     Ok(Ended { code: status.code(), out: read("out"), said, killed })
 }
 
-/// The frozen lines of every record type.
+/// The frozen example records of every type.
 pub fn frozen() -> &'static [Vec<u8>] {
     static LINES: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
     LINES.get_or_init(|| {
@@ -104,11 +104,11 @@ pub fn pick<'t, T>(dice: &mut Dice, from: &'t [T]) -> &'t T {
     &from[usize::try_from(dice.roll(from.len() as u64)).expect("small")]
 }
 
-/// Each whole line of a tool's output is one of its input, byte for byte, or a record of its own.
+/// Each whole line of a tool's output is byte for byte a line of its input, or a record that the tool made.
 pub fn nothing_torn(input: &[u8], out: &[u8]) -> Outcome {
     let known: HashSet<&[u8]> = lines(input).collect();
     for line in lines(out).filter(|line| line.ends_with(b"\n") && !known.contains(line)) {
-        // The last line of the input may have got its end only here.
+        // The input's last line may lack its line feed, which the tool adds.
         let own = serde_json::from_slice::<Value>(line).is_ok_and(|value| value["tool"].is_string());
         let ended = known.contains(&line[..line.len() - 1]);
         ensure(own || ended, || {
@@ -118,7 +118,7 @@ pub fn nothing_torn(input: &[u8], out: &[u8]) -> Outcome {
     Ok(())
 }
 
-/// Each whole line of the input stands in the output, in its order.
+/// Each whole line of the input is in the output, in the same order.
 pub fn all_passed(input: &[u8], out: &[u8]) -> Outcome {
     let mut printed = lines(out);
     for line in lines(input).filter(|line| line.ends_with(b"\n")) {
@@ -130,14 +130,14 @@ pub fn all_passed(input: &[u8], out: &[u8]) -> Outcome {
     Ok(())
 }
 
-/// The records of a ledger; a torn last line is what a kill may leave, a torn one before it is a loss.
+/// The records of a ledger. A kill may leave a torn last line; any other torn line is a loss.
 pub fn ledger(path: &Path) -> Result<Vec<Value>, String> {
     let text = fs::read(path).unwrap_or_default();
     let whole = lines(&text).filter(|line| line.ends_with(b"\n"));
     whole.map(|line| serde_json::from_slice(line).map_err(|e| format!("the ledger is torn: {e}"))).collect()
 }
 
-/// A small file system, gone when it is dropped.
+/// A small file system that is unmounted when dropped.
 pub struct Small(pub e2e::folder::Folder);
 
 impl Small {

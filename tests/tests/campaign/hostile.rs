@@ -1,5 +1,5 @@
-//! Hostile records: every tool reads a stream in which some lines were spoilt. It ends with a known code, what it
-//! passes on is byte for byte what came, and where it says that all is well nothing is missing.
+//! Hostile records: every tool reads a stream in which some lines were damaged. It exits with a documented code, passes
+//! lines on byte for byte, and loses no line when it reports success.
 
 use e2e::bench::Dice;
 use e2e::root;
@@ -43,7 +43,7 @@ fn replaced(line: &[u8], from: &str, to: &str) -> Vec<u8> {
 
 fn stream(dice: &mut Dice) -> Vec<u8> {
     let mut text = Vec::new();
-    // From a line in a while to nearly each.
+    // Damage from one line in a hundred to every second one.
     let spacing = *pick(dice, &[2, 20, 100]);
     for _ in 0..dice.roll(60) {
         let mut line = pick(dice, frozen()).clone();

@@ -1,5 +1,5 @@
-//! Runs on the real swarm whose tool gets a signal, or whose engine dies: nothing is left, bystanders are untouched, and
-//! each attempt that began has its one record.
+//! Runs on a real swarm whose tool gets a signal or whose engine dies: nothing is left, bystanders are untouched, and each
+//! attempt that began has exactly one record.
 
 use std::time::Duration;
 
@@ -8,10 +8,11 @@ use e2e::{objects_named, wait_for};
 
 use crate::ground::{Outcome, ensure, pick};
 
-/// From the very start of the tool until well into its teardown.
+/// The latest moment of a fault: the tool is well into its teardown by then.
 const LONGEST_MS: u64 = 12_000;
 
-/// Whoever comes next on this host frees the slot of one that died before it began.
+/// Checks that nothing is left. A tool that was killed before its attempt began still holds its slot; the next tool on this
+/// host frees it, so one is run first.
 fn over(bench: &Bench) -> Outcome {
     ensure(objects_named(&bench.name).is_empty(), || format!("left: {:?}", objects_named(&bench.name)))?;
     let reap = bench.tool(&["reap"]);
@@ -26,7 +27,7 @@ pub fn signal(dice: &mut Dice, bystander: &Bystander) -> Outcome {
     let bench = Bench::new("camp");
     let signal = *pick(dice, &["-INT", "-TERM", "-HUP", "-KILL"]);
     let mut child = bench.start(&[], "sleep 3");
-    // The moment is the fault: it is not waited for anything.
+    // A random moment is the fault to test, so this sleep waits for no condition.
     std::thread::sleep(Duration::from_millis(dice.roll(LONGEST_MS)));
     if child.try_wait().map_err(|e| e.to_string())?.is_none() {
         kill(child.id(), signal);

@@ -1,5 +1,5 @@
-//! Filters that are killed at any byte: what they had printed is whole lines and at most one torn end, which the next
-//! reader sets aside; a page is the old one or the new one.
+//! Filters that are killed at any byte: their output has whole lines and at most one torn line at its end, which the next
+//! reader skips; a page file is the old one or the new one.
 
 use std::fs;
 
@@ -19,7 +19,7 @@ fn a_filter(dice: &mut Dice) -> Outcome {
     let ended = run(&mut plain("flake-classify", &[]), &input, Some((dice.roll(LONGEST_MS), "-KILL")))?;
     ended.sane()?;
     nothing_torn(&input, &ended.out)?;
-    // As far as it came, nothing is left out.
+    // Up to the point of the kill, no line of the input is missing.
     let whole: Vec<&[u8]> = lines(&ended.out).filter(|line| line.ends_with(b"\n")).collect();
     let passed: usize = whole
         .iter()

@@ -1,5 +1,5 @@
-//! Leases and signals: a `warm-domain-alloc` that is ended at any moment leaves leases that its holder can find, take up
-//! again and give back, and no other.
+//! Leases and signals: when `warm-domain-alloc` is ended at any moment, its holder can find, resume and release every lease
+//! that is left.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -11,7 +11,7 @@ use crate::ground::{Outcome, ensure, ledger, lines, pick, plain, run};
 
 const RECIPES: [&str; 4] = ["gitea", "mumble", "keycloak", "discourse"];
 
-/// One holder's leases on the real swarm.
+/// One holder and its leases on a real swarm.
 pub struct Holder {
     name: String,
     base: String,
@@ -42,7 +42,7 @@ impl Holder {
         Ok(mine.map(|record| record["domain"].to_string()).collect())
     }
 
-    /// Released by its holder's name alone, nothing is left.
+    /// Releasing by the holder's name alone removes every lease.
     pub fn all_given_back(&self) -> Outcome {
         let ended = run(&mut plain("warm-domain-alloc", &["release", "--holder", &self.name]), b"", None)?;
         ensure(ended.code == Some(0), || format!("not released: {}", ended.said))?;
@@ -66,7 +66,7 @@ pub fn play(dice: &mut Dice) -> Outcome {
             format!("on record, not on the swarm: {record}")
         })?;
     }
-    // Whoever comes back gets the same ones.
+    // The same request again gets the same leases.
     let again = run(&mut holder.alloc(wanted), b"", None)?;
     ensure(again.code == Some(0), || format!("not taken up again: {}", again.said))?;
     let after = holder.leases()?;

@@ -1,5 +1,5 @@
-//! Bundles whose maker is killed: what lies there either verifies or is refused, a second bundle is whole, and neither
-//! has the secret in it.
+//! `log-snap` killed while it writes a bundle: `verify` accepts or refuses what is there, a second bundle is complete, and
+//! neither contains the secret.
 
 use lib_common::swarm::label;
 use std::fs;
@@ -12,7 +12,7 @@ use crate::ground::{Outcome, ensure, plain, run};
 
 const SECRET: &str = "9f3Kq7Lw2Zx8Vb5Nc1";
 
-/// A stack that logs for ever, a password now and then.
+/// A stack that logs for ever, with a password in every second line.
 pub struct Talker(String);
 
 impl Talker {
@@ -40,7 +40,7 @@ fn no_secret(folder: &Path) -> Outcome {
             continue;
         }
         let bytes = fs::read(&path).unwrap_or_default();
-        // A blob that a kill tore cannot be unpacked, and what was written of it is not readable either.
+        // A blob that the kill tore cannot be decompressed: search its raw bytes.
         let text = zstd::decode_all(&bytes[..]).unwrap_or(bytes);
         let found = text.windows(SECRET.len()).any(|part| part == SECRET.as_bytes());
         ensure(!found, || format!("the secret is in {}", path.display()))?;

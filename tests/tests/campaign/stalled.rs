@@ -1,5 +1,5 @@
-//! Sockets that stall, break off or talk nonsense between a tool and the engine: it ends in time with a known code, and
-//! what it had begun on the real swarm can be found and ended.
+//! Sockets between a tool and the engine that stall, break off or send nonsense: the tool exits in time with a documented
+//! code, and what it made on the real swarm can be found and removed.
 
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -18,7 +18,7 @@ enum Break {
     Nonsense,
 }
 
-/// An engine whose connections each break after so many bytes of answers.
+/// A socket in front of the engine. Each of its connections breaks after so many bytes of the answer.
 fn broken(dir: &Path, how: Break, after: u64) -> String {
     let engine = std::env::var("DOCKER_HOST").expect("an engine");
     let engine = engine.strip_prefix("unix://").expect("a socket").to_owned();
@@ -42,7 +42,7 @@ fn serve(mut client: UnixStream, engine: UnixStream, how: Break, after: u64) {
     }
     match how {
         Break::Silence => {
-            // Until the other side has had enough.
+            // Keep the connection open until the tool closes it.
             let _ = client.set_read_timeout(Some(Duration::from_mins(5)));
             let _ = client.read(&mut [0; 1]);
         }

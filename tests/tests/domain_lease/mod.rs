@@ -1,4 +1,4 @@
-//! What the tests of leases share: a base domain of their own on a real swarm, and the tool run against it.
+//! Helpers of the tests of leases: each test gets its own base domain on a real swarm and runs the tool there.
 
 #![allow(dead_code)] // each test binary uses its own part
 
@@ -8,7 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
-/// A test's own base domain and investigation; what belongs to it is removed at the end.
+/// A test's base domain and investigation. Objects that belong to them are removed when dropped.
 pub struct Scene {
     pub id: String,
     pub base: String,
@@ -35,7 +35,7 @@ impl Scene {
         format!("redfix.test={}", self.id)
     }
 
-    /// A service without tasks: no image is needed.
+    /// Creates a service without tasks, which needs no image.
     pub fn service(&self, name: &str, args: &[&str]) {
         let label = self.label();
         let fixed = [
@@ -52,7 +52,7 @@ impl Scene {
         self.docker(&[&fixed, args, &["--name", name, "redfix/none:latest"]].concat());
     }
 
-    /// Leases of this test on the swarm, tombstones included, as the engine shows them.
+    /// The config objects of this test's leases, tombstones of released leases included.
     pub fn leases(&self) -> Vec<Value> {
         let filter = format!("label=redfix.investigation={}", self.id);
         let ids = self.docker(&["config", "ls", "-q", "--filter", &filter]);
@@ -69,7 +69,7 @@ impl Scene {
         command
     }
 
-    /// The command that leases; other tests' networks do not count.
+    /// The command that makes leases. It ignores the networks of other tests.
     pub fn alloc(&self, args: &[&str]) -> Command {
         self.tool(&[&["--base", &self.base, "--shared-network", "proxy"], args].concat())
     }
@@ -84,7 +84,7 @@ impl Drop for Scene {
         let (test, lease) =
             (format!("label={}", self.label()), format!("label=redfix.investigation={}", self.id));
         for (kind, label) in [("service", &test), ("config", &test), ("network", &test), ("config", &lease)] {
-            // Many at once: one after another, thousands of leases would take minutes.
+            // Remove 200 at a time: one after another, thousands of leases would take minutes.
             for ids in list(&[kind, "ls"], label).lines().collect::<Vec<_>>().chunks(200) {
                 let _ = Command::new("docker").args([&[kind, "rm"], ids].concat()).output();
             }
@@ -94,7 +94,7 @@ impl Drop for Scene {
 
 pub fn finish(mut command: Command, input: &str) -> Output {
     let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
-    // A tool that was killed or refused its arguments does not read.
+    // Ignore the error: a tool that was killed or refused its arguments does not read its input.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     child.wait_with_output().unwrap()
 }
@@ -110,7 +110,7 @@ pub fn ok(command: Command, input: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The records of a type on a stream; a torn last line (of a killed writer) does not count.
+/// The records of a type in a stream. A torn last line, which a killed writer leaves, is skipped.
 pub fn records(stream: &str, kind: &str) -> Vec<Value> {
     let whole = stream.rfind('\n').map_or(0, |at| at + 1);
     e2e::records(&stream.as_bytes()[..whole]).into_iter().filter(|r| r["type"] == kind).collect()

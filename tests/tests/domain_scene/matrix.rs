@@ -1,4 +1,4 @@
-//! One small service for each row of the table of causes, and what must be said about it.
+//! One small service for each row of the table of causes, and the cause that the probe must name for it.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -11,10 +11,10 @@ use super::{LimitedAuthority, Scene, Service, page, probed, stderr};
 
 pub const OTHER: &str = "elsewhere.example";
 
-/// What is deployed, and what must be said about each domain.
+/// The deployed services and the expected cause of each domain.
 pub struct Matrix<'s> {
     pub scene: &'s Scene,
-    /// Domain (or URL) to cause; empty: it routes and nothing is wrong.
+    /// Domain (or URL) to cause. An empty cause means that the domain works.
     pub expected: BTreeMap<String, &'static str>,
 }
 
@@ -27,8 +27,8 @@ impl Matrix<'_> {
         format!("{name}.{}", self.scene.base)
     }
 
-    /// A page at `name.BASE` whose labels are a recipe's, but for `change`: a value of `-` takes a label away. In
-    /// keys and values `N` stands for the router's name.
+    /// Deploys a page at `name.BASE` with a recipe's labels. `change` replaces labels; the value `-` removes one. In keys and
+    /// values, `N` stands for the router's name.
     pub fn site(&mut self, name: &str, cause: &'static str, change: &[(&str, &str)], options: &[&str]) {
         let domain = self.domain(name);
         self.site_at(name, &domain, change, options);
@@ -63,7 +63,7 @@ impl Matrix<'_> {
         self.scene.page(&format!("{stack}_app"), &labels, options);
     }
 
-    /// A service behind a router that passes TLS on.
+    /// Deploys a service behind a router with TLS passthrough.
     fn passthrough(&self, name: &str, domain: &str, port: &str, options: &[&str], run: &[&str]) {
         let router = format!("t{}", name.replace('_', "-"));
         let labels = [
@@ -80,7 +80,7 @@ impl Matrix<'_> {
         self.scene.service(&Service { name, labels: &labels, options: &options, run });
     }
 
-    /// Probes all of them at once until what is said is what is expected.
+    /// Probes all domains at once, again and again, until the causes are the expected ones.
     pub fn check(&self, more: &[&str]) -> Vec<Value> {
         let authority = self.scene.authority();
         let address = Scene::address();
@@ -109,8 +109,8 @@ impl Matrix<'_> {
     }
 }
 
-/// Traefik on 443 with a certificate for `*.BASE` and three resolvers that all fail; another on 444 that looks at the
-/// swarm once, with that certificate as its only one.
+/// Starts a Traefik on 443 with a certificate for `*.BASE` and three resolvers that all fail, and another one on 444 that
+/// reads the swarm only once and has only that certificate.
 pub fn proxies(scene: &Scene, authority: &LimitedAuthority) {
     let (certificate, key) = scene.certificate("wildcard", &format!("*.{}", scene.base), 2);
     let (late, late_key) = scene.certificate("late", &format!("expired.{OTHER}"), 0);
@@ -158,7 +158,7 @@ pub fn proxies(scene: &Scene, authority: &LimitedAuthority) {
         ],
         resolver("limited", "/tmp/limited.json", &authority.url).to_vec(),
         resolver("open", "/acme/open.json", &authority.url).to_vec(),
-        // Nobody listens there.
+        // No server listens on this port.
         resolver("dead", "/tmp/dead.json", "https://127.0.0.1:9/directory").to_vec(),
     ]
     .concat();
@@ -178,7 +178,7 @@ pub fn deploy(matrix: &mut Matrix) {
     const ENTRY: &str = "traefik.http.routers.N.entrypoints";
     let scene = matrix.scene;
     let id = &scene.id;
-    // First what needs time to fail. Six addresses: the gateway's, the node's, and four tasks'.
+    // Deploy first what needs time to fail. The network has six addresses: the gateway's, the node's, and four for tasks.
     let tiny = format!("m{id}-tiny");
     let subnet = "198.19.255.240/29";
     scene.network(&tiny, &["--subnet", subnet]);
@@ -188,7 +188,7 @@ pub fn deploy(matrix: &mut Matrix) {
         options: &["--network", &tiny, "--replicas", "8", "--endpoint-mode", "dnsrr"],
         run: &[IMAGE, "sleep", "9999"],
     });
-    // Every task is new at first; once one runs, those that still are have found no address.
+    // Every task starts in the state `new`. Tasks that are still new when another one runs got no address.
     let is_full = || {
         let filler = format!("a{id}-filler_x");
         let states = e2e::docker(["service", "ps", "--format", "{{.CurrentState}}", &filler]);
@@ -242,7 +242,7 @@ pub fn deploy(matrix: &mut Matrix) {
         &["--network", &private],
     );
 
-    // Two services of different stacks with one router.
+    // Two services of different stacks define the same router.
     let name = format!("dup{id}");
     for one in ["twin1", "twin2"] {
         let own = [(RULE, "-"), (ENTRY, "-"), ("traefik.http.routers.N.tls", "-")];
@@ -252,7 +252,7 @@ pub fn deploy(matrix: &mut Matrix) {
         let change = [&own[..], &[(&*rule.0, &*rule.1), (&*tls.0, &*tls.1)]].concat();
         matrix.site(one, "router-duplicate", &change, &[]);
     }
-    // A stranger's pattern with a higher priority.
+    // Another stack's rule matches the domain with a higher priority.
     matrix.site("taken", "taken-by-another", &[], &[]);
     let grab = format!("HostRegexp(`^taken[.]{}$`)", scene.base);
     matrix.site(
@@ -264,16 +264,16 @@ pub fn deploy(matrix: &mut Matrix) {
         ],
         &[],
     );
-    // Labels where a swarm's Traefik does not look.
+    // Labels on the containers, which Traefik's swarm provider does not read.
     let domain = matrix.domain("stray");
     let rule = format!("traefik.http.routers.stray{id}.rule=Host(`{domain}`)");
     scene.page(&format!("{}_app", domain.replace('.', "_")), &[], &["--container-label", &rule]);
     matrix.expect(&domain, "labels-on-container");
-    // Nothing there, and what could never be there.
+    // A domain without a service, and one whose name is longer than abra keeps.
     matrix.expect(&matrix.domain("nobody"), "nothing-deployed");
     matrix.expect(&matrix.domain("a-name-that-is-longer-than-abra-keeps"), "name-too-long");
 
-    // Services of their own kind.
+    // Services that need other options than a page.
     let odd =
         |matrix: &mut Matrix, name: &str, cause: &'static str, on: &str, options: &[&str], script: &str| {
             let domain = matrix.domain(name);
@@ -308,7 +308,7 @@ pub fn deploy(matrix: &mut Matrix) {
     let has_ipvs = std::path::Path::new("/proc/net/ip_vs").exists();
     odd(matrix, "virtual", if has_ipvs { "" } else { "vip-not-balanced" }, &scene.network, &[], &serve);
 
-    // Certificates: outside the wildcard, Traefik has only what its resolvers get.
+    // Outside the wildcard's domain, Traefik has only the certificates that its resolvers get.
     let resolver = "traefik.http.routers.N.tls.certresolver";
     for (name, with, cause) in [
         ("bare", "-", "default-certificate"),
@@ -322,14 +322,14 @@ pub fn deploy(matrix: &mut Matrix) {
         matrix.site_at(name, &domain, &[(resolver, with)], &[]);
         matrix.expect(&domain, cause);
     }
-    // TLS is passed on to what speaks none.
+    // The router passes TLS to a server that does not speak TLS.
     let domain = matrix.domain("passed");
     let name = format!("{}_web", domain.replace('.', "_"));
     matrix.passthrough(&name, &domain, "80", &["--network", &scene.network], &[IMAGE, "sh", "-c", &serve]);
     matrix.expect(&domain, "passthrough-backend");
 }
 
-/// Caddy behind a passthrough router, asking its own `app` whether it may serve the name, as in bluesky-pds.
+/// Deploys Caddy behind a passthrough router. As in bluesky-pds, Caddy asks its own `app` whether it may serve the name.
 pub fn bluesky(matrix: &Matrix, stack: &str, domain: &str) {
     let scene = matrix.scene;
     let caddyfile = "{\n\ton_demand_tls {\n\t\task http://app:80/tls-check\n\t}\n\tauto_https disable_redirects\n}\n\

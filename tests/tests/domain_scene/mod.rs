@@ -1,5 +1,5 @@
-//! A swarm with Traefik, certificates and small services, for the tests that probe and audit. All of it carries the
-//! test's id and is gone when the test ends.
+//! A swarm with Traefik, certificates and small services for the tests of `probe` and `audit`. All objects carry the test's
+//! id and are removed when the test ends.
 
 pub mod matrix;
 
@@ -14,21 +14,21 @@ use serde_json::Value;
 
 pub struct Scene {
     pub id: String,
-    /// Domain whose wildcard certificate Traefik has.
+    /// The domain for whose wildcard Traefik has a certificate.
     pub base: String,
-    /// Shared network: stacks that begin with `a` sort before it, those that begin with `z` behind.
+    /// The shared network. Stack names that begin with `a` sort before its name, those with `z` after it.
     pub network: String,
     pub folder: e2e::folder::Folder,
 }
 
-/// One service, in the order of `docker service create`.
+/// A service to create; the fields are in the order of `docker service create`.
 pub struct Service<'a> {
-    /// Full name; its stack is what stands before the last `_`.
+    /// The full name. The part before the last `_` is the stack.
     pub name: &'a str,
     pub labels: &'a [(&'a str, &'a str)],
-    /// Further options.
+    /// Further options of `docker service create`.
     pub options: &'a [&'a str],
-    /// Image and command.
+    /// The image and its command.
     pub run: &'a [&'a str],
 }
 
@@ -87,7 +87,7 @@ impl Scene {
         e2e::docker(args);
     }
 
-    /// A service of the shared network that answers with its own name, its labels as a recipe writes them.
+    /// Creates a service on the shared network that serves its own name, with labels as a recipe writes them.
     pub fn page(&self, name: &str, labels: &[(&str, &str)], more: &[&str]) {
         let script = page(name);
         let short = name.rsplit('_').next().unwrap();
@@ -96,7 +96,7 @@ impl Scene {
         self.service(&Service { name, labels, options: &options, run: &[IMAGE, "sh", "-c", &script] });
     }
 
-    /// Files of a certificate that the test's authority signed, and its key: (certificate, key).
+    /// Paths of a certificate, signed by the test's authority, and of its key.
     pub fn certificate(&self, name: &str, names: &str, days: u32) -> (String, String) {
         self.signed(name, &format!("DNS:{names}"), days);
         let read =
@@ -166,7 +166,7 @@ impl Scene {
         self.folder.path().join("ca.pem")
     }
 
-    /// A Traefik whose ports are the node's own: `ports` are entry points and their numbers. `files` are mounted.
+    /// Creates a Traefik with host-mode ports. `ports` are entry points and their numbers; `files` are mounted.
     pub fn traefik(&self, name: &str, ports: &[(&str, u16)], files: &[(String, &str)], more: &[&str]) {
         e2e::require_images(&["traefik"]);
         let host = std::env::var("DOCKER_HOST").unwrap();
@@ -257,7 +257,7 @@ impl Drop for Scene {
     }
 }
 
-/// What serves a page that names its service on port 80.
+/// A shell command that serves the service's name as a page on port 80.
 pub fn page(name: &str) -> String {
     format!("mkdir -p /tmp/w && echo page of {name} >/tmp/w/index.html && exec httpd -f -p 80 -h /tmp/w")
 }
@@ -271,7 +271,7 @@ fn openssl(args: &[&str]) {
     assert!(output.status.success(), "openssl {args:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// A certificate authority on the bridge that refuses everything because of its rate limit.
+/// An ACME authority on the bridge network that answers every request with "rate limited".
 pub struct LimitedAuthority {
     process: Child,
     pub url: String,

@@ -17,13 +17,13 @@ use crate::plan::{Plan, differs, ours};
 use crate::prepare::Job;
 use crate::retry;
 
-/// The one pull request.
+/// The pull request, and what was done to it.
 pub struct Done {
     pub pull: Pull,
     pub action: PrAction,
-    /// `git patch-id --stable` of what the pull request really changes.
+    /// `git patch-id --stable` of what the pull request changes.
     pub patch: String,
-    /// What the forge left out, a sentence each.
+    /// What the forge left out (labels, reviewers), one sentence each.
     pub lacking: Vec<String>,
     /// Other pull requests of the same branch.
     pub twins: Vec<Pull>,
@@ -32,7 +32,7 @@ pub struct Done {
 }
 
 impl Done {
-    /// Who wrote its body.
+    /// Who wrote the pull request's body.
     #[must_use]
     pub fn whose(&self, fix_id: &str) -> Whose {
         match self.action {
@@ -153,6 +153,7 @@ fn pushed(job: &Job, push: bool) -> Result<(String, Pushed)> {
             return Ok((job.draft.head.clone(), pushed));
         }
     }
+    // Read the branch again: a hook of the forge or another push may have moved it.
     let there = job.work.remote_heads(&[branch])?.remove(0);
     // Where nothing was to be pushed, somebody may have pushed the very same since we looked.
     let seen = job.remote_head.as_ref().filter(|_| !push);
@@ -164,8 +165,8 @@ fn pushed(job: &Job, push: bool) -> Result<(String, Pushed)> {
     }
 }
 
-/// Computed from the commit that the remote has. One that cannot be fetched any more (merged, and its branch
-/// removed) is taken for what we made ourselves.
+/// The patch id of the commit that the remote has. If that commit can no longer be fetched (it was merged and its branch
+/// removed), the patch id of our own commit.
 fn patch_of(job: &Job, pull: &Pull) -> String {
     let known = |head: &str| job.work.patch_id(&job.base, head).ok().flatten();
     let fetched = || job.work.fetch(std::slice::from_ref(&pull.fetch)).ok().and_then(|()| known(&pull.head));

@@ -1,5 +1,5 @@
-//! The text of a pull request or a comment: what failed, what proves it, what changes, how that was verified.
-//! Pure, and the same for the same facts, so that a second run finds nothing to update.
+//! Renders the text of a pull request or comment: what failed, what proves it, what changes, how it was verified. Pure:
+//! the same facts give the same text, so that a second run finds nothing to update.
 
 use std::fmt::Write;
 
@@ -9,27 +9,28 @@ use lib_common::redact::Redactor;
 use crate::fix::Fix;
 use crate::seen::Seen;
 
-/// A kind of text: its default template, and the name in the hidden line by which it is found again.
+/// A kind of text: its default template, and the name in the hidden line by which such a text is found again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kind {
+pub struct TextKind {
     pub template: &'static str,
     name: &'static str,
-    /// The hidden line names the patch: it is the text of that very patch.
+    /// Whether the hidden line names the patch, because the text belongs to that very patch.
     of_patch: bool,
 }
 
-/// Of a pull request.
-pub const PULL: Kind = Kind { template: include_str!("template.md"), name: "redfix-fix", of_patch: true };
-/// Of a comment that explains what a fix would change.
-pub const COMMENT: Kind =
-    Kind { template: include_str!("comment.md"), name: "redfix-comment", of_patch: false };
+/// The body of a pull request.
+pub const PULL: TextKind =
+    TextKind { template: include_str!("template.md"), name: "redfix-fix", of_patch: true };
+/// A comment that explains what a fix would change.
+pub const COMMENT: TextKind =
+    TextKind { template: include_str!("comment.md"), name: "redfix-comment", of_patch: false };
 
 /// Longest diff that is shown, in bytes.
 const MAX_DIFF: usize = 20_000;
-/// Deciding runs that are listed one by one.
+/// Most runs, and most paths, that are listed one by one.
 const MAX_RUNS: usize = 60;
 
-/// What the text is made of.
+/// What the text is made from.
 pub struct Facts<'a> {
     pub fix: &'a Fix,
     /// `<recipe>/<fix-id>`
@@ -43,9 +44,9 @@ pub struct Facts<'a> {
     pub upstream_issue: Option<&'a str>,
 }
 
-/// Fills the template in and adds the hidden line by which the fix is found again. `secrets` never appear.
+/// Fills the template in and adds the hidden line by which the fix is found again. `secrets` are redacted.
 #[must_use]
-pub fn render(kind: Kind, template: &str, facts: &Facts, secrets: &[&str]) -> String {
+pub fn render(kind: TextKind, template: &str, facts: &Facts, secrets: &[&str]) -> String {
     let upstream = facts.upstream_issue.map_or(String::new(), |url| format!("\nTracked upstream: {url}\n"));
     let body = [
         ("{title}", facts.fix.title.clone()),
@@ -60,9 +61,10 @@ pub fn render(kind: Kind, template: &str, facts: &Facts, secrets: &[&str]) -> St
     verbatim(kind, &fill(template, &body), facts, secrets)
 }
 
-/// The text as it is, redacted, with the hidden line. Where no verdict supports it, it says so whoever wrote it.
+/// The text as it is, but redacted, and with the hidden line. If no verdict supports the fix, the text says so, even one
+/// that the user wrote.
 #[must_use]
-pub fn verbatim(kind: Kind, text: &str, facts: &Facts, secrets: &[&str]) -> String {
+pub fn verbatim(kind: TextKind, text: &str, facts: &Facts, secrets: &[&str]) -> String {
     let mut clean = redacted(text, secrets);
     if facts.no_verdict && !clean.contains(NO_VERDICT) {
         clean = format!("{NO_VERDICT}\n\n{clean}");
@@ -70,24 +72,25 @@ pub fn verbatim(kind: Kind, text: &str, facts: &Facts, secrets: &[&str]) -> Stri
     format!("{}\n\n{}\n", clean.trim_end(), mark(kind, facts))
 }
 
-/// The hidden line.
+/// The hidden line, an HTML comment.
 #[must_use]
-pub fn mark(kind: Kind, facts: &Facts) -> String {
-    let Kind { name, of_patch, .. } = kind;
+pub fn mark(kind: TextKind, facts: &Facts) -> String {
+    let TextKind { name, of_patch, .. } = kind;
     let patch = if of_patch { format!(" patch={}", facts.patch) } else { String::new() };
     format!("<!-- {name} {}{patch} -->", facts.fix_id)
 }
 
 const NO_VERDICT: &str = "**Opened without a verdict that supports it** (`--no-verdict`).";
 
-/// Whether a body is one of ours for this fix.
+/// Whether we wrote this body, for this fix.
 #[must_use]
 pub fn is_ours(body: &str, fix_id: &str) -> bool {
     body.contains(&format!("<!-- redfix-fix {fix_id} "))
 }
 
-/// One pass, so that a value that looks like a placeholder stays what it is.
+/// Replaces placeholders in one pass, so that a value that looks like a placeholder is not replaced.
 fn fill(template: &str, values: &[(&str, String)]) -> String {
+    // One pass, so that placeholders in a value are not replaced again.
     let (mut out, mut rest) = (String::new(), template);
     while let Some(at) = rest.find('{') {
         out.push_str(&rest[..at]);
@@ -100,7 +103,8 @@ fn fill(template: &str, values: &[(&str, String)]) -> String {
     out + rest
 }
 
-/// Redacted, without the pseudonyms: they change with every process, and so would the text.
+/// The text, redacted. The pseudonyms of secrets are left out: they differ in every process, so the text would differ
+/// each time.
 #[must_use]
 pub fn redacted(text: &str, secrets: &[&str]) -> String {
     let clean = Redactor::new(secrets).text(text.as_bytes());
@@ -180,12 +184,13 @@ fn fix(facts: &Facts) -> String {
     out.trim_end().to_owned()
 }
 
-/// As a code block that nothing in it can end.
+/// The diff as a code block, with a fence longer than any run of backticks in it, so that nothing in it ends the block.
 fn diff(text: &str) -> String {
     let mut end = text.len().min(MAX_DIFF);
     while !text.is_char_boundary(end) {
         end -= 1;
     }
+    // A fence that is longer than every run of backquotes in the diff cannot be ended by the diff.
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
     let cut = if end < text.len() { "\n(cut here)" } else { "" };
@@ -212,7 +217,7 @@ fn tally(tally: Tally) -> String {
     format!("{} red, {} green", tally.fail, tally.pass)
 }
 
-/// Foreign text as a code span: nothing in it is markup, nobody is mentioned.
+/// Foreign text as a code span, in which nothing is markup and nobody gets mentioned.
 fn code(text: &str) -> String {
     format!("`{}`", text.replace('`', "'").replace('\n', " "))
 }

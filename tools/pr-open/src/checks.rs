@@ -1,5 +1,5 @@
-//! What a commit's statuses mean together. Computed here, over all pages: a forge's combined state covers one
-//! page, follows other rules in every version, and takes an old green for the answer. Pure.
+//! Combines a commit's statuses into one verdict. Pure. The forge's own combined state is not used: it covers only one
+//! page, its rules differ between versions, and it counts a green from before the run that was asked for.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use lib_common::record::pr::{CheckState, Context};
 
 use crate::forge::{Marker, Request, Status};
 
-/// What CI says so far.
+/// The combined verdict of CI so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judgement {
     /// Green, red, pending, or none.

@@ -1,4 +1,4 @@
-//! `--comment`: a fix that would change a test is explained on a pull request, and left to people.
+//! `--comment`: explains a fix that would change a test in a comment on a pull request, and leaves the change to people.
 
 use lib_common::emit::Emitter;
 use lib_common::record::pr::PrCommented;
@@ -14,7 +14,7 @@ use crate::leak;
 use crate::lock::Lock;
 use crate::prepare::{Given, file_id, grounds, recipe, words_sealed};
 
-/// Leaves the comment on pull request `number`, or brings it up to date, and appends `pr.commented`.
+/// Writes the comment on pull request `number`, or updates it, and appends `pr.commented`.
 pub fn comment(given: Given, number: u64, git: Git, io: &mut Io, emitter: &mut Emitter) -> Result<Exit> {
     let Given { args, fix, words, seen, to, .. } = given;
     let Change::Patch(patch) = &fix.change else {

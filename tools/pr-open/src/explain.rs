@@ -1,4 +1,4 @@
-//! `--dry-run`: what would be pushed and sent, to the letter, on standard error. Only reads.
+//! `--dry-run`: prints on standard error exactly what would be pushed and sent. Only reads.
 
 use std::io::Write;
 
@@ -10,7 +10,7 @@ use crate::forge::{Asking, Connection, Draft, Note, Pull, Step, Whose};
 use crate::plan::{Plan, differs};
 use crate::prepare::Job;
 
-/// Says what would be done. Asked for, so `--quiet` does not silence it.
+/// Prints what would be done. As the user asked for it, `--quiet` does not silence it.
 pub fn job(args: &Args, job: &Job, to: &Connection) -> Result<()> {
     let draft = &job.draft;
     let mut out = vec![in_words(job)];
@@ -50,30 +50,30 @@ pub fn job(args: &Args, job: &Job, to: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// The same for a comment.
+/// Prints what would be sent for a comment.
 pub fn note(pull: u64, note: &Note, to: &Connection) -> Result<()> {
     let requests = to.forge.preview(&Step::Explain { pull, note })?;
     let mut out: Vec<String> = requests.iter().map(|line| sending(line)).collect();
     if out.is_empty() {
-        out.push(format!("the comment on {pull} is there and as it should be"));
+        out.push(format!("the comment on {pull} exists and is up to date"));
     }
     out.extend(note.body.lines().map(|line| format!("| {line}")));
     say(&out);
     Ok(())
 }
 
-/// The first line of a request; what belongs to it is indented.
+/// Marks the first line of a request; its further lines are indented.
 fn sending(line: &str) -> String {
     if line.starts_with(' ') { line.to_owned() } else { format!("would send: {line}") }
 }
 
 fn say(lines: &[String]) {
     let mut err = std::io::stderr().lock();
-    // A reader of standard error who went away has nothing to hear about it.
+    // Ignore the error: if standard error is closed there is nobody to report to.
     let _ = lines.iter().try_for_each(|line| writeln!(err, "pr-open: {line}"));
 }
 
-/// As the pull request is once it was edited: it is ours then, and nobody has asked for a new head yet.
+/// The pull request as it would be after the edit: with our body, and without a request for a run of a new head.
 fn after(pull: &Pull, push: bool, draft: &Draft) -> Pull {
     let head = if push { &draft.head } else { &pull.head };
     Pull {
@@ -89,7 +89,7 @@ fn whose(pull: &Pull, job: &Job) -> Whose {
     if body::is_ours(&pull.body, &job.fix_id) { Whose::Ours } else { Whose::Others }
 }
 
-/// As git would be called, but for the credentials.
+/// The git command that would push, without credentials.
 fn pushing(job: &Job, to: &Connection) -> String {
     let draft = &job.draft;
     let lease = job.remote_head.as_deref().unwrap_or("");
@@ -106,7 +106,7 @@ fn in_words(job: &Job) -> String {
     match &job.plan {
         Plan::Open { .. } => format!("would open a pull request: {} -> {}", draft.branch, draft.base),
         Plan::Update { pull, .. } => format!("would update {}", pull.url),
-        Plan::Keep(pull) => format!("{} is open and as it should be", pull.url),
+        Plan::Keep(pull) => format!("{} is open and up to date", pull.url),
         Plan::Adopt(pull) => format!("{} has the same patch: would adopt it", pull.url),
         Plan::Contained(pull) => format!("{} is open, and its change is contained in {}", pull.url, draft.base),
         Plan::Merged(pull) => format!("{} is merged: nothing to do", pull.url),

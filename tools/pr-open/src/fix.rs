@@ -1,4 +1,4 @@
-//! A fix's folder: what it changes, where it belongs, and why.
+//! Reads a fix: what it changes, which repository it belongs to, and why.
 
 use std::fs;
 use std::path::Path;
@@ -11,29 +11,29 @@ use crate::cli::WhatArgs;
 /// Where the commits come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// A diff in git's format, to be made one commit.
+    /// A diff in git's format, which becomes one commit.
     Patch(Vec<u8>),
-    /// A branch that has them, and is proposed as it is.
+    /// A branch that already has the commits, and is proposed as it is.
     Branch(String),
 }
 
-/// One fix, as its folder or the command line says.
+/// One fix, from its folder or from the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fix {
-    /// Name of the folder, last part of the branch's name, or `--fix-id`.
+    /// `--fix-id`, else the name of the folder, or the last part of the branch's name.
     pub id: String,
-    /// The recipe whose `fixes/` folder it is in, if it is in one.
+    /// The recipe in whose `fixes/` folder it lies, if it lies in one.
     pub recipe: Option<String>,
     pub change: Change,
     pub route: Route,
     /// One line.
     pub title: String,
-    /// What the patch's author says about it before the diff; may be empty.
+    /// What the patch file says before the diff; may be empty.
     pub explanation: String,
 }
 
 impl Fix {
-    /// As the settings say it; `--fix-id` and `--title` override.
+    /// Reads the fix that the options name; `--fix-id` and `--title` take precedence.
     pub fn of(what: &WhatArgs, title: Option<&str>) -> Result<Self> {
         let id = what.fix_id.as_deref();
         let fix = match (&what.fix, &what.branch, what.route) {
@@ -102,12 +102,12 @@ pub fn route_name(route: Route) -> &'static str {
 
 const NO_TITLE: &str = "not one line of at most 255 characters";
 
-/// Forges cut what is longer.
+/// Whether it is a title: one line, of at most 255 characters, because forges cut longer ones.
 fn is_title(title: &str) -> bool {
     !title.trim().is_empty() && title.lines().count() == 1 && title.chars().count() <= 255
 }
 
-/// For the command line.
+/// Parses a route on the command line.
 pub fn parse_route(name: &str) -> std::result::Result<Route, String> {
     route_of(name).ok_or_else(|| "not recipe-pr, harness-pr or test-comment".into())
 }
@@ -116,7 +116,8 @@ fn route_of(name: &str) -> Option<Route> {
     [Route::RecipePr, Route::HarnessPr, Route::TestComment].into_iter().find(|r| route_name(*r) == name)
 }
 
-/// A load flake must not become a recipe patch, nor a recipe defect a harness patch. Tests live in the harness.
+/// Checks that repository and route agree, so that a load flake does not become a recipe patch, nor a recipe's defect
+/// a harness patch. Tests belong to the harness.
 fn agree(kind: &str, route: Route) -> Result<()> {
     let right = match kind {
         "recipe" => route == Route::RecipePr,
@@ -129,11 +130,11 @@ fn agree(kind: &str, route: Route) -> Result<()> {
     if right {
         return Ok(());
     }
-    let cause = format!("a {kind} repository, but the route is {}", route_name(route));
+    let cause = format!("the repository is a {kind}, but the route is {}", route_name(route));
     Err(Error::no("checking the fix", cause).hint("one of the files repo and route is wrong"))
 }
 
-/// The text between a mailed patch's header and its diff, without the `diffstat`.
+/// The text before the diff, without a mailed patch's header and `diffstat`.
 fn explanation(patch: &str) -> String {
     let preface = patch.split("\ndiff --git ").next().unwrap_or("");
     let preface = if patch.starts_with("diff --git ") { "" } else { preface };

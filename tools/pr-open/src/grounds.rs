@@ -1,4 +1,5 @@
-//! Isolation before blame: whether what was seen supports this fix, and for which cases. Pure.
+//! Decides whether the records support a fix, and for which cases: no pull request without isolated runs that prove a
+//! verdict. Pure.
 
 use std::collections::BTreeSet;
 
@@ -9,18 +10,18 @@ use lib_common::{Error, Result};
 use crate::fix::route_name;
 use crate::seen::Seen;
 
-/// What the fix claims to be.
+/// What the fix claims.
 pub struct Claim<'a> {
     pub route: Route,
-    /// `--case`; empty: all of `recipes`.
+    /// The cases of `--case`; if empty, all of `recipes`.
     pub cases: &'a [String],
     pub recipes: &'a BTreeSet<String>,
-    /// Hashes by which runs may know the patch.
+    /// The hashes by which runs may name the patch.
     pub patches: &'a [String],
 }
 
-/// The cases that the fix serves; refused (exit 1) unless each has a decided verdict that rests on proved
-/// isolated runs, sends the fix where it goes, and no later `fix.verdict` says that it does not help.
+/// The cases that the fix serves. Refuses (exit 1) unless each of them has a decided verdict that rests on proved
+/// isolated runs and has the fix's route, and no later `fix.verdict` says that the fix does not help.
 pub fn cases(seen: &Seen, claim: &Claim) -> Result<Vec<String>> {
     let about = about(seen, claim)?;
     let routed: Vec<&FlakeVerdict> =
@@ -37,7 +38,7 @@ pub fn cases(seen: &Seen, claim: &Claim) -> Result<Vec<String>> {
     Ok(routed.into_iter().map(|verdict| verdict.case.clone()).collect())
 }
 
-/// The cases to name where `--no-verdict` overrides: those asked for, else those that match as far as known.
+/// The cases to name with `--no-verdict`: those of `--case`, else those whose verdicts match, as far as known.
 #[must_use]
 pub fn named(seen: &Seen, claim: &Claim) -> Vec<String> {
     if !claim.cases.is_empty() {
@@ -51,7 +52,7 @@ pub fn named(seen: &Seen, claim: &Claim) -> Vec<String> {
 fn about<'s>(seen: &'s Seen, claim: &Claim) -> Result<Vec<&'s FlakeVerdict>> {
     let none = |object: String| {
         refuse(&object, "no flake.verdict on standard input")
-            .hint("isolation before blame: run flake-classify")
+            .hint("run flake-classify first: a fix needs a verdict that isolated runs prove")
     };
     if claim.cases.is_empty() {
         let of_recipe =
@@ -65,7 +66,9 @@ fn about<'s>(seen: &'s Seen, claim: &Claim) -> Result<Vec<&'s FlakeVerdict>> {
 
 fn decided(verdict: &FlakeVerdict) -> Result<()> {
     if verdict.verdict == Verdict::Inconclusive {
-        return Err(refuse(&verdict.case, "the verdict is not decided").hint("more runs: swarm-isolate"));
+        return Err(
+            refuse(&verdict.case, "the verdict is not decided").hint("make more runs with swarm-isolate")
+        );
     }
     Ok(())
 }
@@ -79,7 +82,7 @@ fn rests_on_proof(seen: &Seen, verdict: &FlakeVerdict) -> Result<()> {
     let counted = verdict.isolated.fail + verdict.isolated.pass;
     if counted == 0 || !deciding().any(|(_, run)| run.isolated) {
         return Err(refuse(&verdict.case, "no proved isolated run on standard input decides the verdict")
-            .hint("pass on the whole ledger, runs included"));
+            .hint("put the whole ledger, with its runs, on standard input"));
     }
     Ok(())
 }
@@ -105,7 +108,7 @@ fn refuse(object: &str, cause: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seen::Run;
+    use crate::seen::RunSummary;
     use lib_common::record::verdict::{Cause, FixVerdict, Ratios, Tally, Thresholds};
 
     const CASE: &str = "mumble@1/custom/x";
@@ -131,7 +134,7 @@ mod tests {
         let mut seen = Seen::default();
         seen.verdicts.insert(CASE.into(), verdict);
         for (id, isolated) in [("a1", true), ("a2", false)] {
-            seen.runs.insert(id.into(), Run { proved: true, isolated, blake3: None });
+            seen.runs.insert(id.into(), RunSummary { proved: true, isolated, blake3: None });
         }
         seen
     }

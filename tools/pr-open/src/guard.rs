@@ -1,11 +1,11 @@
-//! What a patch may touch: no test without consent, one recipe at a time. Pure: works on the paths that the
+//! Guards what a patch may touch: no test without consent, and one recipe at a time. Pure: works on the paths that the
 //! commit changes.
 
 use std::collections::BTreeSet;
 
 use lib_common::{Error, Result, glob};
 
-/// What counts as a test unless `--tests-glob` says otherwise.
+/// Globs of files that count as tests, unless `--tests-glob` says otherwise.
 pub const TESTS: [&str; 10] = [
     "**/test_*",
     "**/*_test.*",
@@ -19,18 +19,18 @@ pub const TESTS: [&str; 10] = [
     "**/custom/**",
 ];
 
-/// A patch must not weaken a test to turn a red green.
+/// Refuses a patch that changes a test, since weakening a test is no fix.
 pub fn tests(paths: &[String], globs: &[String], with_tests: bool) -> Result<()> {
     let touched = paths.iter().find(|path| globs.iter().any(|glob| glob::matches_path(glob, path)));
     match touched {
         Some(path) if !with_tests => Err(Error::no("checking the patch", "it changes a test")
             .on(path)
-            .hint("fix the cause; for a test that is itself wrong say --with-tests")),
+            .hint("fix the cause; if the test itself is wrong, allow it with --with-tests")),
         _ => Ok(()),
     }
 }
 
-/// One fix, one recipe.
+/// Refuses a patch that changes more than one recipe.
 pub fn recipes(paths: &[String], multi: bool) -> Result<()> {
     let recipes = recipes_of(paths);
     if multi || recipes.len() <= 1 {
@@ -39,16 +39,16 @@ pub fn recipes(paths: &[String], multi: bool) -> Result<()> {
     let names: Vec<&str> = recipes.iter().map(String::as_str).collect();
     Err(Error::no("checking the patch", "it changes more than one recipe")
         .on(names.join(", "))
-        .hint("one fix per pull request; split it, or say --multi"))
+        .hint("split it into one pull request per recipe, or allow it with --multi"))
 }
 
-/// The recipe folders below which something changes: first parts of the paths that have more than one.
+/// The recipe folders in which something changes: the first parts of the paths that have several.
 #[must_use]
 pub fn recipes_of(paths: &[String]) -> BTreeSet<String> {
     paths.iter().filter_map(|path| path.split_once('/')).map(|(first, _)| first.to_owned()).collect()
 }
 
-/// A branch of the form `fix/<recipe>/<fix-id>`.
+/// The branch's name, `fix/<recipe>/<fix-id>`.
 pub fn fix_branch(recipe: &str, fix_id: &str) -> Result<String> {
     for (what, part) in [("recipe", recipe), ("fix id", fix_id)] {
         let plain = |c: char| c.is_ascii_alphanumeric() || "._+-".contains(c);
@@ -66,7 +66,8 @@ pub fn fix_branch(recipe: &str, fix_id: &str) -> Result<String> {
     Ok(format!("fix/{recipe}/{fix_id}"))
 }
 
-/// A head branch: a name that git takes (git-check-ref-format(1)), and none of those that people merge into.
+/// Checks the name of a head branch: git must accept it (git-check-ref-format(1)), and it must not be one of
+/// `forbidden`, into which people merge.
 pub fn head(name: &str, forbidden: &[&str]) -> Result<()> {
     let strange = |c: char| c.is_whitespace() || c.is_control() || "~^:?*[\\".contains(c);
     let part =

@@ -1,4 +1,8 @@
-//! Open or update exactly one pull request per fix, and never merge.
+//! Opens or updates exactly one pull request per fix, and never merges.
+//!
+//! `fix` and `seen` read the fix and the records. `prepare` makes the commit, the text (`body`, `words`) and the plan
+//! (`plan`), once `grounds` and `guard` allow it. `act` carries the plan out on the `forge`, with `git`; `wait` waits
+//! for CI (`checks`), and `report` writes the records. `comment` and `explain` are `--comment` and `--dry-run`.
 
 mod act;
 pub mod body;
@@ -48,7 +52,7 @@ pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
         seen.read(ledger, &args.common, &io.diag)?;
     }
     let words = Words::read(&args.text, io)?;
-    // A dry run changes nothing, the ledger included.
+    // A dry run does not write to the ledger either.
     let path = args.ledger.ledger.as_ref().filter(|_| !args.dry_run);
     let ledger = path.map(|path| Ledger::open(path, &io.diag)).transpose()?;
     let investigation = args.common.investigation.clone().or_else(|| seen.investigation.clone());
@@ -82,7 +86,7 @@ pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
     follow(given, job, done, io, &mut emitter)
 }
 
-/// Asks CI, and waits for its answer, as far as that was asked for.
+/// With `--testme` asks CI for a run, with `--wait` waits for its verdict.
 fn follow(given: Given, mut job: Job, mut done: Done, io: &mut Io, emitter: &mut Emitter) -> Result<Exit> {
     let (ci, forge) = (&given.args.ci, given.to.forge.as_ref());
     if ci.asks() {
@@ -90,7 +94,7 @@ fn follow(given: Given, mut job: Job, mut done: Done, io: &mut Io, emitter: &mut
         let asking = Asking { text: &ci.trigger, whose: done.whose(&job.fix_id), again: ci.retest, grace };
         done.pull.asked = Some(forge.trigger(&done.pull, &asking)?);
     }
-    // Others may have the branch while we only look.
+    // From here on this process only reads, so others may have the branch.
     job.lock = None;
     if !ci.wait {
         return Ok(Exit::Done);

@@ -1,5 +1,5 @@
-//! One writer per branch on this machine. Between machines the forge itself keeps the second one out
-//! (a lease on the branch, 409 on the pull request).
+//! Allows one writer per branch on this machine. Between machines the forge itself keeps a second one out (by the lease
+//! on the branch, and by 409 for the pull request).
 
 use std::fs::{DirBuilder, File, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 use lib_common::text::percent_encode;
 use lib_common::{Error, Result};
 
-/// Longest file name that is made of a key; longer keys that begin alike wait for one another.
+/// Longest file name that is made from a key, in characters. Longer keys that begin alike share a lock, which is safe.
 const MAX_NAME: usize = 200;
 
-/// Held until it is dropped, or the process ends.
+/// A lock that is held until it is dropped or the process ends.
 #[derive(Debug)]
 pub struct Lock(#[allow(dead_code)] File);
 
 impl Lock {
-    /// Waits until nobody else is at `key`, at most `deadline`.
+    /// Waits until nobody else has the lock of `key`, but not longer than `deadline`.
     pub fn take(key: &str, deadline: Duration) -> Result<Self> {
         let path = folder(&std::env::temp_dir())?
             .join(percent_encode(key).chars().take(MAX_NAME).collect::<String>());
@@ -29,7 +29,7 @@ impl Lock {
                 Ok(()) => return Ok(Self(file)),
                 Err(TryLockError::Error(e)) => return Err(fail(e)),
                 Err(TryLockError::WouldBlock) if start.elapsed() >= deadline => {
-                    return Err(Error::again("locking the branch", "another pr-open is at it")
+                    return Err(Error::again("locking the branch", "another pr-open is working on it")
                         .on(key)
                         .hint("run it again, or raise --git-timeout"));
                 }
@@ -39,7 +39,7 @@ impl Lock {
     }
 }
 
-/// A folder of this user's own: somebody else's locks could hold us up for ever.
+/// The folder for locks, which must be this user's own: in another user's folder, that user could block us for ever.
 fn folder(temporary: &Path) -> Result<PathBuf> {
     let fail = |e: &dyn std::fmt::Display, path: &PathBuf| {
         Error::cannot("making the folder for locks", e).on(path.display()).hint("set TMPDIR")
@@ -51,9 +51,10 @@ fn folder(temporary: &Path) -> Result<PathBuf> {
         Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => return Err(fail(&e, &path)),
         _ => {}
     }
+    // In a shared /tmp, somebody else may have put a folder or a link there first.
     let there = path.symlink_metadata().map_err(|e| fail(&e, &path))?;
     if !there.is_dir() || there.uid() != user {
-        return Err(fail(&"it is there and not ours", &path));
+        return Err(fail(&"it exists and is not a folder of this user", &path));
     }
     Ok(path)
 }
@@ -88,6 +89,6 @@ mod tests {
         std::fs::create_dir(&trap).unwrap();
         std::os::unix::fs::symlink(&trap, &ours).unwrap();
         let refused = folder(dir.path()).unwrap_err().to_string();
-        assert!(refused.contains("not ours"), "{refused}");
+        assert!(refused.contains("not a folder of this user"), "{refused}");
     }
 }

@@ -1,30 +1,30 @@
-//! What to do, given what is there. Pure.
+//! Decides what to do, given the state of the forge. Pure.
 
 use crate::forge::{Draft, Pull};
 
-/// One of these, and only one pull request comes of it.
+/// What to do. Whichever it is, there is one pull request per fix at most.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Plan {
-    /// None is open: push unless the branch has the patch already, then open.
+    /// No pull request is open: push, unless the branch has the patch already, then open one.
     Open { push: bool },
-    /// Ours is open and differs in commit, or in title or body.
+    /// Ours is open, but its commit, title or body differs.
     Update { pull: Pull, push: bool },
-    /// Ours is open and as it should be.
+    /// Ours is open and up to date.
     Keep(Pull),
-    /// Somebody else's has the very same patch.
+    /// Somebody else's open pull request has the same patch.
     Adopt(Pull),
     /// Ours is open, and the base has the change already, whoever brought it there.
     Contained(Pull),
     /// Ours was merged: nothing to do.
     Merged(Pull),
-    /// The base has the change, whoever brought it there.
+    /// The base has the change already, whoever made it.
     Nothing,
-    /// Ours was closed without a merge, and stays so.
+    /// Ours was closed without a merge, and stays closed.
     Closed(Pull),
 }
 
-/// What is there.
-pub struct There<'a> {
+/// The state of the forge.
+pub struct ForgeState<'a> {
     pub open: &'a [Pull],
     /// The newest of ours that is closed or merged, where none is open.
     pub past: Option<&'a Pull>,
@@ -32,9 +32,9 @@ pub struct There<'a> {
     pub changes: bool,
     /// The remote branch has what is proposed already.
     pub branch_is_right: bool,
-    /// Numbers of other open ones against the same base with this very patch.
+    /// Numbers of the other open pull requests against the same base that have the same patch.
     pub same_patch: &'a [u64],
-    /// Open a new one although an earlier one was closed or merged.
+    /// Whether to open a new one although an earlier one was closed or merged (`--reopen`).
     pub reopen: bool,
 }
 
@@ -61,6 +61,7 @@ pub fn decide(draft: &Draft, there: &There) -> Plan {
             Plan::Keep(pull)
         };
     }
+    // Somebody proposes the same change already. A second pull request would only compete with it.
     if let Some(other) = there.open.iter().find(|pull| there.same_patch.contains(&pull.number)) {
         return Plan::Adopt(other.clone());
     }
@@ -72,7 +73,7 @@ pub fn decide(draft: &Draft, there: &There) -> Plan {
     }
 }
 
-/// Whether title or body must be edited. What the hidden notes say does not count.
+/// Whether title or body must be edited. Markers do not count: `Pull::body` is without them.
 #[must_use]
 pub fn differs(pull: &Pull, draft: &Draft) -> bool {
     // A forge takes the blanks around a title away when it opens one, and keeps them when it edits.

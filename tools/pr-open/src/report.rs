@@ -1,4 +1,4 @@
-//! The records `pr.opened`, `pr.checked` and `pr.skipped`, and what a person hears when CI did not say green.
+//! Writes the records `pr.opened`, `pr.checked` and `pr.skipped`, and messages for people when CI is not green.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::plan::Plan;
 use crate::prepare::{Given, Job};
 use crate::wait::{Waited, word};
 
-/// `pr.opened`, with a warning for each thing that the forge left out.
+/// Writes `pr.opened`, and warns of each thing that the forge left out.
 pub fn opened(given: Given, job: &Job, done: &Done, io: &mut Io, emitter: &mut Emitter) -> Result<()> {
     let Given { args, fix, .. } = given;
     let pull = &done.pull;
@@ -40,7 +40,9 @@ pub fn opened(given: Given, job: &Job, done: &Done, io: &mut Io, emitter: &mut E
     notes(job, done).iter().for_each(|sentence| io.diag.warn(Error::no("looking at the pull request", sentence).on(&pull.url)));
     let on = |sentence: &String| Error::no("opening the pull request", sentence).on(&pull.url);
     match done.lacking.first() {
-        Some(first) if args.place.strict => Err(on(first).hint("it is open; --strict wants it whole")),
+        Some(first) if args.place.strict => {
+            Err(on(first).hint("the pull request is open, but with --strict this is an error"))
+        }
         _ => {
             done.lacking.iter().for_each(|sentence| io.diag.warn(on(sentence)));
             Ok(())
@@ -77,13 +79,13 @@ pub fn skipped(given: Given, job: &Job, io: &mut Io, emitter: &mut Emitter) -> R
     Ok(match earlier {
         Some(pull) => Error::no("opening the pull request", "an earlier one was closed without a merge")
             .on(&pull.url)
-            .hint("somebody decided that; --reopen opens a new one"),
+            .hint("somebody decided against it; --reopen opens a new one"),
         None => Error::no("applying the fix", "the base has this change already: nothing to do")
             .on(&job.draft.base),
     })
 }
 
-/// `pr.checked`: of the head that was proposed, whatever became of the pull request since.
+/// Writes `pr.checked` for the head that was proposed, even if the pull request has another one now.
 pub fn checked(
     given: Given,
     job: &Job,
@@ -108,19 +110,19 @@ pub fn checked(
     say(io, emitter, &record, &done.pull)
 }
 
-/// People merged it: said in a record, as no CI is asked any more.
+/// Writes `pr.checked` for a pull request that people have merged, for which CI is not asked.
 pub fn merged(given: Given, job: &Job, done: &Done, io: &mut Io, emitter: &mut Emitter) -> Result<()> {
     let (pull, contexts) = (done.pull.clone(), vec![]);
     let waited = Waited { pull, state: CheckState::None, contexts, took: Duration::ZERO };
     checked(given, job, done, &waited, io, emitter)
 }
 
-/// A record that cannot be written must not hide what exists now.
+/// Writes a record. If that fails the error names the pull request, which exists all the same.
 fn say<B: Body>(io: &mut Io, emitter: &mut Emitter, record: &B, pull: &Pull) -> Result<()> {
     emitter.emit(io, record).map_err(|error| error.hint(format!("the pull request is {}", pull.url)))
 }
 
-/// Anything but green deserves a line.
+/// Prints a message unless CI is green.
 pub fn comment(diag: &Diag, waited: &Waited, trigger: &str) {
     let error = |cause: String| Error::no("waiting for CI", cause).on(&waited.pull.url);
     let seconds = waited.took.as_secs();
@@ -141,9 +143,10 @@ pub fn comment(diag: &Diag, waited: &Waited, trigger: &str) {
             let link = red.and_then(|context| context.url.as_deref()).unwrap_or("no link");
             diag.error(&error(format!("{name} is red ({link})")));
         }
-        CheckState::None => diag.error(&error(format!("no status after {seconds} s")).hint(format!(
-            "is the repository enrolled in CI? Where it is not, CI stays silent about '{trigger}'"
-        ))),
+        CheckState::None => diag.error(
+            &error(format!("no status after {seconds} s"))
+                .hint(format!("is the repository enrolled in CI? If it is not, CI ignores '{trigger}'")),
+        ),
         CheckState::Pending | CheckState::Superseded => {
             diag.error(&error(format!("CI {} after {seconds} s", word(waited.state))).hint("run it again"));
         }

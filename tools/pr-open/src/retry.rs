@@ -1,4 +1,4 @@
-//! How long to wait before asking again. Pure but for the dice.
+//! Computes how long to wait before a request is tried again. Pure, apart from the random jitter.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, SystemTime};
@@ -8,13 +8,14 @@ use jiff::fmt::rfc2822;
 
 /// Longest pause that a `Retry-After` can ask for.
 pub const MAX: Duration = Duration::from_mins(1);
-/// Added at random, so that many who were refused together do not come back together.
+/// Random addition to each pause, so that many clients that were refused together do not come back together.
 const JITTER_MS: u64 = 250;
 
-/// The pause before try `tries` + 1: what the forge asked for, else half a second doubled each time; with jitter.
+/// The pause after `tries` tries: what the forge asked for, else half a second, doubled each time; plus jitter.
 #[must_use]
 pub fn pause(tries: u32, asked: Option<Duration>) -> Duration {
     let base = Duration::from_millis(250) * 2u32.saturating_pow(tries);
+    // Every `RandomState` has another seed, which is random enough and needs no dependency.
     let jitter = RandomState::new().hash_one(tries) % JITTER_MS;
     asked.unwrap_or(base).min(MAX) + Duration::from_millis(jitter)
 }
@@ -34,7 +35,7 @@ pub fn after(header: &str, now: SystemTime) -> Option<Duration> {
         return Some(Duration::from_secs(seconds));
     }
     let left = rfc2822::parse(header).ok()?.timestamp().duration_since(Timestamp::try_from(now).ok()?);
-    // A date that is over: at once.
+    // A date in the past means: at once.
     Some(Duration::try_from(left).unwrap_or_default())
 }
 

@@ -1,4 +1,4 @@
-//! What went by on standard input, as far as it bears on a pull request. Keeps a few words per run.
+//! Collects from the records what matters to a pull request. Of each run only a few fields are kept.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -13,34 +13,34 @@ use lib_common::record::verdict::{FixVerdict, FlakeVerdict};
 use lib_common::stream::{Reader, Torn};
 use lib_common::{Error, Result};
 
-/// The last word on each thing.
+/// What the records say; a later record replaces an earlier one about the same thing.
 #[derive(Debug, Default)]
 pub struct Seen {
-    /// By case.
+    /// Verdicts by case.
     pub verdicts: BTreeMap<String, FlakeVerdict>,
-    /// By case and patch.
+    /// Verdicts on fixes, by case and patch.
     pub fixes: BTreeMap<(String, String), FixVerdict>,
-    /// By attempt.
-    pub runs: HashMap<String, Run>,
-    /// By case: what the sweep saw.
+    /// Runs by attempt.
+    pub runs: HashMap<String, RunSummary>,
+    /// The sweep's failure messages, by case.
     pub messages: BTreeMap<String, String>,
-    /// That of a ledger that was read.
+    /// The investigation of the ledger, if one was read.
     pub investigation: Option<String>,
 }
 
-/// One run, in short.
+/// The few fields of a run that matter here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Run {
-    /// The claimed condition was really there.
+pub struct RunSummary {
+    /// Whether it is proved that the claimed condition held.
     pub proved: bool,
-    /// The claimed condition is "alone".
+    /// Whether the claimed condition is "isolated".
     pub isolated: bool,
     /// BLAKE3 of the evidence folder.
     pub blake3: Option<String>,
 }
 
 impl Seen {
-    /// Reads a whole ledger, for those whose standard input is something else.
+    /// Reads a whole ledger, for when standard input is the text.
     pub fn read(&mut self, ledger: &Path, common: &Common, diag: &Diag) -> Result<()> {
         let name = ledger.display().to_string();
         let file = File::open(ledger).map_err(|e| Error::cannot("reading the ledger", e).on(&name))?;
@@ -64,7 +64,7 @@ impl Seen {
                 }
             }
             Known::RunFinished(run) => {
-                self.runs.insert(run.attempt_id.clone(), Run::of(&run));
+                self.runs.insert(run.attempt_id.clone(), RunSummary::of(&run));
             }
             Known::FlakeVerdict(verdict) => {
                 self.verdicts.insert(verdict.case.clone(), *verdict);
@@ -77,7 +77,7 @@ impl Seen {
     }
 }
 
-impl Run {
+impl RunSummary {
     fn of(run: &RunFinished) -> Self {
         Self {
             proved: run.isolation.proved,

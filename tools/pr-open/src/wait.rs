@@ -1,4 +1,5 @@
-//! Waits for CI: by commit, never by branch, with a growing pause and one request a look.
+//! Waits for CI's verdict on a commit (never on a branch, which may move), polling with one request each time and a
+//! growing pause.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use crate::forge::{Forge, Pull, Request};
 
 /// How the wait ended.
 pub struct Waited {
-    /// As the forge told it last.
+    /// The pull request as it was at the end.
     pub pull: Pull,
     pub state: CheckState,
     pub contexts: Vec<Context>,
@@ -95,12 +96,14 @@ pub fn wait(forge: &dyn Forge, pull: &Pull, ci: &CiArgs, diag: &Diag) -> Result<
         std::thread::sleep(pace.min(left));
         pause = (pause * 3 / 2).min(ci.poll * 15);
     }
+    // The head may have moved while we waited; then the statuses are about an older commit.
     let now = forge.pull(pull.number)?;
     let state = if moved_on(&now, pull) && !now.merged { CheckState::Superseded } else { last.state };
     Ok(Waited { pull: now, state, contexts: last.contexts, took: start.elapsed() })
 }
 
-enum Look {
+/// The result of one poll.
+enum Poll {
     Moved,
     Judged(Judgement),
 }
@@ -113,7 +116,7 @@ fn decided(state: CheckState) -> bool {
     matches!(state, CheckState::Green | CheckState::Red)
 }
 
-/// A state, for people.
+/// Describes a state for people.
 #[must_use]
 pub fn word(state: CheckState) -> &'static str {
     match state {

@@ -1,17 +1,17 @@
-//! Where a text comes from: the default, the user's template, or as the user wrote it.
+//! The source of a text: the default template, the user's template, or the user's own text.
 
 use std::io::Read;
 use std::path::Path;
 
 use lib_common::{Error, Io, Result};
 
-use crate::body::{Facts, Kind, render, verbatim};
+use crate::body::{Facts, TextKind, render, verbatim};
 use crate::cli::TextArgs;
 
-/// Longest text that forges keep.
+/// Longest text that is read, in bytes; forges do not take longer ones.
 const MAX: u64 = 1_000_000;
 
-/// What the user has to say about it.
+/// The source of the text.
 #[derive(Debug)]
 pub enum Words {
     Default,
@@ -20,7 +20,8 @@ pub enum Words {
 }
 
 impl Words {
-    /// Reads what `--template` or `--body-file` names; `-` empties standard input.
+    /// Reads the file of `--template` or `--body-file`. For `-` it consumes standard input, so that no records are read from
+    /// it.
     pub fn read(text: &TextArgs, io: &mut Io) -> Result<Self> {
         match (&text.template, &text.body_file) {
             (Some(path), _) => file(path, "reading the template").map(Self::Template),
@@ -29,6 +30,7 @@ impl Words {
                     let error = Error::cannot("reading the text", "standard input is a terminal");
                     return Err(error.hint("pipe it in, or name a file"));
                 }
+                // The text takes the whole standard input, so no records can come from there.
                 let input = std::mem::replace(&mut io.stdin, Box::new(std::io::empty()));
                 bounded(input, "reading the text", "standard input").map(Self::Verbatim)
             }
@@ -48,7 +50,7 @@ impl Words {
 
     /// Filled in, redacted, with its hidden mark.
     #[must_use]
-    pub fn body(&self, kind: Kind, facts: &Facts, secrets: &[&str]) -> String {
+    pub fn body(&self, kind: TextKind, facts: &Facts, secrets: &[&str]) -> String {
         match self {
             Self::Default => render(kind, kind.template, facts, secrets),
             Self::Template(template) => render(kind, template, facts, secrets),

@@ -1,6 +1,6 @@
-//! Runs the binary: as a pipe stage, against a `dir:` forge, against a fake Gitea, and with `ground/review-ci`.
+//! Tests of the binary: as a pipe stage, with a `dir:` forge, with a fake Gitea, and with `ground/review-ci`.
 
-// Clippy's exception for tests covers `#[test]` functions only, not their helpers.
+// Clippy allows `unwrap` in `#[test]` functions only, not in their helpers.
 #![allow(clippy::unwrap_used)]
 
 #[path = "cli/branch.rs"]

@@ -1,20 +1,20 @@
-//! One request as the rules see it: its normal form, what it names, and whose that is. No I/O.
+//! One request as the rules see it: its normal form, the objects that it names, and who owns those. No I/O.
 
 use lib_common::swarm::label;
 use serde_json::{Value, json};
 
+use crate::decision::{Forward, Kind, Stop};
 use crate::facts::{Facts, Known, Object};
 use crate::labels;
 use crate::policy::Policy;
 use crate::refusal::Refusal;
 use crate::request::Head;
 use crate::shape::{self, Shape};
-use crate::verdict::{Forward, Kind, Stop};
 
-/// Everything that a decision is made of.
+/// Everything that a rule may base its decision on.
 pub struct Ask<'a> {
     pub head: &'a Head,
-    /// What the route's placeholders stand for.
+    /// The path segments that the route's placeholders `{}` and `{*}` matched.
     pub params: &'a [String],
     pub body: Option<&'a Value>,
     pub policy: &'a Policy,
@@ -23,12 +23,12 @@ pub struct Ask<'a> {
 }
 
 impl Ask<'_> {
-    /// The same request, to be forwarded.
+    /// The request as it is, to be forwarded.
     pub fn forward(&self) -> Forward {
         Forward::new(self.head.clone())
     }
 
-    /// The body in the shape that it must have.
+    /// The body, once it is checked against `wanted`.
     pub fn body(&self, wanted: &Shape) -> Result<Value, Stop> {
         let mut body = self.body.cloned().filter(Value::is_object).ok_or_else(|| {
             Refusal::new("body", "no JSON object").remedy("send the object that the API documents")
@@ -53,9 +53,11 @@ impl Ask<'_> {
         Ok(self.forward_to(&id))
     }
 
-    /// The same request with the first placeholder replaced.
+    /// The request with its object, which is always the second path segment, named by full id. An id cannot come to mean
+    /// another object between the decision and the call, as a name can.
     pub fn forward_to(&self, id: &str) -> Forward {
         let mut forward = self.forward();
+        // Send the full id: a name could belong to another object by the time that the engine looks it up.
         id.clone_into(&mut forward.head.segments[1]);
         forward
     }
@@ -94,7 +96,7 @@ impl Ask<'_> {
     }
 }
 
-/// A text of a body; null where it is absent.
+/// The string under `key`; empty where the key is absent or holds something else.
 pub fn text<'v>(value: &'v Value, key: &str) -> &'v str {
     value[key].as_str().unwrap_or_default()
 }

@@ -1,5 +1,5 @@
-//! Answers that are long, or have no end: logs and archives. Each log line comes from the engine as a chunk of its own;
-//! what has come by the time somebody looks is handed on as one piece.
+//! Answers that are long or endless: logs and archives. The engine sends each log line as a chunk of its own. Whatever
+//! has arrived when the client's side is ready is passed on as one piece, which saves a wake-up and a write per line.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -14,10 +14,10 @@ use lib_common::docker::Endpoint;
 
 use crate::forward::{self, Body, BoxError, Stream};
 
-/// No piece is much larger.
+/// A piece is passed on once it has this many bytes; one more chunk may come on top.
 const PIECE: usize = 64 * 1024;
 
-/// Asks the engine, over a connection that is for this answer alone.
+/// Asks the engine, over a connection that serves this answer only.
 pub async fn get(endpoint: &Endpoint, target: &str, headers: HeaderMap) -> Result<Response<Body>, String> {
     ask(endpoint, target, headers).await.map_err(|e| e.to_string())
 }
@@ -37,14 +37,14 @@ async fn ask(endpoint: &Endpoint, target: &str, headers: HeaderMap) -> Result<Re
     let (mut parts, body) = response.await?.into_parts();
     let coding = parts.headers.get(TRANSFER_ENCODING);
     if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
-        return Err("a coding that is not chunked".into());
+        return Err("the engine answered in a transfer coding other than chunked".into());
     }
     forward::end_to_end(&mut parts.headers);
-    Ok(Response::from_parts(parts, Answer { connection, body, ended: None }.boxed_unsync()))
+    Ok(Response::from_parts(parts, LongBody { connection, body, ended: None }.boxed_unsync()))
 }
 
-/// A connection that moves on when its answer is read, by the task that reads it: chunks come one by one, and another
-/// task would be woken for each of them.
+/// A connection that is driven by the task that reads its answer. A task of its own, as hyper has it otherwise, would
+/// have to be woken for each chunk.
 struct Driven(Option<Connection<TokioIo<Box<dyn Stream>>, Body>>);
 
 impl Driven {
@@ -52,21 +52,21 @@ impl Driven {
         if let Some(connection) = &mut self.0
             && Pin::new(connection).poll(context).is_ready()
         {
-            // An error is told by the answer that it cuts off.
+            // Ignore an error of the connection: the body that it cuts off reports it.
             self.0 = None;
         }
     }
 }
 
-/// The body of an answer.
-struct Answer {
+/// The body of a long answer.
+struct LongBody {
     connection: Driven,
     body: Incoming,
-    /// How it ended, once it has.
+    /// How the body ended, once it has.
     ended: Option<Result<(), hyper::Error>>,
 }
 
-impl HttpBody for Answer {
+impl HttpBody for LongBody {
     type Data = Bytes;
     type Error = BoxError;
 
@@ -85,6 +85,7 @@ impl HttpBody for Answer {
                 Poll::Ready(Some(Err(e))) => *ended = Some(Err(e)),
                 Poll::Ready(None) => *ended = Some(Ok(())),
                 Poll::Pending if piece.is_empty() => return Poll::Pending,
+                // Hand on what is there: a client that follows a log must not wait until a piece is full.
                 Poll::Pending => break,
             }
         }
@@ -105,7 +106,7 @@ mod tests {
 
     use super::*;
 
-    /// The content of an answer that comes in these pieces; `None`: it is not HTTP, or cut off.
+    /// Status and content of an answer that the engine sends in these pieces; `None` when it is no HTTP or is cut off.
     async fn answer(pieces: Vec<Vec<u8>>) -> Option<(u16, Vec<u8>)> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("s");
@@ -115,7 +116,7 @@ mod tests {
             let mut request = vec![0; 4096];
             let read = stream.read(&mut request).await.unwrap();
             for piece in pieces {
-                let _ = stream.write_all(&piece).await; // it may have read enough
+                let _ = stream.write_all(&piece).await; // the reader may have closed the connection already
                 stream.flush().await.unwrap();
                 tokio::task::yield_now().await;
             }

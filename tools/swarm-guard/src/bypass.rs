@@ -1,20 +1,21 @@
-//! Finds objects of the owner that the guard never saw: the command had another way to the engine. No I/O.
+//! Finds objects that look like the owner's but were not created through the guard: somebody reached the engine by
+//! another way. No I/O.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use lib_common::swarm::label::{self, SERVICE_ID, STACK};
 use serde_json::Value;
 
+use crate::decision::Kind;
 use crate::facts::Known;
 use crate::policy::Policy;
-use crate::verdict::Kind;
 
-/// Objects that came into being, or are there, and look like the owner's; judged when the owner is over, because
-/// the engine tells of an object before it answers the request that made it.
+/// Objects that look like the owner's, from the engine's events and lists. They are judged only when the guard ends,
+/// because the engine's event of an object comes before the answer that tells the guard its id.
 #[derive(Debug, Default)]
 pub struct Sightings {
     seen: BTreeMap<(Kind, String), Sighting>,
-    /// What was there when the guard began.
+    /// Objects that existed when the guard began.
     before: BTreeSet<(Kind, String)>,
 }
 
@@ -23,17 +24,17 @@ struct Sighting {
     name: String,
     stack: Option<String>,
     service: Option<String>,
-    /// By the owner's label alone.
+    /// Only the owner's label makes it look like the owner's, neither its name nor a stack.
     nameless: bool,
 }
 
 impl Sightings {
-    /// What was seen so far was there before: nobody went around a guard that was not there yet.
+    /// Takes everything seen so far as older than the guard: nobody went around a guard that did not stand yet.
     pub fn begin(&mut self) {
         self.before.extend(std::mem::take(&mut self.seen).into_keys());
     }
 
-    /// One message of the engine's event stream.
+    /// Takes in one message of the engine's event stream.
     pub fn event(&mut self, policy: &Policy, known: &Known, event: &Value) {
         let attributes = &event["Actor"]["Attributes"];
         let kind = match event["Type"].as_str().unwrap_or_default() {
@@ -52,7 +53,7 @@ impl Sightings {
         }
     }
 
-    /// One object: `labels` are its own.
+    /// Takes in one object, with its own labels.
     pub fn see(&mut self, policy: &Policy, known: &Known, kind: Kind, id: &str, name: &str, labels: &Value) {
         if known.has(kind, id) || self.before.contains(&(kind, id.to_owned())) {
             return;
@@ -71,11 +72,12 @@ impl Sightings {
         }
     }
 
-    /// What the guard has not let through, now that it has seen every answer.
+    /// The objects that did not come through the guard. Call it when every answer of the engine has been seen.
     pub fn judge(&self, policy: &Policy, known: &Known) -> Vec<String> {
         let strange = self.seen.iter().filter(|((kind, id), sighting)| {
             let expected = match kind {
-                // Tasks' containers come from services, those of build steps have only the label.
+                // A task's container is fine if its service came through the guard. A container of a build step has
+                // nothing but the label.
                 Kind::Container => match &sighting.service {
                     Some(service) => known.has(Kind::Service, service),
                     None => known.built && sighting.nameless,
@@ -83,7 +85,8 @@ impl Sightings {
                 Kind::Volume => known.expected_volumes.contains(id),
                 _ => false,
             };
-            // A stack that only a pattern admits may be another owner's, unless this one made it.
+            // Two owners may have patterns that admit the same stack, so an object of such a stack counts only if
+            // this owner created the stack.
             let foreign = sighting
                 .stack
                 .as_ref()

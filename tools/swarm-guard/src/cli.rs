@@ -1,4 +1,4 @@
-//! Arguments.
+//! The command line of `swarm-guard`.
 
 use std::path::PathBuf;
 
@@ -20,33 +20,33 @@ pub struct Args {
     /// Investigation that the records belong to (default: a new one)
     #[arg(long, value_name = "ID", env = "REDFIX_INVESTIGATION", hide_env_values = true)]
     pub investigation: Option<String>,
-    /// Whose objects may be touched; new ones are labelled with it, and their names begin with it
+    /// Who owns the objects that may be touched; new ones get this name as a label, and their names begin with it
     #[arg(long, value_name = "NAME", value_parser = allow::name, required_unless_present = "policy")]
     pub owner: Option<String>,
     /// Something further that the owner may do: network, exec, domain, stack, image or path (repeatable)
     #[arg(long, value_name = "KIND=VALUE", value_delimiter = ',')]
     pub allow: Vec<Allow>,
-    /// Owner and leaves as one JSON object, in a file or (-) on standard input
+    /// Owner and allowances as one JSON object, in a file or (-) on standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["owner", "allow"])]
     pub policy: Option<PathBuf>,
-    /// Listen here instead of in a folder of its own; without CMD, until SIGTERM
+    /// Listen here instead of in a new folder; without CMD, until SIGTERM
     #[arg(long, value_name = "PATH", required_unless_present = "command")]
     pub socket: Option<PathBuf>,
-    /// Append records to this file, or write them to this number of an open descriptor; without CMD they go to
-    /// standard output otherwise, with CMD nowhere
+    /// Append records to this file, or write them to the open descriptor with this number (default: standard output;
+    /// with CMD, whose standard output is its own, nowhere)
     #[arg(long, value_name = "FILE|FD")]
     pub records: Option<Place>,
-    /// Number of an open pipe that hears the name and value of each secret before it is created, one JSON object a
-    /// line
+    /// Number of an open pipe that gets the name and value of each secret before it is created, as one JSON object
+    /// per line
     #[arg(long, value_name = "FD", value_parser = clap::value_parser!(u32).range(3..))]
     pub secrets: Option<u32>,
-    /// The command and its arguments: it finds the guard wherever it looks for an engine
+    /// The command and its arguments; it finds the guard wherever it looks for an engine
     #[arg(last = true, value_name = "CMD")]
     pub command: Vec<String>,
 }
 
 impl Args {
-    /// The bounds that were asked for.
+    /// The owner's bounds, from `--policy` or from `--owner` and `--allow`.
     pub fn bounds(&self, io: &mut Io) -> Result<Policy> {
         let doing = "reading the policy";
         let Some(path) = &self.policy else {

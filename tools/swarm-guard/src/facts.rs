@@ -1,51 +1,51 @@
-//! What is known of the objects that a request names. A decision asks here; what is not known yet stops it
-//! until somebody has looked it up, so that deciding itself needs no I/O.
+//! What the guard knows about the objects that a request names. A rule asks here. When the answer is not known yet, the
+//! rule stops with `Stop::Need` and is called again once `serve` has looked the object up. So rules need no I/O.
 
 use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Map, Value};
 
-use crate::verdict::{Kind, Stop};
+use crate::decision::{Kind, Stop};
 
 /// One object as the engine describes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Object {
-    /// Full id; of a volume its name, of a path its canonical form.
+    /// The full id; for a volume its name, for a path its canonical form.
     pub id: String,
     pub name: String,
-    /// Value of the owner's label, where it has one.
+    /// The value of the label `redfix.run`, if the object has it.
     pub owner: Option<String>,
-    /// The swarm service that a container belongs to.
+    /// Of a container: the swarm service that it belongs to.
     pub service: Option<String>,
-    /// The container that an exec runs in.
+    /// Of an exec: the container that it runs in.
     pub container: Option<String>,
-    /// Tags of an image.
+    /// Of an image: its tags.
     pub tags: Vec<String>,
-    /// Labels of an image, which its containers inherit.
+    /// Of an image: its labels, which its containers inherit.
     pub labels: Map<String, Value>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
     Object(Box<Object>),
-    /// The engine's own answer.
+    /// Status and message with which the engine said that there is no such object.
     Missing(u16, String),
 }
 
 /// Objects that the guard saw being created.
 #[derive(Debug, Clone, Default)]
 pub struct Known {
-    /// Names by kind and full id.
+    /// Names, by kind and full id.
     created: HashMap<(Kind, String), String>,
-    /// Ids by kind and name, where the swarm has a name once: of the last one that was created under it.
+    /// For kinds whose names are unique in the swarm: the id of the object created last under a name.
     latest: HashMap<(Kind, String), String>,
-    /// Volumes that the engine makes by itself for mounts that the guard has stamped.
+    /// Volumes that the engine creates by itself, for mounts that the guard has stamped.
     pub expected_volumes: BTreeSet<String>,
-    /// Whether the engine has made containers for the steps of a build.
+    /// Whether an image was built, for which the engine creates containers by itself.
     pub built: bool,
-    /// Stacks that the owner has brought into being.
+    /// Stacks to which the owner added objects.
     pub stacks: BTreeSet<String>,
-    /// The owner's label, for objects that need no look-up.
+    /// The owner's name, for objects that `recall` returns.
     owner: String,
 }
 
@@ -65,10 +65,11 @@ impl Known {
         self.created.contains_key(&(kind.plain(), id.to_owned()))
     }
 
-    /// What needs no look-up: an object that the swarm keeps, by full id or by name. If it is gone by now, the
-    /// engine will say so.
+    /// An object of the swarm that was created through this guard, by full id or by name, without asking the engine. If it
+    /// has been removed since, the engine says so when the request reaches it.
     pub fn recall(&self, kind: Kind, reference: &str) -> Option<Object> {
         let id = match self.created.contains_key(&(kind.plain(), reference.to_owned())) {
+            // Names of other kinds are not unique, so the engine must say which object is meant.
             _ if !is_named_once(kind) => return None,
             true => reference,
             false => self.latest.get(&(kind, reference.to_owned()))?,
@@ -78,12 +79,12 @@ impl Known {
     }
 }
 
-/// Whether the swarm keeps one object of a name at a time.
+/// Whether the swarm allows only one object of this kind with a given name.
 fn is_named_once(kind: Kind) -> bool {
     matches!(kind, Kind::Config | Kind::Secret | Kind::SwarmNetwork | Kind::Service)
 }
 
-/// The answers to one request's look-ups.
+/// The results of one request's look-ups.
 #[derive(Debug, Clone, Default)]
 pub struct Facts(HashMap<(Kind, String), Found>);
 
@@ -92,7 +93,7 @@ impl Facts {
         self.0.insert((kind, reference), found);
     }
 
-    /// The object, or `None` where there is none.
+    /// The object, or `None` if there is none.
     pub fn find(&self, kind: Kind, reference: &str) -> Result<Option<&Object>, Stop> {
         match self.0.get(&(kind, reference.to_owned())) {
             None => Err(Stop::Need(kind, reference.to_owned())),
@@ -101,10 +102,10 @@ impl Facts {
         }
     }
 
-    /// The object; where there is none, the engine's answer goes to the client.
+    /// The object; if there is none, the client gets the engine's own answer.
     pub fn must(&self, kind: Kind, reference: &str) -> Result<&Object, Stop> {
         match self.0.get(&(kind, reference.to_owned())) {
-            Some(Found::Missing(status, message)) => Err(Stop::Answer(*status, message.clone())),
+            Some(Found::Missing(status, message)) => Err(Stop::Missing(*status, message.clone())),
             Some(Found::Object(object)) => Ok(object),
             None => Err(Stop::Need(kind, reference.to_owned())),
         }

@@ -1,4 +1,4 @@
-//! Carries a request to the engine and its answer back, without holding more of either than a buffer.
+//! Carries a request to the engine and the answer back, holding no more of either in memory than a buffer.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use tokio::net::{TcpStream, UnixStream};
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub type Body = UnsyncBoxBody<Bytes, BoxError>;
 
-/// What comes from a peer, as it comes.
+/// A body that is passed on as it arrives.
 pub fn stream(body: Incoming) -> Body {
     body.map_err(Into::into).boxed_unsync()
 }
@@ -30,8 +30,9 @@ pub fn nothing() -> Body {
     Empty::new().map_err(|never| match never {}).boxed_unsync()
 }
 
-/// Headers that mean something to the engine; everything else stays here.
+/// The request's headers that the engine needs; all others are left out, so that none can change what it does.
 pub fn request_headers(from: &HeaderMap, content_type: Option<&'static str>, hijack: bool) -> HeaderMap {
+    // An allow-list, because an unknown header could change how the engine reads the request.
     let passes = |name: &HeaderName| {
         let name = name.as_str();
         ["user-agent", "x-registry-auth", "x-registry-config", "accept"].contains(&name)
@@ -52,15 +53,15 @@ pub fn request_headers(from: &HeaderMap, content_type: Option<&'static str>, hij
     headers
 }
 
-/// Connections to the engine that wait for their next request.
+/// Idle connections to the engine, kept for further requests.
 #[derive(Default)]
 pub struct Pool(Mutex<Vec<SendRequest<Body>>>);
 
-/// More are not kept.
+/// Most connections that are kept idle.
 const IDLE: usize = 8;
 
 impl Pool {
-    /// Sends a request; one that may leave HTTP gets a connection of its own.
+    /// Sends a request. With `alone` it gets a new connection, because it may turn that into a raw stream.
     pub async fn send(
         &self,
         endpoint: &Endpoint,
@@ -72,7 +73,7 @@ impl Pool {
         if let Some(sender) = if alone { None } else { self.idle() } {
             match self.exchange(sender, request, alone).await {
                 Ok(response) => return Ok(response),
-                // The engine had closed it meanwhile, and nothing was sent.
+                // The engine had closed the idle connection before anything was sent: try again on a new one.
                 Err((_, Some(unsent))) => request = unsent,
                 Err((cause, None)) => return Err(cause),
             }
@@ -82,7 +83,7 @@ impl Pool {
         self.exchange(sender, request, alone).await.map_err(|(cause, _)| cause)
     }
 
-    /// An error brings the request back where it was not sent.
+    /// Sends the request on `sender`. An error returns the request too, if nothing of it was sent.
     async fn exchange(
         &self,
         mut sender: SendRequest<Body>,
@@ -94,6 +95,7 @@ impl Pool {
             let unsent = e.take_message();
             (e.into_error().to_string(), unsent)
         })?;
+        // A connection that was upgraded carries a stream from now on and cannot serve another request.
         if !alone {
             let mut pool = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             pool.retain(|sender| !sender.is_closed());
@@ -104,7 +106,7 @@ impl Pool {
         Ok(response)
     }
 
-    /// A connection whose last answer has been read to its end.
+    /// Takes an idle connection whose last answer has been read to its end.
     fn idle(&self) -> Option<SendRequest<Body>> {
         let mut pool = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let at = pool.iter().position(SendRequest::is_ready)?;
@@ -115,7 +117,7 @@ impl Pool {
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
-/// A connection to the engine, before anything is said.
+/// Opens a connection to the engine.
 pub async fn open(endpoint: &Endpoint) -> std::io::Result<Box<dyn Stream>> {
     Ok(match endpoint {
         Endpoint::Unix(path) => Box::new(UnixStream::connect(path).await?),
@@ -131,14 +133,14 @@ async fn connect(endpoint: &Endpoint) -> Result<SendRequest<Body>, String> {
     Ok(sender)
 }
 
-/// Leaves out what is between two neighbours on the way only.
+/// Removes the hop-by-hop headers (RFC 9110, 7.6.1): they concern one connection, not the answer.
 pub fn end_to_end(headers: &mut HeaderMap) {
     for hop in ["connection", "keep-alive", "transfer-encoding", "upgrade", "proxy-connection"] {
         headers.remove(hop);
     }
 }
 
-/// The answer as the client gets it; if both sides agreed to leave HTTP, their bytes are joined.
+/// The answer for the client. If the engine agreed to upgrade the connection, the two raw streams are joined.
 pub fn answer(response: Response<Incoming>, client: Option<hyper::upgrade::OnUpgrade>) -> Response<Body> {
     let (mut parts, body) = response.into_parts();
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {
@@ -152,11 +154,11 @@ pub fn answer(response: Response<Incoming>, client: Option<hyper::upgrade::OnUpg
     Response::from_parts(parts, stream(body))
 }
 
-/// Copies both ways until both have ended; the end of one side is passed on at once.
+/// Copies bytes both ways until both sides have ended; when one side ends, the other is told at once.
 async fn join(client: hyper::upgrade::OnUpgrade, engine: hyper::upgrade::OnUpgrade) {
     if let (Ok(client), Ok(engine)) = tokio::join!(client, engine) {
         let (mut client, mut engine) = (TokioIo::new(client), TokioIo::new(engine));
-        // A side that goes away ends the stream, as it does without a guard.
+        // Ignore errors: a side that goes away ends the stream, as it would without a guard.
         let _ = tokio::io::copy_bidirectional_with_sizes(&mut client, &mut engine, SIZE, SIZE).await;
     }
 }

@@ -1,24 +1,25 @@
-//! A door for fuzzing: the guard's whole decision on one request, where the engine knows no object.
+//! Entry points for fuzzing: the guard's decision on one request, for an engine without objects, and the copying of an
+//! archive of images.
 
 use crate::ask::Ask;
+use crate::decision::{Outgoing, Stop};
 use crate::facts::{Facts, Found, Known};
 use crate::policy::Policy;
 use crate::refusal::Refusal;
 use crate::request::Head;
-use crate::verdict::{Outgoing, Stop};
-use crate::{json, load, route};
+use crate::{images, json, route};
 
-/// The archive of images that would be sent to the engine; `None` where it is refused.
+/// The archive of images that would be sent to the engine; `None` if it is refused.
 #[must_use]
 pub fn images(archive: &[u8]) -> Option<Vec<u8>> {
     let own = |name: &str| {
         if name.starts_with("own/") { Ok(()) } else { Err(Refusal::new("image", name)) }
     };
     let mut sent = Vec::new();
-    load::archive::copy(archive, &mut sent, own).is_ok().then_some(sent)
+    images::archive::copy(archive, &mut sent, own).is_ok().then_some(sent)
 }
 
-/// The body that would be sent to the engine; `None` where the request is refused.
+/// The body that would be sent to the engine; `None` if the request is refused.
 #[must_use]
 pub fn decide(method: &str, target: &str, body: &[u8]) -> Option<String> {
     let head = Head::parse(method, target).ok()?;

@@ -1,19 +1,21 @@
-//! JSON that can be read in one way only: no key twice, nothing behind the value. No I/O.
+//! Parses JSON that every parser reads alike: no key occurs twice, nothing follows the value. Otherwise the engine's
+//! parser could take another value than the one that the guard checked. No I/O.
 
 use std::fmt;
 
 use serde::de::{Deserializer as _, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// Parses a whole body; the error says what is odd about it.
+/// Parses a whole body; the error says what is wrong with it.
 pub fn parse(body: &[u8]) -> Result<Value, String> {
     let mut reader = serde_json::Deserializer::from_slice(body);
     let value = reader.deserialize_any(Strict).map_err(|e| e.to_string())?;
-    reader.end().map_err(|_| "something behind the JSON value".to_owned())?;
+    reader.end().map_err(|_| "more text follows the JSON value".to_owned())?;
     Ok(value)
 }
 
-/// Spelling without case, as Go's decoder compares keys: the long s and the Kelvin sign count too.
+/// Folds case as Go's `encoding/json` does when it matches keys to fields: the long s (U+017F) equals s, and the
+/// Kelvin sign (U+212A) equals k.
 pub fn fold(key: &str) -> String {
     key.to_uppercase().to_lowercase()
 }
@@ -71,8 +73,9 @@ impl<'de> Visitor<'de> for Strict {
         let mut map = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
             let value = entries.next_value_seed(Strict)?;
+            // Parsers differ in which of two equal keys counts, so the engine might use a value that was not checked.
             if map.contains_key(&key) {
-                return Err(A::Error::custom(format_args!("the key {key:?} twice")));
+                return Err(A::Error::custom(format_args!("the key {key:?} occurs twice")));
             }
             map.insert(key, value);
         }

@@ -1,4 +1,4 @@
-//! Labels: those that redfix keeps for itself, the stack's name, and Traefik's routes.
+//! Checks the labels of new objects: redfix's own ones, the stack's name, and Traefik's routes.
 
 use lib_common::swarm::label::{self, OURS, STACK};
 use lib_common::swarm::traefik::label::Element;
@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::policy::Policy;
 use crate::refusal::Refusal;
 
+/// Refuses labels with which an object would claim another owner or stack, or take routes of others.
 pub fn check<'v>(
     policy: &Policy,
     labels: impl Iterator<Item = (&'v String, &'v Value)>,
@@ -16,9 +17,8 @@ pub fn check<'v>(
     for (key, value) in labels {
         let value = value.as_str().unwrap_or_default();
         if key.to_ascii_lowercase().starts_with(OURS) && !(key == label::RUN && value == policy.owner) {
-            return Err(
-                Refusal::new("reserved label", key.clone()).remedy("labels redfix.* are the tools' own")
-            );
+            return Err(Refusal::new("reserved label", key.clone())
+                .remedy("leave out labels redfix.*: the tools set them"));
         }
         if key == STACK && !policy.is_stack(value) {
             return Err(Refusal::new("namespace", format!("stack '{value}'"))
@@ -29,8 +29,9 @@ pub fn check<'v>(
     Ok(())
 }
 
-/// Traefik ignores the case of label names. A name that two services define differently takes both down, so
-/// names count as well as rules.
+/// Refuses a Traefik label whose router, service or middleware is not named after the owner's stack, or whose rule is
+/// not within the owner's domains. Names matter too: when two services declare one name differently, Traefik drops
+/// both. Traefik ignores the case of label names.
 pub fn traefik(policy: &Policy, key: &str, value: &str) -> Result<(), Refusal> {
     let Some(label) = Label::parse(key) else { return Ok(()) };
     let refuse = |what: String| {
@@ -52,7 +53,7 @@ pub fn traefik(policy: &Policy, key: &str, value: &str) -> Result<(), Refusal> {
     let anything = policy.domains.iter().any(|domain| domain == "*");
     match (section, &field[..]) {
         ("routers", ["rule"]) if !rule::confined(value, &policy.domains) => refuse(format!("rule {value}")),
-        // A UDP router has no rule: it takes its whole entry point.
+        // A UDP router has no rule, so it takes all traffic of its entry point.
         ("routers", ["entrypoints"]) if protocol == Protocol::Udp && !anything => {
             refuse(format!("UDP entry point {value}"))
         }

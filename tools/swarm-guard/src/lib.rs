@@ -1,26 +1,26 @@
-//! A socket that speaks the engine's API for one owner, and lets it touch nothing but its own.
+//! A socket that speaks the engine's API for one owner, and lets it touch nothing but its own objects.
 //!
-//! The story of a request: its head is brought into one normal form (`request`), found in the allow-list
-//! (`route`), its body parsed so that it can be read in one way only (`json`, `shape`); the `rule` of its
-//! kind decides, asking for what it does not know (`facts`, `resolve`); then it is stamped with the owner's
-//! label and carried to the engine (`serve`, `forward`; a long answer by `bulk`; an archive of images is read
-//! and written anew by `load`). Deciding is pure; what is not allowed is refused, with the rule's name and a way
-//! out, and told (`tell`). Beside it, the engine's own events show what went around the guard (`watch`,
-//! `bypass`).
+//! What happens to a request (`serve` drives it): `request` brings its head into one normal form, `route` finds it in
+//! the allow-list, `json` and `shape` parse its body so that it has only one reading. The `rule` of its kind decides;
+//! `facts` holds what the rule has to know of objects, and `resolve` looks that up. What may pass is stamped with the
+//! owner's label and carried to the engine by `forward`; `bulk` carries long answers, and `images` rewrites archives of
+//! images. What may not pass is refused, with the rule's name and a way out, and recorded (`tell`). Rules are pure.
+//! Meanwhile `watch` and `bypass` find in the engine's own events what went around the guard.
 
 mod ask;
 mod bulk;
 mod bypass;
 mod child;
 mod cli;
+mod decision;
 mod facts;
 mod forward;
 #[doc(hidden)]
 pub mod fuzz;
+mod images;
 mod json;
 mod labels;
 mod listen;
-mod load;
 mod policy;
 mod refusal;
 mod request;
@@ -36,7 +36,6 @@ mod stop;
 mod tell;
 #[cfg(test)]
 mod tests;
-mod verdict;
 mod watch;
 
 pub use cli::Args;
@@ -63,7 +62,7 @@ pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
     runtime.block_on(guard(args, io))
 }
 
-/// Listens, lets the command (or whoever comes, until a signal) work, and says what went around it.
+/// Listens until the command ends (without one, until a signal), then reports what went around the guard.
 async fn guard(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
     let bounds = args.bounds(io)?;
     let stop = Stop::listen()?;
@@ -92,7 +91,7 @@ async fn guard(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
     })
 }
 
-/// Standard output is the command's, if there is one.
+/// Sets where records go: to `--records`, else to standard output, which with a command is the command's own.
 fn records_to(args: &Args, io: &mut Io) -> Result<()> {
     if let Some(place) = &args.records {
         let file = place.take();
@@ -105,7 +104,7 @@ fn records_to(args: &Args, io: &mut Io) -> Result<()> {
     Ok(())
 }
 
-/// From the first connection to the last: with the command's exit, and what the guard can say of it all.
+/// Serves from the first connection to the last. Returns the command's exit and the record `guard.finished`.
 async fn stand(
     shared: &Arc<Shared>,
     socket: Socket,
@@ -131,7 +130,7 @@ async fn stand(
             }
         }
     };
-    // When it returns nobody is connected any more, and the socket is gone.
+    // When this returns nobody is connected any more, and the socket is gone: nothing can change behind `conclude`.
     let exit = listen::until(work, socket, shared).await?;
     let finished = watch::conclude(shared, watch).await;
     let _ = shared.teller.tell(Event::Finished(finished.clone())).await;

@@ -1,4 +1,4 @@
-//! Accepts connections as long as something else goes on.
+//! Accepts connections for as long as the guarded work goes on.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::serve;
 use crate::shared::Shared;
 use crate::socket::Socket;
 
-/// Serves whoever connects until `work` is done; then every connection is cut, and the socket is gone.
+/// Serves whoever connects until `work` is done, then cuts every connection and removes the socket.
 pub async fn until<T>(
     work: impl Future<Output = Result<T>>,
     socket: Socket,
@@ -33,7 +33,7 @@ async fn accept(listener: &UnixListener, shared: &Arc<Shared>) -> std::convert::
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => drop(connections.spawn(speak(stream, Arc::clone(shared)))),
-                // No descriptors left, most likely: connections that end give some back.
+                // Most likely the process is out of descriptors (EMFILE). Pause: connections that end free some.
                 Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             },
             Some(_) = connections.join_next() => {}
@@ -45,6 +45,6 @@ async fn speak(stream: UnixStream, shared: Arc<Shared>) {
     let service = service_fn(move |request| serve::serve(Arc::clone(&shared), request));
     let connection =
         hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-    // A client that goes away in the middle ends its own connection only.
+    // Ignore errors: a client that goes away ends only its own connection.
     let _ = connection.with_upgrades().await;
 }

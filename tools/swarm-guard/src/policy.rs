@@ -1,4 +1,4 @@
-//! What belongs to the owner, by name: names of new objects, images, domains. No I/O.
+//! Decides by name what belongs to the owner: names of new objects, images, domains, routers. No I/O.
 
 use std::path::{Path, PathBuf};
 
@@ -12,25 +12,26 @@ use crate::refusal::Refusal;
 pub struct Policy {
     pub owner: String,
     pub stack: String,
-    /// Patterns of further stack names, which the owner chooses itself.
+    /// Patterns of further stack names that the owner may choose.
     pub stacks: Vec<Pattern>,
-    /// Domains whose routes the owner may make; names below them too.
+    /// Domains that the owner may route, including all names below them.
     pub domains: Vec<String>,
-    /// Networks of others that it may join, by name.
+    /// Names of other owners' networks that the owner may join.
     pub networks: Vec<String>,
-    /// Services of others that it may exec into.
+    /// Names of other owners' services that the owner may exec into.
     pub exec: Vec<String>,
-    /// Further repository prefixes for its images.
+    /// Repository prefixes that the owner may use for images besides its own name.
     pub images: Vec<String>,
-    /// Folders whose parts may be mounted, without symbolic links.
+    /// Folders of the host, with symbolic links resolved, that may be mounted with all below them.
     pub folders: Vec<PathBuf>,
 }
 
 impl Policy {
-    /// Folders that exist are known by their real path.
+    /// Resolves symbolic links in folders that exist, because requests' paths are compared in that form.
     pub fn new(given: &allow::Policy) -> Self {
         let list = |kind| values(&given.allow, kind).map(ToOwned::to_owned).collect::<Vec<_>>();
         let domain = |name: &str| name.trim_matches('.').to_ascii_lowercase();
+        // Paths in requests are resolved, too. Both must be, or a link would make them differ.
         let folder = |path: &str| Path::new(path).canonicalize().unwrap_or_else(|_| path.into());
         Self {
             owner: given.owner.clone(),
@@ -44,18 +45,18 @@ impl Policy {
         }
     }
 
-    /// A stack that is the owner's: its own, or one that a pattern admits.
+    /// Whether this is the owner's stack, or one that a pattern allows.
     pub fn is_stack(&self, name: &str) -> bool {
         name == self.stack || self.stacks.iter().any(|pattern| pattern.matches(name))
     }
 
-    /// A name that is a stack of the owner, or begins with one and one of the `borders`.
+    /// Whether the name is a stack of the owner, or begins with one followed by one of the `borders`.
     fn is_under(&self, name: &str, borders: &[char]) -> bool {
         let cuts = name.char_indices().filter(|(_, c)| borders.contains(c)).map(|(at, _)| at);
         self.is_stack(name) || cuts.into_iter().any(|at| self.is_stack(&name[..at]))
     }
 
-    /// Names of new objects.
+    /// Whether the owner may give this name to a new object.
     pub fn is_name(&self, name: &str) -> bool {
         self.is_under(name, &['_', '-', '.'])
     }
@@ -68,13 +69,14 @@ impl Policy {
         })
     }
 
-    /// Names of Traefik routers, services and middlewares.
+    /// Whether the owner may give this name to a Traefik router, service or middleware.
     pub fn is_router(&self, name: &str) -> bool {
         self.is_under(name, &['_', '-', '.', '@'])
     }
 
-    /// An image reference or repository of the owner's own.
+    /// Refuses an image reference or repository that is not the owner's.
     pub fn image(&self, reference: &str) -> Result<(), Refusal> {
+        // The engine takes `docker.io/library/x` and `x` for the same image.
         let with_host = reference.strip_prefix("docker.io/").unwrap_or(reference);
         let plain = with_host.strip_prefix("library/").unwrap_or(with_host);
         let admitted = self.images.iter().any(|prefix| {

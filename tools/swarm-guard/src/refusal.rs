@@ -1,10 +1,10 @@
-//! Why a request may not pass, and what to do instead.
+//! A refusal: why a request may not pass, and what to do instead.
 
 use std::fmt;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// One word or two, the same for every case of the rule.
+    /// The rule's name, one or two words; records and tests refer to it.
     pub rule: &'static str,
     pub what: String,
     pub remedy: Option<String>,

@@ -1,4 +1,5 @@
-//! A request's head in its one normal form: what is decided on is what is forwarded. No I/O.
+//! A request's head in one normal form. The rules decide on this form, and exactly this form is sent to the engine, so
+//! no spelling can mean one thing here and another there. No I/O.
 
 use std::fmt;
 
@@ -6,21 +7,22 @@ use lib_common::docker::percent_encode;
 
 use crate::refusal::Refusal;
 
-/// Method, API version, path and query, each decoded once.
+/// Method, API version, path and query, percent-decoded once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
     pub method: String,
-    /// `v1.41`, where the client named one.
+    /// The API version that the client named, such as `v1.41`.
     pub version: Option<String>,
     pub segments: Vec<String>,
     pub query: Vec<(String, String)>,
 }
 
-/// Older engines take a host configuration with the start of a container.
+/// Oldest API version that is let through (`v1.24`). Before it, `POST /containers/{}/start` took a host
+/// configuration, which would go around the checks of `create`.
 const OLDEST_MINOR: u32 = 24;
 
 impl Head {
-    /// `target` is path and query as they came.
+    /// Parses a request; `target` is its path and query as the client sent them.
     pub fn parse(method: &str, target: &str) -> Result<Self, Refusal> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let mut segments = Vec::new();
@@ -40,18 +42,21 @@ impl Head {
         let mut pairs = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            // Engines built with Go before 1.17 also split the query at ';'. Refuse it, since its meaning depends on that.
             let decoded = decode(key, true).zip(decode(value, true)).filter(|_| !pair.contains(';'));
-            pairs.push(decoded.ok_or_else(|| Refusal::new("query", "a query that is not plain text"))?);
+            pairs.push(decoded.ok_or_else(|| {
+                Refusal::new("query", "the query holds bytes that are not UTF-8, or a ';'")
+            })?);
         }
         Ok(Self { method: method.to_owned(), version, segments, query: pairs })
     }
 
-    /// Whether the engine may change something because of it.
+    /// Whether the request may change something on the engine.
     pub fn changes(&self) -> bool {
         self.method != "GET" && self.method != "HEAD"
     }
 
-    /// The first value of a query key, as the engine takes it.
+    /// The first value of a query key; the engine uses the first one, too.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.query.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
     }
@@ -62,12 +67,12 @@ impl Head {
         self.query.push((key.to_owned(), value.into()));
     }
 
-    /// The path without the API's version.
+    /// The path without the API version.
     pub fn path(&self) -> String {
         format!("/{}", self.segments.join("/"))
     }
 
-    /// What is sent to the engine.
+    /// The request target (path and query) that is sent to the engine.
     pub fn target(&self) -> String {
         let mut target = String::new();
         for segment in self.version.iter().chain(&self.segments) {
@@ -82,7 +87,7 @@ impl Head {
     }
 }
 
-/// As refusals name it.
+/// Method and path, as refusals name the request.
 impl fmt::Display for Head {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "{} {}", self.method, self.path())
@@ -95,7 +100,7 @@ fn odd_path(path: &str) -> Refusal {
         .remedy("spell it plainly: no empty, '.' or '..' part, no encoded '/' or '%'")
 }
 
-/// What names of objects, images and routes are made of.
+/// Whether the text holds only characters of names of objects, images and routes.
 fn is_name(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_.:@+-".contains(c);
     !text.is_empty() && text != "." && text != ".." && text.chars().all(plain)
@@ -106,7 +111,7 @@ fn is_version(text: &str) -> bool {
     rest.starts_with(|c: char| c.is_ascii_digit()) && rest.chars().all(|c| c.is_ascii_digit() || c == '.')
 }
 
-/// Names need no encoding but these.
+/// Percent-encodes a segment. `is_name` admits only characters that need no encoding, apart from these two.
 fn encode_segment(text: &str) -> String {
     text.replace('+', "%2B").replace('@', "%40")
 }

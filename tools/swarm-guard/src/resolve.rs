@@ -1,4 +1,5 @@
-//! Looks up what a decision needs to know: names and id prefixes become full ids, as the engine finds them.
+//! Looks up the objects that a request names. The engine itself resolves names and id prefixes, so the guard gets the
+//! same object that the engine would take.
 
 use std::path::{Path, PathBuf};
 
@@ -6,10 +7,10 @@ use lib_common::docker::{ApiError, Engine, filters, percent_encode};
 use lib_common::swarm::label::{self, SERVICE_NAME};
 use serde_json::Value;
 
+use crate::decision::Kind;
 use crate::facts::{Found, Object};
-use crate::verdict::Kind;
 
-/// What the engine, or this machine, says of one reference; an error is no answer.
+/// Looks one reference up on the engine; a path on this machine. Fails when the engine does not answer.
 pub async fn look_up(engine: &Engine, kind: Kind, reference: &str) -> Result<Found, ApiError> {
     if kind == Kind::Path {
         return Ok(path(Path::new(reference)));
@@ -24,29 +25,32 @@ pub async fn look_up(engine: &Engine, kind: Kind, reference: &str) -> Result<Fou
     match engine.get(&describe(kind, &encoded)).await {
         Ok(value) => {
             let mut object = object(kind, &value);
+            // The engine makes anonymous volumes itself and gives them no label. They belong to the owner of the
+            // containers that use them.
             if kind == Kind::Volume && object.owner.is_none() && is_anonymous(&object.name) {
                 object.owner = owner_of(engine, &object.name).await?;
             }
             Ok(Found::Object(Box::new(object)))
         }
-        // 400 and 500 are how some engines say "ambiguous".
+        // Besides 404, engines answer 400 or 500 when an id prefix is ambiguous.
         Err(e) if e.status != 0 => Ok(Found::Missing(e.status, e.message)),
         Err(e) => Err(e),
     }
 }
 
-/// The engine's own name for a volume that nobody named.
+/// Whether the engine made this name up, for a volume that nobody named: 64 hexadecimal digits.
 fn is_anonymous(name: &str) -> bool {
     name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// The owner of a volume without a name and label: that of all containers that mount it.
+/// The owner of an anonymous volume, which has no label: the one owner of all containers that mount it.
 async fn owner_of(engine: &Engine, volume: &str) -> Result<Option<String>, ApiError> {
     let path = format!("/containers/json?all=1&{}", filters(&[("volume", volume)]));
     let users = engine.get(&path).await?;
     let mut owners: Vec<Option<&str>> =
         users.as_array().into_iter().flatten().map(|user| user["Labels"][label::RUN].as_str()).collect();
     owners.dedup();
+    // A volume that containers of several owners use belongs to none of them.
     Ok(if let [Some(owner)] = owners[..] { Some(owner.to_owned()) } else { None })
 }
 
@@ -66,7 +70,7 @@ fn describe(kind: Kind, reference: &str) -> String {
     }
 }
 
-/// The parts of a description that decisions are made of.
+/// Reduces the engine's description of an object to what rules need.
 fn object(kind: Kind, value: &Value) -> Object {
     let (id, name, labels) = match kind {
         Kind::Container => (&value["Id"], &value["Name"], &value["Config"]["Labels"]),
@@ -94,7 +98,7 @@ fn object(kind: Kind, value: &Value) -> Object {
     }
 }
 
-/// The path without symbolic links; what does not exist yet counts by its nearest parent.
+/// Resolves symbolic links. Of a path that does not exist yet, the part that exists is resolved.
 fn path(given: &Path) -> Found {
     let odd = || Found::Missing(400, format!("{} is no plain absolute path", given.display()));
     let plain = given.components().all(|part| !matches!(part, std::path::Component::ParentDir));
@@ -106,7 +110,7 @@ fn path(given: &Path) -> Found {
     let real = loop {
         match existing.canonicalize() {
             Ok(real) => break real,
-            // A link that leads nowhere yet would be followed once there is something.
+            // A dangling link is refused: the engine would create its target, wherever it leads, and mount that.
             Err(_) if existing.is_symlink() => return odd(),
             Err(_) => match (existing.file_name(), existing.parent()) {
                 (Some(name), Some(parent)) => {

@@ -1,18 +1,18 @@
-//! The allow-list: which requests there are, which query keys they may carry, what becomes of their bodies, and
-//! which rule decides on them. What is not here is refused. No I/O.
+//! The allow-list: for each request that may pass, its query keys, its kind of body and the rule that decides on it.
+//! Every other request is refused. No I/O.
 
 use crate::ask::Ask;
+use crate::decision::Decision;
 use crate::refusal::Refusal;
 use crate::request::Head;
 use crate::rule::{container, exec, image, network, read, service, store, volume};
-use crate::verdict::Decision;
 
-/// What the client may send.
+/// The body that the client may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Incoming {
     Nothing,
     Json,
-    /// Passed on as it comes.
+    /// An archive, which is passed on unparsed.
     Archive,
 }
 
@@ -20,7 +20,7 @@ pub struct Route {
     method: &'static str,
     /// `{}` stands for one segment, `{*}` for one or more.
     path: &'static str,
-    /// Query keys that may be there; `*` for any.
+    /// Query keys that are allowed; `*` allows any.
     query: &'static [&'static str],
     pub incoming: Incoming,
     pub decide: fn(&Ask) -> Decision,
@@ -192,7 +192,7 @@ const BUILD: &[&str] = &[
 /// Keys that may stand in a query more than once.
 const REPEATED: [&str; 4] = ["t", "names", "changes", "type"];
 
-/// The route of a request, and what its placeholders stand for.
+/// The route of a request, and the segments that its placeholders matched.
 pub fn find(head: &Head) -> Result<(&'static Route, Vec<String>), Refusal> {
     let mut matching = ROUTES.iter().filter(|route| route.method == head.method);
     let found = matching.find_map(|route| Some((route, params(route.path, &head.segments)?)));
@@ -204,9 +204,8 @@ pub fn find(head: &Head) -> Result<(&'static Route, Vec<String>), Refusal> {
 fn check_query(route: &Route, head: &Head) -> Result<(), Refusal> {
     for (at, (key, _)) in head.query.iter().enumerate() {
         if !route.query.contains(&"*") && !route.query.contains(&key.as_str()) {
-            return Err(
-                Refusal::new("query", format!("{key}, which this call does not take")).remedy("leave it out")
-            );
+            return Err(Refusal::new("query", format!("{key}, which the guard does not know for this call"))
+                .remedy("leave it out"));
         }
         let again = head.query[..at].iter().any(|(earlier, _)| earlier == key);
         if again && !REPEATED.contains(&key.as_str()) {
@@ -222,7 +221,7 @@ fn params(path: &str, segments: &[String]) -> Option<Vec<String>> {
     let mut rest = segments;
     for (at, part) in parts.iter().enumerate() {
         let taken = match *part {
-            // As many as leave one segment for each part that follows.
+            // Take as many segments as leave one for each part that follows.
             "{*}" => rest.len().checked_sub(parts.len() - at - 1).filter(|taken| *taken > 0)?,
             "{}" => 1,
             word if rest.first()? == word => {
@@ -237,7 +236,7 @@ fn params(path: &str, segments: &[String]) -> Option<Vec<String>> {
     rest.is_empty().then_some(params)
 }
 
-/// Why there is no such route here.
+/// The refusal of a request that is not in the allow-list; known groups get a hint of their own.
 fn unknown(head: &Head) -> Refusal {
     let first = head.segments.first().map(String::as_str).unwrap_or_default();
     let (rule, remedy) = match first {
@@ -249,7 +248,7 @@ fn unknown(head: &Head) -> Refusal {
         "grpc" => {
             ("grpc", "build with DOCKER_BUILDKIT=0, or with a client that builds over /build and /session")
         }
-        _ => ("not allowed", "the guard knows no such call"),
+        _ => ("not allowed", "this call is not in the guard's allow-list"),
     };
     Refusal::new(rule, head.to_string()).remedy(remedy)
 }

@@ -1,7 +1,7 @@
-//! Tells the values of secrets to whoever must hide them in what he writes. The engine itself never tells a secret's
-//! value, so this is told before the engine hears of it.
+//! Passes the values of secrets to the process that captures logs, so that it can redact them. The engine never returns
+//! a secret's value, so the guard writes it to a pipe before the engine gets it.
 //!
-//! One line for each: `{"name":"...","value_base64":"..."}`.
+//! Each secret is one line, `{"name":"...","value_base64":"..."}`.
 
 use std::io;
 
@@ -16,7 +16,8 @@ use tokio::sync::Mutex;
 pub struct Secrets(Option<Mutex<Sender>>);
 
 impl Secrets {
-    /// Within a runtime. The descriptor is taken: nobody that is started later inherits it.
+    /// Takes over the inherited descriptor and marks it close-on-exec, so that the command does not inherit it. Must be
+    /// called within a tokio runtime.
     pub fn open(descriptor: Option<u32>) -> Result<Self> {
         let Some(number) = descriptor else { return Ok(Self(None)) };
         let pipe = Place::Descriptor(number).take().and_then(Sender::from_file);

@@ -1,4 +1,4 @@
-//! One request through the guard: read, decided on, carried out, answered.
+//! Takes one request through the guard: reads it, has a rule decide on it, carries it out, answers it.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -16,29 +16,29 @@ use serde_json::{Value, json};
 
 use crate::ask::{Ask, text};
 use crate::bulk;
+use crate::decision::{Answer, Forward, Kind, Outgoing, Stop};
 use crate::facts::{Facts, Found};
 use crate::forward::{self, Body};
-use crate::load;
+use crate::images;
 use crate::refusal::Refusal;
 use crate::request::Head;
 use crate::resolve;
 use crate::route::{self, Incoming, Route};
 use crate::shared::Shared;
 use crate::tell::{Event, Unheard};
-use crate::verdict::{Answer, Forward, Kind, Outgoing, Stop};
 
-/// Largest JSON body that the guard reads.
+/// Largest JSON body that the guard accepts.
 const MAX_BODY: usize = 16 * 1024 * 1024;
-/// Most objects that one request may name.
+/// Most objects that one request may name; each costs a call of the engine.
 const MAX_LOOK_UPS: usize = 1000;
-/// Largest answer that names a new object, or describes the swarm.
+/// Largest answer of the engine that the guard has to parse: the id of a new object, or the swarm's description.
 const MAX_ANSWER: usize = 1024 * 1024;
 
-/// Why a request gets no answer of the engine's own.
+/// Why a request was not forwarded.
 enum Failure {
     Refused(Refusal),
-    /// The engine's answer to a look-up.
-    Answer(u16, String),
+    /// Status and message with which the engine answered a look-up: there is no such object.
+    Missing(u16, String),
     Engine(String),
 }
 
@@ -48,7 +48,7 @@ impl From<Refusal> for Failure {
     }
 }
 
-/// What cannot be written down does not reach the engine.
+/// A call whose record cannot be written must not reach the engine.
 impl From<Unheard> for Failure {
     fn from(_: Unheard) -> Self {
         Self::Engine("the guard is ending".into())
@@ -72,7 +72,7 @@ pub async fn serve(shared: Arc<Shared>, request: Request<Stream>) -> Result<Resp
     Ok(match handle(&shared, head, request).await {
         Ok(response) => response,
         Err(Failure::Refused(refusal)) => refuse(&shared, named, refusal).await,
-        Err(Failure::Answer(status, message)) => {
+        Err(Failure::Missing(status, message)) => {
             message_of(StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY), &message)
         }
         Err(Failure::Engine(cause)) => {
@@ -81,7 +81,7 @@ pub async fn serve(shared: Arc<Shared>, request: Request<Stream>) -> Result<Resp
     })
 }
 
-/// Path and query, also of a request in absolute form.
+/// Path and query of the request, also when its target is a whole URL (absolute form).
 fn target(request: &Request<Stream>) -> String {
     request.uri().path_and_query().map_or_else(|| request.uri().to_string(), ToString::to_string)
 }
@@ -115,7 +115,7 @@ async fn handle(
     if forward.creates.is_none() {
         return carry_out(shared, forward, &parts, body, Some(client)).await;
     }
-    // A client that goes away must not hide what the engine makes for it.
+    // A task of its own goes on when the client goes away: the guard must see which object the engine creates.
     let shared = Arc::clone(shared);
     let work = tokio::spawn(async move {
         let _creating = shared.creating.read().await;
@@ -124,17 +124,19 @@ async fn handle(
     work.await.map_err(|e| Failure::Engine(e.to_string()))?
 }
 
-/// Form values would override the query.
+/// Refuses a body with form values: the engine would read them in preference to the query that was checked.
 fn no_form(request: &Request<Stream>) -> Result<(), Refusal> {
     let kind = request.headers().get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
     let kind = String::from_utf8_lossy(kind).trim().to_ascii_lowercase();
     if kind.starts_with("application/x-www-form-urlencoded") || kind.starts_with("multipart/") {
-        return Err(Refusal::new("form", "a form as body").remedy("send JSON, and parameters in the query"));
+        return Err(
+            Refusal::new("form", "the body is a form").remedy("send JSON, and parameters in the query")
+        );
     }
     Ok(())
 }
 
-/// Takes the body as the route has it: parsed, or none. An archive stays where it is.
+/// Reads and parses the body if the route has a JSON body. An archive stays in the stream.
 async fn read(
     route: &Route,
     body: &mut Option<Stream>,
@@ -157,14 +159,15 @@ async fn read(
     match route.incoming {
         _ if empty => Ok(None),
         Incoming::Json => {
-            let odd = |e| Refusal::new("body", format!("not plain JSON: {e}")).remedy("each key once, UTF-8");
+            let odd =
+                |e| Refusal::new("body", format!("not plain JSON: {e}")).remedy("send UTF-8, each key once");
             Ok(Some(crate::json::parse(&bytes).map_err(odd)?))
         }
-        _ => Err(Refusal::new("body", "a body where the API has none").remedy("send none").into()),
+        _ => Err(Refusal::new("body", "this call takes no body").remedy("send none").into()),
     }
 }
 
-/// Asks the rule again and again, with what it needed to know before.
+/// Calls the rule until it decides; each time it lacks a fact, that is looked up and the rule called again.
 async fn decide(
     shared: &Shared,
     route: &Route,
@@ -182,7 +185,7 @@ async fn decide(
         match decision {
             Ok(forward) => return Ok(forward),
             Err(Stop::Refuse(refusal)) => return Err(refusal.into()),
-            Err(Stop::Answer(status, message)) => return Err(Failure::Answer(status, message)),
+            Err(Stop::Missing(status, message)) => return Err(Failure::Missing(status, message)),
             Err(Stop::Need(kind, reference)) => {
                 let recalled = shared.state().known.recall(kind, &reference);
                 let found = match recalled {
@@ -198,6 +201,7 @@ async fn decide(
     Err(Refusal::new("body", format!("more than {MAX_LOOK_UPS} objects named")).into())
 }
 
+/// Sends a request that may pass to the engine and returns its answer. The record `guard.passed` is written first.
 async fn carry_out(
     shared: &Arc<Shared>,
     forward: Forward,
@@ -206,10 +210,12 @@ async fn carry_out(
     client: Option<hyper::upgrade::OnUpgrade>,
 ) -> Result<Response<Body>, Failure> {
     let owner = &shared.policy.owner;
+    // The record is written before the engine gets the call, so that no change goes unrecorded.
     if forward.head.changes() {
         let (method, path) = (forward.head.method.clone(), forward.head.path());
         shared.teller.tell(Event::Passed(GuardPassed { owner: owner.clone(), method, path })).await?;
     }
+    // Make these volumes with a label: the engine would make them without one.
     for name in &forward.make_volumes {
         let body = json!({"Name": name, "Labels": {label::RUN: owner}});
         let made = shared.engine.post("/volumes/create", Some(&body)).await;
@@ -221,9 +227,12 @@ async fn carry_out(
         known.built |= forward.builds;
         known.expected_volumes.extend(forward.expect_volumes);
     }
+    // The value must be in the pipe before a container can get the secret and print it.
     if let Some((name, value)) = &forward.secret {
         let told = shared.secrets.tell(name, value).await;
-        told.map_err(|e| Failure::Engine(format!("the secret's value cannot be told: {e}")))?;
+        told.map_err(|e| {
+            Failure::Engine(format!("writing the secret's value to the pipe for secrets: {e}"))
+        })?;
     }
     let creates = forward.creates.map(|kind| Created::of(kind, &forward.body));
     let (kind, body) = match forward.body {
@@ -234,7 +243,7 @@ async fn carry_out(
         }
         Outgoing::Images => {
             let checked = match stream {
-                Some(stream) => load::checked(&shared.policy, stream).await?,
+                Some(stream) => images::checked(&shared.policy, stream).await?,
                 None => forward::nothing(),
             };
             (Some("application/x-tar"), checked)
@@ -262,7 +271,7 @@ async fn carry_out(
     Ok(forward::answer(response, client.filter(|_| hijack)))
 }
 
-/// What the engine was asked to make.
+/// The object that the engine was asked to create.
 struct Created {
     kind: Kind,
     name: String,
@@ -274,14 +283,14 @@ impl Created {
         let Outgoing::Json(body) = body else {
             return Self { kind, name: String::new(), stack: String::new() };
         };
-        // Only the swarm's networks are found by their name alone.
+        // A swarm's network is unique by name; a local one is not, and must not be recalled by name.
         let swarm = text(body, "Driver") == "overlay" || text(body, "Scope") == "swarm";
         let kind = if kind == Kind::Network && swarm { Kind::SwarmNetwork } else { kind };
         Self { kind, name: text(body, "Name").to_owned(), stack: text(&body["Labels"], STACK).to_owned() }
     }
 }
 
-/// Remembers what the engine has made.
+/// Remembers the object that the engine has created, from its answer.
 async fn created(
     shared: &Shared,
     made: Created,
@@ -298,7 +307,7 @@ async fn created(
     Ok(Response::from_parts(parts, forward::whole(bytes)))
 }
 
-/// From now on the object is the owner's.
+/// Notes that the object is the owner's, and records `guard.created`.
 async fn remember(shared: &Shared, kind: Kind, id: &str, name: &str) -> Result<(), Failure> {
     shared.state().known.add(kind, id, name);
     let created = GuardCreated {
@@ -310,7 +319,7 @@ async fn remember(shared: &Shared, kind: Kind, id: &str, name: &str) -> Result<(
     Ok(shared.teller.tell(Event::Created(created)).await?)
 }
 
-/// The swarm's description without what would let others join it.
+/// The swarm's description without the join tokens.
 async fn scrubbed(response: Response<Stream>) -> Result<Response<Body>, Failure> {
     let (mut parts, bytes) = whole(response).await?;
     let mut value: Value = serde_json::from_slice(&bytes).map_err(|e| Failure::Engine(e.to_string()))?;
@@ -328,7 +337,8 @@ async fn whole(response: Response<Stream>) -> Result<(hyper::http::response::Par
     Ok((parts, bytes.to_bytes()))
 }
 
-/// Reads on for a moment, so that a client that is still sending gets to see its answer.
+/// Reads the rest of a refused request for up to 2 s. A client that is still sending would otherwise get a reset
+/// connection instead of the answer.
 async fn drain(body: Stream) {
     let all = async {
         let mut body = Limited::new(body, 64 * 1024 * 1024);
@@ -347,12 +357,12 @@ async fn refuse(shared: &Shared, call: String, refusal: Refusal) -> Response<Bod
         what: Text::from(refusal.what),
         remedy: refusal.remedy.map(Text::from),
     };
-    // It is refused all the same if the guard is ending.
+    // Ignore the error: if the record cannot be written the guard ends, and the request stays refused.
     let _ = shared.teller.tell(Event::Refused(told)).await;
     response
 }
 
-/// An error as the engine words it, so that clients show it.
+/// An error in the engine's format, so that clients show its message.
 fn message_of(status: StatusCode, message: &str) -> Response<Body> {
     let mut response = Response::new(forward::whole(json!({ "message": message }).to_string()));
     *response.status_mut() = status;

@@ -1,4 +1,4 @@
-//! What all connections of one guard share.
+//! The state that all connections of one guard share.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -18,7 +18,7 @@ pub struct Shared {
     pub secrets: Secrets,
     pub teller: Teller,
     pub pool: Pool,
-    /// Held for reading while something is being created.
+    /// Held for reading while the engine creates an object; the end of the guard waits for it by taking it for writing.
     pub creating: RwLock<()>,
     state: Mutex<State>,
 }
@@ -45,7 +45,7 @@ impl Shared {
         })
     }
 
-    /// What is known so far. Held for a moment only, never across an await.
+    /// Locks the state. Never hold the guard across an await: all connections would wait.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

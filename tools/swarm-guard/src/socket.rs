@@ -1,4 +1,4 @@
-//! The guard's socket: for this user alone, and gone with the guard.
+//! The guard's socket: only this user may connect, and it is removed when the guard ends.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -13,27 +13,28 @@ use tempfile::TempDir;
 pub struct Socket {
     path: PathBuf,
     pub listener: UnixListener,
-    /// Where nobody said where to listen.
+    /// The folder that was made for the socket, if `--socket` named no path.
     _folder: Option<TempDir>,
 }
 
 impl Socket {
-    /// Listens from now on. What a dead guard left at `path` is replaced; nothing else is.
+    /// Listens from now on. A socket that nobody listens on any more, left by a killed guard, is replaced; anything else at
+    /// `path` is an error.
     pub fn bind(path: Option<&Path>) -> Result<Self> {
         let doing = "listening";
         let folder = if path.is_some() { None } else { Some(folder().map_err(|e| Error::cannot(doing, e))?) };
         let own = folder.as_ref().map(|folder| folder.path().join("docker.sock"));
         let path = path.map(ToOwned::to_owned).or(own).unwrap_or_default();
         let cannot = |e: io::Error| Error::cannot(doing, e).on(path.display());
-        // The path is told to others, who may stand elsewhere.
+        // Other processes get this path, and may have another working directory.
         let path = std::path::absolute(&path).map_err(cannot)?;
         if fs::symlink_metadata(&path).is_ok_and(|meta| meta.file_type().is_socket()) {
             if UnixStream::connect(&path).is_ok() {
-                return Err(Error::cannot(doing, "somebody listens there").on(path.display()));
+                return Err(Error::cannot(doing, "another process listens on this socket").on(path.display()));
             }
             fs::remove_file(&path).map_err(cannot)?;
         }
-        // Not even for a moment may others connect.
+        // A `chmod` after `bind` would let others connect in between, so the umask sets mode 0600 from the beginning.
         let before = rustix::process::umask(Mode::RWXG | Mode::RWXO | Mode::XUSR);
         let bound = UnixListener::bind(&path);
         rustix::process::umask(before);

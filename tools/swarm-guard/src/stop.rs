@@ -11,7 +11,7 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// From now on they do not end the process by themselves.
+    /// From now on these signals no longer end the process by themselves.
     pub fn listen() -> Result<Self> {
         let listen = |kind| unix::signal(kind).map_err(|e| Error::cannot("listening for signals", e));
         Ok(Self {
@@ -21,7 +21,7 @@ impl Stop {
         })
     }
 
-    /// The next of them.
+    /// Waits for the next signal.
     pub async fn wait(&mut self) -> Signal {
         tokio::select! {
             _ = self.terminate.recv() => Signal::TERM,

@@ -1,5 +1,5 @@
-//! Records on their way from whoever has something to tell to whoever writes them down. Nobody goes on before what he
-//! told is written: a call whose record cannot be kept does not reach the engine.
+//! A channel that carries records from the connections to the one place that writes them. A sender waits until its
+//! record is written, so a call whose record cannot be written does not reach the engine.
 
 use lib_common::emit::Emitter;
 use lib_common::record::guard::{GuardCreated, GuardFinished, GuardPassed, GuardRefused, GuardStarted};
@@ -17,11 +17,11 @@ pub enum Event {
     Finished(GuardFinished),
 }
 
-/// One end of the channel, for every connection.
+/// The sending end, which all connections share.
 #[derive(Clone)]
 pub struct Teller(mpsc::UnboundedSender<(Event, oneshot::Sender<()>)>);
 
-/// The other end.
+/// The receiving end.
 pub struct Told(mpsc::UnboundedReceiver<(Event, oneshot::Sender<()>)>);
 
 pub fn channel() -> (Teller, Told) {
@@ -29,12 +29,12 @@ pub fn channel() -> (Teller, Told) {
     (Teller(send), Told(receive))
 }
 
-/// The record could not be written: the guard is ending.
+/// The record could not be written, because the guard is ending.
 #[derive(Debug)]
 pub struct Unheard;
 
 impl Teller {
-    /// Returns when it is written.
+    /// Sends a record and returns when it is written.
     pub async fn tell(&self, event: Event) -> std::result::Result<(), Unheard> {
         let (write, written) = oneshot::channel();
         self.0.send((event, write)).map_err(|_| Unheard)?;
@@ -42,7 +42,7 @@ impl Teller {
     }
 }
 
-/// Does `work` and writes what is told meanwhile, to the end of both.
+/// Runs `work` to its end, and writes all records that are sent meanwhile.
 pub async fn written<T>(
     mut told: Told,
     io: &mut Io<'_>,
@@ -55,7 +55,7 @@ pub async fn written<T>(
             biased;
             Some((event, write)) = told.0.recv() => {
                 emit(io, emitter, event)?;
-                // Who told it may have gone away.
+                // Ignore a closed channel: the sender's connection was cut.
                 let _ = write.send(());
             }
             done = &mut work => break done,
@@ -77,7 +77,7 @@ fn emit(io: &mut Io, emitter: &mut Emitter, event: Event) -> Result<()> {
     }
 }
 
-/// A refusal quotes what the client sent.
+/// Redacts a refusal: it quotes what the client sent, which may hold secrets.
 fn redacted(record: GuardRefused) -> GuardRefused {
     let mut redactor = Redactor::new::<&str>(&[]);
     let mut hide = |text: Text| Text(redactor.text(&text.0));

@@ -1,4 +1,4 @@
-//! Looks at the engine itself, past the guard: which objects of the owner come into being, and are there?
+//! Watches the engine directly, for objects that look like the owner's but did not come through the guard.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -14,14 +14,14 @@ use tokio::task::JoinHandle;
 
 use crate::shared::Shared;
 
-/// A watch that goes on until it is concluded.
+/// A watch in progress; [`conclude`] ends it.
 pub struct Watch {
-    /// Seconds since the epoch.
+    /// When it began, in seconds since the epoch.
     since: u64,
     following: JoinHandle<()>,
 }
 
-/// Returns once the engine tells its events, and what is there already is known.
+/// Returns once the engine's event stream is open and all existing objects are noted.
 pub async fn begin(shared: &Arc<Shared>) -> Result<Watch> {
     let (doing, object) = ("starting the guard", shared.engine.endpoint().to_string());
     let since = epoch();
@@ -30,22 +30,28 @@ pub async fn begin(shared: &Arc<Shared>) -> Result<Watch> {
     let watch = Watch { since, following };
     let told = tokio::time::timeout(shared.engine.timeout(), is_ready).await;
     if !matches!(told, Ok(Ok(()))) {
-        return Err(Error::again(doing, "the engine does not tell its events").on(object));
+        return Err(Error::again(doing, "the engine does not open its event stream").on(object));
     }
+    // Listen first, then list: an object that is created between the two is seen by at least one of them.
     look(shared).await.map_err(|e| e.into_error(doing, &object))?;
     shared.state().sightings.begin();
     Ok(watch)
 }
 
-/// Waits for creations on their way, then looks once more for what went around the guard.
+/// Waits until creations in progress are answered, then looks once more for what went around the guard.
 pub async fn conclude(shared: &Shared, watch: Watch) -> GuardFinished {
+    // Calls that create something hold this lock until the guard knows the new object's id. Wait for them, or their
+    // objects would count as unseen.
     let settled = tokio::time::timeout(shared.engine.timeout(), shared.creating.write()).await.is_ok();
     let looked = last_look(shared, watch.since, epoch() + 1).await;
     watch.following.abort();
     let unproved = match looked {
         Ok(()) if settled => None,
-        Ok(()) => Some("the engine had not answered every call of the owner".to_owned()),
-        Err(e) => Some(format!("what went around the guard is not known: {}", e.message)),
+        Ok(()) => Some(
+            "the engine has not answered every call of the owner, so what those created is not known"
+                .to_owned(),
+        ),
+        Err(e) => Some(format!("it is not known whether anything went around the guard: {}", e.message)),
     };
     let state = shared.state();
     GuardFinished {
@@ -57,7 +63,7 @@ pub async fn conclude(shared: &Shared, watch: Watch) -> GuardFinished {
     }
 }
 
-/// Follows the engine's events; `ready` once the engine has begun to tell them.
+/// Follows the engine's events, reconnecting when the stream breaks; signals `ready` when it is open.
 async fn follow(shared: Arc<Shared>, ready: oneshot::Sender<()>) {
     let mut ready = Some(ready);
     loop {
@@ -68,14 +74,15 @@ async fn follow(shared: Arc<Shared>, ready: oneshot::Sender<()>) {
     }
 }
 
-/// What there is now, and what the engine still remembers between the two (seconds since the epoch): events
-/// that were on their way when the guard ended.
+/// Reads the events between the two times (seconds since the epoch) again, since some may not have arrived yet when
+/// the guard ended, and then the objects that exist now.
 async fn last_look(shared: &Shared, since: u64, until: u64) -> ApiResult<()> {
+    // The stream may have missed events while it was reconnecting, so read all of them again.
     events(shared, Some((since, until)), None).await?;
     look(shared).await
 }
 
-/// Every object that there is.
+/// Takes in every object that exists.
 async fn look(shared: &Shared) -> ApiResult<()> {
     for kind in object::Kind::ALL {
         let answer = shared.engine.get(kind.list_path()).await?;

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 fn run(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_swarm-guard"));
-    // An engine that is certainly not there.
+    // No engine listens there.
     command.args(args).env("DOCKER_HOST", "unix:///nonexistent/docker.sock").output().unwrap()
 }
 
@@ -55,7 +55,7 @@ fn usage_errors_exit_2_and_help_is_the_same_short_and_long() {
         &["--owner", "ci", "--allow", "path=here", "--", "true"],
         &["--owner", "ci", "--policy", "p.json", "--", "true"],
         &["--owner", "ci", "--records", "1", "--", "true"],
-        // It reads no records.
+        // The tool reads no records, so it has none of the options for reading them.
         &["--owner", "ci", "--lenient", "--", "true"],
     ] {
         let output = run(args);

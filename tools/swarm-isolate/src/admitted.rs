@@ -1,4 +1,5 @@
-//! Stacks that the command names itself, within `--allow stack=PATTERN`: what appears there during the run is the run's.
+//! Stacks that the command names itself, within `--allow stack=PATTERN`. A stack that matches and appears during the
+//! run belongs to the run.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -14,9 +15,10 @@ use tokio::task::JoinSet;
 use crate::clean::stack_of;
 use crate::slot::Slot;
 
+/// How often new stacks are looked for.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Every object on the swarm, all kinds asked for at once.
+/// Lists every object on the swarm; all kinds are asked for at the same time.
 pub async fn look(engine: &Engine) -> Result<Vec<Object>> {
     let fail = |e: ApiError| e.into_error("listing what is on the swarm", &engine.endpoint().to_string());
     let mut asked = JoinSet::new();
@@ -29,12 +31,12 @@ pub async fn look(engine: &Engine) -> Result<Vec<Object>> {
         let list = list.map_err(|e| Error::cannot("listing what is on the swarm", e))?;
         all.extend(list.map_err(fail)?);
     }
-    // Whichever answer came first, what is told of them is the same.
+    // Sorted, so that messages do not depend on which answer came first.
     all.sort();
     Ok(all)
 }
 
-/// What is admitted, and what was there before.
+/// The patterns of admitted stacks, and the objects that existed before the run.
 pub struct Admitted<'a> {
     patterns: &'a [Pattern],
     before: BTreeSet<(Kind, String)>,
@@ -45,8 +47,7 @@ impl<'a> Admitted<'a> {
         Self { patterns, before: before.into_iter().map(|object| (object.kind, object.id)).collect() }
     }
 
-    /// Stacks that are there now and were not before the run. Where the engine does not answer, those that can be
-    /// seen.
+    /// Admitted stacks that exist now and did not before the run; none if the engine does not answer.
     pub async fn found(&self, engine: &Engine) -> Vec<String> {
         if self.patterns.is_empty() {
             return Vec::new();
@@ -60,8 +61,8 @@ impl<'a> Admitted<'a> {
         stacks.into_iter().collect()
     }
 
-    /// Records each new stack as intended, so that it is torn down whatever becomes of this process, and adds it to
-    /// the run's own. Never returns.
+    /// Notes each new stack in the slot as intended, so that it is torn down even if this process dies, and adds it to
+    /// the run's own stacks. Never returns.
     pub async fn record(
         &self,
         engine: &Engine,
@@ -78,7 +79,7 @@ impl<'a> Admitted<'a> {
             new.retain(|stack| !intended.contains(stack));
             if !new.is_empty() {
                 let all = [&intended[..], &new[..]].concat();
-                // What could not be recorded is tried again.
+                // If the slot could not be updated, the next round tries again.
                 if slot.intend(&all).await.is_ok() {
                     own.send_modify(|own| own.extend(new));
                     intended = all;

@@ -1,4 +1,4 @@
-//! One attempt from an empty namespace back to an empty namespace.
+//! One attempt, from an empty namespace back to an empty namespace.
 
 use std::path::Path;
 use std::time::Instant;
@@ -22,19 +22,19 @@ use crate::load::makers;
 use crate::load::watch::Watch;
 use crate::records;
 use crate::slot::{Ask, Gate, Slot, Want};
-use crate::teardown::Outcome as Teardown;
+use crate::teardown::Teardown;
 use crate::teardown::begun::Begun;
 use crate::teardown::objects::Target;
 use crate::teardown::remover::Remover;
 use crate::teardown::vigil::{Changes, Vigil};
 
-/// Runs the command once. `Ok(None)`: asked to stop before the command was started.
+/// Runs the command once. `Ok(None)` when a signal asked to stop before the command was started.
 pub async fn run(context: &Context<'_>, factors: &Factors) -> Result<Option<Finished>> {
     let attempt = Attempt::plan(context, factors)?;
     let mut watch = Watch::start();
     let want = match attempt.condition {
         Condition::Isolated => Want::All,
-        // Neighbours deploy, too.
+        // Each neighbour deploys too, and so needs a slot of its own.
         Condition::Loaded => Want::Some(1 + context.args.load.neighbours),
     };
     let gate =
@@ -48,18 +48,19 @@ pub async fn run(context: &Context<'_>, factors: &Factors) -> Result<Option<Fini
     let taken = take_slot(context.engine, context.remover, &gate, &ask).await?;
     let Some(slot) = taken else { return Ok(None) };
     let outcome = Box::pin(in_slot(context, attempt, &slot, &mut watch)).await;
-    // What could not be torn down stays recorded in the slot: whoever takes it next tries again.
+    // If something could not be torn down, the slot is not released: it keeps the stacks' names, and its next holder
+    // tries again.
     if slot.intends_nothing().await
         && let Err(error) = slot.release().await
     {
-        // The run has its record all the same.
+        // Only a warning: the run is over and gets its record.
         context.diag.warn(error);
     }
     outcome
 }
 
-/// Waits for leave to start and takes the slots, then ends what a dead holder left: its processes, then its stacks.
-/// `Ok(None)`: asked to stop.
+/// Waits until the run may start and takes the slots, then ends what their dead holder left: first its processes, which
+/// could create more, then its stacks. `Ok(None)` when a signal asked to stop.
 pub async fn take_slot(
     engine: &Engine,
     remover: &Remover,
@@ -91,7 +92,8 @@ async fn in_slot(
     }
     let stacks = attempt.stacks();
     let mut vigil = Vigil::begin(context.remover, &Target::of_run(&attempt.id, &stacks)).await?;
-    // From here on the attempt has a record, whatever becomes of this process.
+    // From here on the reaper writes the attempt's record if this process is killed. It must know of the attempt before
+    // the slot does, and both before anything is created.
     context.reaper.begin(&begun(context, &attempt)).await?;
     if let Err(error) = slot.intend(&stacks).await {
         forget(context, &attempt).await;
@@ -114,7 +116,7 @@ async fn in_slot(
     Ok(Some(Finished { attempt, before, ran, teardown: torn, changes, slots }))
 }
 
-/// With `--keep-on-success`, a green run's own stacks stay.
+/// Whether the run's own stacks stay: with `--keep-on-success`, if the run is green.
 fn keeps(context: &Context<'_>, outcome: &Result<Option<(Before, Ran)>>) -> bool {
     let green = |ran: &Ran| {
         records::outcome::of(&ran.end, ran.checked.as_ref()).0 == lib_common::record::run::Outcome::Pass
@@ -122,19 +124,19 @@ fn keeps(context: &Context<'_>, outcome: &Result<Option<(Before, Ran)>>) -> bool
     context.args.down.keep_on_success && matches!(outcome, Ok(Some((_, ran))) if green(ran))
 }
 
-/// Nothing ran, so there is neither evidence to keep nor a run to record.
+/// Drops an attempt in which nothing ran: there is neither evidence to keep nor a run to record.
 async fn forget(context: &Context<'_>, attempt: &Attempt) {
     context.reaper.end().await;
     let _ = std::fs::remove_dir_all(&attempt.folder);
 }
 
-/// The services as they are, for their routes.
+/// The raw list of services, whose labels hold their routes.
 async fn services(engine: &Engine) -> Result<Value> {
     let services = engine.get("/services").await;
     services.map_err(|e| e.into_error("looking for routes", &engine.endpoint().to_string()))
 }
 
-/// A run that ends before it starts: a live service's collision is red, a leftover is nothing about the case.
+/// A run that ends before it starts, because its namespace is taken.
 fn refused(context: &Context<'_>, attempt: Attempt, slots: (u32, u32), taken: Taken) -> Finished {
     Finished {
         attempt,
@@ -146,7 +148,7 @@ fn refused(context: &Context<'_>, attempt: Attempt, slots: (u32, u32), taken: Ta
     }
 }
 
-/// The command, with its load around it. `Ok(None)`: asked to stop before it was started.
+/// Runs the command, for a loaded run within its load. `Ok(None)` when a signal asked to stop before it was started.
 async fn loaded(
     context: &Context<'_>,
     attempt: &Attempt,
@@ -156,7 +158,7 @@ async fn loaded(
 ) -> Result<Option<(Before, Ran)>> {
     if !attempt.makers.is_empty() {
         context.diag.phase("loading the node");
-        // What was before the load does not count.
+        // Measure anew: what the node did before the load began does not count.
         *watch = Watch::start();
     }
     let load = makers::Running::start(context, attempt)?;
@@ -169,7 +171,7 @@ async fn loaded(
     ran
 }
 
-/// A command that cannot be started is a run with that record.
+/// Runs the command. One that cannot be started gives a run, too, whose record says so.
 async fn command(
     context: &Context<'_>,
     attempt: &Attempt,
@@ -186,8 +188,8 @@ async fn command(
     }
 }
 
-/// Tears down the stacks that go; once nothing is left of them, nothing is intended any more, and what does
-/// not go is kept.
+/// Tears down all stacks of the attempt, or, with `keep`, those of the load only. Once nothing of them is left the slot
+/// no longer names them; kept stacks are registered as kept.
 async fn tear_down(
     context: &Context<'_>,
     slot: &Slot,
@@ -197,11 +199,12 @@ async fn tear_down(
     keep: bool,
 ) -> Teardown {
     let own: Vec<String> = std::iter::once(&attempt.names.stack).chain(admitted).cloned().collect();
+    // The first one is the run's own stack.
     let load: Vec<String> = attempt.stacks().split_off(1);
     let all = [&own[..], &load[..]].concat();
     let going = if keep { &load } else { &all };
     context.diag.phase(format_args!("tearing down {}", going.join(", ")));
-    // What stays carries the run's label too.
+    // Kept stacks carry the run's label too, so with `keep` the label must not select what is torn down.
     let target = if keep { Target::of_stacks(going) } else { Target::of_run(&attempt.id, &all) };
     let mut torn = vigil.tear_down(context.remover, &target).await;
     let settled = if keep {
@@ -221,7 +224,7 @@ async fn tear_down(
     torn
 }
 
-/// What finishes the attempt should we be killed.
+/// What the reaper needs to finish the attempt if this process is killed.
 fn begun(context: &Context<'_>, attempt: &Attempt) -> Begun {
     let (args, milliseconds) = (context.args, records::milliseconds);
     Begun {

@@ -1,7 +1,7 @@
-//! Whether the namespace of a run is really free. No I/O.
+//! Decides whether the namespace of a run is free. No I/O.
 //!
-//! What our own runs left there would be the test of a leftover, so the run is invalid; what a live service holds
-//! there is the recipe's or the harness's collision, so the run is red.
+//! If an earlier run of ours left something there, a run would test that leftover, so it is invalid. If a live service
+//! holds the name or the domain, that is a collision of the recipe or the harness, so the run is red.
 
 use std::collections::HashSet;
 
@@ -17,13 +17,14 @@ use crate::plan::Namespace;
 /// Why the run cannot start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Taken {
-    /// By what an earlier run left: nothing about the case.
+    /// An earlier run left something there, so the run says nothing about its case.
     Leftover(String),
-    /// By a live service: the case is red.
+    /// A live service is there, so the case is red.
     Live(String),
 }
 
-/// `former`: stacks of runs on record. `objects`: all there are; `services`: the raw list, for its routes.
+/// Finds what is in the run's way. `former` are stacks of runs on record, `objects` all objects of the swarm, `services`
+/// the raw list of services, whose labels hold their routes.
 pub fn taken(
     names: &Namespace,
     patterns: &[Pattern],
@@ -34,7 +35,7 @@ pub fn taken(
     let admitted = objects.iter().find_map(|object| Some((object, stack_of(object, patterns)?)));
     if let Some((object, stack)) = admitted {
         let text =
-            format!("{object} is there already, and --allow would take it for the run's (stack={stack})");
+            format!("{object} exists already, and '--allow stack={stack}' would make it part of the run");
         return Some(Taken::Leftover(text));
     }
     if let Some(object) = objects.iter().find(|object| object.is_of(&names.stack)) {
@@ -58,7 +59,7 @@ pub fn taken(
     })
 }
 
-/// The admitted stack that an object belongs to, by label or, for what abra creates without one, by name.
+/// The admitted stack that an object belongs to: by its label or, since abra creates secrets without one, by its name.
 pub fn stack_of(object: &Object, patterns: &[Pattern]) -> Option<String> {
     let labelled = object.stack();
     patterns.iter().find_map(|pattern| {
@@ -68,7 +69,7 @@ pub fn stack_of(object: &Object, patterns: &[Pattern]) -> Option<String> {
     })
 }
 
-/// The service one of whose Traefik rules names the domain.
+/// The service that has a Traefik rule with exactly this domain.
 fn routed<'s>(services: &'s Value, domain: &str) -> Option<&'s Value> {
     let domain = domain.to_ascii_lowercase();
     let is_rule = |key: &str| {

@@ -1,4 +1,4 @@
-//! Arguments.
+//! The command line of `swarm-isolate`.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! What the steps of an attempt are given: what all attempts of this call share, and what this one is to be. No I/O.
+//! The two values that the steps of an attempt get: what all attempts of this call share, and what is planned for this
+//! one. No I/O.
 
 use std::path::{Path, PathBuf};
 
@@ -29,12 +30,12 @@ pub struct Context<'c> {
     pub command: &'c [String],
     pub subject: &'c Subject,
     pub seen: &'c Seen,
-    /// The node whose turn it is, where there are several.
+    /// The node that this run is asked to use, if `--node` names several.
     pub turn: Option<&'c str>,
     pub investigation: &'c str,
     /// Evidence folders are made below it; records name them relative to it.
     pub base: &'c Path,
-    /// Its folder is temporary: nobody keeps the evidence.
+    /// Whether `base` is a temporary folder, so that no evidence is kept.
     pub temporary: bool,
     pub ledger: Option<&'c Path>,
     pub remover: &'c Remover,
@@ -57,7 +58,7 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// A new one, with names that no other has.
+    /// Plans a new attempt, with names that no other attempt has.
     pub fn plan(context: &Context<'_>, factors: &Factors) -> Result<Self> {
         let id = lib_common::new_id();
         let condition = plan::condition(factors)?;
@@ -71,13 +72,13 @@ impl Attempt {
         })
     }
 
-    /// Every stack that the attempt is about to create, the load's included.
+    /// Every stack that the attempt is about to create; its own comes first, then those of the load.
     pub fn stacks(&self) -> Vec<String> {
         let load = self.makers.iter().map(|maker| maker.names.stack.clone());
         std::iter::once(self.names.stack.clone()).chain(load).collect()
     }
 
-    /// What its children are told.
+    /// The values for its children's environment.
     pub fn facts<'f>(&'f self, context: &'f Context<'_>) -> Facts<'f> {
         Facts {
             investigation: context.investigation,
@@ -96,7 +97,7 @@ impl Attempt {
         }
     }
 
-    /// A control group for one of its children, or in words why there is none.
+    /// Makes a control group for one of its children; the error says why there is none.
     pub fn cgroup(&self, role: &str) -> std::result::Result<Cgroup, String> {
         Cgroup::make(&self.id, role)
     }

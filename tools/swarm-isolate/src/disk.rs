@@ -1,4 +1,4 @@
-//! Free space, checked before a run: a full disk fails deploys in ways that look like the recipe's.
+//! Checks free disk space before a run, because deploys on a full disk fail in ways that look like the recipe's fault.
 
 use std::path::Path;
 
@@ -7,10 +7,10 @@ use lib_common::docker::Engine;
 use lib_common::docker::models::SystemInfo;
 use lib_common::{Error, Result};
 
-/// Exit 75 unless each folder's file system has `least` bytes for us.
+/// Fails with exit code 75 unless each folder's file system has `least` free bytes.
 pub fn check(folders: &[&Path], least: u64) -> Result<()> {
     for folder in folders {
-        // A folder that cannot be seen from here is not ours to judge.
+        // A folder that this process cannot see cannot be checked.
         let Ok(space) = rustix::fs::statvfs(existing(folder)) else { continue };
         let free = space.f_bavail.saturating_mul(space.f_frsize);
         if free < least {
@@ -25,7 +25,7 @@ pub fn check(folders: &[&Path], least: u64) -> Result<()> {
     Ok(())
 }
 
-/// The engine's data folder, if it is on this machine.
+/// The engine's data folder, if the engine runs on this machine.
 pub fn engine_folder<'i>(engine: &Engine, info: &'i SystemInfo) -> Option<&'i Path> {
     info.docker_root_dir.as_deref().filter(|_| engine.endpoint().is_local()).map(Path::new)
 }

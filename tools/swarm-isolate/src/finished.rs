@@ -1,4 +1,4 @@
-//! What came of an attempt: how its command ended, what was seen meanwhile, what its teardown left. No I/O.
+//! The result of an attempt: how its command ended, what was measured meanwhile, what its teardown left. No I/O.
 
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -9,30 +9,30 @@ use crate::context::Attempt;
 use crate::guard;
 use crate::load::condition::Before;
 use crate::load::sampler::Load;
-use crate::teardown::Outcome as Teardown;
+use crate::teardown::Teardown;
 use crate::teardown::vigil::Changes;
 
-/// How the command came to its end.
+/// Why the command ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
     Exited(ExitStatus),
     Timeout,
     Idle,
-    /// By this signal to us.
+    /// This tool was asked to stop, by the signal of this number.
     Stopped(i32),
     /// Somebody else took the slot.
     SlotLost,
     /// `--budget` ran out.
     Budget,
-    /// The guard died: the command reached no engine any more.
+    /// The guard died, so the command no longer reached the engine.
     Unguarded,
     /// The namespace was not free.
     Taken(Taken),
-    /// It could not be started.
+    /// The command could not be started.
     NotStarted(String),
 }
 
-/// What the command's own part of an attempt brought.
+/// The result of the command's own part of an attempt.
 #[derive(Debug)]
 pub struct Ran {
     pub started: String,
@@ -40,7 +40,7 @@ pub struct Ran {
     pub end: End,
     pub checked: Option<Checked>,
     pub during: Option<Load>,
-    /// A port that the neighbours and the run fought for.
+    /// The published port that both the run and its neighbours wanted, if there was one.
     pub conflict: Option<String>,
     /// What the guard refused, and what went around it.
     pub guard: guard::Report,
@@ -66,13 +66,13 @@ impl Ran {
     }
 }
 
-/// Everything that a record of the attempt is made of.
+/// Everything that the records of an attempt are made of.
 pub struct Finished {
     pub attempt: Attempt,
     pub before: Before,
     pub ran: Ran,
     pub teardown: Teardown,
     pub changes: Changes,
-    /// Slots held, of how many.
+    /// How many slots the attempt held, and how many the swarm has.
     pub slots: (u32, u32),
 }

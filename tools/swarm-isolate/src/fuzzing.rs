@@ -1,10 +1,10 @@
-//! Doors for the fuzz targets, and for the tests that try the same doors with arbitrary bytes in CI.
+//! Entry points for the fuzz targets; the tests below call the same ones with arbitrary bytes, so that CI does too.
 
 use serde_json::Value;
 
 use crate::slot;
 
-/// Bytes as a list of config objects, and as a window.
+/// Reads `bytes` as a list of config objects, then again as a `--window`.
 pub fn slot(bytes: &[u8]) {
     if let Ok(configs) = serde_json::from_slice::<Value>(bytes) {
         slot::look_at(&configs);
@@ -20,7 +20,7 @@ mod tests {
 
     use super::*;
 
-    /// JSON of words that mean something here.
+    /// Arbitrary JSON made of keys and values that the parser looks for, so that it gets past the first checks.
     fn json() -> impl Strategy<Value = Value> {
         let word = prop::sample::select(vec!["redfix-slot-0", "redfix.slot", "0", "held", "exclusive", "s"]);
         let leaf = prop_oneof![

@@ -1,8 +1,8 @@
 //! Runs a command alone, or under measured load, on the swarm, and leaves nothing behind.
 //!
-//! The story: read what is known, take one slot or all of them, wait until the node is as the run claims, run the
-//! command in a namespace of its own, tear everything down and prove it, write the records; again until
-//! `--runs` or `--until` is satisfied.
+//! One call reads the records there are, then for each run takes one slot or all of them, waits until the node's load is
+//! as the run claims, runs the command in a namespace of its own, tears everything down, proves that, and writes the
+//! records; until `--runs` or `--until` is satisfied.
 
 mod admitted;
 mod attempt;
@@ -72,19 +72,19 @@ pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
     })
 }
 
-/// Prints the slots; may change how many there are.
+/// `slots`: prints the slots; with `--resize` changes how many there are.
 async fn slots(args: &Args, show: &ShowArgs, io: &mut Io<'_>) -> Result<Exit> {
     let engine = Engine::connect(&args.engine).await?;
     let mut emitter = Emitter::new(args.common.investigation.clone(), None);
     slot::show::slots(show, &args.run, &engine, &signals::listen()?, io, &mut emitter).await
 }
 
-/// A slot for a command whose streams are its own: no records, nothing read.
+/// `--slot-only`: takes a slot for a command whose streams are its own; reads and writes no records.
 async fn slot_only(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
     let Some(many) = args.run.slot.slot_only.filter(|_| !args.command.is_empty()) else {
         return Err(Error::cannot("planning a run", "no command").hint("put it behind --, see --help"));
     };
-    // Not its arguments: what stands in the swarm is for everybody to read.
+    // Without its arguments, which may hold secrets: everybody on the swarm can read the slot's labels.
     let what_for = args.command[0].clone();
     if args.run.dry_run {
         io.diag.note(format_args!("would run {what_for} in a slot"));
@@ -94,7 +94,7 @@ async fn slot_only(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
     let remover = Remover::new(&engine, &engine.require_manager().await?, &args.run);
     let stop = signals::listen()?;
     let grace = args.run.command.grace;
-    // There is no teardown of ours to be reserved for.
+    // Nothing is torn down here, so only the command's grace is kept in reserve.
     let budget = Budget::new(args.run.slot.budget, grace, Instant::now());
     let gate = Gate { args: &args.run.slot, diag: &io.diag, clock: io.clock, stop: &stop };
     let wait = budget.cap(args.run.wait, Instant::now());
@@ -113,7 +113,7 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
     series.read(io)?;
     let (subjects, without) = Subject::all(&args.run, &series.seen)?;
     for recipe in without {
-        io.diag.warn(format_args!("{recipe} has no lease on standard input: not run"));
+        io.diag.warn(format_args!("{recipe} is not run: it has no lease on standard input"));
     }
     if args.run.dry_run {
         tell::plan(args, io, &subjects, &series.seen);
@@ -127,14 +127,15 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
     let info = engine.require_manager().await?;
     let guard = guard::find()?;
     let remover = Remover::new(&engine, &info, &args.run);
-    // Before this process adopts orphans: the reaper must not become its child again.
+    // The reaper detaches before this process adopts orphans; otherwise it would become our child again, and would be
+    // killed as a stray.
     let reaper = Reaper::start().await?;
     strays::adopt();
     let stop = signals::listen()?;
     let (investigation, ledger) = (series.investigation(), series.ledger());
     let vocabulary = Vocabulary::of_environment();
     if let Some(ledger) = &ledger {
-        // They go into the ledger, and from there into the stream.
+        // Records of killed attempts go to the ledger only; `catch_up` then copies them from there to the stream.
         let stdout = std::mem::replace(&mut io.stdout, Box::new(std::io::sink()));
         let finished = teardown::reap::records(ledger, io).await;
         io.stdout = stdout;
@@ -189,7 +190,8 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
         if !records.run.cleanup.kept.is_empty() {
             subject.lease.iter().for_each(|lease| leases.leave(&lease.lease_id));
         }
-        // A dead predecessor's reaper had done its work before we could have its slot.
+        // A dead predecessor's reaper wrote its records before its slot was free, so they are in the ledger now and
+        // come before ours.
         series.catch_up(io)?;
         series.write(io, &records, &finished.ran.companion, signal)?;
         tell::run(io, &records.run);
@@ -210,7 +212,7 @@ async fn isolate(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
     Ok(series.exit())
 }
 
-/// What must be left of the budget when the command ends.
+/// The budget, with the time that must be left of it when the command ends.
 fn reserve(args: &Args) -> Budget {
     // A companion has half a minute to finish its records, after the command and before the teardown.
     let companion = args.run.companion.as_ref().map_or(Duration::ZERO, |_| Duration::from_secs(30));
@@ -218,7 +220,8 @@ fn reserve(args: &Args) -> Budget {
     Budget::new(args.run.slot.budget, reserve, Instant::now())
 }
 
-/// Waits, without a slot, until the next run is far enough from those before it. False: asked to stop.
+/// Waits, without holding a slot, until the next run is far enough from those before it. `false` when a signal asked to
+/// stop.
 async fn apart(
     args: &Args,
     io: &Io<'_>,
@@ -233,7 +236,7 @@ async fn apart(
         return Ok(true);
     }
     io.diag.phase(format_args!(
-        "the next run starts in {} s: earlier it would tell nothing new",
+        "the next run starts in {} s: an earlier one would add no independent evidence",
         pause.as_secs()
     ));
     tokio::select! {

@@ -1,4 +1,4 @@
-//! What to run: the subject that the records name, and the factor levels of the next run. No I/O.
+//! Plans what to run: the subjects that the records name, and the factor levels of the next run. No I/O.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,27 +14,27 @@ use lib_common::{Error, Result};
 use crate::cli::RunArgs;
 use crate::load::cli::Condition;
 
-/// What the records on standard input and in the ledger say, as far as a run needs it.
+/// What the records on standard input and in the ledger say, reduced to what runs need.
 #[derive(Debug, Default)]
 pub struct Seen {
     pub cases: Vec<String>,
     pub recipes: Vec<Recipe>,
-    /// Leases that are not given back, in the order of their records.
+    /// Leases that have not been released, in the order of their records.
     pub leases: Vec<DomainLeased>,
-    /// When the last run on record started, by the clock of its machine.
+    /// When the latest run on record started, by its machine's clock.
     pub last_start: Option<Timestamp>,
     pub contrasts: Vec<Contrast>,
     /// Stacks of runs on record.
     pub stacks: HashSet<String>,
-    /// When a case was last green, and at which ref, as far as the runs on record tell.
+    /// By case: when it was last green in a run on record, and at which ref.
     pub green: HashMap<String, LastGreen>,
     attempts: HashSet<String>,
-    /// Tests follow the run that they are of.
+    /// The last `run.finished`; the records of its tests follow it.
     last_run: Option<RunFinished>,
     evidence: HashMap<(String, Factors), u32>,
 }
 
-/// A recipe with failing cases: one run serves them all.
+/// A recipe with its failing cases, which share each run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipe {
     pub name: String,
@@ -91,24 +91,24 @@ impl Seen {
         }
     }
 
-    /// Runs on record so far, duplicates counted once.
+    /// How many runs are on record; repeated records count once.
     pub fn attempts(&self) -> usize {
         self.attempts.len()
     }
 
-    /// Runs of a recipe on record with exactly these factors that say something about it.
+    /// How many runs of a recipe are on record with exactly these factors that passed, failed or timed out.
     pub fn evidence(&self, recipe: &str, factors: &Factors) -> u32 {
         self.evidence.get(&(recipe.to_owned(), factors.clone())).copied().unwrap_or_default()
     }
 
-    /// The lease that a recipe's runs use: its own last one, or the last of all where there is no other recipe.
+    /// The lease that a recipe's runs use: its own latest one or, if there is no other recipe, the latest of all.
     fn lease_for(&self, recipe: &str) -> Option<&DomainLeased> {
         let own = self.leases.iter().rfind(|lease| lease.recipe == recipe);
         own.or_else(|| self.leases.last().filter(|_| self.recipes.len() < 2))
     }
 }
 
-/// What is run, whatever the condition.
+/// What is run: a recipe at its domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
     pub recipe: String,
@@ -116,13 +116,13 @@ pub struct Subject {
     pub reference: Option<String>,
     pub cases: Vec<String>,
     pub domain: String,
-    /// The lease that the domain is of.
+    /// The lease that the domain comes from.
     pub lease: Option<DomainLeased>,
 }
 
 impl Subject {
-    /// Flags win over records. One subject for each recipe with failing cases, in the order of the cases; a
-    /// recipe without a domain has no namespace that could be kept apart: it is named, and left out.
+    /// One subject for each recipe with failing cases, in the order of the cases, and the recipes that are left out
+    /// because they have no domain. Flags take precedence over records.
     pub fn all(args: &RunArgs, seen: &Seen) -> Result<(Vec<Self>, Vec<String>)> {
         let wanted = |recipe: &&Recipe| args.recipe.as_ref().is_none_or(|name| *name == recipe.name);
         let mut recipes: Vec<Recipe> = seen.recipes.iter().filter(wanted).cloned().collect();
@@ -148,20 +148,20 @@ impl Subject {
         }
         if subjects.is_empty() {
             return Err(Error::cannot("planning a run", "no domain.leased on standard input")
-                .hint("give --domain, or put the stage before this one into the pipe"));
+                .hint("give --domain, or put warm-domain-alloc before this stage of the pipe"));
         }
         Ok((subjects, without))
     }
 
-    /// Domain and stack of one attempt, never used before or after.
+    /// Domain and stack of one attempt, which no other attempt ever has.
     pub fn namespace(&self, attempt_id: &str) -> Namespace {
-        // The last characters of a ULID are random; six of them leave one chance in a billion.
+        // The last characters of a ULID are random. Six of them (base 32) collide with a chance of one in a billion.
         let suffix = attempt_id[attempt_id.len().saturating_sub(6)..].to_ascii_lowercase();
         let domain = stack::attempt_domain(&self.domain, &suffix);
         Namespace { stack: stack::stack_of(&domain), domain }
     }
 
-    /// The same, unless the factor `domain` names the very domain to run at.
+    /// As [`Self::namespace`], unless the factor `domain` names the very domain to run at.
     pub fn namespace_under(&self, attempt_id: &str, factors: &Factors) -> Namespace {
         match factors.get("domain").filter(|level| level.contains('.')) {
             Some(domain) => Namespace { stack: stack::stack_of(domain), domain: domain.clone() },

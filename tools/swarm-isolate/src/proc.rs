@@ -1,4 +1,4 @@
-//! What `/proc` tells: CPU time of the node and of processes, and pressure.
+//! Reads `/proc`: CPU time of the node and of processes, CPU pressure, and the boot's id.
 
 use std::fs;
 
@@ -11,16 +11,18 @@ pub fn node_busy() -> Option<f64> {
     busy_of(text.lines().next()?)
 }
 
-/// `cpu user nice system idle iowait irq softirq steal guest guest_nice`; guest is part of user.
+/// The fields are `cpu user nice system idle iowait irq softirq steal guest guest_nice` (proc(5)). Idle and iowait are
+/// not busy; guest is part of user already, so it is left out.
 fn busy_of(line: &str) -> Option<f64> {
     let fields: Vec<f64> =
         line.strip_prefix("cpu ")?.split_whitespace().filter_map(|f| f.parse().ok()).collect();
+    // Fields 3 and 4 are idle and iowait. Guest time is left out, since user time contains it.
     let busy: f64 =
         fields.iter().take(8).enumerate().filter(|(at, _)| *at != 3 && *at != 4).map(|(_, f)| f).sum();
     (fields.len() >= 8).then_some(busy / HZ)
 }
 
-/// Number of CPUs that the node's time is shared over.
+/// Number of CPUs of the node.
 pub fn cpus() -> f64 {
     let text = fs::read_to_string("/proc/stat").unwrap_or_default();
     let count = text.lines().filter(|line| line.starts_with("cpu") && !line.starts_with("cpu ")).count();
@@ -33,7 +35,7 @@ pub struct Process {
     pub pid: i32,
     pub parent: i32,
     pub group: i32,
-    /// CPU seconds, its waited-for children included.
+    /// CPU seconds, including those of children that it has waited for.
     pub cpu: f64,
 }
 
@@ -46,8 +48,10 @@ pub fn processes() -> Vec<Process> {
         .collect()
 }
 
-/// `pid (comm) state ppid pgrp ... utime stime cutime cstime`: comm may hold spaces and parentheses.
+/// Parses `pid (comm) state ppid pgrp ... utime stime cutime cstime` (proc(5)). As comm may hold spaces and parentheses,
+/// the fields are counted from the last parenthesis.
 fn parse_stat(text: &str) -> Option<Process> {
+    // The program's name may itself contain spaces and parentheses, so look for the last one.
     let (head, rest) = text.rsplit_once(')')?;
     let pid = head.split_once(' ')?.0.parse().ok()?;
     let fields: Vec<&str> = rest.split_whitespace().collect();
@@ -61,7 +65,7 @@ fn parse_stat(text: &str) -> Option<Process> {
     })
 }
 
-/// Whether a process runs. One that was killed, and that its parent has not waited for yet, does not.
+/// Whether a process runs. A zombie, which has ended but which its parent has not waited for, does not.
 pub fn runs(pid: u32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|text| !is_dead(&text))
 }
@@ -94,7 +98,7 @@ pub fn pressure_of(text: &str) -> Option<f64> {
         .and_then(|value| value.parse().ok())
 }
 
-/// This boot of this machine: two engines on one machine share it.
+/// The id of this boot of this machine; engines on one machine share it.
 pub fn boot_id() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The runs of one call: what is on record before them, which comes next, and where their records go.
+//! The runs of one call: reads the records before them, finds which run is next, and writes their records.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
@@ -26,14 +26,14 @@ pub struct Series<'a> {
     spool: Spool,
     pub seen: Seen,
     base: PathBuf,
-    /// The evidence's folder where none is kept.
+    /// The temporary evidence folder, if no evidence is kept.
     scratch: Option<TempDir>,
     /// How the last run ended.
     pub last: Option<(Outcome, End)>,
 }
 
 impl<'a> Series<'a> {
-    /// Opens the ledger and the stream of records. A dry run changes nothing, the ledger included.
+    /// Opens the ledger and the stream of records. A dry run opens neither for writing.
     pub fn open(args: &'a Args, io: &mut Io) -> Result<Self> {
         let path = args.ledger.ledger.as_deref().filter(|_| !args.run.dry_run);
         let ledger = path.map(|path| Ledger::open(path, &io.diag)).transpose()?;
@@ -77,7 +77,7 @@ impl<'a> Series<'a> {
         self.emitter.investigation().to_owned()
     }
 
-    /// Passes standard input on, then what the ledger holds beyond it, and keeps both for `--until`.
+    /// Passes on the records of standard input, then those that only the ledger has, and keeps both for `--until`.
     pub fn read(&mut self, io: &mut Io) -> Result<()> {
         let common = &self.args.common;
         if !io.stdin_is_terminal {
@@ -91,7 +91,7 @@ impl<'a> Series<'a> {
         self.catch_up(io)
     }
 
-    /// Passes on what the ledger holds and nobody has seen yet: also what a reaper wrote meanwhile.
+    /// Passes on the records of the ledger that were not passed on yet; a reaper may have added some meanwhile.
     pub fn catch_up(&mut self, io: &mut Io) -> Result<()> {
         let common = &self.args.common;
         if let Some(path) = self.args.ledger.ledger.as_ref().filter(|path| path.exists()) {
@@ -116,12 +116,12 @@ impl<'a> Series<'a> {
         Ok(())
     }
 
-    /// Whose run is next and with which factors, or `None` when there is nothing more to run.
+    /// The next run, or `None` when there is nothing more to run.
     pub async fn next(&mut self, turns: &mut Turns) -> Result<Option<Turn>> {
         turns.next(self.args, &mut self.spool).await
     }
 
-    /// Releases the leases that the runs used; the records of it join the stream.
+    /// Releases the leases that the runs used, and writes the records of that.
     pub async fn give_back(&mut self, io: &mut Io<'_>, leases: Leases) -> Result<()> {
         let (lines, wrong) = leases.release().await;
         for line in lines {
@@ -133,8 +133,8 @@ impl<'a> Series<'a> {
         Ok(())
     }
 
-    /// Writes what a run yielded, the companion's records first. Every line is tried, whatever becomes of the one
-    /// before it; the first failure is returned.
+    /// Writes the records of a run, the companion's first. If one cannot be written the others are still tried; the first
+    /// error is returned.
     pub fn write(
         &mut self,
         io: &mut Io,
@@ -145,7 +145,10 @@ impl<'a> Series<'a> {
         let (mut lines, other): (Vec<_>, Vec<_>) =
             companion.iter().cloned().partition(|line| is_object(line));
         if !other.is_empty() {
-            io.diag.warn(format_args!("{} lines of the companion are no records: left out", other.len()));
+            io.diag.warn(format_args!(
+                "left out {} lines that the companion printed, since they are no records",
+                other.len()
+            ));
         }
         lines.push(self.emitter.line(io, &records.run)?);
         self.seen.note(&Known::RunFinished(Box::new(records.run.clone())));
@@ -162,7 +165,7 @@ impl<'a> Series<'a> {
         for line in &lines {
             let put = self.spool.add(line).and_then(|()| self.put(io, line));
             match put {
-                // Ctrl-C ends the rest of the pipe too; the ledger has the record.
+                // After Ctrl-C the rest of the pipe has ended too, and the ledger has the record: no error.
                 Err(error) if error.is_closed_pipe() && signal.is_some() && self.emitter.is_durable() => {}
                 Err(error) => failed = failed.or(Some(error)),
                 Ok(()) => {}
@@ -171,16 +174,17 @@ impl<'a> Series<'a> {
         failed.map_or(Ok(()), Err)
     }
 
-    /// A ledger that cannot be written is an error; standard output still gets the record.
+    /// Writes one record. If the ledger cannot be written, that is an error, but standard output still gets the record.
     fn put(&mut self, io: &mut Io, line: &[u8]) -> Result<()> {
         self.emitter.put(io, line).inspect_err(|error| {
+            // The ledger could not be written, so the record was not printed either. Do at least that.
             if !error.is_closed_pipe() && self.emitter.is_durable() {
                 let _ = Emitter::print(io, line);
             }
         })
     }
 
-    /// A single wrapped command's own code passes through; a sequence of runs is done when it is settled.
+    /// The exit code: that of the run if there is only one, else "done".
     pub fn exit(&self) -> Exit {
         let run = &self.args.run;
         match self.last.as_ref().filter(|_| run.until.is_none() && run.runs == 1) {
@@ -190,8 +194,8 @@ impl<'a> Series<'a> {
     }
 }
 
-/// The code of a single run. What the command itself exited with passes through, unless it says green and the run is
-/// not (`through`: even then).
+/// The exit code of a single run. The command's own code is passed on, unless it is 0 and the run is not green. With
+/// `through` (`--records`) the command's code is always passed on.
 fn exit(outcome: Outcome, end: &End, through: bool) -> Exit {
     use std::os::unix::process::ExitStatusExt;
     let own = match end {
@@ -209,7 +213,7 @@ fn exit(outcome: Outcome, end: &End, through: bool) -> Exit {
     }
 }
 
-/// Records go there instead of to standard output, which is the command's.
+/// Opens where records go instead of to standard output, which with `--records` is the command's own.
 fn elsewhere(to: &Place) -> Result<Box<dyn Write>> {
     let file = to.open();
     let file = file.map_err(|e| Error::cannot("opening the file for records", e).on(to.path().display()))?;

@@ -1,4 +1,4 @@
-//! Ctrl-C, SIGTERM and SIGHUP: the first asks for an orderly end, the second ends at once.
+//! Handles SIGINT, SIGTERM and SIGHUP: the first one asks for an orderly end, a second one ends the process at once.
 
 use std::io::Write;
 
@@ -6,10 +6,10 @@ use lib_common::{Error, Result};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-/// The signal that asked us to stop, once there is one.
+/// Holds the number of the signal that asked us to stop, once one did.
 pub type Stop = watch::Receiver<Option<i32>>;
 
-/// Listens from now on.
+/// Handles signals from now on.
 pub fn listen() -> Result<Stop> {
     let (send, stop) = watch::channel(None);
     for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {

@@ -1,4 +1,4 @@
-//! What people are told about a plan and about each run.
+//! Messages for people about a plan and about each run.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use lib_common::record::run::RunFinished;
 use crate::cli::Args;
 use crate::plan::{Seen, Subject};
 
-/// With `-v`, one line for each run.
+/// One line about a run, shown with `-v`.
 pub fn run(io: &Io, run: &RunFinished) {
     let seconds = |ms: u64| Duration::from_millis(ms).as_secs_f32();
     let factors: Vec<String> =
@@ -24,7 +24,7 @@ pub fn run(io: &Io, run: &RunFinished) {
     ));
 }
 
-/// With `--dry-run`.
+/// What `--dry-run` prints.
 pub fn plan(args: &Args, io: &Io, subjects: &[Subject], seen: &Seen) {
     let run = &args.run;
     let how = run.until.as_ref().map_or_else(

@@ -1,4 +1,4 @@
-//! Asks another program which run would tell most next (`--until`).
+//! `--until CMD`: asks another program which run would be most informative next.
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
@@ -11,10 +11,10 @@ use lib_common::stream::Line;
 use lib_common::{Error, Result};
 use tokio::process::Command;
 
-/// Longest time that the asked program may take.
+/// Deadline of the program.
 const DEADLINE: Duration = Duration::from_mins(10);
 
-/// Every record of the investigation so far, on disk, so that memory does not grow with it.
+/// All records of the investigation so far, in a temporary file, so that memory does not grow with them.
 pub struct Spool(File);
 
 impl Spool {
@@ -38,19 +38,19 @@ impl Spool {
     }
 }
 
-/// What the asked program answers.
+/// The program's answer.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Answer {
     Settled,
     Run(Planned),
 }
 
-/// A run that is asked for.
+/// The run that it plans.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Planned {
     pub case: String,
     pub factors: Factors,
-    /// Earlier it would tell nothing new.
+    /// The run must not start earlier: it would add no independent evidence.
     pub not_before: Option<Timestamp>,
 }
 
@@ -61,6 +61,7 @@ pub async fn ask(command: &str, spool: &mut Spool) -> Result<Answer> {
     let mut shell = Command::new("sh");
     shell.args(["-c", command]).stdin(spool.reader()?).stderr(Stdio::inherit()).kill_on_drop(true);
     let output = tokio::time::timeout(DEADLINE, shell.output()).await;
+    // The command shares the file's offset with us. Put it back to the end before the next line is added.
     spool.seek_end()?;
     let output =
         output.map_err(|_| fail("no answer within 10 minutes".into()))?.map_err(|e| fail(e.to_string()))?;
@@ -74,7 +75,7 @@ pub async fn ask(command: &str, spool: &mut Spool) -> Result<Answer> {
     }
 }
 
-/// The first `run.planned`.
+/// The first `run.planned` in the output.
 fn planned(stdout: &[u8]) -> Option<Planned> {
     stdout.split(|byte| *byte == b'\n').filter(|raw| !raw.is_empty()).find_map(|raw| {
         let line = Line { raw: raw.to_vec(), number: 0, is_object: true };

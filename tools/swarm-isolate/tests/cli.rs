@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 
 fn tool(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_swarm-isolate"));
-    // An engine that is certainly not there.
+    // No engine listens there.
     command.args(args).env("DOCKER_HOST", "unix:///nonexistent/docker.sock").env_remove("REDFIX_LEDGER");
     command
 }
@@ -16,7 +16,7 @@ fn run(args: &[&str], input: &[u8]) -> Output {
     let mut child =
         tool(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    // The tool may end before it has read everything.
+    // Ignore EPIPE: the tool may end before it has read everything.
     let _ = stdin.write_all(input);
     drop(stdin);
     child.wait_with_output().unwrap()
@@ -101,7 +101,7 @@ fn slots_and_reaps_need_an_engine_and_sound_arguments() {
         &["--slot-only", "--until", "x", "--", "true"],
         &["--window", "22-06", "--domain", "a.b", "--", "true"],
         &["--slots", "0", "--domain", "a.b", "--", "true"],
-        // That is swarm-wait.
+        // Waiting for a stack is the job of swarm-wait, so there is no such subcommand.
         &["wait", "s"],
         &["slots", "--resize", "0"],
     ] {

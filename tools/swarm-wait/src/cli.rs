@@ -1,4 +1,4 @@
-//! Arguments.
+//! The command line of `swarm-wait`.
 
 use std::time::Duration;
 
@@ -58,7 +58,8 @@ impl SelfCheck for CheckArgs {
 }
 
 impl ToolArgs for Args {
-    // It changes nothing, but its exit code is its answer: a reader that went away must not turn a wedge into 0.
+    // The tool changes nothing, but its exit code is its answer. As a pure filter it would exit 0 when its reader has
+    // gone away, and a wedged stack would pass for a converged one.
     const CHANGES_THE_WORLD: bool = true;
     type Check = CheckArgs;
 

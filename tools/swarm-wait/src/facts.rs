@@ -1,4 +1,4 @@
-//! What the engine says of a stack's services and tasks, reduced to what the judgement needs. No I/O.
+//! Parses the engine's JSON of services, tasks and nodes into the few facts that `judge` and `history` need. No I/O.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -10,16 +10,16 @@ use serde_json::{Map, Value};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Service {
     pub id: String,
-    /// Without the stack's name.
+    /// Name without the prefix `<stack>_`.
     pub name: String,
     pub mode: Mode,
     /// State and message of the last update.
     pub update: Option<(String, String)>,
-    /// A task that ended well stays ended: that is what its restart policy says.
+    /// The restart policy is `none` or `on-failure`, so a task that ended with code 0 is not replaced.
     pub one_shot: bool,
-    /// Its spec has a health check: a task that runs has passed it.
+    /// The spec has a health check. The engine reports such a task as running only when the check has passed.
     pub checked: bool,
-    /// The health check's own promise of how long a start may take.
+    /// `StartPeriod` of the health check: how long the recipe says that a start may take.
     pub start_period: Duration,
     /// Networks that its tasks join, by id.
     pub networks: Vec<String>,
@@ -43,19 +43,19 @@ impl Mode {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Task {
     pub id: String,
-    /// The replica's number, or the node of a global service's task.
+    /// The replica's number; for a task of a global service, which has none, its node's id.
     pub slot: String,
     pub desired: String,
     pub state: State,
     pub error: String,
-    /// Of the spec (of a job: of the iteration) that the service has now.
+    /// The task was made from the spec that the service has now (a job's task: in its current iteration).
     pub intended: bool,
-    /// Its node does not answer: what it says of the task is old.
+    /// The task's node does not answer the managers, so the state that is recorded for the task may be out of date.
     pub lost: bool,
     pub addresses: Vec<String>,
 }
 
-/// In the order that a task passes through them.
+/// The engine's task states, in the order in which a task passes through them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
     New,
@@ -74,7 +74,7 @@ pub enum State {
 }
 
 impl State {
-    /// A state that this build does not know counts as the last one: nothing is expected of it.
+    /// A state that this build does not know becomes `Gone`, which is neither live nor a failure.
     fn parse(text: &str) -> Self {
         match text {
             "new" => Self::New,
@@ -120,7 +120,7 @@ impl State {
     }
 }
 
-/// The services of `stack`, in name order. Odd entries are left out, not stumbled over.
+/// The services of `stack`, sorted by name. Entries without an id or a name are left out.
 pub fn parse(stack: &str, services: &Value, tasks: &Value, nodes: &Value) -> Vec<Service> {
     let away: HashSet<&str> = list(nodes)
         .filter(|node| node["Status"]["State"] != "ready")
@@ -162,6 +162,7 @@ fn service(stack: &str, service: &Value, tasks: &Value, away: &HashSet<&str>) ->
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let tasks = list(tasks).filter(|task| task["ServiceID"] == id).map(|task| Task {
         id: text(&task["ID"]),
+        // Tasks of global services have no slot, and there is one of them on each node.
         slot: task["Slot"]
             .as_u64()
             .filter(|slot| *slot > 0)
@@ -196,8 +197,8 @@ fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
-/// Whether a task was made from this template. The engine leaves the runtime out of the task's copy, and
-/// keeps a task whose node still fits when only the constraints changed.
+/// Whether the task with this `spec` was made from `template`. Two differences do not count: the engine leaves
+/// `Runtime` out of the task's copy, and it keeps a task whose node still fits when only the constraints changed.
 fn is_of(spec: &Value, template: &Value) -> bool {
     fn plain(value: &Value, path: &str) -> Value {
         let Some(map) = value.as_object() else { return value.clone() };

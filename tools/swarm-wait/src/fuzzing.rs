@@ -1,4 +1,4 @@
-//! Doors for the fuzz targets, and for the tests that try the same doors with arbitrary bytes in CI.
+//! Entry points for the fuzz targets; the tests below call the same ones with arbitrary bytes, so that CI does too.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::history::{History, Limits};
 use crate::{facts, judge, look};
 
-/// Bytes as `{"services": [...], "tasks": [...], "nodes": [...]}`, and as a log.
+/// Reads `bytes` as `{"services": [...], "tasks": [...], "nodes": [...]}`, then again as a log.
 pub fn stack(bytes: &[u8]) {
     if let Ok(told) = serde_json::from_slice::<Value>(bytes) {
         look_at(&told);
@@ -17,7 +17,7 @@ pub fn stack(bytes: &[u8]) {
     let _ = look::lines(bytes);
 }
 
-/// How many services of the stack `x` these are, judged twice.
+/// Judges the services of the stack `x` twice, ten seconds apart; returns how many there are.
 fn look_at(told: &Value) -> usize {
     let (now, second) = (Instant::now(), Duration::from_secs(1));
     let limits = Limits { same_error: 1, stuck_after: second, settle: second, idle: second };
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
     use lib_common::swarm::label::STACK;
 
-    /// JSON of words that mean something here.
+    /// Arbitrary JSON made of keys and values that the parser looks for, so that it gets past the first checks.
     fn json() -> impl Strategy<Value = Value> {
         let word = prop::sample::select(vec!["running", "failed", "paused", "x", "0", "s"]);
         let leaf = prop_oneof![

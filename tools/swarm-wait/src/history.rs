@@ -1,9 +1,9 @@
-//! The looks at a stack over time: what got further, what fails again and again, what stands still. No I/O;
-//! the caller's monotonic clock is passed in.
+//! What several looks at a stack show together: which service got further, which fails again and again, which
+//! stands still. No I/O: callers pass in the time, from a monotonic clock.
 //!
-//! Progress is a service with more tasks up than ever, a task further than any before it in its place, an
-//! update that changed its state, a log line of a kind not seen yet. Failures count only while nothing else
-//! gets further: an app that restarts until its database has booted is no wedge.
+//! Progress is any of: a service has more tasks up than ever; a task is in a later state than any earlier task of
+//! its slot was; an update changed its state; a log line is of a kind not seen yet. Failures count only while no
+//! other service makes progress: an app that restarts until its database has booted is not wedged.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
@@ -15,13 +15,13 @@ use tokio::time::Instant;
 use crate::facts::{Service, State, Task};
 use crate::judge::Judgement;
 
-/// So many kinds of log line are remembered; more are no news.
+/// At most this many kinds of log line are remembered, which bounds memory. Further ones no longer count as progress.
 const KINDS: usize = 10_000;
 
-/// A task without a health check is up when it has run for so long.
+/// A task without a health check counts as up when it has been running for this long.
 const STANDS: Duration = Duration::from_secs(5);
 
-/// When to give up.
+/// When to give up; one field for each option of the same name.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     pub same_error: usize,
@@ -40,29 +40,30 @@ pub struct Stuck {
 
 pub struct History {
     limits: Limits,
-    /// When something was new for the last time.
+    /// When the last progress was seen.
     news: Instant,
     services: BTreeMap<String, Past>,
     lines: HashSet<String>,
     looked: bool,
 }
 
-/// What is remembered of a service.
+/// What is remembered of one service between looks.
 #[derive(Default)]
 struct Past {
     most_up: u64,
     least_stale: Option<usize>,
     update: Option<String>,
     furthest: HashMap<String, State>,
-    /// Failed tasks that were counted.
+    /// Ids of the failed tasks that are counted already.
     failed: HashSet<String>,
-    /// Failures by kind of error since something else got further, with the words of the last one.
+    /// Failures by kind of error, since another service last made progress: their number and the last one's message.
     errors: BTreeMap<String, (usize, String)>,
-    /// One failed before our eyes.
+    /// A task failed after the first look, so the failures go on and are not only of an earlier deploy.
     fails_now: bool,
     running_since: HashMap<String, Instant>,
-    /// Since when a task is in this state with this error.
+    /// By task id: its state and error, and since when both have been the same.
     standing: HashMap<String, (State, String, Instant)>,
+    /// Since when there have been too few tasks although the engine makes no new ones.
     short_since: Option<Instant>,
 }
 
@@ -71,7 +72,7 @@ impl History {
         Self { limits, news: now, services: BTreeMap::new(), lines: HashSet::new(), looked: false }
     }
 
-    /// Something outside the engine is new, e.g. another answer of the readiness command.
+    /// Takes in a line of a log, or of what `--ready` printed; a line of a new kind is progress.
     pub fn note_line(&mut self, of: &str, line: &[u8], now: Instant) {
         let kind = format!("{of}: {}", signature::signature(line));
         if self.lines.len() < KINDS && self.lines.insert(kind) {
@@ -79,12 +80,13 @@ impl History {
         }
     }
 
-    /// Takes in one look.
+    /// Takes in one look at all services.
     pub fn note(&mut self, looks: &[(Service, Judgement)], now: Instant) {
         let first = !std::mem::replace(&mut self.looked, true);
         let mut further = Vec::new();
         for (service, judged) in looks {
             let past = self.services.entry(service.name.clone()).or_default();
+            // The first look shows what was there before, which is no progress.
             if past.progress(service, judged) && !first {
                 self.news = now;
                 further.push(&service.name);
@@ -94,6 +96,8 @@ impl History {
             }
             past.stand(service, judged, now);
         }
+        // Another service got further. Failures that may have waited for it, such as for a database that was not up,
+        // start from zero again. A missing image does not come by itself.
         for name in further {
             for (other, past) in &mut self.services {
                 if other != name {
@@ -104,8 +108,8 @@ impl History {
         }
     }
 
-    /// Whether what is up has been up for long enough. The engine says of a command that ends at once that it runs, too:
-    /// for a moment, or for a second where the machine is busy.
+    /// Whether the running tasks have been running for long enough. The engine reports even a command that exits at once
+    /// as running for a moment, on a busy machine for a second.
     pub fn is_settled(&self, service: &Service, now: Instant) -> bool {
         let Some(past) = self.services.get(&service.name) else { return true };
         let enough = match (past.failed.is_empty(), service.checked) {
@@ -117,7 +121,7 @@ impl History {
         past.running_since.values().all(|since| now.duration_since(*since) >= enough)
     }
 
-    /// What is missing in the first service that has not converged.
+    /// What the first service that has not converged still lacks, for people; `None` when all have converged.
     pub fn missing(&self, looks: &[(Service, Judgement)], now: Instant) -> Option<String> {
         looks.iter().find_map(|(service, judged)| {
             let unsettled =
@@ -126,7 +130,7 @@ impl History {
         })
     }
 
-    /// Why the stack will never converge, if that is so. `full`: networks without a free address, by id, in words.
+    /// Why the stack will never converge, if that is known. `full` describes, by id, the networks without a free address.
     pub fn stuck(
         &self,
         looks: &[(Service, Judgement)],
@@ -159,7 +163,7 @@ impl History {
     }
 
     fn idles(&self, looks: &[(Service, Judgement)], now: Instant) -> Option<Stuck> {
-        // A health check may promise a long start; until it is over, silence is no wedge.
+        // A health check may announce a long start period; until that is over, silence is expected.
         let starting = |service: &&Service| {
             service.tasks.iter().any(|task| task.intended && task.state == State::Starting)
         };
@@ -179,7 +183,7 @@ impl History {
 }
 
 impl Past {
-    /// Whether the service got further than ever.
+    /// Whether the service made progress: it got further than at any look before.
     fn progress(&mut self, service: &Service, judged: &Judgement) -> bool {
         let mut further = judged.up > self.most_up;
         self.most_up = self.most_up.max(judged.up);
@@ -197,8 +201,8 @@ impl Past {
         further
     }
 
-    /// Counts failed tasks once each. True: a kind of error that is new. What failed before we came counts, but
-    /// is no reason to give up alone.
+    /// Counts each failed task once; returns whether a kind of error is new. Tasks that failed before the first look are
+    /// counted too, but alone they are no reason to give up: an earlier deploy may have left them.
     fn failures(&mut self, service: &Service, first: bool) -> bool {
         let mut new = false;
         for task in service.tasks.iter().filter(|task| task.intended && task.state.is_failure()) {
@@ -213,6 +217,7 @@ impl Past {
         new
     }
 
+    /// Notes since when each live task has been as it is, and since when the service has been short of tasks.
     fn stand(&mut self, service: &Service, judged: &Judgement, now: Instant) {
         let live = || service.tasks.iter().filter(|task| task.intended && task.state.is_live());
         let mut running: HashMap<String, Instant> = HashMap::new();
@@ -229,8 +234,9 @@ impl Past {
             standing.insert(task.id.clone(), (task.state, task.error.clone(), since));
         }
         (self.running_since, self.standing) = (running, standing);
-        // Fewer tasks than wanted, and nobody who would make one. A task that waits out the delay of its restart
-        // may fail already then: it is still meant to run. Of a job, what failed is meant to run no more.
+        // The service is short when it has fewer tasks than wanted and the engine will not make another. A task that
+        // waits out its restart delay may already be marked as failed, but its desired state still says that it is
+        // coming. A job's failed task is not restarted in its place, so only live tasks of jobs are coming.
         let meant = |task: &&Task| match task.desired.as_str() {
             "running" | "ready" => true,
             "complete" => task.state.is_live(),
@@ -244,6 +250,7 @@ impl Past {
         self.short_since = short.then(|| self.short_since.unwrap_or(now));
     }
 
+    /// Tasks fail again and again: `limit` times with one error, or twice as often with changing ones.
     fn loops(&self, limit: usize) -> Option<(Wedge, String)> {
         if !self.fails_now {
             return None;
@@ -252,10 +259,12 @@ impl Past {
         if *count >= limit {
             return Some((kind_of(words), format!("{words}, {count} times")));
         }
+        // Errors may differ each time. So many failures of any kind are a crash loop, too.
         let all: usize = self.errors.values().map(|(count, _)| count).sum();
         (all >= 2 * limit).then(|| (Wedge::CrashLoop, format!("{all} tasks failed, the last: {words}")))
     }
 
+    /// A task has waited for a node or an address for `limit`.
     fn stands(
         &self,
         service: &Service,
@@ -272,12 +281,12 @@ impl Past {
             .state
         {
             State::Pending if !task.error.is_empty() => Some((Wedge::NoSuitableNode, task.error.clone())),
-            // Nothing but the allocator of addresses comes between new and pending.
+            // Only the allocator of network addresses works on a task between new and pending.
             State::New if !service.networks.is_empty() => {
                 let more = if full.is_empty() { String::new() } else { format!(": {}", full.join(", ")) };
                 Some((Wedge::NoFreeAddress, format!("the swarm allocates no address{more}")))
             }
-            // The node itself needs an address on each network, too.
+            // A node that joins a network takes an address on it for itself, so a full network stops it here.
             State::Preparing if !full.is_empty() => {
                 Some((Wedge::NoFreeAddress, format!("its node cannot join the network: {}", full.join(", "))))
             }
@@ -286,7 +295,7 @@ impl Past {
     }
 }
 
-/// An error that no other service's progress can mend.
+/// Whether no progress of another service can cure this error.
 fn is_static(error: &str) -> bool {
     kind_of(error) == Wedge::ImageMissing
 }

@@ -1,7 +1,7 @@
-//! Whether a service is what it is meant to be, from one look at it. No I/O, no time.
+//! Judges from one look whether a service is as its spec says. No I/O, and no memory of earlier looks.
 //!
-//! Up are only tasks of the intended spec; what still runs of another spec, or beyond the wanted number, is
-//! not yet converged. A rollback looks like success, since the service then has its old spec, and is not.
+//! Only tasks of the current spec count as up. While tasks of an older spec, or more tasks than wanted, still run,
+//! the service has not converged. A rollback is a failure although all tasks match: the spec is the old one again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,9 +14,9 @@ use crate::facts::{Mode, Service, State, Task};
 pub struct Judgement {
     pub up: u64,
     pub wanted: u64,
-    /// What is missing, in words; `None`: converged.
+    /// What the service still lacks, for people; `None` when it has converged.
     pub missing: Option<String>,
-    /// It will never converge, whatever comes.
+    /// Why the service will never converge, whatever happens next.
     pub wedge: Option<(Wedge, String)>,
 }
 
@@ -62,7 +62,7 @@ fn up(service: &Service) -> u64 {
     number(running + if service.mode.is_job() { 0 } else { rested(service).len() })
 }
 
-/// Slots whose task ended well and is meant to rest: no live task is there any more.
+/// Slots of a one-shot service whose task completed, and which have no live task any more.
 fn rested(service: &Service) -> BTreeSet<&str> {
     let slots = |wanted: fn(&Task) -> bool| -> BTreeSet<&str> {
         let tasks = service.tasks.iter().filter(|task| task.intended && wanted(task));
@@ -85,18 +85,20 @@ fn wanted(service: &Service) -> u64 {
         }
         Mode::GlobalJob => {
             let nodes = service.tasks.iter().filter(|task| task.intended).map(|task| task.slot.as_str());
-            // A job that has no task yet has not begun.
+            // A job without tasks has not begun; with 0 wanted it would pass for done.
             number(nodes.collect::<BTreeSet<&str>>().len()).max(1)
         }
     }
 }
 
-/// A task that runs and is not meant to; of a node that does not answer nothing is known.
+/// Whether the task still runs although it should not. Tasks on a node that does not answer are left out: nobody
+/// knows whether they run.
 fn is_stale(service: &Service, task: &Task) -> bool {
     let meant = task.desired == "running" || task.desired == "ready" || task.desired == "complete";
     task.state == State::Running && !task.lost && !(meant && (task.intended || service.mode.is_job()))
 }
 
+/// The update's own verdict: it was rolled back, or it is paused before all tasks were changed.
 fn wedge(service: &Service, wanted: u64) -> Option<(Wedge, String)> {
     let (state, message) = service.update.as_ref()?;
     let told = |what: &str| if message.is_empty() { what.to_owned() } else { message.clone() };
@@ -104,7 +106,7 @@ fn wedge(service: &Service, wanted: u64) -> Option<(Wedge, String)> {
         "rollback_started" | "rollback_paused" | "rollback_completed" => {
             Some((Wedge::RolledBack, format!("{state}: {}", told("the update failed"))))
         }
-        // A paused update changes no further task; those that it has changed may still come up.
+        // A paused update changes no further tasks, but those that it changed already may still come up.
         "paused" => {
             let changed = service.tasks.iter().filter(|task| task.intended && task.desired != "shutdown");
             let slots: BTreeSet<&str> = changed.map(|task| task.slot.as_str()).collect();
@@ -114,7 +116,7 @@ fn wedge(service: &Service, wanted: u64) -> Option<(Wedge, String)> {
     }
 }
 
-/// `: 1 starting, 1 pending (no suitable node)`.
+/// The tasks that are not running yet, as in `: 1 starting, 1 pending (no suitable node)`.
 fn on_their_way(service: &Service) -> String {
     let mut states: BTreeMap<(State, &str), usize> = BTreeMap::new();
     let way = |task: &&Task| task.intended && task.state.is_live() && task.state != State::Running;

@@ -1,8 +1,9 @@
-//! Waits until a stack has converged, as long as it gets further, and gives up early on a wedge, naming its cause.
+//! Waits until a stack has converged, for as long as it makes progress. When the stack is wedged, gives up early and
+//! names the cause.
 //!
-//! The story: `watch` looks at the stack again and again. Each time `look` asks the engine, `facts` reduces what it says,
-//! `judge` decides this one look, `history` what all of them mean, and `ready` asks the user's own command. `outcome` says
-//! how it ended, as a record and as an exit code.
+//! `watch` looks at the stack again and again. Each time, `look` asks the engine, `facts` parses the answers, `judge`
+//! judges this one look, `history` all looks so far, and `ready` runs the user's own command. `outcome` turns the end
+//! of the wait into a record and an exit code.
 
 mod cli;
 mod facts;
@@ -23,7 +24,8 @@ use lib_common::{Error, Exit, Io, Result};
 use tokio::time::Instant;
 use watch::Watch;
 
-/// Prints one `stack.checked`. Exit 0: converged; the error of a wedge is exit 1, that of a deadline 75.
+/// Prints one `stack.checked`. Exits 0 when the stack has converged; a wedge is an error with exit code 1, a passed
+/// deadline one with 75.
 pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| Error::cannot("starting", e))?;
@@ -42,7 +44,7 @@ async fn wait(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
     outcome::exit(&outcome, &record)
 }
 
-/// Within which attempt of `swarm-isolate` we were called, if any.
+/// The attempt of `swarm-isolate` that called this process, if one did.
 fn attempt() -> Option<String> {
     std::env::var("REDFIX_ATTEMPT").ok().filter(|id| !id.is_empty())
 }

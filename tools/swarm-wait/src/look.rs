@@ -1,4 +1,4 @@
-//! Looks at a stack on the engine: services, tasks, nodes, the last lines of logs, full networks.
+//! Asks the engine about a stack: services, tasks, nodes, the last lines of logs, full networks.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -8,19 +8,20 @@ use lib_common::swarm::{address, frame, label};
 
 use crate::facts::{self, Service};
 
-/// Longest time that the last lines of a service's log may take: they are a help, not the truth.
+/// Deadline for reading a service's last log lines. They only show progress, so a slow log must not hold up the wait.
 const LOGS: Duration = Duration::from_secs(5);
 
 pub async fn services(engine: &Engine, stack: &str) -> ApiResult<Vec<Service>> {
     let of_stack = filters(&[("label", &label::of_stack(stack))]);
-    // Tasks first: a task of a service that came after this look is left for the next one.
+    // Tasks are asked for first: a service that is created in between then shows no tasks at this look, and has
+    // them at the next.
     let (services, tasks) = (format!("/services?{of_stack}"), format!("/tasks?{of_stack}"));
     let get = async |path: &str| Box::pin(engine.get(path)).await;
     let (tasks, services, nodes) = tokio::try_join!(get(&tasks), get(&services), get("/nodes"))?;
     Ok(facts::parse(stack, &services, &tasks, &nodes))
 }
 
-/// The last lines of a service's log, from whichever node; nothing where the engine cannot tell.
+/// The last lines of a service's log, from all nodes; none when the engine cannot read them.
 pub async fn last_lines(engine: &Engine, service: &Service) -> Vec<Vec<u8>> {
     let path = format!("/services/{}/logs?stdout=1&stderr=1&tail=20", service.id);
     let mut bytes = Vec::new();
@@ -34,19 +35,19 @@ pub async fn last_lines(engine: &Engine, service: &Service) -> Vec<Vec<u8>> {
         }
         ApiResult::Ok(())
     };
-    // A log that breaks off has told something nevertheless.
+    // Ignore errors and the timeout: what was read until then is used.
     let _ = tokio::time::timeout(LOGS, read).await;
     lines(&bytes)
 }
 
-/// The lines of a log as the engine sends it, without the empty ones.
+/// The non-empty lines of a log in the engine's stream format (frames, or plain text for a TTY).
 pub fn lines(log: &[u8]) -> Vec<Vec<u8>> {
     let text = frame::text(log);
     text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect()
 }
 
-/// Networks of these services on which no address seems free, by id, in words. Only what the engine tells is
-/// counted: tasks of everybody, service addresses, and one for the gateway.
+/// The networks of these services on which no address seems free: a description by network id. Counted is what the
+/// API shows: addresses of all tasks and services, and one for the gateway. Addresses that leaked do not show there.
 pub async fn full_networks(engine: &Engine, services: &[Service]) -> ApiResult<HashMap<String, String>> {
     let get = async |path: &str| Box::pin(engine.get(path)).await;
     let wanted: BTreeSet<&String> = services.iter().flat_map(|service| &service.networks).collect();

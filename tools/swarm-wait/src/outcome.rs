@@ -1,4 +1,4 @@
-//! How the wait ended: as a record, and as an exit code with an error for people. No I/O.
+//! Turns the end of the wait into a record, and into an exit code with a message for people. No I/O.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::facts::Service;
 use crate::history::Stuck;
 use crate::judge::Judgement;
 
-/// What the tool does, as its errors begin.
+/// The activity that the tool's error messages begin with.
 pub const DOING: &str = "waiting for the stack";
 
 /// How the wait ended.
@@ -19,11 +19,11 @@ pub const DOING: &str = "waiting for the stack";
 pub enum Outcome {
     Converged,
     Stuck(Stuck),
-    /// The time is over; this was still missing.
+    /// The deadline passed; the text says what the stack still lacked.
     Deadline(String),
 }
 
-/// The `stack.checked` of this outcome. `services`: as the last look found them.
+/// The `stack.checked` record of this outcome. `services` are those of the last look.
 pub fn record(
     stack: &str,
     outcome: &Outcome,
@@ -58,7 +58,7 @@ pub fn record(
     }
 }
 
-/// Exit 0, 1 or 75. What is said of the stack are the words of its record, which are redacted.
+/// Exit code 0, 1 or 75. Messages quote the record, whose texts are redacted, never the engine's own words.
 pub fn exit(outcome: &Outcome, record: &StackChecked) -> Result<Exit> {
     let told = record.message.as_ref().map(|text| text.lossy().into_owned()).unwrap_or_default();
     let on = match &record.service {
@@ -78,11 +78,11 @@ fn hint(wedge: Wedge) -> &'static str {
             "see 'docker service logs' and 'docker service ps --no-trunc'"
         }
         Wedge::ImageMissing => "build, load or push the image, or correct its name",
-        Wedge::NoSuitableNode => "see its constraints, reservations and host-mode ports",
+        Wedge::NoSuitableNode => "check the service's constraints, reservations and host-mode ports",
         Wedge::NoFreeAddress => "give the network a larger subnet, or remove what leaked addresses on it",
-        Wedge::UpdatePaused => "'docker service update --force' goes on, a new deploy replaces it",
-        Wedge::RolledBack => "the new spec failed, the old one runs: deploy a repaired one",
+        Wedge::UpdatePaused => "continue the update with 'docker service update --force', or deploy anew",
+        Wedge::RolledBack => "the new spec failed and the old one runs again: deploy a repaired spec",
         Wedge::NotReady => "see what --ready prints",
-        Wedge::Idle => "wait longer with --idle-timeout, if its start is really that quiet",
+        Wedge::Idle => "if the service really starts that quietly, wait longer with --idle-timeout",
     }
 }

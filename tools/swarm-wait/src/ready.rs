@@ -1,4 +1,4 @@
-//! `--ready CMD`: whether what the services are for is there.
+//! Runs `--ready CMD`, the user's own check that the services do what they are for.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -6,26 +6,28 @@ use std::time::Duration;
 use lib_common::{Error, Result};
 use tokio::process::Command;
 
-/// Longest time that one answer may take; a probe that hangs has not succeeded.
+/// Deadline of one call: a command that hangs has not succeeded.
 const DEADLINE: Duration = Duration::from_mins(1);
 
-/// What one call told.
+/// The result of one call.
 pub struct Answer {
     pub ready: bool,
-    /// The last line that it printed, and how it ended.
+    /// Its exit status, and the last line that it printed.
     pub told: String,
 }
 
+/// Runs `command` once, with `REDFIX_STACK` set. It leads a process group, so that what it started can be killed too.
 pub async fn ask(command: &str, stack: &str) -> Result<Answer> {
     let mut shell = Command::new("sh");
     shell.args(["-c", command]).env("REDFIX_STACK", stack).stdin(Stdio::null()).stdout(Stdio::piped());
+    // With a process group, everything that the shell started can be killed at the deadline.
     shell.stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
     let child = shell.spawn().map_err(|e| Error::cannot("starting --ready", e).on(format!("'{command}'")))?;
     let group = child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(rustix::process::Pid::from_raw);
     let output = tokio::time::timeout(DEADLINE, child.wait_with_output()).await;
     let Ok(output) = output else {
         if let Some(group) = group {
-            // One that is gone already is what was wanted.
+            // Ignore ESRCH: the group has ended already.
             let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         }
         return Ok(Answer { ready: false, told: "no answer within a minute".into() });

@@ -1,4 +1,4 @@
-//! Looks at a stack again and again, until it has converged, never will, or the time is over.
+//! Looks at a stack again and again until it has converged, is seen never to converge, or the deadline has passed.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,9 +15,9 @@ use crate::judge::{self, Judgement};
 use crate::outcome::{DOING, Outcome};
 use crate::{look, ready};
 
-/// Between two looks.
+/// Pause between two looks at states.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Between two looks at logs and networks, which cost the engine more than states.
+/// Time between two looks at logs and networks, which cost the engine more than states do.
 const SELDOM: Duration = Duration::from_secs(5);
 
 pub struct Watch<'a> {
@@ -26,17 +26,17 @@ pub struct Watch<'a> {
     diag: &'a Diag,
     deadline: Instant,
     history: History,
-    /// As the last look that the engine answered found them.
+    /// The services at the last look that the engine answered.
     services: Vec<(Service, Judgement)>,
-    /// Networks on which no address is free, by id, in words.
+    /// Networks on which no address is free: a description by network id.
     full: HashMap<String, String>,
-    /// When logs and networks are looked at next.
+    /// When logs and networks are due to be looked at again.
     seldom: Instant,
-    /// What `--ready` said last.
+    /// What `--ready` printed last.
     told: String,
 }
 
-/// What one look says of the wait.
+/// What one look means for the wait.
 enum Step {
     /// Everything is up, and `--ready` succeeded.
     Up,
@@ -65,12 +65,12 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// As the last look found them.
+    /// The services at the last look that the engine answered.
     pub fn services(self) -> Vec<(Service, Judgement)> {
         self.services
     }
 
-    /// Looks until the outcome is known. Fails when there is no such stack, or the engine refuses to tell.
+    /// Looks until the outcome is known. Fails when there is no such stack, or when the engine refuses a request.
     pub async fn until_the_end(&mut self) -> Result<Outcome> {
         let mut stable = 0;
         loop {
@@ -98,12 +98,12 @@ impl<'a> Watch<'a> {
     async fn step(&mut self) -> Result<Step> {
         match self.look().await {
             Ok(()) => {}
-            // No answer, no leader: that passes, and the wait has an end.
+            // The engine is away (0) or the swarm has no leader (5xx). Both pass; the deadline bounds the wait.
             Err(e) if e.status == 0 || e.status >= 500 => return Ok(Step::Missing(e.message)),
             Err(e) => return Err(e.into_error(DOING, &self.args.stack)),
         }
         if self.services.is_empty() {
-            return Err(Error::cannot(DOING, "no service is of that stack")
+            return Err(Error::cannot(DOING, "no service belongs to that stack")
                 .on(&self.args.stack)
                 .hint("deploy it first; names are case-sensitive, see 'docker stack ls'"));
         }
@@ -124,7 +124,7 @@ impl<'a> Watch<'a> {
     }
 
     async fn look(&mut self) -> ApiResult<()> {
-        // An engine that answers nothing does not make the wait longer than its deadline.
+        // An engine that does not answer must not make the wait longer than its deadline; the last look gets 1 s.
         let late = || ApiError { status: 0, message: "the engine does not answer".into() };
         let end = self.deadline.max(Instant::now() + Duration::from_secs(1));
         let answer = look::services(self.engine, &self.args.stack);
@@ -133,7 +133,7 @@ impl<'a> Watch<'a> {
         Ok(())
     }
 
-    /// Log lines of what is not up, and full networks where a task waits for one.
+    /// Reads the logs of the services that are not up, and, if a task waits for an address, which networks are full.
     async fn look_closer(&mut self) {
         let short = self.services.iter().filter(|(_, judged)| judged.missing.is_some());
         let short: Vec<Service> = short.map(|(service, _)| service.clone()).collect();
@@ -149,14 +149,14 @@ impl<'a> Watch<'a> {
                 .any(|task| matches!(task.state, State::New | State::Preparing) && task.intended)
         };
         self.full = if short.iter().any(waits) {
-            // What cannot be asked is not full.
+            // Without an answer no network is called full: that would be a wedge without evidence.
             look::full_networks(self.engine, &short).await.unwrap_or_default()
         } else {
             HashMap::new()
         };
     }
 
-    /// Asks the user's command, where there is one; what it says anew is progress.
+    /// Runs the user's command, if there is one. A new kind of line in its output is progress.
     async fn ready(&mut self) -> Result<Step> {
         let Some(command) = &self.args.ready else { return Ok(Step::Up) };
         let answer = tokio::time::timeout_at(self.deadline, ready::ask(command, &self.args.stack)).await;

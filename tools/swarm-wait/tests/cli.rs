@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 fn run(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_swarm-wait"));
-    // An engine that is certainly not there.
+    // No engine listens there.
     command.args(args).env("DOCKER_HOST", "unix:///nonexistent/docker.sock").output().unwrap()
 }
 
@@ -31,7 +31,7 @@ fn usage_errors_exit_2_and_help_is_the_same_short_and_long() {
         &["s", "--stable", "0"],
         &["s", "--same-error", "0"],
         &["s", "--deadline", "90"],
-        // It reads no records.
+        // The tool reads no records, so it has none of the options for reading them.
         &["s", "--lenient"],
         &["s", "--max-line", "1MiB"],
     ] {

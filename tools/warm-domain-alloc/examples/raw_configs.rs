@@ -1,5 +1,5 @@
-//! The peer of the allocation bench: creates N configs of a lease's size, one after another, as fast as the engine takes
-//! them. `raw_configs PREFIX N LABEL`.
+//! `raw_configs PREFIX N LABEL`: what the benchmark of allocation compares with. It creates N configs of a lease's size,
+//! one after another, as fast as the engine takes them.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     match runtime.map_err(|e| Error::cannot("starting", e)).and_then(|runtime| runtime.block_on(run())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nobody is left to hear that standard error is gone.
+            // Ignore the error: if standard error is gone there is nobody to report to.
             let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("raw_configs: {error}\n"));
             ExitCode::from(error.exit().code())
         }
@@ -30,7 +30,7 @@ async fn run() -> Result<()> {
     let arg = EngineArg { host: std::env::var("DOCKER_HOST").ok(), engine_timeout: Duration::from_mins(1) };
     let engine = Engine::connect(&arg).await?;
     for n in 0..count {
-        // As many and as long labels as a lease has.
+        // The same number of labels as a lease has, of the same length.
         let mut labels: serde_json::Map<_, _> = (0..16)
             .map(|n| (format!("redfix.bench.label-{n}"), json!("0123456789abcdef0123456789")))
             .collect();

@@ -1,4 +1,4 @@
-//! The domains and stacks that abra has in its servers folder, deployed or not.
+//! Reads the apps in abra's servers folder: their names are taken, whether they are deployed or not.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use lib_common::swarm::stack::stack_of;
 use lib_common::{Error, Result};
 
-/// Stack names of every app in `dir/servers/SERVER/DOMAIN.env`.
+/// The stack names of all apps in `dir/servers/SERVER/DOMAIN.env`.
 pub fn stacks(dir: &Path) -> Result<Vec<String>> {
     let servers = dir.join("servers");
     let fail = |path: &Path, e: std::io::Error| Error::cannot("reading abra's servers", e).on(path.display());
@@ -29,7 +29,7 @@ pub fn stacks(dir: &Path) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// The stacks that one app may have: of its file's name, of its `DOMAIN`, and its `STACK_NAME`.
+/// The stack names that one app may have: from its file's name, from its `DOMAIN`, and its `STACK_NAME`.
 #[must_use]
 pub fn of_app(domain: &str, env: &str) -> Vec<String> {
     let values = env.lines().filter_map(|line| {

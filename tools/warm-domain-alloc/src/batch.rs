@@ -1,5 +1,6 @@
-//! Granting leases, many at once: find each, or prove a name free and store it; then look once at all that could meet
-//! them, and give up those that came second.
+//! Grants many leases at once. For each recipe it takes up the lease that is held already, or finds a free name and
+//! stores a lease for it. Then it reads once all leases that could conflict with the new ones, and gives up those of its
+//! own that came second.
 
 use lib_common::docker::ApiResult;
 use lib_common::{Error, Exit, Result};
@@ -12,32 +13,32 @@ use crate::store::{self, Store, fail};
 use crate::watch::Refresh;
 use crate::world::World;
 
-/// How many random names are tried; with 2^24 of them, more only fail for one and the same reason.
+/// How many random names are tried. There are 2^24, so if this many fail it is not by chance.
 const TRIES: usize = 64;
-/// How often a name that does not vary is tried: once more after another process was faster.
+/// How often a fixed name is tried: another process may be faster, and then release the name or turn out to be ours.
 const FIXED_TRIES: usize = 3;
 
-/// What became of each recipe, in order.
+/// The outcome for each recipe, in order.
 pub struct Granted {
     pub outcomes: Vec<(String, Result<Grant>)>,
-    /// What ended the batch: recipes without an outcome were not tried to the end.
+    /// The error that ended the batch, if one did; recipes without an outcome were then not finished.
     pub stopped: Option<Error>,
 }
 
-/// One recipe on its way.
+/// One recipe that is to get a lease.
 struct Job {
     recipe: String,
-    /// Its lease, stored but not yet known to be the first.
+    /// Its lease, which is stored but not yet known to be the earliest.
     stored: Option<Grant>,
     outcome: Option<Result<Grant>>,
-    /// Somebody may hold it for the same already.
+    /// A lease for the same recipe, purpose and holder may exist already.
     may_be_held: bool,
-    /// Why the last name would not do.
+    /// Why the last name that was tried could not be leased.
     why: String,
 }
 
 impl<S: Store> Granter<'_, S> {
-    /// The leases for `recipes`: those that are held for them already, else new ones.
+    /// Grants a lease for each of `recipes`: the one that is held for it already, else a new one.
     pub async fn grant_all(
         &self,
         recipes: &[String],
@@ -68,6 +69,7 @@ impl<S: Store> Granter<'_, S> {
                 break;
             }
         }
+        // A signal came while names were settled. Nothing is printed yet, so give everything back.
         if let Err(error) = self.interrupt.check() {
             self.undo_all(&mut jobs).await;
             stopped.get_or_insert(error);
@@ -76,7 +78,7 @@ impl<S: Store> Granter<'_, S> {
             let none = || {
                 Error::no(DOING, job.why)
                     .on(&job.recipe)
-                    .hint("another --pattern or --class gives other names")
+                    .hint("give another --pattern or --class to get other names")
             };
             match job.outcome {
                 None if stopped.is_some() => None,
@@ -86,13 +88,13 @@ impl<S: Store> Granter<'_, S> {
         Granted { outcomes: jobs.into_iter().filter_map(give_up).collect(), stopped }
     }
 
-    /// Gives back what was granted but cannot be printed; the answer says what became of it.
+    /// Releases a lease that was granted but cannot be printed; returns a sentence that says whether that worked.
     pub async fn undo(&self, lease: &Lease) -> String {
         let ended = store::end(self.store, lease).await;
         self.interrupt.remove_pending(lease);
         match ended {
             Ok(_) => "it was released again".to_owned(),
-            Err(e) => format!("releasing it again failed too: {}: it may still be held", e.message),
+            Err(e) => format!("releasing it again failed too, so it may still be held: {}", e.message),
         }
     }
 
@@ -102,12 +104,12 @@ impl<S: Store> Granter<'_, S> {
         Job { recipe: recipe.to_owned(), stored: None, outcome: None, may_be_held, why: String::new() }
     }
 
-    /// What a lease for this recipe would be, its name aside.
+    /// What a lease for this recipe would be, apart from its name.
     fn wanted(&self, recipe: &str) -> Lease {
         self.lease(recipe, &Candidate::new("x", &self.terms.base))
     }
 
-    /// Takes up the lease that is held, or stores one under a name that is free as far as is known.
+    /// Takes up the lease that is held, or stores one under a name that is free as far as we know.
     async fn propose(&self, job: &mut Job, world: &mut World) -> Result<()> {
         self.interrupt.check()?;
         if job.may_be_held
@@ -123,11 +125,13 @@ impl<S: Store> Granter<'_, S> {
         }
         let lease = self.lease(&job.recipe, &candidate);
         let grant = Grant { lease, is_new: true, checked: world.checked() };
+        // Later names of this batch must not collide with this one.
         world.add_lease(&grant.lease);
         if self.terms.dry_run {
             job.outcome = Some(Ok(grant));
             return Ok(());
         }
+        // Before the create, so that a signal during the call finds the lease here.
         self.interrupt.add_pending(&grant.lease);
         match self.create(&grant.lease).await {
             Ok(true) => job.stored = Some(grant),
@@ -136,6 +140,7 @@ impl<S: Store> Granter<'_, S> {
                 job.lost(&candidate);
             }
             Err(e) => {
+                // The engine may have stored the lease although its answer was lost.
                 let name = grant.lease.to_string();
                 let outcome = self.undo(&grant.lease).await;
                 return Err(e.into_error(DOING, &name).hint(format!("{name}: {outcome}")));
@@ -144,12 +149,15 @@ impl<S: Store> Granter<'_, S> {
         Ok(())
     }
 
-    /// Of two leases that meet, or are for the same, the earlier one stands. Whoever stored one before ours were stored
-    /// is found now; whoever does so later finds ours. Only what can matter is asked for, however many there are.
+    /// Of two leases whose names conflict, or that are for the same, the earlier one stands. A lease that was stored
+    /// before ours is found here; a lease that is stored later finds ours. Only leases that can conflict are asked for,
+    /// since there may be thousands.
     async fn settle(&self, jobs: &mut [Job], world: &mut World) -> Result<()> {
         let stored: Vec<&Lease> =
             jobs.iter().filter_map(|job| job.stored.as_ref()).map(|grant| &grant.lease).collect();
         let Some(first) = stored.first().map(ToString::to_string) else { return Ok(()) };
+        // Other processes may have stored conflicting names at the same time. All of them look after they stored, and all
+        // find the same lease to be the earliest.
         let meeting = Query::Meeting(stored.iter().map(|lease| lease.name().label).collect());
         let same = Query::Holder(self.terms.holder.clone());
         let stacks: Vec<String> = stored.iter().map(|lease| lease.stack.clone()).collect();
@@ -175,7 +183,7 @@ impl<S: Store> Granter<'_, S> {
                 job.outcome = Some(Ok(grant));
                 continue;
             }
-            // The next name keeps clear of it.
+            // Note the lease that was earlier, so that the next name does not conflict with it.
             if let Some(earlier) = earlier {
                 world.add_lease(&earlier.lease);
             }
@@ -188,7 +196,7 @@ impl<S: Store> Granter<'_, S> {
         Ok(())
     }
 
-    /// Gives back everything of this batch that was made by it; what became of it, in words.
+    /// Releases every lease that this batch created; returns what became of them, for people.
     async fn undo_all(&self, jobs: &mut [Job]) -> String {
         let mut said = Vec::new();
         for job in jobs {
@@ -201,7 +209,7 @@ impl<S: Store> Granter<'_, S> {
         said.join("; ")
     }
 
-    /// The lease that recipe, purpose and holder have already, renewed.
+    /// Renews and returns the lease that this recipe, purpose and holder have already, if they have one.
     async fn take_up(&self, recipe: &str) -> Result<Option<Grant>> {
         let wanted = self.wanted(recipe);
         let held = self.held(&Query::Holder(self.terms.holder.clone())).await.map_err(fail(DOING, recipe))?;
@@ -221,7 +229,7 @@ impl<S: Store> Granter<'_, S> {
         Ok(renewed.map(|lease| Grant { lease, is_new: false, checked: Vec::new() }))
     }
 
-    /// What is held; a dry run leaves tombstones where they are.
+    /// The held leases that a query means. Deletes tombstones on the way, but not in a dry run.
     async fn held(&self, query: &Query) -> ApiResult<Vec<Stored>> {
         if self.terms.dry_run {
             Ok(self.store.find(query).await?.into_iter().filter(Stored::is_held).collect())
@@ -230,18 +238,19 @@ impl<S: Store> Granter<'_, S> {
         }
     }
 
-    /// Stores the lease; a tombstone that a dead process left in its place is deleted first. False: it is taken.
+    /// Stores the lease; `false` if the name is taken. A tombstone that a dead process left under the name is deleted.
     async fn create(&self, lease: &Lease) -> ApiResult<bool> {
         if self.store.create(lease).await? {
             return Ok(true);
         }
+        // A tombstone may have the name. Reading the held leases deletes it, so try once more.
         let held = self.held(&Query::Label(lease.name().label)).await?;
         Ok(held.is_empty() && self.store.create(lease).await?)
     }
 }
 
 impl Job {
-    /// Somebody was faster: perhaps another process of the same holder, for the same.
+    /// Another process was faster. It may be one of the same holder, so look for its lease at the next try.
     fn lost(&mut self, name: &Candidate) {
         self.why = format!("{}: somebody else was faster", name.domain);
         self.may_be_held = true;

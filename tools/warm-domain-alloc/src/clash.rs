@@ -1,4 +1,4 @@
-//! Whether a name is free, and whether it would work: the judgement over what exists. No I/O.
+//! Decides whether a name is free, and whether it would work, from what exists on the swarm. No I/O.
 
 use lib_common::swarm::stack::{attempt_domain, stack_of};
 use regex::Regex;
@@ -7,7 +7,7 @@ use crate::name::{Candidate, SUFFIX};
 use crate::router;
 use crate::world::{NameOf, World};
 
-/// What stands in the way of `candidate`, in words; `None`: it collides with nothing.
+/// What `candidate` collides with, for people; `None` if with nothing.
 pub fn clash(candidate: &Candidate, world: &World) -> Option<String> {
     let name = world.names.iter().find(|(kind, name)| names_meet(*kind, name, candidate));
     if let Some((kind, name)) = name {
@@ -18,22 +18,22 @@ pub fn clash(candidate: &Candidate, world: &World) -> Option<String> {
     taking.map(|router| format!("router {} of {} takes it with {}", router.name, router.owner, router.rule))
 }
 
-/// Neither may be the beginning of the other: what a stack's objects, an attempt's stack and its domain begin
-/// with.
+/// Whether one of the two names is, or continues, the other. The names of a stack's objects, of an attempt's stack and
+/// of its domain all begin with the stack's name or label, so neither name may be the beginning of the other.
 pub fn names_meet(kind: NameOf, other: &str, candidate: &Candidate) -> bool {
-    // Somebody's `app` on a shared network begins nothing.
+    // An alias such as `app` is no stack's name, so nothing begins with it.
     continues(other, &candidate.label) || (kind != NameOf::Alias && continues(&candidate.stack, other))
 }
 
-/// Whether `long` is `short`, or goes on behind it with a separator.
+/// Whether `long` is `short`, or continues it after a separator.
 pub fn continues(long: &str, short: &str) -> bool {
     long.strip_prefix(short).is_some_and(|rest| rest.is_empty() || rest.starts_with(['_', '-', '.']))
 }
 
-/// The shared network before which the names of this candidate, or of its attempts, do not sort.
+/// A shared network behind which the networks of this candidate, or of its attempts, would sort.
 ///
-/// The engine asks a container's networks in the order of their names: behind `proxy`, a stack's own `app`
-/// is answered by every stack there.
+/// The engine's DNS asks a container's networks in the order of their names. If a stack's own network sorts behind
+/// `proxy`, the name `app` is answered by every stack on `proxy` that has an `app`.
 pub fn sorts_behind<'n>(
     candidate: &Candidate,
     shared: impl IntoIterator<Item = &'n String>,
@@ -46,8 +46,9 @@ pub fn sorts_behind<'n>(
         .find(|network| stacks.iter().any(|stack| stack.as_str() >= *network))
 }
 
-/// The expression that forbids the candidate or its attempts.
+/// The `--avoid` expression that matches the candidate or its attempts.
 pub fn avoided<'r>(candidate: &Candidate, avoid: &'r [Regex]) -> Option<&'r str> {
+    // The suffixes of attempts are random, so try three that a regular expression may tell apart.
     let attempts = ["000000", "aaaaaa", SUFFIX].map(|suffix| attempt_domain(&candidate.domain, suffix));
     let attempts = attempts.into_iter().filter(|_| !candidate.is_exact);
     let domains = attempts.chain([candidate.domain.clone()]);
@@ -129,13 +130,13 @@ mod tests {
     fn what_a_janitor_sweeps_is_avoided() {
         let avoid = [Regex::new("^[a-z]{4}-[0-9a-f]{6}[._]").unwrap()];
         assert!(avoided(&candidate("gite-1a2b3c"), &avoid).is_some());
-        // The lease itself would not be swept, but its attempts would.
+        // The janitor would not sweep the lease itself, but its attempts.
         assert!(avoided(&candidate("gite"), &avoid).is_some());
         assert!(avoided(&candidate("iso-gite-1a2b3c"), &avoid).is_none());
     }
 
     proptest! {
-        /// What is granted twice over never meets, whatever attempts append.
+        /// Two names that are both granted never conflict, whatever their attempts append.
         #[test]
         fn granted_names_stay_apart(one in "[a-c]{1,2}(-[a-c]{1,2}){0,2}", two in "[a-c]{1,2}(-[a-c]{1,2}){0,2}", suffix in "[a-c]{6}") {
             let (held, wanted) = (candidate(&one), candidate(&two));

@@ -1,4 +1,4 @@
-//! Arguments.
+//! The command line of `warm-domain-alloc`.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -29,19 +29,19 @@ pub struct Args {
 
 #[derive(Subcommand, Debug)]
 pub enum Action {
-    /// Lease one domain per recipe; what is done without a command, too
+    /// Lease one domain per recipe (the default command)
     Alloc(Box<AllocArgs>),
-    /// Say that the leases are still needed; exit 1 when none of that description is held
+    /// Renew leases that are still needed; exits 1 when no lease matches
     Renew(SelectArgs),
-    /// Give leases back; one that is gone already is success
+    /// Release leases; a lease that is gone already is no error
     Release(SelectArgs),
-    /// Print what is held
+    /// Print the leases that are held
     List(SelectArgs),
     /// End the leases that are past their time to live and have nothing left on the swarm
     Gc(GcArgs),
-    /// Say what already collides on the swarm; exit 1 when something breaks
+    /// Report what already collides on the swarm; exits 1 when something breaks
     Audit(AuditArgs),
-    /// Say why a domain answers what it answers; exit 1 when one does not route
+    /// Explain why a domain answers as it does; exits 1 when a domain does not route
     Probe(Box<ProbeArgs>),
 }
 
@@ -53,10 +53,10 @@ pub struct GcArgs {
     pub nodes: NodesArg,
 }
 
-/// The engines of the swarm's other nodes, whose volumes and containers a manager does not see.
+/// The engines of the swarm's nodes: a manager does not see the volumes and containers of other nodes.
 #[derive(ClapArgs, Clone, Debug, Default)]
 pub struct NodesArg {
-    /// Engines of all nodes, `NAME=URL` (repeatable): volumes and containers are seen only by their own node
+    /// Engines of all nodes, `NAME=URL` (repeatable), since only its own node sees a volume or container
     #[arg(long, value_name = "LIST", env = "REDFIX_NODES", value_delimiter = ' ', hide_env_values = true)]
     pub nodes: Vec<NodeArg>,
 }
@@ -83,7 +83,7 @@ pub struct ProbeArgs {
     pub engine: EngineArg,
     #[command(flatten)]
     pub ledger: LedgerArg,
-    /// File with more of them, one a line, `#` begins a comment (repeatable)
+    /// File with more domains, one per line; `#` begins a comment (repeatable)
     #[arg(long, value_name = "FILE")]
     pub from: Vec<PathBuf>,
     /// Address to ask in place of DNS (repeatable)
@@ -110,7 +110,7 @@ pub struct ProbeArgs {
     /// Deadline of each layer
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
     pub timeout: Duration,
-    /// Ask again until all of them route
+    /// Ask again until all domains route
     #[arg(long)]
     pub wait: bool,
     /// Deadline of the whole call
@@ -184,7 +184,7 @@ pub struct AllocArgs {
     pub dry_run: bool,
 }
 
-/// Which leases are meant; all that is given must agree.
+/// Selects leases; a lease must match everything that is given.
 #[derive(ClapArgs, Clone, Debug)]
 pub struct SelectArgs {
     #[command(flatten)]

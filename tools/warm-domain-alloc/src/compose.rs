@@ -1,4 +1,5 @@
-//! What a recipe's compose files make the engine create: names, and the shared networks that it joins.
+//! Reads a recipe's compose files: the names of the objects that the engine will create, and the shared networks that
+//! the recipe joins.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -7,30 +8,30 @@ use lib_common::{Error, Result};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-/// Longest version that is assumed where the files do not say (`_v10`).
+/// The value of a version variable that the files do not set; as long as versions are likely to get (`_v10`).
 const VERSION: &str = "v10";
 
 /// The objects of all compose files of a recipe.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Objects {
     pub names: BTreeSet<Named>,
-    /// External networks, by their engine names.
+    /// Engine names of the external networks.
     pub shared: BTreeSet<String>,
-    /// Private networks without a way out: names on them lose to every shared network, whatever they are
-    /// called.
+    /// Private networks with `internal: true`. The engine's DNS asks them after every network that has a way out,
+    /// whatever their names.
     pub internal: BTreeSet<String>,
 }
 
-/// One object's name as a function of the stack.
+/// The name of an object, which depends on the stack's name.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Named {
     what: &'static str,
-    /// With `\0` where the stack's name goes.
+    /// The name, with `\0` in the place of the stack's name.
     template: String,
 }
 
 impl Named {
-    /// "the service", "the config", ...
+    /// The kind of object for messages: "the service", "the config", and so on.
     pub fn what(&self) -> &'static str {
         self.what
     }
@@ -74,7 +75,7 @@ enum External {
     Named { name: Option<String> },
 }
 
-/// Reads compose files; variables come from the `abra.sh` and `.env.sample` beside each.
+/// Reads compose files. Variables come from the files `abra.sh` and `.env.sample` beside each of them.
 pub fn read(files: &[PathBuf]) -> Result<Objects> {
     let mut objects = Objects::default();
     for file in files {
@@ -94,9 +95,9 @@ pub fn read(files: &[PathBuf]) -> Result<Objects> {
     Ok(objects)
 }
 
-/// The objects in one compose file; `variable` answers what a variable other than `STACK_NAME` is.
+/// The objects in one compose file. `variable` gives the value of a variable other than `STACK_NAME`.
 pub fn parse(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> std::result::Result<Objects, String> {
-    // The first line only: a person wants the cause, not the whole file again.
+    // Only the first line of the error, which has the cause; the rest quotes the file.
     let one_line = |e: serde_saphyr::Error| e.to_string().lines().next().unwrap_or_default().to_owned();
     let compose: Compose = serde_saphyr::from_str(text).map_err(one_line)?;
     let mut objects = Objects::default();
@@ -126,7 +127,7 @@ pub fn parse(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> std::resu
                 None if external => key,
                 None => format!("\0_{key}"),
             };
-            // What does not carry the stack's name is not this stack's.
+            // An object whose name does not contain the stack's name does not belong to this stack alone.
             if template.contains('\0') {
                 objects.names.insert(Named { what, template });
             } else if what == "the network" {
@@ -137,7 +138,7 @@ pub fn parse(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> std::resu
     Ok(objects)
 }
 
-/// Replaces `${STACK_NAME}` by `\0` and other variables by their value, their default or a long version.
+/// Replaces `${STACK_NAME}` by `\0`, and other variables by their value, else their default, else `VERSION`.
 fn expand(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> String {
     let mut out = String::new();
     let mut rest = text;

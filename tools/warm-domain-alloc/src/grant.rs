@@ -1,4 +1,4 @@
-//! The terms of a grant, and a name that would work under them.
+//! The terms of a grant, and the choice of a name that would work under them.
 
 use std::collections::BTreeSet;
 
@@ -12,12 +12,12 @@ use crate::interrupt::Interrupt;
 use crate::lease::Lease;
 use crate::limits;
 use crate::name::{Base, Candidate, Class, Pattern, certificate_covers, cut, short, slug};
-use crate::store::Look;
+use crate::store::Scope;
 use crate::world::World;
 
 pub const DOING: &str = "leasing a domain";
 
-/// What every grant of one call has in common.
+/// The terms that all grants of one call have in common.
 #[derive(Debug)]
 pub struct Terms {
     pub base: Base,
@@ -29,19 +29,20 @@ pub struct Terms {
     pub pattern: Pattern,
     pub avoid: Vec<Regex>,
     pub objects: Objects,
-    /// Shared networks that the recipe joins; `None`: not known, so all of them count.
+    /// The shared networks that the recipe joins; `None` if not known, so that all of them count.
     pub shared: Option<BTreeSet<String>>,
-    /// Names that the certificate covers; empty: not known.
+    /// The names that the certificate covers; empty if not known.
     pub certificate: Vec<String>,
     pub dry_run: bool,
 }
 
 impl Terms {
-    /// How far a look must go for the names of `recipes` to come: near them, where each try gives another one.
-    pub fn look(&self, recipes: &[String]) -> Look {
+    /// Which configs have to be read before names for `recipes` are chosen: if each try gives another name, only those
+    /// with names near them.
+    pub fn scope(&self, recipes: &[String]) -> Scope {
         let mut beginnings = BTreeSet::new();
         if self.dry_run || !self.pattern.varies() {
-            return Look::Everything;
+            return Scope::Everything;
         }
         for whole in recipes.iter().map(|recipe| slug(recipe)) {
             for (prefix, part) in self
@@ -55,25 +56,25 @@ impl Terms {
                     label.split('-').next().unwrap_or_default().to_owned()
                 };
                 if beginning("0") != beginning("1") {
-                    return Look::Everything;
+                    return Scope::Everything;
                 }
                 beginnings.insert(beginning("0"));
             }
         }
-        Look::Near { beginnings, holder: self.holder.clone() }
+        Scope::Near { beginnings, holder: self.holder.clone() }
     }
 }
 
-/// A lease that is ours now.
+/// A lease that was granted to us.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Grant {
     pub lease: Lease,
-    /// Made by this call: it is undone when it cannot be printed.
+    /// Created by this call, so that it is undone if it cannot be printed.
     pub is_new: bool,
     pub checked: Vec<String>,
 }
 
-/// Where grants are made.
+/// Makes grants.
 pub struct Granter<'a, S> {
     pub store: &'a S,
     pub terms: &'a Terms,
@@ -82,8 +83,8 @@ pub struct Granter<'a, S> {
 }
 
 impl<S> Granter<'_, S> {
-    /// A name that would work: with the first class prefix that sorts before the shared networks, and the recipe cut
-    /// where it has to be.
+    /// A name that would work, with the first class prefix that sorts before the shared networks, and with the recipe's
+    /// name cut if the whole would be too long.
     pub fn candidate(&self, recipe: &str, world: &World) -> Result<Candidate> {
         let prefixes = self.terms.class.prefixes();
         let last = if self.terms.pattern.has_class() { prefixes.len() } else { 1 };
@@ -105,7 +106,7 @@ impl<S> Granter<'_, S> {
         let whole = slug(recipe);
         let cannot = |cause: String| Error::cannot(DOING, cause).on(recipe);
         if whole.is_empty() {
-            return Err(Unfit::Ever(cannot("nothing of its name can stand in a domain".into())));
+            return Err(Unfit::Ever(cannot("its name has no character that a domain may have".into())));
         }
         let short = short();
         let named = |part: &str| {
@@ -164,10 +165,11 @@ impl<S> Granter<'_, S> {
     }
 }
 
-/// Why a candidate will not do.
+/// Why a candidate cannot be used.
 enum Unfit {
-    /// Another prefix may.
+    /// It sorts behind a shared network; another prefix may work.
     Sorts(Error),
+    /// No prefix would help.
     Ever(Error),
 }
 

@@ -1,4 +1,4 @@
-//! Standard input: passed on byte for byte, with what matters to leases remembered.
+//! Reads standard input: passes it on byte for byte, and remembers what matters to leases.
 
 use std::collections::BTreeMap;
 
@@ -8,20 +8,20 @@ use lib_common::record::Known;
 use lib_common::stream::{Reader, Torn};
 use lib_common::{Io, Result};
 
-/// What the stream told.
+/// What the records on standard input say.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Seen {
-    /// That of the records, unless the user named one; `None`: nobody did.
+pub struct Intake {
+    /// The investigation that the user named, else that of the records.
     pub investigation: Option<String>,
-    /// Each recipe that failed, once, with its first case.
+    /// Each recipe that failed, with its first case.
     pub cases: Vec<(String, String)>,
-    /// Leases that were printed and not released since: lease id to its case.
+    /// Leases that were granted and not released since: their cases, by lease id.
     pub leases: BTreeMap<String, Option<String>>,
-    /// Their domains, in the order in which they were leased.
+    /// Lease ids and domains, in the order in which they were leased.
     domains: Vec<(String, String)>,
 }
 
-impl Seen {
+impl Intake {
     /// The domains of the leases.
     pub fn domains(&self) -> Vec<String> {
         let held = self.domains.iter().filter(|(lease, _)| self.leases.contains_key(lease));
@@ -34,9 +34,9 @@ impl Seen {
     }
 }
 
-/// Reads standard input to its end; a terminal is not read.
-pub fn read(common: &Common, io: &mut Io, emitter: &mut Emitter) -> Result<Seen> {
-    let mut seen = Seen { investigation: common.investigation.clone(), ..Seen::default() };
+/// Reads standard input to its end, unless it is a terminal.
+pub fn read(common: &Common, io: &mut Io, emitter: &mut Emitter) -> Result<Intake> {
+    let mut seen = Intake { investigation: common.investigation.clone(), ..Intake::default() };
     if io.stdin_is_terminal {
         return Ok(seen);
     }

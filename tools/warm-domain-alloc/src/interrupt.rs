@@ -1,6 +1,6 @@
-//! Ctrl-C in the middle of a grant: the step that runs is finished and undone, within a bound.
+//! Handles Ctrl-C during a grant: finishes the step in progress and undoes it, within a bound.
 //!
-//! A thread of its own waits for the signals, so that even a write that hangs on a full pipe ends.
+//! A separate thread waits for the signals, so that the process ends even if a write blocks on a full pipe.
 
 use std::io::Write as _;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -13,7 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// Longest time from the first signal to the end.
 const BOUND: Duration = Duration::from_secs(15);
 
-/// Whether a signal came, and what may be half done. Cheap to clone.
+/// Whether a signal came, and which grants are in progress. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Interrupt(Arc<Inner>);
 
@@ -38,12 +38,12 @@ impl Interrupt {
         Ok(interrupt)
     }
 
-    /// The signal that came.
+    /// The signal that came, if one did.
     pub fn signal(&self) -> Option<i32> {
         Some(self.0.signal.load(Ordering::Relaxed)).filter(|number| *number != 0)
     }
 
-    /// Fails once a signal came.
+    /// Fails once a signal has come.
     pub fn check(&self) -> Result<()> {
         match self.signal() {
             Some(number) => Err(Error::again("leasing a domain", format!("ended by signal {number}"))),
@@ -51,12 +51,12 @@ impl Interrupt {
         }
     }
 
-    /// Names what may exist from now on and is not printed yet.
+    /// Notes a lease that may exist from now on and is not printed yet.
     pub fn add_pending(&self, lease: &impl ToString) {
         self.pending().push(lease.to_string());
     }
 
-    /// It is printed, or gone.
+    /// Forgets a lease, because it is printed or gone.
     pub fn remove_pending(&self, lease: &impl ToString) {
         let name = lease.to_string();
         self.pending().retain(|pending| *pending != name);
@@ -86,10 +86,12 @@ impl Interrupt {
     async fn serve(&self, int: &mut Signal, term: &mut Signal) {
         let number = next(int, term).await;
         self.0.signal.store(number, Ordering::Relaxed);
-        say("interrupted: undoing what is not printed yet (again to skip that)");
+        say("interrupted: undoing grants that are not printed yet; interrupt again to skip that");
+        // Meanwhile the main thread undoes the pending grants and ends the process. The lines below are reached only when that
+        // takes too long or a second signal comes.
         let _ = tokio::time::timeout(BOUND, next(int, term)).await;
         for lease in self.pending().iter() {
-            say(&format!("undoing a grant: {lease}: not finished: it may still be held"));
+            say(&format!("undoing a grant: {lease}: not finished, so the lease may still be held"));
         }
         std::process::exit(128 + number);
     }
@@ -103,6 +105,6 @@ async fn next(int: &mut Signal, term: &mut Signal) -> i32 {
 }
 
 fn say(message: &str) {
-    // Nobody is left to hear that standard error is gone.
+    // Ignore the error: if standard error is gone there is nobody to report to.
     let _ = writeln!(std::io::stderr(), "warm-domain-alloc: {message}");
 }

@@ -1,4 +1,4 @@
-//! A lease and the config object that it is stored in: everything in labels, which change only by
+//! A lease and the config object that stores it. Everything is in the object's labels, which change only by
 //! compare-and-swap. No I/O.
 
 use jiff::{SignedDuration, Timestamp};
@@ -16,13 +16,14 @@ pub const LABEL: &str = "redfix.lease";
 /// The label that names the holder.
 pub const HOLDER: &str = "redfix.holder";
 
-/// Leases that can matter to one grant. The swarm's store finds them by name or label, whatever else it holds.
+/// Selects leases that can matter to a grant. The engine filters by name or label, so a query stays cheap however many
+/// leases there are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Query {
     All,
-    /// The one of this label.
+    /// The lease with this label.
     Label(String),
-    /// Those whose labels are one of these, begin with one, or are a beginning of one.
+    /// Leases whose label equals one of these, continues one, or is continued by one.
     Meeting(Vec<String>),
     Holder(String),
 }
@@ -38,28 +39,30 @@ impl Query {
     }
 }
 
-/// Whether two labels are one, or one goes on behind the other.
+/// Whether two labels are equal, or one continues the other after a hyphen.
 pub fn meet(one: &str, other: &str) -> bool {
     beginnings(other).contains(&one) || beginnings(one).contains(&other)
 }
 
-/// Every beginning of a label that ends before a hyphen, and the label itself.
+/// Every beginning of a label that is followed by a hyphen, and the label itself.
 pub fn beginnings(label: &str) -> Vec<&str> {
     let cuts = label.match_indices('-').map(|(at, _)| &label[..at]);
     cuts.filter(|beginning| !beginning.is_empty()).chain([label]).collect()
 }
 
-/// What every lease under a label is called at first: the engine finds names by their beginning.
+/// The beginning of the config names of all leases whose labels begin with `label`: the engine filters by the
+/// beginning of names.
 pub fn config_prefix(label: &str) -> String {
     format!("redfix-lease-{label}")
 }
 
-/// What a lease of this label is stored as: its config's name. No such name is the beginning of another.
+/// The name of the config that stores the lease with this label. Because of the ending, no such name is the beginning of
+/// another.
 pub fn config_name(label: &str) -> String {
     config_prefix(label) + ".held"
 }
 
-/// What one grant says.
+/// The content of a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
     pub id: String,
@@ -79,7 +82,7 @@ pub struct Lease {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     Held,
-    /// A tombstone: never held again, about to be deleted.
+    /// A tombstone: it never becomes held again, and is about to be deleted.
     Released,
 }
 
@@ -88,32 +91,32 @@ pub enum State {
 pub struct Stored {
     pub config_id: String,
     pub version: u64,
-    /// When the swarm's leader stored it: of two grants that raced, the earlier one stands.
+    /// When the swarm's leader stored it, by the leader's clock. Of two grants that raced, the earlier one stands.
     pub created: Timestamp,
     pub state: State,
     pub lease: Lease,
-    /// The object's whole spec: an update must carry it unchanged but for the labels.
+    /// The object's whole spec, because an update must repeat everything but the labels unchanged.
     pub spec: Value,
 }
 
 impl Lease {
-    /// The config object's name, made of the label alone, so that the swarm's store itself refuses a second grant
-    /// of a name, under whatever base.
+    /// The config object's name. It is made of the label alone, so that the engine itself refuses a second grant of
+    /// a label, whatever the base domain.
     pub fn config_name(&self) -> String {
         config_name(&self.name().label)
     }
 
-    /// One recipe, purpose and holder has one lease.
+    /// Whether both leases are for the same recipe, purpose and holder, which may have only one.
     pub fn is_for_same(&self, other: &Self) -> bool {
         (&self.recipe, &self.purpose, &self.holder) == (&other.recipe, &other.purpose, &other.holder)
     }
 
-    /// The config object, held.
+    /// The config object of a held lease.
     pub fn spec(&self) -> ConfigSpec {
         ConfigSpec {
             name: Some(self.config_name()),
             labels: Some(self.labels(State::Held)),
-            // "redfix lease": a config needs at least one byte.
+            // "redfix lease" in base64: the engine refuses a config without data.
             data: Some("cmVkZml4IGxlYXNl".to_owned()),
             templating: None,
         }
@@ -141,19 +144,19 @@ impl Lease {
         labels.map(|(key, value)| (key.to_owned(), value)).into()
     }
 
-    /// The same lease, needed until `ttl_ms` after `now`.
+    /// The same lease, renewed at `now` for `ttl_ms`.
     pub fn renewed(&self, now: Timestamp, ttl_ms: u64) -> Self {
         Self { renewed: rfc3339(now), ttl_ms, ..self.clone() }
     }
 
-    /// Whether nobody renewed it for its time to live. Unreadable times never expire.
+    /// Whether it was not renewed for its time to live. A lease with an unreadable time never expires.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         let ttl = SignedDuration::from_millis(i64::try_from(self.ttl_ms).unwrap_or(i64::MAX));
         let end = self.renewed.parse::<Timestamp>().ok().and_then(|at| at.checked_add(ttl).ok());
         end.is_some_and(|end| end < now)
     }
 
-    /// First label, domain and stack.
+    /// Its names: first label, domain and stack.
     pub fn name(&self) -> Candidate {
         let label = self.domain.split('.').next().unwrap_or_default();
         let is_exact = Class(self.class.clone()).is_exact();
@@ -194,7 +197,7 @@ impl std::fmt::Display for Lease {
 }
 
 impl Stored {
-    /// Reads a config object; `None` for what is not a lease.
+    /// Reads a config object; `None` if it is no lease.
     pub fn parse(config: &Value) -> Option<Self> {
         let labels = &config["Spec"]["Labels"];
         let text = |key: &str| labels[key].as_str().unwrap_or_default().to_owned();
@@ -211,7 +214,7 @@ impl Stored {
             granted: text("redfix.granted"),
             renewed: text("redfix.renewed"),
         };
-        // A lease label on somebody's own config is not a lease of ours: never swept, still a name.
+        // Somebody's own config may carry the label. It is no lease and is never released, but its name is taken.
         if config["Spec"]["Name"].as_str() != Some(&lease.config_name()) {
             return None;
         }
@@ -229,7 +232,7 @@ impl Stored {
         self.state == State::Held
     }
 
-    /// Whether it was granted before `other`; the id decides between equal times.
+    /// Whether it was granted before `other`; of equal times, the lower config id counts as earlier.
     pub fn is_before(&self, other: &Self) -> bool {
         (self.created, &self.config_id) < (other.created, &other.config_id)
     }

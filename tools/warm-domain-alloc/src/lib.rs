@@ -1,9 +1,9 @@
-//! Lease a domain and stack namespace that collides with nothing on the swarm.
+//! Leases a domain and stack namespace that collides with nothing on the swarm.
 //!
-//! Standard input is passed on (`intake`); then each recipe that failed gets a name (`name`, `grant`) that fits the
-//! engine's limits (`limits`, `compose`), meets nothing that exists (`world`, `clash`, `router`,
-//! `rule`), and is stored (`lease`, `store`) before it is printed (`batch`). `audit` and `probe` look at what is
-//! there already, through the same eyes: `route` says what Traefik and the engine's DNS make of it.
+//! `intake` passes standard input on. Then each recipe that failed gets a name (`name`, `grant`) that fits the engine's
+//! limits (`limits`, `compose`) and collides with nothing that exists (`world`, `clash`, `router`). The lease is stored
+//! (`lease`, `store`) before it is printed (`batch`). `audit` and `probe` examine what exists already; `route` computes
+//! for them what Traefik and the engine's DNS make of it.
 
 mod abra;
 mod audit;
@@ -31,7 +31,7 @@ use batch::Granted;
 pub use cli::Args;
 use cli::{Action, AllocArgs, GcArgs, SelectArgs};
 use grant::{Grant, Granter, Terms};
-use intake::Seen;
+use intake::Intake;
 use interrupt::Interrupt;
 use lib_common::cli::LedgerArg;
 use lib_common::docker::Engine;
@@ -97,7 +97,7 @@ async fn alloc(args: &Args, alloc: &AllocArgs, io: &mut Io<'_>) -> Result<Exit> 
     let objects = compose::read(&alloc.compose)?;
     for network in &objects.internal {
         io.diag.warn(format_args!(
-            "network {network} is internal: the recipe's own names on it lose to those on every shared network"
+            "network {network} is internal, so the engine resolves the recipe's own names on every shared network first"
         ));
     }
     let mut emitter = emitter(args, &alloc.ledger, io)?;
@@ -110,7 +110,7 @@ async fn alloc(args: &Args, alloc: &AllocArgs, io: &mut Io<'_>) -> Result<Exit> 
         if io.stdin_is_terminal {
             return Err(Error::cannot(
                 "reading the arguments",
-                "no failed case on standard input, no --recipe",
+                "there is neither a failed case on standard input nor a --recipe",
             ));
         }
         return Ok(Exit::Done);
@@ -118,10 +118,10 @@ async fn alloc(args: &Args, alloc: &AllocArgs, io: &mut Io<'_>) -> Result<Exit> 
     let terms = terms(alloc, base, objects, emitter.investigation());
     let engine = Engine::connect(&alloc.engine).await?;
     let nodes = nodes::connect(&alloc.nodes.nodes, &engine, &io.diag).await;
-    let look = terms.look(&recipes);
-    // The swarm is read once; in a batch, events keep it current.
-    let mut watch = if recipes.len() > 1 { Some(Watch::start(&engine, &nodes, &look).await?) } else { None };
-    let mut world = store::world(&engine, &nodes, &look).await?;
+    let scope = terms.scope(&recipes);
+    // The swarm is read once. In a batch, events keep what was read up to date.
+    let mut watch = if recipes.len() > 1 { Some(Watch::start(&engine, &nodes, &scope).await?) } else { None };
+    let mut world = store::world(&engine, &nodes, &scope).await?;
     if let Some(dir) = &alloc.abra_dir {
         world.add_extra(abra::stacks(dir)?.into_iter().map(|stack| (stack, NameOf::App)).collect());
     }
@@ -139,7 +139,7 @@ async fn alloc(args: &Args, alloc: &AllocArgs, io: &mut Io<'_>) -> Result<Exit> 
         for (recipe, outcome) in outcomes {
             match outcome {
                 Ok(grant) => grants.push((recipe, grant)),
-                // This recipe gets no name; the others still may.
+                // This recipe gets no name, but the others still may.
                 Err(error) => {
                     io.diag.error(&error);
                     exit = Exit::No;
@@ -156,14 +156,14 @@ async fn alloc(args: &Args, alloc: &AllocArgs, io: &mut Io<'_>) -> Result<Exit> 
     Ok(exit)
 }
 
-/// How many leases are stored before one look at all that could meet them.
+/// How many leases are stored before one look at all leases that could conflict with them.
 const BATCH: usize = 32;
 
-/// Prints what was granted; the first that cannot be printed, and all behind it, are undone.
+/// Prints the granted leases. If one cannot be printed, it and all that follow are undone.
 async fn print<S: Store>(
     granter: &Granter<'_, S>,
     grants: Vec<(String, Grant)>,
-    seen: &Seen,
+    seen: &Intake,
     io: &mut Io<'_>,
     emitter: &mut Emitter,
 ) -> Result<()> {
@@ -187,7 +187,8 @@ async fn print<S: Store>(
         }
         let outcome = if is_new {
             let outcome = granter.undo(&lease).await;
-            // For the ledger, which may have what standard output lost; both may be gone.
+            // The ledger may have got the record of the lease that standard output did not. Ignore an error: the
+            // ledger may be gone, too.
             let _ = emitter.emit(io, &lease.released(case, "its record could not be written"));
             outcome
         } else {
@@ -223,14 +224,19 @@ fn terms(alloc: &AllocArgs, base: name::Base, mut objects: compose::Objects, inv
     }
 }
 
-/// The leases that `renew` and `release` mean: without a name for them, those of the investigation.
-fn meant(args: &Args, select: &SelectArgs, io: &mut Io, emitter: &mut Emitter) -> Result<(Selection, Seen)> {
+/// The leases that `renew` and `release` mean: without `--lease` and `--holder`, those of the investigation.
+fn meant(
+    args: &Args,
+    select: &SelectArgs,
+    io: &mut Io,
+    emitter: &mut Emitter,
+) -> Result<(Selection, Intake)> {
     let seen = intake::read(&args.common, io, emitter)?;
     let mut selection = Selection::new(select);
     if selection.lease.is_none() && selection.holder.is_none() {
         if seen.investigation.is_none() {
-            return Err(Error::cannot("reading the arguments", "it is not said whose leases are meant")
-                .hint("--lease, --holder or --investigation, or records on standard input"));
+            return Err(Error::cannot("reading the arguments", "nothing says whose leases are meant")
+                .hint("give --lease, --holder or --investigation, or records on standard input"));
         }
         selection.holder.clone_from(&seen.investigation);
     }
@@ -242,7 +248,7 @@ fn emitter(args: &Args, ledger: &LedgerArg, io: &Io) -> Result<Emitter> {
     Ok(Emitter::new(args.common.investigation.clone(), ledger))
 }
 
-/// Readers of foreign bytes, for the fuzz targets.
+/// Entry points for the fuzz targets: everything that reads foreign bytes.
 #[doc(hidden)]
 pub mod fuzz {
     use std::collections::BTreeMap;

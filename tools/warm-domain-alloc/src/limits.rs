@@ -1,22 +1,22 @@
-//! The limits on names, applied to the longest name that will ever be made: an attempt's. No I/O.
+//! Checks the limits on names, for the longest name that will be made: that of an attempt. No I/O.
 
 use lib_common::swarm::stack::{self, STACK_MAX};
 
 use crate::compose::{Named, Objects};
 use crate::name::Candidate;
 
-/// Longest DNS label, service name and network name.
+/// Longest DNS label (RFC 1035), which the engine also applies to names of services and networks.
 pub const LABEL_MAX: usize = 63;
 const DOMAIN_MAX: usize = 253;
-/// Longest config or secret name.
+/// Longest name of a config or secret that the engine accepts.
 pub const CONFIG_MAX: usize = 64;
-/// Longest file name, which is what a volume's name becomes.
+/// Longest file name, since a volume's name becomes the name of a folder.
 const VOLUME_MAX: usize = 255;
 
-/// Why the candidate, with an attempt's suffix and the recipe's objects, is too long; `None`: it fits.
+/// Which name would be too long for the candidate, with an attempt's suffix and the recipe's objects; `None` if all fit.
 pub fn exceeded(candidate: &Candidate, objects: &Objects) -> Option<String> {
     let domain = candidate.longest();
-    // Not `stack_of`, which would cut what is too long.
+    // Not `stack_of`, which cuts a name that is too long, as abra does.
     let stack = stack::whole(&domain);
     let label = domain.find('.').unwrap_or(domain.len());
     let over = |what: &str, name: &str, length: usize, max: usize| {
@@ -28,7 +28,7 @@ pub fn exceeded(candidate: &Candidate, objects: &Objects) -> Option<String> {
         .or_else(|| self::over(&stack, objects))
 }
 
-/// The first of the recipe's objects whose name in `stack` is too long.
+/// Names the first of the recipe's objects whose name in `stack` would be too long.
 pub fn over(stack: &str, objects: &Objects) -> Option<String> {
     objects.names.iter().find_map(|object| {
         let name = object.name_in(stack);
@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn the_stack_of_an_attempt_is_not_cut() {
         let nothing = Objects::default();
-        // 45 = 37 + "_b" .. exactly at the limit with the 7 of an attempt's suffix.
+        // 36 characters and "_b", with the 7 of an attempt's suffix: exactly 45, the limit.
         assert_eq!(exceeded(&candidate(&"a".repeat(36), "b"), &nothing), None);
         let why = exceeded(&candidate(&"a".repeat(37), "b"), &nothing).unwrap();
         assert!(why.starts_with("the stack ") && why.ends_with("46 characters, 45 are allowed"), "{why}");

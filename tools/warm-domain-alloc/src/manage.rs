@@ -1,4 +1,4 @@
-//! What is done to leases that exist: renew, release, list, collect.
+//! Renews, releases, lists and collects leases that exist.
 
 use jiff::Timestamp;
 use lib_common::docker::Engine;
@@ -8,13 +8,13 @@ use lib_common::{Exit, Io, Result};
 
 use crate::clash;
 use crate::cli::SelectArgs;
-use crate::intake::Seen;
+use crate::intake::Intake;
 use crate::lease::{Lease, Stored};
 use crate::nodes;
-use crate::store::{self, Look, Store, fail};
+use crate::store::{self, Scope, Store, fail};
 use crate::world::{NameOf, World};
 
-/// Which leases are meant; everything that is given must agree.
+/// Selects leases; a lease must match everything that is given.
 #[derive(Debug, Default, Clone)]
 pub struct Selection {
     pub lease: Option<String>,
@@ -38,7 +38,7 @@ impl Selection {
     }
 }
 
-/// Held leases that are meant, oldest first. Nothing is changed.
+/// The held leases that are selected, oldest first. Changes nothing.
 async fn selected(store: &impl Store, selection: &Selection) -> Result<Vec<Stored>> {
     let all = store.list().await.map_err(fail("listing the leases", "the swarm"))?;
     let mut held: Vec<Stored> =
@@ -47,7 +47,7 @@ async fn selected(store: &impl Store, selection: &Selection) -> Result<Vec<Store
     Ok(held)
 }
 
-/// Prints each lease as the record that was printed when it was granted.
+/// `list`: prints each lease as the record that was printed when it was granted.
 pub async fn list(
     store: &impl Store,
     selection: &Selection,
@@ -60,7 +60,7 @@ pub async fn list(
     Ok(Exit::Done)
 }
 
-/// Renews; the answer is no when there is nothing of that description.
+/// `renew`: renews the selected leases; exits 1 when there is none.
 pub async fn renew(store: &impl Store, selection: &Selection, dry_run: bool, io: &Io<'_>) -> Result<Exit> {
     let mut renewed = 0;
     for stored in selected(store, selection).await? {
@@ -77,22 +77,22 @@ pub async fn renew(store: &impl Store, selection: &Selection, dry_run: bool, io:
         }
     }
     if renewed == 0 {
-        return Err(lib_common::Error::no("renewing leases", "none of that description is held"));
+        return Err(lib_common::Error::no("renewing leases", "no held lease matches"));
     }
     Ok(Exit::Done)
 }
 
-/// Releases; what is gone already is success.
+/// `release`: releases the selected leases; that a lease is gone already is no error.
 pub async fn release(
     store: &impl Store,
     selection: &Selection,
     dry_run: bool,
-    seen: &Seen,
+    seen: &Intake,
     io: &mut Io<'_>,
     emitter: &mut Emitter,
 ) -> Result<Exit> {
     if !dry_run {
-        // Also what a dead predecessor half released.
+        // This deletes tombstones, which a process that died during a release has left.
         store::held(store).await.map_err(fail("releasing leases", "the swarm"))?;
     }
     for stored in selected(store, selection).await? {
@@ -110,8 +110,8 @@ pub async fn release(
     Ok(Exit::Done)
 }
 
-/// Ends what is past its time to live and has nothing left on the swarm. A canonical's lease ends only by
-/// `release`: its stack may be away for months while its volumes are archived elsewhere.
+/// `gc`: ends leases that have expired and of which nothing is left on the swarm. A canonical's lease ends only by
+/// `release`: its stack may be gone for months while its volumes are archived elsewhere.
 pub async fn gc(
     engine: &Engine,
     nodes: &Nodes,
@@ -123,10 +123,10 @@ pub async fn gc(
     if !dry_run {
         store::held(engine).await.map_err(fail("collecting leases", "the swarm"))?;
     }
-    // Leases first: whoever renews or deploys after this look is caught by the compare-and-swap or by the
-    // look at the world.
+    // Read the leases before the world. A renewal after that makes the compare-and-swap fail; a deploy before the world is
+    // read shows there.
     let leases = selected(engine, selection).await?;
-    let world = store::world(engine, nodes, &Look::Everything).await?;
+    let world = store::world(engine, nodes, &Scope::Everything).await?;
     let sees_all = nodes::are_all(nodes).await.map_err(fail("collecting leases", "the swarm's nodes"))?;
     for stored in &leases {
         let lease = &stored.lease;
@@ -149,7 +149,7 @@ pub async fn gc(
     Ok(Exit::Done)
 }
 
-/// Why a lease is not collected.
+/// Why a lease must be kept; `None` if it may end.
 fn keep(lease: &Lease, world: &World, sees_all: bool, now: Timestamp) -> Option<String> {
     if lease.class == "canon" {
         return Some("a canonical's lease ends only by release".into());
@@ -159,18 +159,18 @@ fn keep(lease: &Lease, world: &World, sees_all: bool, now: Timestamp) -> Option<
     }
     if !sees_all {
         return Some(
-            "the swarm has nodes whose volumes cannot be seen from here: name all with --nodes".into(),
+            "the swarm has nodes whose volumes cannot be seen from here: name all nodes with --nodes".into(),
         );
     }
     let name = lease.name();
-    // What is only in abra's folder is not on the swarm; the lease itself is not left of itself.
+    // The world also has the lease's own name, which must not keep it.
     let is_left =
         |(kind, other): &&(NameOf, String)| *kind != NameOf::Lease && clash::continues(other, &name.label);
     let left = world.names.iter().find(is_left);
     left.map(|(kind, other): &(NameOf, String)| format!("{} {other} is left", kind.singular()))
 }
 
-/// A release that cannot be printed has still happened: the error names it.
+/// Prints the record of a release. If that fails the release has still happened, so the error says so.
 fn say_released(
     record: &lib_common::record::domain::DomainReleased,
     lease: &Lease,
@@ -180,7 +180,7 @@ fn say_released(
     emitter.emit(io, record).map_err(|e| {
         lib_common::Error::cannot("saying that a lease was released", e.cause())
             .on(lease)
-            .hint("it was released")
+            .hint("the lease was released all the same")
     })
 }
 
@@ -222,7 +222,7 @@ mod tests {
         assert_eq!(domains, ["a.b", "b.b", "c.b"]);
 
         let gitea = Selection { recipe: Some("gitea".into()), ..Selection::default() };
-        let mut seen = Seen::default();
+        let mut seen = Intake::default();
         seen.leases.insert("id-c".into(), Some("gitea@1/x".into()));
         out.clear();
         release(&fake, &gitea, true, &seen, &mut io(&mut out), &mut emitter).await.unwrap();

@@ -1,11 +1,11 @@
-//! How names are made: base domain, class prefix, pattern, label. No I/O.
+//! Makes names, of a base domain, a class prefix, a pattern and a label. No I/O.
 
 use lib_common::swarm::stack::{attempt_domain, stack_of};
 
-/// What attempts append to the first label: a hyphen and six characters.
+/// A sample of what attempts append, behind a hyphen, to the first label. It is as long as theirs, and sorts last.
 pub const SUFFIX: &str = "zzzzzz";
 
-/// Whether a certificate's name, perhaps a wildcard, covers a domain: one label deep, never two.
+/// Whether a certificate's name covers a domain. A wildcard covers exactly one label.
 pub fn certificate_covers(name: &str, domain: &str) -> bool {
     match name.strip_prefix("*.") {
         Some(rest) => domain.split_once('.').is_some_and(|(label, base)| base == rest && !label.is_empty()),
@@ -13,7 +13,7 @@ pub fn certificate_covers(name: &str, domain: &str) -> bool {
     }
 }
 
-/// A domain below which names are leased: lower case, no dot at either end.
+/// A domain below which names are leased, in lower case and without dots at its ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Base(String);
 
@@ -26,7 +26,7 @@ impl Base {
         Ok(Self(base))
     }
 
-    /// Whether the domain is one label below.
+    /// Whether the domain is exactly one label below this one.
     pub fn covers(&self, domain: &str) -> bool {
         domain.split_once('.').is_some_and(|(_, rest)| rest == self.0)
     }
@@ -51,8 +51,8 @@ impl Class {
         }
     }
 
-    /// The prefix in names. It has to sort before shared networks such as `proxy`, because the engine
-    /// resolves a name like `app` on a container's networks in the order of their names.
+    /// The prefix in names. It should sort before shared networks such as `proxy`, because the engine resolves a name
+    /// such as `app` on a container's networks in the order of the networks' names.
     pub fn prefix(&self) -> &str {
         match self.0.as_str() {
             "run" => "iso",
@@ -60,7 +60,7 @@ impl Class {
         }
     }
 
-    /// The prefixes that may be taken, the plain one first; the others sort before most networks.
+    /// The prefixes that may be used: the plain one first, then others that sort before most networks.
     pub fn prefixes(&self) -> Vec<String> {
         let plain = self.prefix();
         let mut all = vec![plain.to_owned()];
@@ -68,13 +68,13 @@ impl Class {
         all
     }
 
-    /// A canonical is deployed under the very name; others append an attempt's suffix to it.
+    /// Whether the leased name itself is deployed, as for a canonical. Other classes append an attempt's suffix to it.
     pub fn is_exact(&self) -> bool {
         self.0 == "canon"
     }
 }
 
-/// How a first label is put together.
+/// A pattern for the first label.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern(String);
 
@@ -89,7 +89,7 @@ impl Pattern {
         Err(format!("'{text}' does not make one label of {} and a-z, 0-9, -", FIELDS.join(", ")))
     }
 
-    /// Whether another try can give another name.
+    /// Whether each try gives another name.
     pub fn varies(&self) -> bool {
         self.0.contains("{short}")
     }
@@ -112,7 +112,7 @@ pub struct Candidate {
     pub domain: String,
     /// The stack that abra makes of the domain.
     pub stack: String,
-    /// Nothing is appended to it.
+    /// Whether the name is deployed as it is, with no suffix.
     pub is_exact: bool,
 }
 
@@ -122,20 +122,20 @@ impl Candidate {
         Self { label: label.into(), stack: stack_of(&domain), domain, is_exact: false }
     }
 
-    /// The longest domain that is made of it.
+    /// The longest domain that is made from it.
     pub fn longest(&self) -> String {
         if self.is_exact { self.domain.clone() } else { attempt_domain(&self.domain, SUFFIX) }
     }
 }
 
-/// A recipe's name as it may stand in a label; empty if nothing of it can.
+/// A recipe's name in the form that a label may have; empty if no character of it may stand there.
 pub fn slug(recipe: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
     let mapped: String = recipe.chars().map(plain).collect();
     mapped.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
 }
 
-/// The slug cut to four characters, as the sweep itself does where names get too long.
+/// The slug, cut to four characters as the sweep does with names that are too long.
 pub fn cut(slug: &str) -> String {
     let short: String = slug.chars().take(4).collect();
     short.trim_end_matches('-').to_owned()
@@ -143,13 +143,14 @@ pub fn cut(slug: &str) -> String {
 
 /// Six random hexadecimal digits.
 pub fn short() -> String {
+    // A new id begins with the time, so two of the same moment would share their first characters. Their hashes do not.
     blake3::hash(lib_common::new_id().as_bytes()).to_hex()[..6].to_owned()
 }
 
 fn is_label(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     !text.is_empty() && text.chars().all(plain) && !text.starts_with('-') && !text.ends_with('-')
-        // Reserved for internationalised names.
+        // `xn--` and other labels with two hyphens there are reserved for internationalised names (RFC 5891).
         && text.get(2..4) != Some("--")
 }
 

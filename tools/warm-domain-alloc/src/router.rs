@@ -1,4 +1,4 @@
-//! Traefik routers as labels declare them, and whether one would take a domain away from its stack. No I/O.
+//! Reads the Traefik routers that labels declare, and decides whether one would take a domain away from a stack. No I/O.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use lib_common::swarm::traefik::label::Element;
 use lib_common::swarm::traefik::rule::{self, Hit};
 use lib_common::swarm::traefik::{Label, Protocol};
 
-/// One router of one service or container.
+/// A router that a service or container declares.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Router {
     pub protocol: Protocol,
@@ -16,13 +16,13 @@ pub struct Router {
     pub rule: String,
     pub entry_points: Vec<String>,
     pub priority: Option<i64>,
-    /// The Traefik service that it names, if it does.
+    /// The Traefik service that it names; empty if it names none.
     pub service: String,
     pub middlewares: Vec<String>,
-    /// Whether any label makes it a TLS router.
+    /// Whether a label makes it a TLS router.
     pub tls: bool,
     pub resolver: String,
-    /// TLS is left to the service (TCP only).
+    /// Whether TLS is left to the service (TCP only).
     pub passthrough: bool,
     /// The service or container that carries the labels.
     pub owner: String,
@@ -78,19 +78,20 @@ pub fn http_entry_points(routers: &[Router]) -> BTreeSet<&str> {
 impl Router {
     /// Whether requests for `domain` would go to this router although a stack has its own ``Host(`domain`)``.
     ///
-    /// Among HTTP routers the longer rule goes first unless a priority says otherwise. TCP routers go before
-    /// every HTTP router of the same entry point, so a pattern counts whatever its length; ``HostSNI(`*`)`` on
-    /// an entry point of its own (a mail or voice port) takes nothing away.
+    /// Among HTTP routers the longer rule goes first, unless a priority says otherwise. TCP routers go before every
+    /// HTTP router of the same entry point, so their patterns count whatever their length. But ``HostSNI(`*`)`` on an
+    /// entry point without HTTP routers (a mail or voice port) takes nothing away.
     pub fn takes(&self, domain: &str, http_entry_points: &BTreeSet<&str>) -> bool {
         match (rule::hit(&self.rule, domain), self.protocol) {
             (Hit::No, _) => false,
             (Hit::Exact, _) => true,
             (Hit::Loose, Protocol::Http) => {
                 let length = |chars: usize| i64::try_from(chars).unwrap_or(i64::MAX);
+                // Traefik's default priority is the length of the rule.
                 let ours = length("Host(``)".len() + domain.len());
                 self.priority.unwrap_or_else(|| length(self.rule.len())) >= ours
             }
-            // A UDP router has no rule: it is not among these.
+            // A UDP router has no rule and so never gets here.
             (Hit::Loose, Protocol::Tcp | Protocol::Udp) => {
                 self.entry_points.is_empty()
                     || self.entry_points.iter().any(|entry| http_entry_points.contains(entry.as_str()))

@@ -1,4 +1,4 @@
-//! Where leases live: config objects in the swarm's Raft store, and what can be done to them.
+//! Stores leases as config objects in the swarm's Raft store, and renews and ends them.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::nodes;
 use crate::route::swarm::{self, Swarm};
 use crate::world::{Lists, World};
 
-/// The swarm's store, or a fake of it.
+/// The swarm's store, or a fake for tests.
 pub trait Store {
     /// The leases that a query means, tombstones included.
     async fn find(&self, query: &Query) -> ApiResult<Vec<Stored>>;
@@ -22,18 +22,18 @@ pub trait Store {
     async fn list(&self) -> ApiResult<Vec<Stored>> {
         self.find(&Query::All).await
     }
-    /// Names of configs that are called after one of these stacks by now, in lower case.
+    /// Names of the configs whose names begin with one of these stacks, in lower case.
     async fn configs_of(&self, stacks: &[String]) -> ApiResult<Vec<String>>;
-    /// Stores a lease; false: the name is taken.
+    /// Stores a lease; `false` if the name is taken.
     async fn create(&self, lease: &Lease) -> ApiResult<bool>;
-    /// Puts `lease` and `state` in the place of exactly what was read; false: it has changed or is gone.
+    /// Replaces exactly the version that was read by `lease` and `state`; `false` if it has changed since or is gone.
     async fn swap(&self, read: &Stored, lease: &Lease, state: State) -> ApiResult<bool>;
-    /// Deletes a tombstone. A deletion has no version check: nothing else may be deleted.
+    /// Deletes a tombstone. Nothing else may be deleted, because the engine deletes without checking the version.
     async fn delete(&self, tombstone: &Stored) -> ApiResult<()>;
 }
 
 impl Store for Engine {
-    /// The engine's filters only narrow the answer (names are compared as prefixes there).
+    /// The engine's filters only narrow the answer, since they compare the beginning of names; the query itself decides.
     async fn find(&self, query: &Query) -> ApiResult<Vec<Stored>> {
         let filter = match query {
             Query::All => json!({"label": [LABEL]}),
@@ -77,20 +77,21 @@ impl Store for Engine {
     }
 }
 
-/// How much of the swarm's configs is looked at before a name is taken.
+/// Which of the swarm's configs are read before a name is chosen.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Look {
+pub enum Scope {
     Everything,
-    /// Random names are to come: who has leases, there may be thousands, meets them only by chance, and is found when
-    /// they are stored. What other configs they can meet has one of these beginnings.
+    /// For random names: those conflict with one of the possibly thousands of leases only by chance, and such a lease is
+    /// found when the new one is stored. Other configs can conflict only if their names have one of these beginnings.
     Near {
         beginnings: BTreeSet<String>,
         holder: String,
     },
 }
 
-impl Look {
-    /// The path that lists them. The engine compares beginnings with case, but keeps names apart without.
+impl Scope {
+    /// The path that lists these configs. The engine's filter is case-sensitive, but its names are unique without
+    /// regard to case, so all spellings are asked for.
     fn configs(&self) -> String {
         let Self::Near { beginnings, .. } = self else { return "/configs".into() };
         let names: BTreeSet<String> = beginnings.iter().flat_map(|beginning| cases(beginning)).collect();
@@ -98,7 +99,7 @@ impl Look {
     }
 }
 
-/// The first characters in every mixture of cases: few enough to be listed.
+/// The first three characters in every mixture of cases, at most eight; more characters would give too many.
 fn cases(beginning: &str) -> Vec<String> {
     beginning.chars().take(3).fold(vec![String::new()], |all, c| {
         let both = BTreeSet::from([c.to_ascii_lowercase(), c.to_ascii_uppercase()]);
@@ -106,14 +107,14 @@ fn cases(beginning: &str) -> Vec<String> {
     })
 }
 
-/// What is on the swarm that a name can collide with.
-pub async fn world(engine: &Engine, nodes: &Nodes, look: &Look) -> Result<World> {
+/// Everything on the swarm that a name can collide with.
+pub async fn world(engine: &Engine, nodes: &Nodes, scope: &Scope) -> Result<World> {
     let get = async |path: &str| -> Result<Value> {
         Box::pin(engine.get(path)).await.map_err(|e| e.into_error("listing what is on the swarm", path))
     };
-    let path = look.configs();
+    let path = scope.configs();
     let leases = async {
-        let Look::Near { holder, .. } = look else { return Ok(Vec::new()) };
+        let Scope::Near { holder, .. } = scope else { return Ok(Vec::new()) };
         engine.find(&Query::Holder(holder.clone())).await.map_err(fail("listing leases", holder))
     };
     let (services, tasks, networks, volumes, secrets, configs, containers, leases) = tokio::try_join!(
@@ -148,7 +149,7 @@ pub async fn world(engine: &Engine, nodes: &Nodes, look: &Look) -> Result<World>
     Ok(world)
 }
 
-/// Services, tasks, networks, nodes and configs, as routing needs them.
+/// The services, tasks, networks, nodes and configs that routing depends on.
 pub async fn swarm(engine: &Engine) -> Result<Swarm> {
     let get = async |path: &str| -> Result<Value> {
         Box::pin(engine.get(path)).await.map_err(|e| e.into_error("listing what is on the swarm", path))
@@ -158,15 +159,15 @@ pub async fn swarm(engine: &Engine) -> Result<Swarm> {
     Ok(Swarm::new(&swarm::Lists { services, tasks, networks, nodes, configs }))
 }
 
-/// How often a lost compare-and-swap is tried again; each loss means that somebody else went forward.
+/// How often a compare-and-swap that lost a race is tried; each loss means that another process made progress.
 const TRIES: usize = 20;
 
-/// The leases that are held. Tombstones that a dead process left are deleted on the way.
+/// The leases that are held. Deletes tombstones, which dead processes have left.
 pub async fn held(store: &impl Store) -> ApiResult<Vec<Stored>> {
     held_of(store, &Query::All).await
 }
 
-/// The same, of the leases that a query means.
+/// The held leases that a query means. Deletes tombstones, too.
 pub async fn held_of(store: &impl Store, query: &Query) -> ApiResult<Vec<Stored>> {
     let (held, tombstones): (Vec<_>, Vec<_>) =
         store.find(query).await?.into_iter().partition(Stored::is_held);
@@ -176,7 +177,7 @@ pub async fn held_of(store: &impl Store, query: &Query) -> ApiResult<Vec<Stored>
     Ok(held)
 }
 
-/// Renews a lease, with a new time to live if one is given; `None`: it is not held any more.
+/// Renews a lease, with a new time to live if one is given; `None` if it is no longer held.
 pub async fn renew(
     store: &impl Store,
     read: &Stored,
@@ -195,12 +196,13 @@ pub async fn renew(
     Err(busy())
 }
 
-/// Ends a lease that was just read, as it is now.
+/// Ends a lease that was just read, even if it has been renewed since; `None` if it was gone already.
 pub async fn end_it(store: &impl Store, read: &Stored) -> ApiResult<Option<Lease>> {
     if end_as_read(store, read).await? { Ok(Some(read.lease.clone())) } else { end(store, &read.lease).await }
 }
 
-/// Ends a lease: a tombstone first, then nothing. `None`: it was gone already.
+/// Ends a lease; `None` if it was gone already. It becomes a tombstone by compare-and-swap, which is then deleted:
+/// deleting it at once could hit a lease that somebody has just renewed.
 pub async fn end(store: &impl Store, lease: &Lease) -> ApiResult<Option<Lease>> {
     for _ in 0..TRIES {
         let Some(stored) = again(store, lease).await? else { return Ok(None) };
@@ -219,6 +221,7 @@ async fn again(store: &impl Store, lease: &Lease) -> ApiResult<Option<Stored>> {
 
 /// Ends a lease if it is still exactly as it was read.
 pub async fn end_as_read(store: &impl Store, stored: &Stored) -> ApiResult<bool> {
+    // Mark it as released before deleting it: a delete has no compare-and-swap, and could remove a renewed lease.
     let ended = store.swap(stored, &stored.lease, State::Released).await?;
     if ended {
         store.delete(stored).await?;
@@ -227,17 +230,17 @@ pub async fn end_as_read(store: &impl Store, stored: &Stored) -> ApiResult<bool>
 }
 
 fn busy() -> ApiError {
-    ApiError { status: 0, message: format!("changed by others {TRIES} times in a row") }
+    ApiError { status: 0, message: format!("other processes changed it {TRIES} times in a row") }
 }
 
-/// An engine's refusal in the tools' voice.
+/// Turns an error of the engine into one of the tool.
 pub fn fail(doing: &'static str, object: &str) -> impl FnOnce(ApiError) -> Error {
     move |e| e.into_error(doing, object)
 }
 
 #[cfg(test)]
 pub mod fake {
-    //! A store in memory that keeps the engine's rules, and can be told to misbehave.
+    //! A store in memory that behaves like the engine's, and can simulate races and lost answers.
 
     use super::*;
     use serde_json::json;
@@ -247,11 +250,11 @@ pub mod fake {
     pub struct Fake {
         pub configs: RefCell<Vec<Value>>,
         pub index: Cell<u64>,
-        /// Puts this into the store just before the next create, as a faster process would.
+        /// This lease is stored just before the next create, as by a faster process.
         pub faster: RefCell<Option<Lease>>,
         /// Names of configs that are no leases.
         pub foreign: RefCell<Vec<String>>,
-        /// The next create is stored, but its answer is lost.
+        /// The next create succeeds, but its answer is lost.
         pub lose_answer: Cell<bool>,
     }
 
@@ -341,7 +344,8 @@ mod tests {
 
     #[test]
     fn a_look_at_what_is_near_leaves_out_no_case() {
-        let near = |beginning: &str| Look::Near { beginnings: [beginning.into()].into(), holder: "h".into() };
+        let near =
+            |beginning: &str| Scope::Near { beginnings: [beginning.into()].into(), holder: "h".into() };
         assert_eq!(cases("a0"), ["A0", "a0"]);
         assert_eq!(cases("canon").len(), 8);
         let listed = near("is").configs();
@@ -349,7 +353,7 @@ mod tests {
             ["IS", "Is", "iS", "is"].iter().all(|case| listed.contains(&format!("%22{case}%22"))),
             "{listed}"
         );
-        assert_eq!(Look::Everything.configs(), "/configs");
+        assert_eq!(Scope::Everything.configs(), "/configs");
     }
 
     #[tokio::test]

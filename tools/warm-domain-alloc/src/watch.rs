@@ -1,4 +1,4 @@
-//! Keeps a snapshot of the swarm current by the engine's events, within one batch of grants.
+//! Keeps what was read of the swarm up to date during a batch of grants, by the engine's events.
 
 use lib_common::Result;
 use lib_common::docker::Engine;
@@ -8,18 +8,19 @@ use lib_common::swarm::object::Kind;
 use serde_json::Value;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender, error::TryRecvError};
 
-use crate::store::{self, Look};
+use crate::store::{self, Scope};
 use crate::world::World;
 
-/// Configs are asked for by name when a lease is stored: the leases of everybody else would be events too.
+/// The kinds whose events are followed. Configs are left out, since every lease of anybody would make an event; they are
+/// asked for by name when a lease is stored.
 const KINDS: [Kind; 5] = [Kind::Service, Kind::Network, Kind::Volume, Kind::Secret, Kind::Container];
 
-/// What keeps a snapshot current between two looks at it.
+/// Brings a snapshot of the swarm up to date.
 pub trait Refresh {
     async fn refresh(&mut self, world: &mut World) -> Result<()>;
 }
 
-/// A snapshot that is used once needs nothing.
+/// Does nothing, for a snapshot that is used only once.
 impl Refresh for () {
     async fn refresh(&mut self, _: &mut World) -> Result<()> {
         Ok(())
@@ -28,39 +29,40 @@ impl Refresh for () {
 
 /// Events since the snapshot.
 pub struct Watch<'a> {
-    /// Closed when the stream breaks.
+    /// The events; closed when the stream breaks.
     told: UnboundedReceiver<Value>,
     engine: &'a Engine,
     nodes: &'a Nodes,
-    look: &'a Look,
+    scope: &'a Scope,
 }
 
 impl<'a> Watch<'a> {
-    /// Starts to listen: before the snapshot is read, so that nothing falls between.
-    pub async fn start(engine: &'a Engine, nodes: &'a Nodes, look: &'a Look) -> Result<Self> {
+    /// Starts to listen. Call it before the snapshot is read, so that no change is missed in between.
+    pub async fn start(engine: &'a Engine, nodes: &'a Nodes, scope: &'a Scope) -> Result<Self> {
         let wanted = Wanted { kinds: &KINDS, actions: &["create", "update"], ..Wanted::default() };
         let events = Events::open(engine, &wanted).await;
         let events = events.map_err(store::fail("listening to events", "the engine"))?;
         let (tell, told) = mpsc::unbounded_channel();
         tokio::spawn(listen(events, tell));
-        Ok(Self { told, engine, nodes, look })
+        Ok(Self { told, engine, nodes, scope })
     }
 }
 
 impl Refresh for Watch<'_> {
-    /// Applies what was told; reads the swarm anew where the stream broke.
+    /// Applies the events that have come; if the stream broke, reads the swarm anew.
     async fn refresh(&mut self, world: &mut World) -> Result<()> {
         loop {
             match self.told.try_recv() {
                 Ok(event) => apply(world, &event, self.engine).await?,
                 Err(TryRecvError::Empty) => return Ok(()),
                 Err(TryRecvError::Disconnected) => {
-                    *self = Self::start(self.engine, self.nodes, self.look).await?;
+                    // The stream broke off and may have missed events: listen again, and read everything again.
+                    *self = Self::start(self.engine, self.nodes, self.scope).await?;
                     let extra = std::mem::take(&mut world.extra);
                     let mut leases = std::mem::take(&mut world.leases);
-                    *world = store::world(self.engine, self.nodes, self.look).await?;
+                    *world = store::world(self.engine, self.nodes, self.scope).await?;
                     world.add_extra(extra);
-                    // What was granted since is not in doubt.
+                    // Keep the leases that this process has granted meanwhile.
                     leases.retain(|lease| !world.leases.contains(lease));
                     for lease in &leases {
                         world.add_lease(lease);
@@ -97,7 +99,7 @@ async fn apply(world: &mut World, event: &Value, engine: &Engine) -> Result<()> 
     match engine.get(&path).await {
         Ok(object) if path.starts_with("/services") => world.add_service(&object),
         Ok(object) => world.add_network(&object),
-        // Gone again.
+        // Ignore an object that has been removed again.
         Err(e) if e.is_missing() => {}
         Err(e) => return Err(e.into_error("looking at what is new", &path)),
     }

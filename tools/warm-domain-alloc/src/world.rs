@@ -1,5 +1,5 @@
-//! What exists on the swarm, as far as a name can collide with it. Built from the engine's raw JSON, so that
-//! one odd value never hides the rest of a list. No I/O.
+//! Everything on the swarm that a name can collide with. It is built from the engine's raw JSON, so that one odd value
+//! does not hide the rest of a list. No I/O.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,17 +10,17 @@ use serde_json::Value;
 use crate::lease::{Lease, Stored};
 use crate::router::{self, Router};
 
-/// What a name is the name of.
+/// The kind of thing that has a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NameOf {
     Stack,
     Object(Kind),
-    /// Of a service on a network that is not of its own stack.
+    /// An alias of a service on a network that does not belong to its own stack.
     Alias,
     Lease,
-    /// Of a Traefik router: two of one name drop each other.
+    /// A Traefik router: if two services declare one name differently, Traefik drops both.
     Router,
-    /// A stack of an app in abra's folder, deployed or not.
+    /// The stack of an app in abra's folder, deployed or not.
     App,
 }
 
@@ -68,21 +68,22 @@ pub struct Lists {
     pub more_containers: Vec<Value>,
 }
 
-/// Names that no engine lists: what `add_extra` puts back after the world was read anew.
+/// Names that no engine lists; `add_extra` adds them again after the world was read anew.
 pub type Extra = BTreeMap<String, NameOf>;
 
-/// Names (lower case: the engine compares without case), routers and shared networks.
+/// The names, routers and shared networks. Names are in lower case, since the engine's are unique without regard to
+/// case.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct World {
     pub names: BTreeSet<(NameOf, String)>,
     pub routers: Vec<Router>,
-    /// Overlay networks that belong to no stack.
+    /// Swarm-wide networks that belong to no stack.
     pub shared: BTreeSet<String>,
     /// Held leases.
     pub leases: Vec<Lease>,
-    /// What no engine lists, in `names` too.
+    /// The names that no engine lists; they are in `names`, too.
     pub extra: Extra,
-    /// The stack of each network, by id and by name.
+    /// The stack of each network, by the network's id and by its name.
     pub stacks: BTreeMap<String, Option<String>>,
 }
 
@@ -124,7 +125,8 @@ impl World {
         world
     }
 
-    /// What was looked at, as a record says it: kind and count. Leases count apart: each has two names here.
+    /// What was compared with, for the record: `KIND=COUNT`. Leases are counted separately, since each has two names
+    /// here.
     pub fn checked(&self) -> Vec<String> {
         let kinds = NameOf::COUNTED.iter().map(|(kind, plural)| {
             let count = self.names.iter().filter(|(of, _)| of == kind).count();
@@ -152,7 +154,7 @@ impl World {
         }
     }
 
-    /// A container, or an event of one: its labels and its name.
+    /// Adds a container from its labels and its name, which an event has, too.
     pub fn add_container(&mut self, labels: &Value, name: &Value) {
         self.add_stack(labels);
         let name = name.as_str().unwrap_or_default().trim_start_matches('/');
@@ -166,7 +168,7 @@ impl World {
         self.leases.push(lease.clone());
     }
 
-    /// Names that no engine lists.
+    /// Adds names that no engine lists.
     pub fn add_extra(&mut self, extra: Extra) {
         for (name, kind) in &extra {
             self.add(*kind, &name.as_str().into());
@@ -209,6 +211,7 @@ impl World {
 
     pub fn add(&mut self, what: impl Into<NameOf>, name: &Value) {
         if let Some(name) = name.as_str().filter(|name| !name.is_empty()) {
+            // abra and DNS do not distinguish upper and lower case.
             self.names.insert((what.into(), name.to_lowercase()));
         }
     }

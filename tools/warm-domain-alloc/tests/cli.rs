@@ -1,4 +1,4 @@
-//! The binary as a stage of a pipe, without an engine.
+//! `warm-domain-alloc` as a stage of a pipe, without an engine.
 
 #![allow(clippy::unwrap_used)]
 
@@ -16,7 +16,7 @@ const CASE: &str = r#"{"type":"case.failed","v":1,"investigation":"I","case":"mu
 fn tool(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_warm-domain-alloc"));
     command.args(args).env_clear();
-    // Nobody listens there.
+    // No engine listens there.
     command.env("DOCKER_HOST", "unix:///nonexistent/docker.sock");
     command
 }
@@ -24,7 +24,7 @@ fn tool(args: &[&str]) -> Command {
 fn run(mut command: Command, input: &str) -> Output {
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // The tool may refuse its arguments before it reads.
+    // Ignore EPIPE: the tool may refuse its arguments before it reads.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     child.wait_with_output().unwrap()
 }
@@ -131,7 +131,7 @@ fn help_is_the_same_long_and_short_and_has_examples() {
     assert!(help("-h").contains("Examples:") && help("-h").contains("REDFIX_BASE_DOMAIN"));
 }
 
-/// An empty swarm whose engine never answers a create; tells when one is asked for.
+/// A fake engine with an empty swarm, which never answers a create; it signals when it gets one.
 fn stuck_engine(socket: &Path) -> mpsc::Receiver<()> {
     let listener = UnixListener::bind(socket).unwrap();
     let (tell, told) = mpsc::channel();

@@ -1,4 +1,4 @@
-//! A batch reads the swarm once; what comes into being meanwhile is learnt from the engine's events.
+//! A batch reads the swarm once, and learns from the engine's events what is created meanwhile.
 
 #![allow(clippy::unwrap_used)]
 
@@ -13,10 +13,10 @@ const SERVICE: &str = r#"{"ID":"s1","Spec":{"Name":"iso-bbb_ci_example_app","Lab
 const EVENT: &str =
     "{\"Type\":\"service\",\"Action\":\"create\",\"Actor\":{\"ID\":\"s1\",\"Attributes\":{}}}\n";
 
-/// How often the services were listed.
+/// How often the tool listed the services.
 static LISTED: AtomicUsize = AtomicUsize::new(0);
 
-/// An empty swarm on which a service appears as soon as the first lease is stored.
+/// A fake engine with an empty swarm, on which a service appears as soon as the first lease is stored.
 fn engine(socket: &Path) {
     let listener = UnixListener::bind(socket).unwrap();
     let stored = Arc::new(Mutex::new(Vec::<String>::new()));
@@ -59,7 +59,7 @@ fn serve(
         write!(stream, "HTTP/1.1 200 OK\r\n\r\n").unwrap();
         appeared.lock().unwrap().recv().unwrap();
         stream.write_all(EVENT.as_bytes()).unwrap();
-        // The stream stays open, as the engine's does.
+        // Keep the stream open, as the engine does.
         std::mem::forget(stream);
         return;
     }
@@ -78,7 +78,7 @@ fn serve(
                 r#"{{"ID":"c{index}","Version":{{"Index":{index}}},"CreatedAt":"2026-01-01T00:00:0{index}Z","Spec":{body}}}"#
             ));
             appear.send(()).unwrap();
-            // The event is on its way before the answer is.
+            // The event must arrive before the answer.
             std::thread::sleep(std::time::Duration::from_millis(200));
             r#"{"ID":"c1"}"#.to_owned()
         }

@@ -1,4 +1,4 @@
-//! `probe` as a program, without an engine: what the network alone shows.
+//! `warm-domain-alloc probe` without an engine: what the network alone shows.
 
 #![allow(clippy::unwrap_used)]
 
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
-/// A web server that answers the nth request with the nth answer, the last one again and again; its port.
+/// Starts a web server that gives the nth request the nth answer, and all further ones the last; returns its port.
 fn server(answers: &'static [&'static str]) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -59,7 +59,7 @@ fn check(args: &[&str], code: i32, kind: Option<&str>) {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{said}");
     assert_eq!(kinds(&output), [kind.map(ToOwned::to_owned)], "{said}");
-    assert!(said.contains("only what the network shows is judged"), "{said}");
+    assert!(said.contains("judging only from what the network shows"), "{said}");
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn what_the_network_shows_is_named_without_an_engine() {
     check(&[&plain], 1, Some("tls-refused"));
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     check(&[&format!("http://a.example:{closed}")], 1, Some("tcp-refused"));
-    // Connected, and never answered.
+    // A server that accepts the connection and never answers.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://a.example:{}", silent.local_addr().unwrap().port());
     check(&[&address, "--timeout", "300ms"], 1, Some("gateway-timeout"));

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The server is to be had at its domain, over TLS, and the pages there are its own and not somebody else's."""
+"""The server answers at its domain over TLS, and serves its own pages there, not those of another stack."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HANDLES = ("alice", "bob")
 
 
 class Site:
-    """Domains below one, asked through the node's reverse proxy, as curl does: a status, and 000 where there is none."""
+    """A domain and those below it, reached through the node's reverse proxy. As with curl, 000 stands for no HTTP status."""
 
     def __init__(self, domain: str, address: str, port: str) -> None:
         self.domain = domain
@@ -30,7 +30,7 @@ class Site:
         self.context.verify_mode = ssl.CERT_NONE
 
     def connect(self, host: str) -> ssl.SSLSocket:
-        """A connection to what really serves this name: until the proxy passes it on, it answers by itself."""
+        """Connect to the server of this name. Retry while the proxy has no route and answers with its default certificate."""
         until = time.monotonic() + ROUTED_WITHIN
         while True:
             try:
@@ -63,7 +63,7 @@ class Site:
 
 
 def test_the_domain_serves_its_own_pages(domain: str, address: str, port: str, accounts: str) -> None:
-    """The server says that it is this domain's; accounts are made, found at their handles, and there after a rest."""
+    """The server names this domain as its own; created accounts are found at their handles, and still there after a rest."""
     site = Site(domain, address, port)
     server = site.ask("GET", domain, "/xrpc/com.atproto.server.describeServer")
     assert f'"did:web:{domain}"' in server, f"https://{domain} serves somebody else's page: {server[:60]}"

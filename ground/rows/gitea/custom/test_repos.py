@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A repository that is created is there; what is there is written down for after the promotion."""
+"""A created repository is listed. The list is written to a file for the test after the promotion."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HTTP_TIMEOUT = 10.0
 
 
 def test_create_repository(url: str, file: str) -> None:
-    """POST, GET; what GET says goes to FILE."""
+    """Create a repository, list all, and write the list to FILE."""
     name = f"ci-marker-{time.time_ns()}"
     with urlopen(Request(url, data=json.dumps({"name": name}).encode()), timeout=HTTP_TIMEOUT) as response:
         assert response.status == 201, f"POST {url} answered {response.status}"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What was there before the promotion is there after it."""
+"""Every repository that existed before the promotion exists after it."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The canonical serves OpenID at its own domain: a realm is made, a user signs in there, and the realm goes again."""
+"""The canonical serves OpenID at its own domain: the test creates a realm, signs a user in, and removes the realm."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROUTED_WITHIN = 30.0
 
 
 class Provider:
-    """The provider at a domain, asked through the node's reverse proxy."""
+    """The provider at a domain, reached through the node's reverse proxy."""
 
     def __init__(self, domain: str, address: str, port: str) -> None:
         self.domain = domain
@@ -35,7 +35,7 @@ class Provider:
         return response.status, json.loads(text) if is_json else {}
 
     def discovery(self, realm: str) -> dict[str, str]:
-        """The discovery document; a route that the proxy does not know yet is waited for."""
+        """The discovery document. Retry while the proxy has no route yet."""
         until = time.monotonic() + ROUTED_WITHIN
         while True:
             status, document = self.ask("GET", f"/realms/{realm}/.well-known/openid-configuration")
@@ -56,7 +56,7 @@ class Provider:
 
 
 def test_a_user_signs_in(domain: str, address: str, port: str, admin_password: str) -> None:
-    """A realm of this run's own, a user in it, a login, and whose it was."""
+    """Create a realm and a user for this run; log in; the userinfo endpoint names this user."""
     provider = Provider(domain, address, port)
     admin = {"Authorization": f"Bearer {provider.token('master', 'admin', admin_password)}"}
     realm, password = f"ci-{secrets.token_hex(4)}", secrets.token_hex(8)

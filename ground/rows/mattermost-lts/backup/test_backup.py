@@ -10,7 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "lib"))
 import junit
 
-# What may hold a database: a dump, or PostgreSQL's own folder.
+# Files that show that a database is in the archive: a dump, or PostgreSQL's data folder.
 HOLDERS = (".sql", "/PG_VERSION")
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""After the restore the chat is what it was at the backup."""
+"""After the restore the chat has exactly the posts that it had at the backup."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "lib"))
 import junit
 
 HTTP_TIMEOUT = 10.0
-# So long may a database that is being restored refuse.
+# How long the database may refuse connections while it is restored, in seconds.
 PATIENCE = 30.0
 
 
 def posts(url: str) -> list[str]:
-    """Every message, once the server can tell."""
+    """Every message. Retry while the server answers with an error."""
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
@@ -32,7 +32,7 @@ def posts(url: str) -> list[str]:
 
 
 def test_restore_returns_state(url: str, file: str) -> None:
-    """What was there at the backup is there again, and what came later is gone."""
+    """Posts that existed at the backup exist again, and later ones are gone."""
     kept = [post["message"] for post in json.loads(Path(file).read_text(encoding="utf-8"))]
     found = posts(url)
     lost = [message for message in kept if message not in found]

@@ -51,7 +51,7 @@ def read_varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def fields(data: bytes) -> dict[int, int | bytes]:
-    """The fields of a protobuf message, undecoded; of a repeated one the last."""
+    """The fields of a protobuf message, undecoded. Of a repeated field only the last value is kept."""
     found: dict[int, int | bytes] = {}
     at = 0
     while at < len(data):
@@ -70,7 +70,7 @@ def frame(kind: int, payload: bytes) -> bytes:
 
 
 class Client:
-    """A connection to the voice server whose every wait ends at the same deadline."""
+    """A connection to the voice server. All waits share one deadline."""
 
     def __init__(self, host: str, port: int) -> None:
         self.deadline = time.monotonic() + TIMEOUT

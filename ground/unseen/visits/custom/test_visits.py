@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Of twenty pages that are shown each is this stack's own."""
+"""Each of twenty pages comes from this stack."""
 
 from __future__ import annotations
 

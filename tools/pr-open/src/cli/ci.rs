@@ -1,13 +1,13 @@
-//! Arguments: what is asked of CI.
+//! Options about CI.
 
 use std::time::Duration;
 
 use lib_common::cli::duration;
 
-/// What is asked of CI.
+/// Whether CI is asked for a run, and how its verdict is waited for.
 #[derive(clap::Args, Debug)]
 pub struct CiArgs {
-    /// Ask CI for a run of this very head, once
+    /// Ask CI for a run of the head commit, once
     #[arg(long)]
     pub testme: bool,
     /// Ask CI again for this very head, although it was asked

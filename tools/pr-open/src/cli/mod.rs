@@ -1,4 +1,4 @@
-//! Arguments.
+//! The command line of `pr-open`.
 
 mod ci;
 mod place;

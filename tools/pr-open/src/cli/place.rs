@@ -1,4 +1,4 @@
-//! Arguments: where it is proposed.
+//! Options about the forge and the repository.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -32,7 +32,7 @@ pub struct SiteArgs {
     pub forge_timeout: Duration,
 }
 
-/// Where it is proposed.
+/// Where the fix is proposed.
 #[derive(clap::Args, Debug)]
 pub struct PlaceArgs {
     #[command(flatten)]

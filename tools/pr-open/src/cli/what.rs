@@ -1,4 +1,4 @@
-//! Arguments: what is proposed, in which words, and what a person takes upon themselves.
+//! Options about the fix, its text, and the rules that a person may override.
 
 use std::path::PathBuf;
 
@@ -43,13 +43,13 @@ pub struct WhatArgs {
     pub author: Author,
 }
 
-/// The words.
+/// The text of the pull request or comment.
 #[derive(clap::Args, Debug)]
 pub struct TextArgs {
     /// Title (default: the folder's)
     #[arg(long, value_name = "TEXT")]
     pub title: Option<String>,
-    /// The text as it is, instead of a template; `-` is standard input, and the records are then --ledger's
+    /// The text itself, instead of a template; `-` is standard input, and records then come from --ledger
     #[arg(long, value_name = "FILE", conflicts_with = "template")]
     pub body_file: Option<PathBuf>,
     /// Text of the pull request with {title}, {explanation}, {cases}, {evidence}, {fix}, {diff}, {verified}, {upstream}
@@ -72,10 +72,10 @@ pub struct TextArgs {
     pub reviewer: Vec<String>,
 }
 
-/// What a person takes upon themselves.
+/// Rules that a person may override.
 #[derive(clap::Args, Debug)]
 pub struct ConsentArgs {
-    /// Open it without a verdict that supports it; recorded, and the gates see it
+    /// Go on without a verdict that supports the fix; the record says so, and the gates see it
     #[arg(long)]
     pub no_verdict: bool,
     /// Allow a patch that touches tests

@@ -1,4 +1,4 @@
-//! Where a forge is, and the name of a repository on it.
+//! The address of a forge, and the name of a repository on it.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use reqwest::Url;
 
-/// `--forge`.
+/// The value of `--forge`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
     /// Gitea or Forgejo; without credentials, query or fragment, and without a slash at the end.
@@ -26,7 +26,7 @@ impl FromStr for Address {
                 Ok(Self::Dir(path.into()))
             };
         }
-        // What was typed may hold a password: it is not repeated.
+        // Do not repeat the address in the message: it may hold a password.
         let url = Url::parse(text).map_err(|e| format!("not https://HOST or dir:PATH: {e}"))?;
         if !["http", "https"].contains(&url.scheme()) || url.host_str().is_none() {
             return Err("not https://HOST or dir:PATH".into());

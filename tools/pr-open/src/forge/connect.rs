@@ -1,4 +1,4 @@
-//! From the settings to a forge, and to where git finds the repository.
+//! Makes the forge that the options name, and finds out where git reaches the repository.
 
 use std::fs;
 use std::net::IpAddr;
@@ -17,7 +17,7 @@ use super::http::Http;
 use crate::cli::{PlaceArgs, SiteArgs};
 use crate::git::{Git, Remote};
 
-/// A forge, the repository behind it, and the secret that no text may hold.
+/// A forge, its git repository, and the token, which must not get into any text.
 pub struct Connection {
     pub address: Address,
     pub repo: RepoName,
@@ -26,7 +26,7 @@ pub struct Connection {
     pub token: Option<String>,
 }
 
-/// `trigger`: the comment that asks CI for a run.
+/// Makes the connection; `trigger` is the comment that asks CI for a run.
 pub fn connect(place: &PlaceArgs, trigger: &str, git: &Git) -> Result<Connection> {
     let site = &place.site;
     let Some(address) = site.forge.clone() else {
@@ -65,7 +65,7 @@ fn remote_of(
 ) -> Remote {
     let same = Url::parse(&url).is_ok_and(|other| other.origin() == forge.origin());
     let config = token.filter(|_| same).map(|token| {
-        // The user's name does not matter where the password is a token.
+        // With a token for a password the forge ignores the user's name.
         let basic = STANDARD.encode(format!("redfix:{token}"));
         (format!("http.{address}/.extraHeader"), format!("Authorization: Basic {basic}"))
     });

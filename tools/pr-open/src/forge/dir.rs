@@ -1,5 +1,5 @@
-//! `dir:PATH`: bare repositories `PATH/<owner>/<name>.git`, and a review queue beside them
-//! (its format stands in `queue.rs`). Everything that looks before it writes does so under the queue's lock.
+//! `dir:PATH`: a forge made of bare repositories `PATH/<owner>/<name>.git` and a review queue beside them (`queue.rs`
+//! describes its format). Everything that reads the queue before it writes does both under the queue's lock.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -25,8 +25,8 @@ pub struct Dir {
 }
 
 impl Dir {
-    /// `trigger`: the comment by which an earlier request for a run is recognised. `timeout` bounds the wait
-    /// for the queue's lock.
+    /// Opens the forge. `trigger` is the comment by which an earlier request for a run is recognised; `timeout` bounds
+    /// the wait for the queue's lock.
     pub fn new(root: PathBuf, repo: RepoName, git: Git, trigger: &str, timeout: Duration) -> Result<Self> {
         let dir = Self { root, repo, git, trigger: trigger.to_owned(), timeout };
         let bare = dir.bare();
@@ -52,12 +52,12 @@ impl Dir {
         Ok(output.ok.then(|| output.text()))
     }
 
-    /// The commit that a branch really is at, whoever pushed it.
+    /// The commit that a branch is at now, whoever pushed it.
     fn branch(&self, name: &str) -> Result<Option<String>> {
         self.git(&["rev-parse", "--verify", "--quiet", &format!("refs/heads/{name}^{{commit}}")])
     }
 
-    /// Opens the queue, takes its lock, folds it, and hands both to `act`.
+    /// Opens and locks the queue, folds its events, and passes both to `act`.
     fn locked<T>(&self, act: impl FnOnce(&mut File, Queue) -> Result<T>) -> Result<T> {
         let path = self.root.join("queue.jsonl");
         let fail = |e: std::io::Error| Error::cannot("using the review queue", e).on(path.display());
@@ -67,7 +67,7 @@ impl Dir {
             match error {
                 TryLockError::Error(e) => return Err(fail(e)),
                 TryLockError::WouldBlock if start.elapsed() > self.timeout => {
-                    let cause = "somebody else holds its lock";
+                    let cause = "another process holds its lock";
                     return Err(Error::again("using the review queue", cause).on(path.display()));
                 }
                 TryLockError::WouldBlock => std::thread::sleep(Duration::from_millis(20)),
@@ -76,7 +76,7 @@ impl Dir {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(fail)?;
         if bytes.last().is_some_and(|byte| *byte != b'\n') {
-            // A writer died in the middle of a line: it stays, as a line that is no event.
+            // A writer died in the middle of a line. End the line; it is skipped later, since it is no event.
             file.write_all(b"\n").map_err(fail)?;
             bytes.push(b'\n');
         }
@@ -289,7 +289,7 @@ fn opening(number: u64, draft: &Draft) -> Event {
     }
 }
 
-/// Brings the entry up to date; the event that says what changed, if anything did.
+/// Updates the entry; returns the event that says what changed, if anything did.
 fn updating(entry: &mut Entry, draft: &Draft) -> Option<Event> {
     let mut event = Event { kind: "pull.updated".into(), number: entry.number, ..Event::default() };
     for (field, new, out) in [

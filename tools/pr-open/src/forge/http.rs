@@ -1,4 +1,4 @@
-//! One HTTP request at a time: a deadline each, no redirects, retries only where nothing can happen twice.
+//! Sends one HTTP request at a time, each with a deadline. Follows no redirects, and retries only requests that read.
 
 use std::io::Read;
 use std::path::Path;
@@ -16,7 +16,7 @@ use super::{permission, wire};
 use crate::git::UNTRUSTED_HINT;
 use crate::retry;
 
-/// Longest answer that is read.
+/// Longest answer that is accepted, in bytes.
 const MAX_BODY: u64 = 32 << 20;
 /// How often a reading request is tried.
 const TRIES: u32 = 4;
@@ -64,18 +64,20 @@ impl Http {
     pub fn new(forge: &Url, repo: RepoName, token: Option<&str>, trust: &Trust) -> Result<Self> {
         let timeout = trust.timeout;
         let fail = |e: &dyn std::fmt::Display| Error::cannot("setting up HTTP", e);
-        // A second call finds the provider installed already.
+        // Ignore the error: at a second call the provider is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut headers = HeaderMap::new();
         if let Some(token) = token {
             let mut value = HeaderValue::from_str(&format!("token {token}"))
                 .map_err(|_| fail(&"the token is not text"))?;
+            // A sensitive value is left out of debug output.
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
         let client = Client::builder()
             .user_agent(AGENT)
             .default_headers(headers)
+            // A redirect could send the token to another host.
             .redirect(redirect::Policy::none())
             .connect_timeout(timeout.min(Duration::from_secs(10)))
             .timeout(timeout)
@@ -86,7 +88,7 @@ impl Http {
         Ok(Self { client, api, repo, has_token: token.is_some() })
     }
 
-    /// A reading request, retried while the forge is away.
+    /// Sends a reading request, and tries again while the forge is away.
     pub fn get(&self, call: &Call) -> Result<Reply> {
         let mut tries = 1;
         loop {
@@ -100,7 +102,7 @@ impl Http {
         }
     }
 
-    /// One try of any request. A redirect is an answer: following it would show the token to somebody else.
+    /// Tries a request once. A redirect is returned, not followed: following it would send the token to another address.
     pub fn send(&self, call: &Call, body: Option<&Value>) -> Sent {
         let (method, _) = call.allowed();
         let url = format!("{}{}", self.api, call.path(&self.repo));
@@ -127,7 +129,7 @@ impl Http {
         }
     }
 
-    /// The error for an answer that is not the hoped-for one.
+    /// The error for an answer with an unexpected status.
     pub fn refused(&self, call: &Call, reply: &Reply) -> Error {
         let message = wire::message(&reply.body);
         let mut cause = format!("HTTP {} {message}", reply.status);
@@ -151,7 +153,7 @@ impl Http {
         format!("{} {}{}", call.allowed().0, self.api, call.path(&self.repo))
     }
 
-    /// A writing request as it would be sent, without the token.
+    /// The lines of a writing request as it would be sent, without the token.
     pub fn literal(&self, call: &Call, body: &Value) -> Vec<String> {
         let mut lines = vec![self.object(call), format!("  user-agent: {AGENT}")];
         if self.has_token {

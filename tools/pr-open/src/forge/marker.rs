@@ -1,23 +1,24 @@
-//! A hidden line at the end of a body: for which head a run was asked for, and what was there before.
+//! A hidden line at the end of a pull request's body: for which head a run was asked for, and which statuses and comments
+//! there were before.
 //!
-//! A forge does not say at which commit a comment was written. The line does, so that a second run neither
-//! asks twice nor takes an old green for the answer.
+//! A forge does not say at which commit a comment was written. The line does, so that a second call neither asks for a
+//! run twice nor takes an older green status for the answer.
 
 /// `<!-- redfix-run head=SHA after=STATUS comments=COMMENT -->`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Marker {
-    /// Full commit that the run was asked for.
+    /// The full hash of the commit for which the run was asked for.
     pub head: String,
-    /// Largest status id of that commit before the comment.
+    /// The largest id of that commit's statuses before the comment.
     pub after: u64,
-    /// Largest comment id before the comment.
+    /// The largest id of the comments before it.
     pub comments: u64,
 }
 
 const START: &str = "<!-- redfix-run ";
 
 impl Marker {
-    /// The body with this line at its end.
+    /// The body, with this marker at its end.
     #[must_use]
     pub fn on(&self, body: &str) -> String {
         let Self { head, after, comments } = self;
@@ -25,9 +26,10 @@ impl Marker {
     }
 }
 
-/// A body without its marker, and the marker.
+/// Splits a body into its text and its marker, if it has a valid one.
 #[must_use]
 pub fn split(body: &str) -> (String, Option<Marker>) {
+    // A body that was edited in a browser has CRLF line ends.
     let body = body.replace("\r\n", "\n");
     let Some((text, rest)) = body.rsplit_once(START) else { return (body.trim_end().to_owned(), None) };
     let field =

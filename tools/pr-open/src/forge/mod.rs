@@ -1,4 +1,4 @@
-//! A forge, as far as `pr-open` needs one. No method merges, closes, approves or writes a file.
+//! What `pr-open` needs of a forge. No method merges, closes, approves or writes a file.
 
 mod address;
 pub mod check;
@@ -28,25 +28,26 @@ use lib_common::record::pr::PrAction;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pull {
     pub number: u64,
-    /// For people.
+    /// Web address, for people.
     pub url: String,
     pub title: String,
     pub body: String,
-    /// Name of the head branch, and whether it is in this repository (not in a fork).
+    /// Name of the head branch.
     pub branch: String,
+    /// Whether the head branch is in this repository, not in a fork.
     pub same_repo: bool,
-    /// Full commit.
+    /// Full hash of the head commit.
     pub head: String,
     pub base: String,
     pub open: bool,
     pub merged: bool,
-    /// Ref by which git can fetch the head.
+    /// The ref by which git can fetch the head.
     pub fetch: String,
-    /// The last request for a run of this very head, as far as known.
+    /// The last request for a run of this head, as far as known.
     pub asked: Option<Marker>,
 }
 
-/// What the repository allows.
+/// What was found out about the repository.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Site {
     pub default_branch: String,
@@ -71,9 +72,9 @@ pub struct Draft {
     pub head: String,
     pub title: String,
     pub body: String,
-    /// By their names; only a new one gets them.
+    /// Names of labels; only a new pull request gets them.
     pub labels: Vec<String>,
-    /// By their users' names; only for a new one.
+    /// User names of reviewers; asked only for a new pull request.
     pub reviewers: Vec<String>,
     /// As [`Forge::look_up`] finds it.
     pub found: Found,
@@ -90,13 +91,13 @@ pub struct Found {
     pub after: u64,
 }
 
-/// What came of [`Forge::open`].
+/// The result of [`Forge::open`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opened {
     pub pull: Pull,
-    /// False: somebody else was faster, and theirs is ours.
+    /// False if another process of ours was faster and opened this one.
     pub created: bool,
-    /// What was asked for and is not there, a sentence each.
+    /// What was asked for and is missing (labels, reviewers), one sentence each.
     pub lacking: Vec<String>,
 }
 
@@ -129,11 +130,11 @@ pub struct Asking<'a> {
 pub struct Note {
     /// The text, with `mark` as its last line.
     pub body: String,
-    /// By this it is found again.
+    /// The hidden line by which the note is found again.
     pub mark: String,
 }
 
-/// What became of a [`Note`].
+/// The result of writing a [`Note`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Noted {
     pub url: String,
@@ -145,14 +146,15 @@ pub struct Noted {
 /// Who wrote the body of a pull request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whose {
-    /// We did, with this very call: nobody has asked for a run yet.
+    /// We did, in this call, so nobody has asked for a run yet.
     JustOpened,
-    /// We did, and may note in it what we do.
+    /// We did, in an earlier call, so we may write a marker into it.
     Ours,
+    /// Somebody else, so we write nothing into it.
     Others,
 }
 
-/// One change of the forge, for [`Forge::preview`].
+/// A change of the forge, for [`Forge::preview`].
 #[derive(Debug)]
 pub enum Step<'a> {
     Open {
@@ -163,7 +165,7 @@ pub enum Step<'a> {
         pull: &'a Pull,
         draft: &'a Draft,
     },
-    /// `None`: of the one that is opened just before.
+    /// Asks for a run. Without `pull`, of the pull request that is opened just before.
     Ask {
         pull: Option<&'a Pull>,
         asking: Asking<'a>,
@@ -179,7 +181,7 @@ pub enum Step<'a> {
 pub struct Status {
     pub id: u64,
     pub context: String,
-    /// `pending`, `success`, `failure`, `error`, `warning`, `skipped`, or what else a forge thinks of.
+    /// `pending`, `success`, `failure`, `error`, `warning`, `skipped`, or a word that is not known here.
     pub state: String,
     pub description: Option<String>,
     pub url: Option<String>,
@@ -187,7 +189,7 @@ pub struct Status {
     pub created: String,
 }
 
-/// The forge of one repository.
+/// A forge, for one repository.
 pub trait Forge {
     /// Whether the token may do this, as far as the forge says so before it is tried.
     fn may(&self, writes: Writes) -> Result<()>;
@@ -217,6 +219,6 @@ pub trait Forge {
     fn explain(&self, pull: u64, note: &Note) -> Result<Noted>;
     /// All statuses of `commit`, in any order; none where the forge lacks the commit.
     fn statuses(&self, commit: &str) -> Result<Vec<Status>>;
-    /// What a step would send, to the letter but for secrets. Only reads.
+    /// The exact lines that a step would send, apart from secrets. Only reads.
     fn preview(&self, step: &Step) -> Result<Vec<String>>;
 }

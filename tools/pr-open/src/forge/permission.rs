@@ -1,8 +1,8 @@
-//! Which permission or setting is missing when a forge says no. Pure.
+//! Finds out which permission or setting is missing when a forge refuses a request. Pure.
 
 use super::route::Call;
 
-/// What a person can do about `status` with `message` as the answer to `call`, where that is known.
+/// What a person can do when the answer to `call` is `status` with `message`, if that is known.
 #[must_use]
 pub fn hint(call: &Call, status: u16, message: &str) -> Option<String> {
     let lower = message.to_lowercase();
@@ -27,7 +27,7 @@ pub fn hint(call: &Call, status: u16, message: &str) -> Option<String> {
         }
         404 => "is the name right, and may the token read it? A private repository looks like this, too",
         409 if *call == Call::OpenPull => {
-            "one is open that the token may not see, or the base moved: run it again"
+            "a pull request is open that the token may not see, or the base moved: run it again"
         }
         409 | 412 => "somebody else changed it meanwhile: run it again",
         413 => QUOTA,

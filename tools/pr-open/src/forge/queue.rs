@@ -1,4 +1,4 @@
-//! The review queue of a `dir:` forge: `PATH/queue.jsonl`, one event a line, appended under the file's lock.
+//! The review queue of a `dir:` forge: `PATH/queue.jsonl`, one event per line, appended under the file's lock.
 //!
 //! Every event has `event`, `id` (the number of its line), `repo` (`owner/name`), `ts` (RFC 3339), and:
 //!
@@ -10,16 +10,17 @@
 //! | `comment` | `number`, `body`, `sha` (the head at that time) | `pr-open`, people |
 //! | `status` | `number`, `sha`, `context`, `status`, `description`, `target_url` | CI |
 //!
-//! What is the case is a fold over the events. A line that is no such event (torn, or a stranger's) is skipped.
+//! The state of a pull request is a fold over the events. A line that is no such event (because it is torn, or a
+//! stranger's) is skipped.
 
 use serde::{Deserialize, Serialize};
 
 use super::Status;
 
-/// What every reader of JSON can count to.
+/// Numbers must be below this: it is the largest integer that every JSON reader keeps exact (RFC 8259, 6).
 const MAX_NUMBER: u64 = 1 << 53;
 
-/// One line.
+/// One line of the queue.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     #[serde(rename = "event")]
@@ -53,7 +54,7 @@ pub struct Event {
     pub ts: String,
 }
 
-/// One pull request as the events leave it.
+/// A pull request after all events.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Entry {
     pub number: u64,
@@ -86,23 +87,23 @@ impl<'e> Comment<'e> {
 #[derive(Debug, Default)]
 pub struct Queue {
     events: Vec<Event>,
-    /// Line feeds in the file: the next event is on the line after them.
+    /// How many whole lines the file has; the next event gets the next line's number.
     pub lines: u64,
 }
 
 impl Queue {
-    /// Reads the whole file; keeps what concerns `repo`.
+    /// Parses the whole file; keeps the events of `repo`.
     #[must_use]
     pub fn parse(bytes: &[u8], repo: &str) -> Self {
         let lines = bytes.split_inclusive(|byte| *byte == b'\n');
         let events = lines.clone().filter_map(|line| serde_json::from_slice::<Event>(line).ok());
         let whole = lines.filter(|line| line.ends_with(b"\n")).count() as u64;
-        // A stranger's line with a number at the end of all numbers would leave none for the next.
+        // Skip a line with a huge number: `next_number` could not go beyond it.
         let of_it = |event: &Event| event.repo == repo && event.number < MAX_NUMBER;
         Self { events: events.filter(of_it).collect(), lines: whole }
     }
 
-    /// All pull requests in the order in which they were opened.
+    /// All pull requests, in the order in which they were opened.
     #[must_use]
     pub fn pulls(&self) -> Vec<Entry> {
         let mut pulls: Vec<Entry> = Vec::new();
@@ -148,7 +149,7 @@ impl Queue {
         opened.map(|event| event.number).max().unwrap_or(0) + 1
     }
 
-    /// Id of the last comment on `number` that is exactly `text` and was written at `sha`.
+    /// The id of the last comment on `number` that is exactly `text` and was written when the head was `sha`.
     #[must_use]
     pub fn asked(&self, number: u64, sha: &str, text: &str) -> Option<u64> {
         let fits = |event: &&Event| {
@@ -182,7 +183,7 @@ impl Queue {
     }
 }
 
-/// Folds `file`, whatever is in it: for tests that feed this module with anything.
+/// Folds arbitrary bytes and checks invariants; an entry point for property tests and fuzzing.
 #[doc(hidden)]
 pub fn fold_anything(file: &[u8]) {
     let queue = Queue::parse(file, "o/n");
@@ -204,7 +205,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// The lines of the test below, cut, doubled and out of order, with anything in between.
+        /// The lines of the test below, cut, doubled and reordered, with arbitrary bytes in between.
         #[test]
         fn no_file_makes_us_fall_over(
             parts in proptest::collection::vec((0usize..8, any::<u16>(), proptest::collection::vec(any::<u8>(), 0..9)), 0..12)

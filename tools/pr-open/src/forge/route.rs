@@ -1,15 +1,15 @@
-//! The allow-list: every request that can be made, and nothing else.
+//! The allow-list of requests to a forge. No other request can be made.
 //!
-//! [`Call`] is the only way to name a path, and each of its variants takes its method and path from
-//! [`ALLOWED`]. There is no variant that merges, updates a branch, reviews, or writes contents or refs, and
-//! `EditPull` is only ever sent with title and body, `EditComment` for a comment with our own mark.
+//! Only a [`Call`] can name a path, and each of its variants takes its method and path from [`ALLOWED`]. No variant
+//! merges, updates a branch, reviews, or writes contents or refs. `EditPull` is only sent with title and body, and
+//! `EditComment` only for a comment with our own mark.
 
 use lib_common::text::percent_encode;
 use reqwest::Method;
 
 use super::address::RepoName;
 
-/// Items per page: what every forge grants unless it is set lower.
+/// Items per page that are asked for; every forge grants this many unless it is configured to a lower limit.
 pub const PAGE: usize = 50;
 
 /// Method and path template of every request, below `/api/v1`.
@@ -87,7 +87,7 @@ impl PullState {
 }
 
 impl Call<'_> {
-    /// Method and template; the index is the row of [`ALLOWED`].
+    /// The request's row in [`ALLOWED`]: method and path template.
     #[must_use]
     pub fn allowed(&self) -> &'static (Method, &'static str) {
         static ROWS: [(Method, &str); 17] = ALLOWED;
@@ -157,7 +157,7 @@ fn numbered(path: String, place: &str, number: u64) -> String {
     if number == 0 { path } else { path.replace(place, &number.to_string()) }
 }
 
-/// Several parts of a path: the slashes between them stay.
+/// Encodes a name that may have several path segments; the slashes between them stay.
 fn segments(text: &str) -> String {
     text.split('/').map(percent_encode).collect::<Vec<_>>().join("/")
 }

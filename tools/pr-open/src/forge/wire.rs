@@ -1,4 +1,4 @@
-//! What Gitea and Forgejo send, read leniently: absent and null are the same, unknown fields are skipped.
+//! The answers of Gitea and Forgejo. They are read leniently: absent and null are the same, unknown fields are skipped.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -69,7 +69,7 @@ pub struct PullRequest {
     pub head: End,
 }
 
-/// One end of a pull request. `label` is the branch's name even after the branch is gone.
+/// The base or head of a pull request. `label` is the branch's name even when the branch is gone.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct End {
@@ -84,7 +84,7 @@ pub struct End {
 }
 
 impl PullRequest {
-    /// As `pr-open` sees it.
+    /// Converts it to the form that all forges share.
     #[must_use]
     pub fn into_pull(self) -> Pull {
         let (body, marker) = marker::split(&self.body);
@@ -146,7 +146,7 @@ pub struct Token {
     pub user: User,
 }
 
-/// In lists the field is `status`; elsewhere the same thing is called `state`.
+/// A commit status. In lists its field is called `status`, elsewhere `state`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct CommitStatus {
@@ -176,10 +176,10 @@ impl From<CommitStatus> for Status {
     }
 }
 
-/// Longest message that is repeated, in characters.
+/// Longest message of a forge that is quoted, in characters.
 const MESSAGE: usize = 300;
 
-/// The message of an error answer: JSON as the forge sends it, or whatever a proxy says, cut short.
+/// The message in an error answer, shortened: from the forge's JSON, or else the text, which may be a proxy's.
 #[must_use]
 pub fn message(body: &[u8]) -> String {
     #[derive(Deserialize)]
@@ -194,7 +194,7 @@ pub fn message(body: &[u8]) -> String {
     line.chars().filter(|c| !c.is_control()).take(MESSAGE).collect()
 }
 
-/// Reads `answer` as everything that an answer can be: for tests that feed this module with anything.
+/// Reads `answer` as every kind of answer and checks invariants; an entry point for property tests and fuzzing.
 #[doc(hidden)]
 pub fn read_anything(answer: &[u8]) {
     let statuses = serde_json::from_slice::<Vec<CommitStatus>>(answer).unwrap_or_default();
@@ -241,7 +241,7 @@ mod tests {
         assert!(message(&[b'x'; 10_000]).len() <= 300);
     }
 
-    /// Mostly whole JSON with the fields that are read, with anything in them.
+    /// Mostly valid JSON with the fields that are read, and arbitrary values in them.
     fn answers() -> impl Strategy<Value = Vec<u8>> {
         let text = "(<!-- redfix-run )?[a-z=0-9 ]{0,20}( -->)?|.{0,9}";
         let value = prop_oneof![

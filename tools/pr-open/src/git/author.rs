@@ -1,4 +1,4 @@
-//! `Name <mail>`, as git wants it.
+//! An author, parsed from `Name <mail>`.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! Git, as far as a pull request needs it: no work tree, one explicit refspec.
+//! Runs git for a pull request: in a bare temporary repository, and pushing one explicit refspec.
 
 mod author;
 mod push;

@@ -1,4 +1,4 @@
-//! The push: one commit to one branch, which must be where it was seen.
+//! Pushes one commit to one branch, if the branch is still where it was read.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use lib_common::{Error, Exit, Result};
 
 use super::Work;
 
-/// Between tries, where the server only had its hands full: milliseconds.
+/// Pauses between tries in milliseconds, when the server had the branch locked.
 const PAUSES: [u64; 4] = [50, 200, 800, 2000];
 
 /// What a push did to the branch.
@@ -27,6 +27,7 @@ impl Work {
             // `:refs/heads/...` would delete the branch.
             return Err(Error::cannot("pushing the branch", "there is no commit to push").on(branch));
         }
+        // With the lease the push fails if the branch moved since we read it. An empty lease demands that it does not exist.
         let lease = format!("--force-with-lease=refs/heads/{branch}:{}", expected.unwrap_or(""));
         let refspec = format!("{commit}:refs/heads/{branch}");
         let args = ["push", "--porcelain", "--no-progress", "--no-verify", &lease, &self.remote.url, &refspec];

@@ -1,4 +1,4 @@
-//! What a failed git call means, and what to do about it.
+//! Explains a failed git call: what it means, and what to do about it.
 
 use lib_common::{Error, Result};
 
@@ -61,10 +61,10 @@ const TOO_LARGE: &str = "the patch is too large for the forge, or the owner's qu
 const MOVED: &str = "the repository or its owner has another name now: give the present one with --repo";
 const UNKNOWN: &str = "is the name right, and may the token read it? A private repository looks like this, too";
 
-/// Signs that a rule of the server refused the push: asking again changes nothing.
+/// Texts which show that a rule of the server refused the push, so that trying again does not help.
 const FORBIDDEN: [&str; 3] = ["protected branch", "pre-receive hook declined", "hook declined"];
 
-/// `Ok` if it went well; else an error in one line.
+/// `Ok` if the call succeeded; else an error of one line.
 pub fn check(output: &Output, doing: &str, object: &str) -> Result<()> {
     if output.ok {
         return Ok(());
@@ -112,9 +112,9 @@ fn of(stderr: &str, doing: &str) -> Error {
     }
 }
 
-/// A patch that does not fit any more.
+/// The error for a patch that no longer applies.
 pub fn stale(applied: &Output, base: &str) -> Error {
-    let cause = applied.stderr.lines().next().unwrap_or("git says no more").to_owned();
+    let cause = applied.stderr.lines().next().unwrap_or("git gives no reason").to_owned();
     Error::cannot("applying the patch", cause).on(base).hint("make it again from the base's newest commit")
 }
 

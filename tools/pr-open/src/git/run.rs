@@ -1,5 +1,5 @@
-//! Runs git: bounded in time, never asking, and without the caller's settings where they would change what
-//! comes out.
+//! Runs git with a deadline, without any prompt, and without those of the caller's settings that would change the
+//! result.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use lib_common::redact::Redactor;
 use lib_common::{Error, Result};
 
-/// The program and how long one call may take.
+/// The program, and how long one call may take.
 #[derive(Debug, Clone)]
 pub struct Git {
     exe: PathBuf,
@@ -83,8 +83,8 @@ impl Git {
         self.timeout
     }
 
-    /// A call that only reads and writes this machine's files: the caller's git configuration is left out,
-    /// so that the same patch on the same base gives the same commit everywhere.
+    /// Runs git on local files only. The caller's git configuration is ignored, so that the same patch on the same base
+    /// gives the same commit everywhere.
     pub fn local<I, S>(&self, args: I, stdin: &[u8], env: &[(&str, OsString)]) -> Result<Output>
     where
         I: IntoIterator<Item = S>,
@@ -99,7 +99,8 @@ impl Git {
         self.call(args, stdin, &alone)
     }
 
-    /// A call that may use the network: the caller's proxies, certificates and `safe.directory` hold.
+    /// Runs git where it may use the network. The caller's configuration applies: it has proxies, certificates and
+    /// `safe.directory`.
     pub fn remote<I, S>(&self, args: I, env: &[(&str, OsString)]) -> Result<Output>
     where
         I: IntoIterator<Item = S>,
@@ -130,7 +131,7 @@ impl Git {
         let handle = command.start().map_err(|e| Error::cannot(&*doing, e))?;
         let ended = handle.wait_timeout(self.timeout).map_err(|e| Error::cannot(&*doing, e))?;
         let Some(output) = ended else {
-            // A git that cannot be killed is reported the same way.
+            // Ignore the error: the message is the same if git cannot be killed.
             let _ = handle.kill();
             let cause = format!("not done after {} s", self.timeout.as_secs());
             return Err(Error::again(doing, cause).hint("raise it with --git-timeout"));

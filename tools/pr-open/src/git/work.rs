@@ -1,7 +1,7 @@
-//! One fix's temporary repository: fetch the base, make the commit, compare, push.
+//! A fix's temporary repository, in which the base is fetched, the commit made and compared, and from which it is pushed.
 //!
-//! There is no work tree: the patch is applied to an index, so no filter, hook or link of the repository
-//! runs or is followed, and nobody's checkout is disturbed.
+//! It has no work tree: the patch is applied to an index. So no filter or hook of the repository runs, no link in it is
+//! followed, and nobody's checkout is disturbed.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,8 @@ const TRIES: u32 = 4;
 #[derive(Debug, Clone)]
 pub struct Remote {
     pub url: String,
-    /// Settings that only the child sees (credentials), as `GIT_CONFIG_KEY_n` and `GIT_CONFIG_VALUE_n`.
+    /// Git settings with credentials. Git gets them as `GIT_CONFIG_KEY_n` and `GIT_CONFIG_VALUE_n`, since others could
+    /// read its arguments.
     pub config: Vec<(String, String)>,
     /// Certificates of the authorities that it is trusted by.
     pub ca_file: Option<PathBuf>,
@@ -35,20 +36,21 @@ pub struct Work {
 }
 
 impl Work {
-    /// An empty repository below the temporary folder, removed when this value goes.
+    /// Makes an empty repository in the temporary folder; it is removed when this value is dropped.
     pub fn new(git: Git, remote: Remote) -> Result<Self> {
         let dir = tempfile::Builder::new()
             .prefix("pr-open.")
             .tempdir()
             .map_err(|e| Error::cannot("making a temporary folder", e).hint("set TMPDIR"))?;
         let work = Self { git, dir, remote };
+        // An empty template keeps the machine's hooks out of the repository.
         let init = ["init", "--quiet", "--bare", "--template="].map(OsString::from);
         let made = work.git.local(init.into_iter().chain([work.dir.path().into()]), b"", &[])?;
         check(&made, "making a temporary repository", "")?;
         Ok(work)
     }
 
-    /// The commits of those of `branches` that the remote has, in their order.
+    /// The commits of `branches` on the remote, in their order; `None` for one that does not exist.
     pub fn remote_heads(&self, branches: &[&str]) -> Result<Vec<Option<String>>> {
         let refs: Vec<String> = branches.iter().map(|branch| format!("refs/heads/{branch}")).collect();
         let mut args = vec!["ls-remote".to_owned(), self.remote.url.clone()];
@@ -92,13 +94,14 @@ impl Work {
         self.over_the_net(args, "fetching from the remote").map(drop)
     }
 
-    /// The patch as one commit on `base`. Same patch, base, message and author: same commit, as its dates are
-    /// the base's. `Ok(None)`: the base has the change already.
+    /// Makes the patch one commit on `base`; `Ok(None)` if the base has the change already. The same patch, base, message
+    /// and author give the same commit, because its dates are those of the base.
     pub fn commit(&self, base: &str, patch: &[u8], message: &str, author: &Author) -> Result<Option<String>> {
         let index = [("GIT_INDEX_FILE", OsString::from(self.dir.path().join("redfix-index")))];
         check(&self.here(&["read-tree", base], b"", &index)?, "reading the base", base)?;
         let applied = self.here(&["apply", "--cached", "--whitespace=nowarn"], patch, &index)?;
         if !applied.ok {
+            // If the patch can be taken back, the base has the change already.
             let undone = self.here(&["apply", "--cached", "--check", "--reverse"], patch, &index)?;
             return if undone.ok { Ok(None) } else { Err(stale(&applied, base)) };
         }
@@ -106,6 +109,7 @@ impl Work {
         if tree == self.read(&["rev-parse", &format!("{base}^{{tree}}")], &[])? {
             return Ok(None);
         }
+        // The base's date instead of the present: the same patch on the same base then has the same commit id.
         let date = format!("@{} +0000", self.read(&["show", "-s", "--format=%ct", base], &[])?);
         let identity = [
             ("GIT_AUTHOR_NAME", author.name.clone().into()),
@@ -120,7 +124,7 @@ impl Work {
         Ok(Some(made.text()))
     }
 
-    /// Borrows the objects of somebody's clone, which is only read. A shallow one has too few to be of use.
+    /// Borrows the objects of the user's clone, which is only read. A shallow clone has too few objects, and is not used.
     pub fn borrow_from(&self, clone: &Path) -> Result<()> {
         let doing = "borrowing from the clone";
         let asked =
@@ -136,7 +140,7 @@ impl Work {
         Ok(())
     }
 
-    /// The commit that a branch of somebody's clone is at.
+    /// The commit that a branch of the user's clone is at.
     pub fn head_in(&self, clone: &Path, branch: &str) -> Result<Option<String>> {
         let name = format!("refs/heads/{branch}^{{commit}}");
         let found = self.in_clone(clone, &["rev-parse", "--verify", "--quiet", &name])?;
@@ -154,7 +158,7 @@ impl Work {
     }
 
     fn in_clone(&self, clone: &Path, args: &[&str]) -> Result<Output> {
-        // The caller's configuration holds: it says whose clones are safe to read.
+        // With the caller's configuration, since its `safe.directory` says which clones may be read.
         let at = [OsString::from("-C"), clone.into()];
         self.git.remote(at.into_iter().chain(args.iter().map(OsString::from)), &[])
     }
@@ -164,16 +168,17 @@ impl Work {
         Ok(self.here(&["merge-base", "--is-ancestor", commit, head], b"", &[])?.ok)
     }
 
-    /// Paths that differ between where `head` left `base` and `head`; a rename counts as both of its paths.
+    /// The paths that `head` changes since it left `base`; a rename counts as both of its paths.
     pub fn paths(&self, base: &str, head: &str) -> Result<Vec<String>> {
         let from = self.left_at(base, head)?;
+        // Without rename detection, both the old and the new path of a moved file are listed.
         let listed = self.here(&["diff", "--name-only", "-z", "--no-renames", &from, head], b"", &[])?;
         check(&listed, "listing what changes", head)?;
         let names = listed.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty());
         Ok(names.map(|name| String::from_utf8_lossy(name).into_owned()).collect())
     }
 
-    /// `git patch-id --stable` of what `head` changes since it left `base`; `None` if that is nothing.
+    /// `git patch-id --stable` of what `head` changes since it left `base`; `None` if it changes nothing.
     pub fn patch_id(&self, base: &str, head: &str) -> Result<Option<String>> {
         self.patch_id_of(&self.diff(base, head)?)
     }
@@ -187,7 +192,7 @@ impl Work {
         Ok(diff.stdout)
     }
 
-    /// Paths that a patch changes, as far as its text says.
+    /// The paths that a patch changes, from its text alone.
     pub fn paths_of(&self, patch: &[u8]) -> Result<Vec<String>> {
         let listed = self.here(&["apply", "--numstat", "-z"], patch, &[])?;
         check(&listed, "listing what changes", "the patch")?;
@@ -196,7 +201,7 @@ impl Work {
         Ok(text.split('\0').filter_map(third).filter(|name| !name.is_empty()).collect())
     }
 
-    /// `git patch-id --stable` of a patch as a file has it.
+    /// `git patch-id --stable` of a patch file.
     pub fn patch_id_of(&self, patch: &[u8]) -> Result<Option<String>> {
         let named = self.here(&["patch-id", "--stable"], patch, &[])?;
         check(&named, "hashing the patch", "")?;
@@ -241,7 +246,7 @@ impl Work {
         Ok(listed.stdout)
     }
 
-    /// The merge base; for a head that the base contains (merged), the head's first parent.
+    /// Where `head` left `base`: the merge base or, for a head that was merged into the base, its first parent.
     fn left_at(&self, base: &str, head: &str) -> Result<String> {
         let found = self.here(&["merge-base", base, head], b"", &[])?;
         let from = if found.ok { found.text() } else { base.to_owned() };

@@ -1,4 +1,4 @@
-//! What is on the forge already, and the plan that follows from it.
+//! Finds out what is on the forge already, and makes the plan.
 
 use lib_common::Result;
 use lib_common::diag::Diag;
@@ -8,14 +8,14 @@ use super::make::Made;
 use crate::fix::Change;
 use crate::forge::{Draft, Pull};
 use crate::git::Work;
-use crate::plan::{Plan, There, decide, ours};
+use crate::plan::{ForgeState, Plan, decide, ours};
 
-/// What was found out so far.
+/// What is known before the pull requests are read.
 pub struct Looked<'a> {
     pub work: &'a Work,
-    /// Commit of the base.
+    /// The base's commit.
     pub base: &'a str,
-    /// Where the head branch is on the remote, if it is there.
+    /// The head branch's commit on the remote, if the branch exists.
     pub remote_head: Option<&'a str>,
     pub made: &'a Made,
 }
@@ -45,7 +45,7 @@ impl Looked<'_> {
     /// A branch of our own making is right if it changes the same; somebody's branch, if it is the same commit, or has
     /// got nothing but the base since.
     fn branch_is_right(&self, given: Given) -> Result<bool> {
-        // Where the base has it all, there is nothing to push.
+        // Without a commit the base has the whole change, so there is nothing to push.
         let Some(commit) = self.made.commit.as_deref() else { return Ok(true) };
         let Some(head) = self.remote_head else { return Ok(false) };
         match given.fix.change {
@@ -54,7 +54,7 @@ impl Looked<'_> {
         }
     }
 
-    /// Numbers of the other open pull requests with the same patch; those that touch the same files are shown.
+    /// The numbers of other open pull requests that have the same patch. Warns of those that change the same files.
     fn around(&self, given: Given, open: &[Pull], diag: &Diag) -> Vec<u64> {
         let Self { work, base, made, .. } = self;
         let others: Vec<&Pull> = open.iter().filter(|pull| pull.base == given.args.place.base).collect();

@@ -1,4 +1,4 @@
-//! The commit that is proposed: made of a patch, or found on a branch.
+//! Makes the commit that is proposed from a patch, or finds it on a branch.
 
 use lib_common::diag::Diag;
 use lib_common::{Error, Result};
@@ -7,19 +7,19 @@ use super::Given;
 use crate::fix::Change;
 use crate::git::Work;
 
-/// Our commit, as far as there is anything to commit.
+/// What is proposed; without a commit if the base has the change already.
 pub struct Made {
     pub commit: Option<String>,
-    /// `git patch-id --stable` of what changes; `None` where a branch changes nothing.
+    /// `git patch-id --stable` of the change; `None` if a branch changes nothing.
     pub patch: Option<String>,
-    /// By which runs may know the patch: as the file has it, and as the commit has it.
+    /// The hashes by which runs may name the patch: that of the commit, and that of the file.
     pub patches: Vec<String>,
     pub paths: Vec<String>,
-    /// For people to read.
+    /// The diff, for people.
     pub diff: String,
 }
 
-/// `base`: the commit of the base.
+/// Makes or finds the commit; `base` is the base's commit.
 pub fn make(given: Given, work: &Work, base: &str, diag: &Diag) -> Result<Made> {
     match &given.fix.change {
         Change::Patch(patch) => of_patch(given, work, base, patch, diag),
@@ -27,7 +27,7 @@ pub fn make(given: Given, work: &Work, base: &str, diag: &Diag) -> Result<Made> 
     }
 }
 
-/// Hash of a patch file, which must hold something.
+/// The hash of a patch file, which must contain a diff.
 pub fn file_id(given: Given, work: &Work, patch: &[u8]) -> Result<String> {
     let file = given.args.what.fix.iter().map(|folder| folder.join("patch").display().to_string()).next();
     work.patch_id_of(patch)?.ok_or_else(|| {
@@ -49,9 +49,10 @@ fn of_patch(given: Given, work: &Work, base: &str, patch: &[u8], diag: &Diag) ->
         return Ok(Made { commit: None, patch: Some(file), patches, paths: vec![], diff });
     };
     let patch = work.patch_id(base, &commit)?.unwrap_or_default();
+    // git may have applied the patch with an offset or other context, which changes its id.
     if patch != file {
         diag.warn(format_args!(
-            "the commit's patch id is {patch}, the file's {file}: runs of the file do not count"
+            "the patch id of the commit is {patch}, that of the file is {file}, so runs with the file do not count"
         ));
     }
     let paths = work.paths(base, &commit)?;

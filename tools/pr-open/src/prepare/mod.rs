@@ -1,5 +1,5 @@
-//! From the settings and what was seen to a job: the commit, the text and the plan. Changes nothing outside
-//! its own temporary repository.
+//! Prepares a job from the options and the records: the commit, the text and the plan. Changes nothing outside its own
+//! temporary repository.
 
 mod look;
 mod make;
@@ -25,7 +25,7 @@ use make::Made;
 pub use make::file_id;
 pub use support::{Grounds, grounds, recipe};
 
-/// Everything that is needed to act.
+/// Everything that is needed to carry the plan out.
 pub struct Job {
     pub work: Work,
     pub draft: Draft,
@@ -34,18 +34,18 @@ pub struct Job {
     pub twins: Vec<Pull>,
     /// Where the remote's head branch is now, if it is there.
     pub remote_head: Option<String>,
-    /// Commit of the base.
+    /// The base's commit.
     pub base: String,
     /// `git patch-id --stable` of our own commit.
     pub patch: Option<String>,
     pub grounds: Grounds,
     /// `<recipe>/<fix-id>`
     pub fix_id: String,
-    /// Nobody else on this machine is at this branch; a dry run needs no such thing.
+    /// Keeps other processes on this machine from the branch; `None` in a dry run, which changes nothing.
     pub lock: Option<Lock>,
 }
 
-/// What every step of the preparation needs.
+/// What every step of the preparation gets.
 #[derive(Clone, Copy)]
 pub struct Given<'a> {
     pub args: &'a Args,
@@ -192,7 +192,7 @@ pub fn words_sealed(given: Given, guard: &leak::Guard) -> Result<()> {
     Ok(())
 }
 
-/// The head branch's name, which must be none of `forbidden`.
+/// The head branch's name, once it is checked; it must be none of `forbidden`.
 fn guarded(given: Given, recipe: &str, forbidden: &[&str]) -> Result<String> {
     let named = guard::fix_branch(recipe, &given.fix.id)?;
     let branch = match &given.fix.change {

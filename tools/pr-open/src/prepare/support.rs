@@ -1,4 +1,4 @@
-//! For which cases a fix is, and whether a verdict supports it.
+//! Finds out for which cases a fix is, and whether a verdict supports it.
 
 use std::collections::BTreeSet;
 
@@ -9,13 +9,14 @@ use super::Given;
 use crate::grounds::{self, Claim};
 use crate::guard;
 
-/// The cases that the fix serves, and whether it goes without a verdict.
+/// The cases that the fix serves, and whether it is proposed without a verdict.
 pub struct Grounds {
     pub cases: Vec<String>,
     pub no_verdict: bool,
 }
 
-/// The recipe in the branch's name. It never depends on standard input: it is part of the idempotency key.
+/// The recipe in the branch's name. It must not depend on standard input, because the branch's name is how a second call
+/// finds the pull request of the first.
 pub fn recipe(given: Given, paths: &[String]) -> Result<String> {
     let what = &given.args.what;
     let touched = guard::recipes_of(paths);
@@ -23,13 +24,14 @@ pub fn recipe(given: Given, paths: &[String]) -> Result<String> {
     // A recipe has a repository of its own name; the harness has a folder for each.
     let only = if given.fix.route == Route::RecipePr { Some(given.to.repo.name.clone()) } else { only };
     what.recipe.clone().or_else(|| given.fix.recipe.clone()).or(only).ok_or_else(|| {
-        Error::cannot("naming the fix", "which recipe is this for?")
+        Error::cannot("naming the fix", "nothing says for which recipe it is")
             .on(&given.fix.id)
-            .hint("set --recipe, or keep the folder in RECIPE/fixes/")
+            .hint("give --recipe, or put the folder into RECIPE/fixes/")
     })
 }
 
-/// `patches`: by which runs may know the fix. `report_only`: nothing will be opened whatever the verdict says.
+/// Checks the verdicts. `patches` are the hashes by which runs may name the fix. With `report_only` nothing will be
+/// opened, so a missing verdict is no error.
 pub fn grounds(
     given: Given,
     recipe: &str,

@@ -1,4 +1,4 @@
-//! `--branch`: somebody's own commits, proposed as they are.
+//! `--branch`: a branch with the user's own commits is proposed as it is.
 
 use serde_json::json;
 
@@ -98,7 +98,7 @@ fn a_clone_is_pushed_from_and_never_changed() {
     assert_eq!((record["head"].clone(), state()), (json!(forge.world.branch(MINE)), before));
     forge.asks("token repo base list past create list");
 
-    // A newer commit is pushed on; somebody else's is not overwritten.
+    // A newer commit of ours is pushed; a commit of somebody else is not overwritten.
     forge.world.git_in(&clone, &["checkout", "-q", MINE]);
     forge.world.git_in(&clone, &["commit", "-q", "--allow-empty", "-m", "more"]);
     assert_eq!(forge.run_branch(MINE, &from).opened()["action"], "updated");

@@ -64,7 +64,7 @@ fn spoil(dice: &mut Dice, forge: &Forge) {
     }
 }
 
-/// Runs it, and kills it after a while where that is so diced.
+/// Runs the command, and kills it after a random time if the dice say so.
 fn run(dice: &mut Dice, mut command: Command, may_kill: bool) -> (bool, Ran) {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("in"), ledger()).unwrap();
@@ -84,7 +84,7 @@ fn run(dice: &mut Dice, mut command: Command, may_kill: bool) -> (bool, Ran) {
     (killed, ran)
 }
 
-/// The records of a ledger: whole lines, but for the last one.
+/// The records of a ledger. All lines must be whole, except for the last one.
 fn recorded(world: &World) -> Vec<Value> {
     let text = std::fs::read_to_string(world.path("ledger.jsonl")).unwrap_or_default();
     assert!(!text.contains(TOKEN), "the token is in the ledger");

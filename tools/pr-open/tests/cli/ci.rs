@@ -1,4 +1,4 @@
-//! Asking CI and waiting for it over HTTP.
+//! Asking CI for a run, and waiting for its verdict, over HTTP.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ fn a_comment_of_somebody_else_does_not_count() {
     assert_eq!(forge.bodies().last().unwrap(), "!testme");
 }
 
-/// Silent: not enrolled. Then an answer, and a later one of the same context.
+/// First CI is silent, as for a repository that is not enrolled; then it answers red, later green in the same context.
 #[test]
 fn none_then_red_then_green() {
     let forge = Forge::opened();
@@ -61,7 +61,7 @@ fn none_then_red_then_green() {
     only_reads_and(&forge, &["edit", "comment"]);
 }
 
-/// Waits make as many requests as time allows; these are all that may be among them.
+/// A wait makes as many requests as time allows; all must be reads, except for `writes`.
 fn only_reads_and(forge: &Forge, writes: &[&str]) {
     let reads = ["token", "repo", "base", "head", "list", "past", "comments", "statuses", "pull"];
     let asked = forge.fake.asked();
@@ -108,7 +108,7 @@ fn the_deadline_ends_it() {
 #[test]
 fn a_verdict_must_stand() {
     let forge = Forge::new();
-    // Green for a moment, then a second job comes, and is red.
+    // CI is green for a moment, then a second job begins and turns red.
     forge.fake.state().traps.ci = [("a", "success"), ("b", "pending"), ("b", "failure")].into();
     let ran = forge.run(&["--testme", "--wait", "--poll", "20ms", "--settle", "500ms"]);
     assert_eq!((ran.code, &ran.checked()["state"]), (1, &json!("red")), "{}", ran.stderr);
@@ -150,7 +150,7 @@ fn one_that_people_close_is_superseded() {
     only_reads_and(&forge, &["edit", "comment"]);
 }
 
-/// A person sees what is waited for; a pipe sees nothing.
+/// Progress is shown on a terminal, and not in a pipe.
 #[test]
 fn progress_is_for_terminals() {
     for terminal in [true, false] {
@@ -163,7 +163,7 @@ fn progress_is_for_terminals() {
                 .chain(command.get_args())
                 .map(|word| format!("'{}'", word.to_str().unwrap()))
                 .collect();
-            // script(1) gives it a terminal for standard output and error.
+            // script(1) gives the tool a terminal for standard output and standard error.
             command = std::process::Command::new("script");
             command.args(["-qefc", &format!("{} </dev/null", shown.join(" ")), "/dev/null"]);
             command.env("TERM", "xterm").env_remove("NO_COLOR");

@@ -12,7 +12,7 @@ use crate::fake::Exchange;
 
 const FILES: [&str; 3] = ["gitea-v1.22.6.json", "gitea-v1.26.3.json", "forgejo-17.json"];
 
-/// One version: its operations, and its definitions as schemas for what we send and for what we get.
+/// The API of one version: its operations, and its definitions as schemas for requests and for answers.
 pub struct Api {
     name: String,
     paths: Value,
@@ -30,7 +30,7 @@ pub fn check(exchanges: &[Exchange]) {
         let read = |name: &str| serde_json::from_slice(&std::fs::read(folder.join(name)).ok()?).ok();
         let found: Vec<Api> = FILES.iter().filter_map(|name| Some(Api::new(name, &read(name)?))).collect();
         if found.len() < FILES.len() {
-            // Straight to the process's standard error: the test runner swallows what is printed.
+            // Write to the process's standard error directly: the test runner captures what is printed.
             use std::io::Write;
             let _ = writeln!(
                 std::io::stderr(),
@@ -73,7 +73,7 @@ impl Api {
         &self.paths[exchange.template][exchange.method.to_lowercase()]
     }
 
-    /// What this version says of an answer with that status; null: nothing.
+    /// What this version says about an answer with that status; null if nothing.
     fn response(&self, exchange: &Exchange) -> Value {
         let answer = &self.operation(exchange)["responses"][exchange.status.to_string()];
         let name = answer["$ref"].as_str().and_then(|name| name.rsplit('/').next());
@@ -95,7 +95,7 @@ impl Api {
             (schema, _) => problems.push(format!("body wanted: {}", schema.is_some())),
         }
         if exchange.fault || exchange.status >= 500 {
-            return problems; // what a proxy says is in no description
+            return problems; // a proxy's answers are in no description
         }
         let answer = self.response(exchange);
         if answer.is_null() && exchange.status < 300 {
@@ -114,7 +114,7 @@ impl Api {
             let definitions = if got { &self.got } else { &self.sent };
             let whole = json!({ "allOf": [schema], "definitions": definitions });
             let options = jsonschema::options().with_draft(Draft::Draft4).should_validate_formats(true);
-            // A few dozen live as long as the process.
+            // Leaked on purpose: there are a few dozen, and they are needed until the process ends.
             Box::leak(Box::new(options.build(&whole).unwrap()))
         });
         let side = if got { "response" } else { "request" };
@@ -122,7 +122,7 @@ impl Api {
     }
 }
 
-/// No query parameter that is not described, none of another type, none missing.
+/// Finds query parameters that are not described, have another type, or are missing.
 fn query_problems(parameters: &[Value], path: &str) -> Vec<String> {
     let query = path.split_once('?').map_or("", |(_, query)| query);
     let given: Vec<(&str, &str)> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
@@ -148,8 +148,8 @@ fn query_problems(parameters: &[Value], path: &str) -> Vec<String> {
     problems
 }
 
-/// Swagger's definitions as JSON schemas: a field that is not described is a problem. In answers, Go sends null
-/// for an absent pointer or list, whatever the description says.
+/// Swagger's definitions as JSON schemas that allow no further fields. `nullable` is for answers: Go sends null for an
+/// absent pointer or list, whatever the description says.
 fn schemas(definitions: &Value, nullable: bool) -> Value {
     let mut all = Map::new();
     for (name, definition) in definitions.as_object().unwrap() {

@@ -1,4 +1,4 @@
-//! The whole story against a `dir:` forge and real git.
+//! Opening, updating and waiting, with a `dir:` forge and real git.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -163,7 +163,7 @@ fn nothing_to_do_is_said() {
 fn isolation_before_blame() {
     let world = World::new();
     let with = |stdin: &str| run(world.command(&[]), stdin);
-    with("").refused(1, &["no flake.verdict", "isolation before blame"]);
+    with("").refused(1, &["no flake.verdict", "run flake-classify first"]);
     let runs = finished("a1", "isolated", "pass", true) + &finished("a2", "loaded", "fail", true);
     with(&(runs.clone() + &verdict("inconclusive", &["harness-pr"]))).refused(1, &["not decided"]);
     with(&(runs.clone() + &verdict("genuine", &["recipe-pr"]))).refused(1, &["recipe-pr", "harness-pr"]);
@@ -186,7 +186,7 @@ fn isolation_before_blame() {
 fn the_folder_must_agree_with_itself() {
     let world = World::new();
     std::fs::write(world.fix_dir("readiness").join("repo"), "recipe\n").unwrap();
-    world.run(&["--no-verdict"]).refused(1, &["recipe repository", "harness-pr"]);
+    world.run(&["--no-verdict"]).refused(1, &["the repository is a recipe", "harness-pr"]);
     std::fs::remove_file(world.fix_dir("readiness").join("repo")).unwrap();
     world.run(&[]).refused(2, &["readiness/repo", "patch, repo, route and title"]);
 }
@@ -296,7 +296,7 @@ fn a_torn_line_in_the_queue_is_survived() {
     assert_eq!((text.lines().count(), &last["id"]), (2, &json!(2)));
 }
 
-/// The queue's lock is the one that flock(1), and so `ground/review-ci`, takes.
+/// The queue's lock works against flock(1), which `ground/review-ci` uses.
 #[test]
 fn the_lock_is_the_shells() {
     let world = World::new();
@@ -316,6 +316,6 @@ fn the_lock_is_the_shells() {
     let ran = world.run(&["--forge-timeout", "200ms"]);
     holder.kill().unwrap();
     holder.wait().unwrap();
-    ran.refused(75, &["somebody else holds its lock"]);
+    ran.refused(75, &["another process holds its lock"]);
     assert_eq!(world.run(&[]).opened()["number"], 1);
 }

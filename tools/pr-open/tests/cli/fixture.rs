@@ -15,7 +15,7 @@ pub struct World {
 }
 
 impl World {
-    /// A copy of the one that the first test of this process made: git takes its time.
+    /// A copy of the world that this process's first test made, because making one with git is slow.
     pub fn new() -> Self {
         static FIRST: OnceLock<World> = OnceLock::new();
         let first = FIRST.get_or_init(Self::made);
@@ -60,7 +60,7 @@ impl World {
         self.path(&format!("recipes/mumble/fixes/{id}"))
     }
 
-    /// A fix that writes these files; made as people make one, with `git diff` in a clone.
+    /// Adds a fix that writes these files. Its patch is made with `git diff` in a clone, as people make one.
     pub fn fix(&self, id: &str, files: &[(&str, &str)]) {
         let seed = self.path("seed");
         for (name, text) in files {
@@ -95,7 +95,7 @@ impl World {
         String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
     }
 
-    /// Commits a file on a branch of the bare repository, as somebody else would.
+    /// Commits a file on a branch of the bare repository, as another person.
     pub fn commit_on(&self, branch: &str, file: &str, text: &str) -> String {
         let clone = self.path(&format!("clone-{}", branch.replace('/', "-")));
         self.git_in(
@@ -131,7 +131,7 @@ impl World {
         self.queue().into_iter().filter(|event| event["event"] == kind).collect()
     }
 
-    /// Appends an event as a person or CI would.
+    /// Appends an event, as a person or CI would.
     pub fn append(&self, event: &Value) {
         let path = self.path("forge/queue.jsonl");
         let mut file = std::fs::OpenOptions::new().append(true).create(true).open(&path).unwrap();
@@ -169,7 +169,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// The binary, with nothing of the caller's settings.
+/// The binary, without any settings of the caller's environment.
 pub fn bin() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pr-open"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("REDFIX_")) {
@@ -193,7 +193,7 @@ impl Ran {
         }
     }
 
-    /// Records of ours of this type.
+    /// The records of this type that `pr-open` wrote.
     pub fn records(&self, kind: &str) -> Vec<Value> {
         let lines = self.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         lines.filter(|line| line["type"] == kind).collect()
@@ -211,7 +211,7 @@ impl Ran {
         records.remove(0)
     }
 
-    /// Refused, with these words on standard error.
+    /// Asserts that it was refused with this exit code, and with these words on standard error.
     pub fn refused(&self, code: i32, words: &[&str]) {
         assert_eq!(self.code, code, "{}", self.stderr);
         assert!(self.records("pr.opened").is_empty());
@@ -224,7 +224,7 @@ impl Ran {
 pub fn run(mut command: Command, stdin: &str) -> Ran {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    // A tool that refuses its arguments does not read.
+    // Ignore EPIPE: a tool that refuses its arguments does not read.
     let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
     Ran::of(child.wait_with_output().unwrap())
 }

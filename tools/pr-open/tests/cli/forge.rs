@@ -1,5 +1,5 @@
-//! A fake forge with a repository, a fix and a token, to run `pr-open` against. Every request of a scenario must
-//! be asserted: what nobody asked about fails the test at its end.
+//! A fake forge with a repository, a fix and a token, to run `pr-open` against. A test must assert every request; one
+//! that no assertion covers fails the test at its end.
 
 use std::process::Command;
 
@@ -13,7 +13,7 @@ pub const LOOK: &str = "token repo base list past";
 pub const QUICK: [&str; 8] =
     ["--testme", "--wait", "--poll", "20ms", "--settle", "60ms", "--first-wait", "400ms"];
 
-/// With a ledger that supports the fix; the token must not show.
+/// Runs with a ledger that supports the fix, and asserts that the token does not show.
 pub fn run_hiding(command: Command) -> Ran {
     let ran = run(command, &ledger());
     assert!(!ran.stdout.contains(TOKEN) && !ran.stderr.contains(TOKEN), "the token shows");
@@ -33,7 +33,7 @@ impl Forge {
         Self { world, fake }
     }
 
-    /// With one open pull request of ours.
+    /// A forge with one open pull request of ours.
     pub fn opened() -> Self {
         let forge = Self::new();
         forge.run(&[]).opened();
@@ -49,7 +49,7 @@ impl Forge {
         run_hiding(self.command(url, extra))
     }
 
-    /// git takes the short way; `git_http.rs` has the long one.
+    /// The command with git on local files; `git_http.rs` tests git over HTTP.
     pub fn command(&self, url: &str, extra: &[&str]) -> Command {
         let mut command = bin();
         command.arg("--fix").arg(self.world.fix_dir("readiness")).args(["--forge", url, "--repo", "o/n"]);

@@ -1,4 +1,4 @@
-//! The long way: real git over real smart HTTP, with a token, and a server that protects its branches.
+//! Real git over smart HTTP, with a token, and a server that protects its branches.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::fixture::{Ran, bin, run};
 use crate::forge::{BRANCH, Forge, TOKEN, run_hiding};
 
-/// What a forge says when its hook refuses.
+/// A hook that refuses pushes in the words of a forge.
 const HOOK: &str = r#"#!/bin/sh
 while read old new ref; do
   case $ref in
@@ -27,7 +27,7 @@ impl Forge {
         forge
     }
 
-    /// git finds the repository where the forge is.
+    /// Runs without --git-url, so that git finds the repository at the forge's address.
     fn run_all_http(&self, extra: &[&str]) -> Ran {
         let mut command = bin();
         command.arg("--fix").arg(self.world.fix_dir("readiness")).args([
@@ -40,7 +40,7 @@ impl Forge {
         run_hiding(command)
     }
 
-    /// git's own requests, without their queries' details.
+    /// How many pushes git has made.
     fn pushes(&self) -> usize {
         self.fake.state().seen.iter().filter(|request| request.path.ends_with("/git-receive-pack")).count()
     }
@@ -69,7 +69,7 @@ fn pushed_opened_and_updated() {
 #[test]
 fn a_big_patch_goes_in_pieces() {
     let forge = Forge::protected();
-    // More than git sends in one piece, and nothing that packs well.
+    // More than git sends in one request (http.postBuffer), of data that does not compress.
     let mut seed = 1u64;
     let mut noise = String::new();
     while noise.len() < 3 << 20 {
@@ -86,7 +86,7 @@ fn a_big_patch_goes_in_pieces() {
     forge.asks("token repo base list past create list");
 }
 
-/// The API did not say that the branch is protected: the hook does, and nothing is opened.
+/// If the API does not say that the branch is protected but a hook refuses the push, nothing is opened.
 #[test]
 fn a_hook_that_refuses_is_a_no_that_says_why() {
     let forge = Forge::protected();
@@ -98,7 +98,7 @@ fn a_hook_that_refuses_is_a_no_that_says_why() {
     assert_eq!(forge.world.branch("main"), main);
 }
 
-/// Neither the base nor the default branch is pushed to, whatever the settings say; the hook never hears of it.
+/// Neither the base nor the default branch is pushed to, whatever the settings: no push reaches the server.
 #[test]
 fn the_base_is_never_pushed_to() {
     let forge = Forge::protected();
@@ -155,7 +155,8 @@ fn a_server_that_hangs_is_given_up() {
     forge.asks("token repo base");
 }
 
-/// Between looking and pushing somebody else was there: the lease holds, and the next run sorts it out.
+/// If somebody else pushes between our reading the branch and our push, the lease refuses the push; the next run
+/// succeeds.
 #[test]
 fn a_lease_is_never_broken() {
     let forge = Forge::protected();

@@ -1,4 +1,4 @@
-//! `--comment --pr N`: a stale test is explained, not changed.
+//! `--comment --pr N`: a fix for a test that is itself wrong is explained, not made.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use crate::fixture::{CASE, finished, run, verdict};
 use crate::forge::{Forge, TOKEN};
 
 impl Forge {
-    /// A fix that changes a test, and somebody's open pull request.
+    /// A forge with somebody's open pull request, and a fix that changes a test.
     fn stale() -> Self {
         let forge = Self::new();
         forge.world.fix("readiness", &[("mumble/custom/test_x.py", "assert 1\n")]);
@@ -111,7 +111,7 @@ fn refused_like_a_pull_request() {
     }
 }
 
-/// The queue on disk keeps every version; the newest counts.
+/// The queue on disk keeps every version of the comment, and the newest counts.
 #[test]
 fn in_a_folder() {
     let world = crate::fixture::World::new();

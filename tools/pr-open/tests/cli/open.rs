@@ -1,4 +1,4 @@
-//! Opening, updating and finding the one pull request over HTTP: the whole set of requests of each scenario.
+//! Opening, updating and finding the one pull request over HTTP; each test asserts the whole sequence of requests.
 
 use std::process::Stdio;
 
@@ -29,7 +29,7 @@ fn created_with_six_requests_then_unchanged_with_four() {
     forge.asks("token repo base list");
 }
 
-/// The most that there can be: a branch left over, labels of the repository and of its owner, reviewers, CI.
+/// The longest sequence: the branch exists, labels are the repository's and its owner's, reviewers and CI are asked.
 #[test]
 fn a_full_create_takes_eleven_requests_and_thirteen_with_testme() {
     let full = ["--label", "flake,redfix", "--reviewer", "ann", "--reviewer", "bob"];
@@ -111,7 +111,8 @@ fn twenty_at_once_end_with_one() {
     assert_eq!((times("create"), times("comment"), times("edit")), (1, 1, 0), "{asked}");
 }
 
-/// As on many machines, which have no lock in common: the lease on the branch and the forge's 409 are left.
+/// Processes that share no lock, as on several machines; only the lease on the branch and the forge's 409 keep them
+/// apart.
 #[test]
 fn six_without_a_common_lock_end_with_one() {
     let forge = Forge::new();
@@ -127,7 +128,7 @@ fn six_without_a_common_lock_end_with_one() {
     assert!(!asked.contains("edit"), "{asked}");
 }
 
-/// Runs so many at once, each with a folder for temporary files of its own if `tmp` gives one.
+/// Runs `many` processes at once; each has the TMPDIR that `tmp` gives, if it gives one.
 fn at_once(forge: &Forge, many: usize, tmp: impl Fn(usize) -> Option<std::path::PathBuf>) -> Vec<Value> {
     let spawn = |n: usize| {
         let mut command = forge.command(&forge.fake.url, &["--no-verdict", "--testme", "--grace", "3s"]);
@@ -196,7 +197,7 @@ fn a_dry_run_prints_the_requests_and_only_reads() {
     }
     assert!(forge.fake.state().pulls.is_empty());
 
-    // What it prints is what is sent, but for the numbers that only the forge knows.
+    // It prints exactly what is sent, apart from the numbers that only the forge knows.
     let sent = ran.stderr.lines().find(|line| line.contains("\"head\":")).unwrap();
     let printed: Value = serde_json::from_str(sent.split_once("  ").unwrap().1).unwrap();
     forge.run(&["--testme", "--label", "flake,nope", "--reviewer", "ann"]).opened();
@@ -205,7 +206,7 @@ fn a_dry_run_prints_the_requests_and_only_reads() {
     assert_eq!(create.body, Some(printed));
     forge.asks("token repo base list past labels org-labels create review list comment");
 
-    // The same for an update: the edit, the note for the new head, the comment.
+    // The same for an update: the edit, the marker for the new head, the comment.
     let dry = forge.run(&["--dry-run", "--testme", "--title", "mumble: another title"]);
     forge.asks("token repo base list comments");
     assert_eq!(dry.stderr.matches("would send: PATCH").count(), 1, "{}", dry.stderr);

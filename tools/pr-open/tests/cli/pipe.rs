@@ -1,4 +1,4 @@
-//! The manners of a pipe stage.
+//! `pr-open` as a stage of a pipe.
 
 use std::fs::{self, File};
 use std::process::Stdio;

@@ -1,4 +1,4 @@
-//! Addresses, proxies and answers that are none.
+//! Unusable addresses and answers, proxies, and token files.
 
 use std::process::Command;
 
@@ -20,7 +20,7 @@ fn plain_http_is_for_this_machine() {
     forge.run_at("http://git.example.invalid", &[]).refused(2, &["plain http", "--insecure-http"]);
 }
 
-/// `HTTP_PROXY` is used, `NO_PROXY` is not: for the API and for git.
+/// The API and git both use `HTTP_PROXY`, except for hosts in `NO_PROXY`.
 #[test]
 fn proxies_are_honoured() {
     let with = |forge: &Forge, command: &mut Command, none: &str| {

@@ -15,7 +15,7 @@ struct Ci {
 }
 
 impl Ci {
-    /// One open pull request, with `!testme` asked for.
+    /// One open pull request on which `!testme` was asked for.
     fn new() -> Self {
         let world = World::new();
         std::fs::create_dir(world.path("tmp")).unwrap();
@@ -56,7 +56,7 @@ impl Ci {
     }
 }
 
-/// Ended with the test, whatever becomes of it.
+/// A running `review-ci --follow`, which is killed when the test ends, also if it fails.
 struct Following(Option<Child>);
 
 impl Following {

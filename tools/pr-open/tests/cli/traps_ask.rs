@@ -1,5 +1,5 @@
-//! The traps of real forges around tokens, CI and what is never done: `trap_NN_...`, in the order in which they were
-//! found; `traps_open.rs` has those before.
+//! The traps of real forges around tokens and CI, and what must never happen: `trap_NN_...`, numbered in the order in
+//! which they were found. `traps_open.rs` has the first ones.
 
 use serde_json::json;
 
@@ -37,13 +37,13 @@ fn trap_14_15_25_what_is_never_asked() {
     forge.asks("token repo base list past create list comment");
 }
 
-/// The token is in one header, never in an address, and never goes to another host.
+/// The token is in one header, never in an address, and is never sent to another host.
 #[test]
 fn trap_16_the_token_stays_here() {
     let forge = Forge::new();
     let elsewhere = Fake::new(forge.world.bare());
     forge.fake.state().traps.redirect = Some(elsewhere.url.clone());
-    forge.run(&[]).refused(2, &["moved to", "final address"]);
+    forge.run(&[]).refused(2, &["redirects to", "final address"]);
     assert!(elsewhere.state().seen.is_empty());
     assert!(forge.fake.state().seen.iter().all(|request| !request.path.contains(crate::forge::TOKEN)));
     assert_eq!(forge.fake.state().seen.len(), 1);
@@ -71,7 +71,7 @@ fn trap_17_a_red_on_the_second_page_is_seen() {
     }
 }
 
-/// An empty state, or an unknown word, is neither green nor red; a commit without any is none.
+/// An empty state or an unknown word is neither green nor red; a commit without a status is none.
 #[test]
 fn trap_18_what_is_not_said_is_not_green() {
     for word in ["", "pending", "whatever"] {
@@ -105,7 +105,7 @@ fn trap_19_states_are_combined_here() {
     }
 }
 
-/// A re-run on the same commit: the old green is not the answer, whatever the clock says.
+/// When a run is repeated on the same commit, the old green is not its answer, whatever the times say.
 #[test]
 fn trap_20_a_stale_green_is_not_the_answer() {
     let forge = Forge::opened();
@@ -116,7 +116,7 @@ fn trap_20_a_stale_green_is_not_the_answer() {
     assert!(forge.fake.asked().starts_with("token repo base list comments statuses edit comment comments statuses"));
 }
 
-/// The statuses of the commit are asked for, not those of the branch, which may be at another one.
+/// The statuses of the commit are asked for, not those of the branch, which may be at another commit.
 #[test]
 fn trap_21_by_commit() {
     let forge = Forge::new();
@@ -129,7 +129,7 @@ fn trap_21_by_commit() {
     forge.asks("token repo base list past create list comment comments statuses comments pull");
 }
 
-/// A page is smaller than asked for, and nothing says how many there are: until an empty one.
+/// If pages are smaller than asked for and no total is given, pages are read until an empty one.
 #[test]
 fn trap_22_pages_that_are_cut() {
     let forge = Forge::opened();
@@ -143,7 +143,7 @@ fn trap_22_pages_that_are_cut() {
     forge.asks("token repo base list list:2 comments statuses statuses:2 statuses:3 comments pull");
 }
 
-/// The comment is bare; what we know of it stands in the body, hidden.
+/// The comment is exactly the trigger; the marker is hidden in the body.
 #[test]
 fn trap_23_the_trigger_is_bare() {
     let forge = Forge::new();
@@ -157,7 +157,8 @@ fn trap_23_the_trigger_is_bare() {
     forge.asks("token repo base list past create list comment");
 }
 
-/// A lost answer is looked for, not repeated, whether a proxy lost it or the connection broke.
+/// If an answer is lost, by a proxy or because the connection broke, the tool looks whether the request was carried out
+/// and does not just repeat it.
 #[test]
 fn trap_24_a_lost_answer() {
     for cut in [false, true] {
@@ -186,7 +187,7 @@ fn trap_24_reads_are_tried_again_and_retry_after_is_heard() {
     let tries = std::time::Instant::now();
     forge.fake.state().traps.away = (1, 429, "2");
     forge.run(&[]).opened();
-    // Never sooner than asked for; how much later is the machine's affair.
+    // It must not come back sooner than asked; how much later depends on the machine.
     assert!(tries.elapsed() >= std::time::Duration::from_secs(2));
     forge.asks("token token repo base list");
 }
@@ -225,7 +226,7 @@ fn trap_26_what_the_repository_says_of_itself() {
         forge.run(&[]).refused(2, &[word]);
         forge.asks("token repo");
     }
-    // Forgejo and old ones leave fields out: that is no refusal.
+    // Forgejo and old versions leave fields out, which is no refusal.
     let forge = Forge::new();
     forge.fake.state().traps.repo = json!({"has_pull_requests": null, "permissions": null});
     forge.run(&[]).opened();
@@ -237,7 +238,7 @@ fn trap_26_what_the_repository_says_of_itself() {
     forge.asks("token repo base");
 }
 
-/// No ref but the one branch is ever pushed: no `refs/for`, no other branch.
+/// No ref but the one branch is ever pushed: neither `refs/for` nor another branch.
 #[test]
 fn trap_27_one_explicit_ref() {
     let forge = Forge::opened();
@@ -245,8 +246,8 @@ fn trap_27_one_explicit_ref() {
     assert_eq!(refs, "refs/heads/fix/mumble/readiness\nrefs/heads/main\nrefs/pull/1/head");
 }
 
-/// Merging, closing, approving, writing files: no source has the words, and no scenario the request. (Each test
-/// here asserts its whole set of requests, of which `fake::word` knows the fourteen that are allowed.)
+/// Nothing merges, closes, approves or writes files: no source file has the words, and no test the request. (Each test
+/// asserts its whole sequence of requests, and `fake::word` knows only the fourteen that are allowed.)
 #[test]
 fn trap_28_it_never_merges() {
     let sources = crate::pipe::sources();

@@ -1,10 +1,11 @@
-//! The traps of real forges around opening, one test each: `trap_NN_...`, in the order in which they were found.
+//! The traps of real forges around opening a pull request, one test each: `trap_NN_...`, numbered in the order in which
+//! they were found.
 
 use serde_json::json;
 
 use crate::forge::{BRANCH, Forge};
 
-/// 409 is a hint: what is open is looked for, and found.
+/// 409 means that somebody was faster; the open pull request is looked for, and found.
 #[test]
 fn trap_01_conflict_means_somebody_was_faster() {
     let forge = Forge::opened();
@@ -20,7 +21,7 @@ fn trap_01_conflict_means_somebody_was_faster() {
     forge.asks("token repo base list past create list");
 }
 
-/// A forge takes a pull request without a difference: it is not asked for one.
+/// A forge accepts a pull request without any difference, so none is opened.
 #[test]
 fn trap_02_no_difference_no_pull_request() {
     let forge = Forge::new();
@@ -32,7 +33,8 @@ fn trap_02_no_difference_no_pull_request() {
     forge.asks("token repo base list past");
 }
 
-/// No filter of a list is relied on, `head` is a bare branch: every second run would end with 409 otherwise.
+/// Filters of lists are not relied on, and `head` is the branch's name alone; otherwise every second run would end with
+/// 409.
 #[test]
 fn trap_03_filters_are_applied_here() {
     let forge = Forge::new();
@@ -52,7 +54,7 @@ fn trap_03_filters_are_applied_here() {
     forge.asks("token repo base list");
 }
 
-/// By base and head an old closed one is found though one is open: the open ones are looked at first.
+/// A search by base and head may find an old closed pull request although one is open, so the open ones are read first.
 #[test]
 fn trap_04_an_old_one_does_not_hide_the_open_one() {
     let forge = Forge::opened();
@@ -64,7 +66,7 @@ fn trap_04_an_old_one_does_not_hide_the_open_one() {
     forge.asks("token repo base list");
 }
 
-/// A slash in the base is escaped, the head keeps its own.
+/// A slash in the base is escaped, one in the head is not.
 #[test]
 fn trap_04_slashes() {
     let forge = Forge::new();
@@ -77,7 +79,7 @@ fn trap_04_slashes() {
     forge.asks("token repo head list past create list");
 }
 
-/// Ours may be on any page.
+/// Our pull request may be on any page of the list.
 #[test]
 fn trap_05_all_pages_are_looked_at() {
     let forge = Forge::opened();
@@ -92,7 +94,8 @@ fn trap_05_all_pages_are_looked_at() {
     forge.asks("token repo base list list:2 list:3");
 }
 
-/// The head's repository may be gone, one in a fork is not ours, and one made with `AGit` has no branch at all.
+/// A pull request is not ours if its head's repository is gone or a fork, or if it was made with `AGit` and has no
+/// branch.
 #[test]
 fn trap_06_heads_of_others() {
     let forge = Forge::new();
@@ -118,7 +121,7 @@ fn trap_07_a_draft_is_a_title_that_says_so() {
     forge.run(&["--title", &"x".repeat(256)]).refused(2, &["at most 255"]);
 }
 
-/// `mergeable` is false while the forge still looks: nothing follows from it.
+/// `mergeable` is false while the forge is still checking, so it is not used.
 #[test]
 fn trap_08_mergeable_says_nothing() {
     let forge = Forge::opened();
@@ -127,7 +130,7 @@ fn trap_08_mergeable_says_nothing() {
     forge.asks("token repo base list");
 }
 
-/// An edit answers 201, and takes title and body only: labels would replace people's.
+/// An edit is answered with 201, and sends only title and body: labels in it would replace those that people have set.
 #[test]
 fn trap_09_an_edit_leaves_the_rest_alone() {
     let forge = Forge::opened();
@@ -139,7 +142,7 @@ fn trap_09_an_edit_leaves_the_rest_alone() {
     assert_eq!(forge.fake.state().pulls[0]["labels"][0]["id"], 99);
 }
 
-/// Labels are ids, unknown ones are named, dropped ones are noticed; with `--strict` it is an error.
+/// Labels are sent as ids. Unknown ones are named and dropped ones noticed; with `--strict` either is an error.
 #[test]
 fn trap_10_labels_that_are_not_there() {
     let forge = Forge::new();
@@ -161,7 +164,7 @@ fn trap_10_labels_that_are_not_there() {
     strict.asks("token repo base list past labels org-labels create list");
 }
 
-/// Reviewers are asked in a request of their own, which every version has; a refusal is a warning.
+/// Reviewers are asked in a separate request, which every version has; a refusal is a warning.
 #[test]
 fn trap_11_reviewers() {
     for status in [403, 404, 422] {

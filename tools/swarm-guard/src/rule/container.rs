@@ -1,13 +1,13 @@
-//! Containers: made without a way to the host, changed only by their owner.
+//! Rules for containers: they are created without a way to the host, and only their owner changes them.
 
 use serde_json::{Map, Value};
 
 use super::mounts;
 use crate::ask::{Ask, text};
+use crate::decision::{Answer, Decision, Forward, Kind, Outgoing, Stop};
 use crate::labels;
 use crate::refusal::Refusal;
 use crate::shape::container;
-use crate::verdict::{Answer, Decision, Forward, Kind, Outgoing, Stop};
 
 const ALONE: &str = "run it without: it would reach beyond its own containers";
 
@@ -17,6 +17,7 @@ pub fn create(ask: &Ask) -> Decision {
         ask.policy.name("container", name.trim_start_matches('/'))?;
     }
     ask.stamp(&mut body, "Labels")?;
+    // The container inherits the image's labels, and Traefik reads them.
     image_labels(ask, text(&body, "Image"))?;
     let mut forward = Forward { creates: Some(Kind::Container), ..ask.forward() };
     runtime(text(&body, "Runtime"))?;
@@ -35,7 +36,7 @@ pub fn create(ask: &Ask) -> Decision {
     Ok(forward.json(body))
 }
 
-/// A container inherits its image's labels, Traefik's among them.
+/// Checks the image's labels too: the container inherits them, and Traefik would follow them.
 fn image_labels(ask: &Ask, image: &str) -> Result<(), Stop> {
     if let Some(found) = ask.facts.find(Kind::Image, image)? {
         for (key, value) in &found.labels {
@@ -45,6 +46,7 @@ fn image_labels(ask: &Ask, image: &str) -> Result<(), Stop> {
     Ok(())
 }
 
+/// Refuses namespaces that are shared with the host or with another container.
 fn modes(host: &Value) -> Result<(), Refusal> {
     const FINE: [(&str, &[&str]); 5] = [
         ("PidMode", &["", "private"]),
@@ -67,7 +69,7 @@ fn runtime(name: &str) -> Result<(), Refusal> {
     plain.then_some(()).ok_or_else(|| Refusal::new("runtime", name.to_owned()).remedy(ALONE))
 }
 
-/// Only what takes something away.
+/// Lets only those security options through that take rights away.
 fn security(options: &Value) -> Result<(), Refusal> {
     let harmless = ["no-new-privileges", "no-new-privileges:true", "no-new-privileges=true"];
     let odd =
@@ -75,7 +77,7 @@ fn security(options: &Value) -> Result<(), Refusal> {
     odd.map_or(Ok(()), |option| Err(Refusal::new("security option", option.to_owned()).remedy(ALONE)))
 }
 
-/// Containers by full id: `NAME:ALIAS` of a link, `NAME:MODE` of volumes that are shared.
+/// Replaces container names by full ids, in a list of `NAME:ALIAS` (`Links`) or `NAME:MODE` (`VolumesFrom`).
 pub fn links(ask: &Ask, list: &mut Value) -> Result<(), Stop> {
     for link in list.as_array_mut().into_iter().flatten() {
         let given = link.as_str().unwrap_or_default().to_owned();
@@ -86,7 +88,7 @@ pub fn links(ask: &Ask, list: &mut Value) -> Result<(), Stop> {
     Ok(())
 }
 
-/// The network of its mode, and those of its endpoints.
+/// Checks the network of `NetworkMode` and those of `EndpointsConfig`, and replaces their names by full ids.
 fn networks(ask: &Ask, body: &mut Value) -> Result<(), Stop> {
     let mode = text(&body["HostConfig"], "NetworkMode").to_owned();
     let main = match mode.as_str() {
@@ -113,7 +115,8 @@ fn networks(ask: &Ask, body: &mut Value) -> Result<(), Stop> {
                 let id = ask.network(Kind::Network, id)?.id.clone();
                 endpoint["NetworkID"] = id.into();
             }
-            // The engine finds the mode's own endpoint by id, any other one by its name.
+            // The engine looks up the endpoint of `NetworkMode` by that value, now an id, and the others by
+            // name.
             let is_main = main.is_some_and(|main| main.id == network.id);
             if is_main { network.id.clone() } else { network.name.clone() }
         };
@@ -128,7 +131,7 @@ fn host_network(mode: &str) -> Refusal {
         .remedy("join a network of your own")
 }
 
-/// Start, stop, kill and the like.
+/// Start, stop, kill and other calls that act on one container.
 pub fn act(ask: &Ask) -> Decision {
     ask.for_own(Kind::Container)
 }
@@ -137,12 +140,13 @@ pub fn attach(ask: &Ask) -> Decision {
     Ok(Forward { answer: Answer::Hijack, ..ask.for_own(Kind::Container)? })
 }
 
-/// Files into a container.
+/// Copies files into a container.
 pub fn put(ask: &Ask) -> Decision {
     Ok(Forward { body: Outgoing::Archive, ..ask.for_own(Kind::Container)? })
 }
 
-/// docker-compose puts a container aside under twelve digits of its id.
+/// Renames a container. docker-compose renames one that it replaces to `<12 digits of its id>_<name>`, so such a
+/// prefix is allowed.
 pub fn rename(ask: &Ask) -> Decision {
     let name = ask.head.get("name").unwrap_or_default().trim_start_matches('/');
     let aside = name.split_once('_').filter(|(id, _)| {
@@ -152,12 +156,12 @@ pub fn rename(ask: &Ask) -> Decision {
     ask.for_own(Kind::Container)
 }
 
-/// A link is another name for somebody's container, so none is removed.
+/// Removes a container. With `link` the call would remove a link, which may lead to a container of others, instead.
 pub fn delete(ask: &Ask) -> Decision {
     const NO: [&str; 5] = ["", "0", "no", "false", "none"];
     let link = ask.head.get("link").unwrap_or_default().trim().to_ascii_lowercase();
     if !NO.contains(&link.as_str()) {
-        return Err(Refusal::new("query", "link").remedy("remove the container itself").into());
+        return Err(Refusal::new("query", "link").remedy("remove the container itself, not a link").into());
     }
     ask.for_own(Kind::Container)
 }

@@ -1,13 +1,14 @@
-//! Commands inside containers.
+//! Rules for commands that are executed inside containers.
 
 use crate::ask::Ask;
+use crate::decision::{Answer, Decision, Forward, Kind, Stop};
 use crate::shape::container;
-use crate::verdict::{Answer, Decision, Forward, Kind, Stop};
 
 pub fn create(ask: &Ask) -> Decision {
     let target = ask.exec_target(&ask.params[0])?.id.clone();
     let mut body = ask.body(&container::EXEC)?;
     if let Some(map) = body.as_object_mut() {
+        // The container in the path was checked. Another one in the body must not reach the engine.
         map.remove("Container");
     }
     Ok(Forward { creates: Some(Kind::Exec), ..ask.forward_to(&target).json(body) })
@@ -22,7 +23,7 @@ pub fn resize(ask: &Ask) -> Decision {
     known(ask)
 }
 
-/// An exec that the guard let through, or one in a container that it would let through.
+/// An exec that was created through this guard, or one in a container that the owner may exec into.
 fn known(ask: &Ask) -> Result<Forward, Stop> {
     let exec = ask.facts.must(Kind::Exec, &ask.params[0])?;
     if !ask.is_own(Kind::Exec, exec) {

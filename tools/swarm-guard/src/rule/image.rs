@@ -1,17 +1,17 @@
-//! Images: built, tagged and removed under the owner's own repositories; others' are only read and pulled.
+//! Rules for images: the owner builds, tags and removes its own ones; those of others it only reads and pulls.
 
 use lib_common::swarm::label;
 use serde_json::{Value, json};
 
 use crate::ask::Ask;
+use crate::decision::{Answer, Decision, Forward, Kind, Outgoing, Stop};
 use crate::labels;
 use crate::refusal::Refusal;
 use crate::shape::container::COMMIT;
-use crate::verdict::{Answer, Decision, Forward, Kind, Outgoing, Stop};
 
 const PLAIN: &str = "build it without";
 
-/// `POST /build`: the image gets the owner's label, and no container is left behind.
+/// `POST /build`: labels the image with its owner, and has the engine leave no container behind.
 pub fn build(ask: &Ask) -> Decision {
     let head = ask.head;
     for (_, tag) in head.query.iter().filter(|(key, tag)| key == "t" && !tag.is_empty()) {
@@ -37,13 +37,13 @@ pub fn build(ask: &Ask) -> Decision {
     labels::check(ask.policy, given.as_object().into_iter().flatten())?;
     given[label::RUN] = ask.policy.owner.clone().into();
     forward.head.set("labels", given.to_string());
-    // Intermediate containers have no label: none may outlive the build.
+    // Intermediate containers have no label by which teardown could find them, so none may outlive the build.
     forward.head.set("rm", "1");
     forward.head.set("forcerm", "1");
     Ok(forward)
 }
 
-/// `BuildKit` may write to the client; other outputs name images by themselves.
+/// Allows the `BuildKit` outputs that go to the client. The others could give images names of others.
 fn outputs(text: &str) -> Result<(), Stop> {
     let fine = |output: &Value| matches!(output["Type"].as_str(), Some("local" | "tar"));
     let all = text.is_empty()
@@ -64,13 +64,14 @@ fn parsed(labels: &str) -> Result<Value, Stop> {
     }
 }
 
-/// `POST /session`: what a build asks its client for. It gives the client no power over the engine.
+/// `POST /session`: over it the engine's builder asks the client for files. It gives the client no power over the
+/// engine.
 #[allow(clippy::unnecessary_wraps)] // rules have one signature
 pub fn session(ask: &Ask) -> Decision {
     Ok(Forward { answer: Answer::Hijack, ..ask.forward() })
 }
 
-/// `POST /images/create`: a pull is what each deploy does; an import makes an image of the owner's own.
+/// `POST /images/create`: pulls are free, since every deploy makes them. An import makes an image of the owner's.
 pub fn create(ask: &Ask) -> Decision {
     let mut forward = ask.forward();
     let import = ask.head.get("fromSrc").is_some_and(|source| !source.is_empty());
@@ -99,7 +100,7 @@ pub fn commit(ask: &Ask) -> Decision {
     }
 }
 
-/// The last of the changes that are made to the new image.
+/// Adds the owner's label as the last of the `changes` to the new image, so that none before it can undo it.
 fn labelled(ask: &Ask, forward: &mut Forward) {
     forward.head.query.push(("changes".into(), format!("LABEL {}={}", label::RUN, ask.policy.owner)));
 }
@@ -110,7 +111,7 @@ pub fn tag(ask: &Ask) -> Decision {
     Ok(ask.forward())
 }
 
-/// `DELETE /images/{}`: a tag of the owner's own, or an image that it has made and nobody else has tagged.
+/// `DELETE /images/{}`: allows a tag of the owner's, or an image of the owner's that nobody else has tagged.
 pub fn delete(ask: &Ask) -> Decision {
     let reference = &ask.params[0];
     let image = ask.facts.must(Kind::Image, reference)?;
@@ -119,7 +120,7 @@ pub fn delete(ask: &Ask) -> Decision {
     if by_tag.is_err() && !(ours && image.tags.iter().all(|tag| ask.policy.image(tag).is_ok())) {
         by_tag?;
     }
-    // The last tag takes the image with it.
+    // Removing the last tag removes the image itself, which others may still need by its id.
     if !ours && image.tags.iter().all(|tag| ask.policy.image(tag).is_ok()) {
         return Err(Refusal::new("image", format!("'{reference}' is the last name of an image of others"))
             .remedy("leave it")
@@ -128,7 +129,7 @@ pub fn delete(ask: &Ask) -> Decision {
     Ok(ask.forward())
 }
 
-/// `POST /images/load`: what the archive would tag is written in it, and looked at before it is sent on.
+/// `POST /images/load`: the tags are inside the archive, so `images` checks it before it is sent on.
 #[allow(clippy::unnecessary_wraps)] // rules have one signature
 pub fn load(ask: &Ask) -> Decision {
     Ok(Forward { body: Outgoing::Images, ..ask.forward() })

@@ -1,4 +1,5 @@
-//! The checks for each kind of object. Each is a function from a request and what is known to a decision.
+//! The rules, one file per kind of object. A rule is a pure function from a request, and what is known of the objects
+//! that it names, to a decision.
 
 pub mod container;
 pub mod exec;

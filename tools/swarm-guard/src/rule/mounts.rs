@@ -1,4 +1,4 @@
-//! Mounts: volumes of the owner, and what lies in folders that are allowed. Nothing else of the host.
+//! Rules for mounts: the owner's volumes, and paths within allowed folders. Nothing else of the host is mounted.
 
 use std::path::Path;
 
@@ -6,18 +6,18 @@ use serde_json::{Value, json};
 
 use super::volume;
 use crate::ask::{Ask, text};
+use crate::decision::{Forward, Kind, Stop};
 use crate::refusal::Refusal;
-use crate::verdict::{Forward, Kind, Stop};
 
 /// `HostConfig.Binds`: `SOURCE:TARGET[:MODE]`, a path or the name of a volume.
 pub fn binds(ask: &Ask, binds: &mut Value, forward: &mut Forward) -> Result<(), Stop> {
     for bind in binds.as_array_mut().into_iter().flatten() {
         let Some(given) = bind.as_str() else {
-            return Err(Refusal::new("body", "HostConfig.Binds holds no text").into());
+            return Err(Refusal::new("body", "HostConfig.Binds holds something other than strings").into());
         };
         let parts: Vec<&str> = given.split(':').collect();
         let (source, rest) = match parts[..] {
-            // A target alone: a volume without a name, which goes with its container.
+            // A target alone asks for an anonymous volume, which belongs to its container.
             [_] => continue,
             [source, target] => (source, target.to_owned()),
             [source, target, mode] => {
@@ -44,7 +44,7 @@ pub fn mounts(ask: &Ask, mounts: &mut Value, forward: &mut Forward) -> Result<()
                 check_mode(text(&mount["BindOptions"], "Propagation"))?;
                 mount["Source"] = path.into();
             }
-            // Without a type the engine takes it for a volume.
+            // The engine takes a mount without a type for a volume.
             "volume" | "" => {
                 let name = text(mount, "Source").to_owned();
                 if !name.is_empty() && volume::usable(ask, &name)? {
@@ -72,10 +72,11 @@ fn check_mode(mode: &str) -> Result<(), Refusal> {
     odd.map_or(Ok(()), |word| Err(Refusal::new("mount", format!("mode '{word}'"))))
 }
 
-/// The canonical path, if it lies in a folder that is allowed.
+/// The path with symbolic links resolved, if it lies within an allowed folder.
 fn host_path(ask: &Ask, path: &str) -> Result<String, Stop> {
     let real = &ask.facts.must(Kind::Path, path)?.id;
     let is_allowed = ask.policy.folders.iter().any(|folder| Path::new(real).starts_with(folder));
+    // A ':' would end the path early in a bind of the form SOURCE:TARGET.
     if !real.contains(':') && is_allowed {
         return Ok(real.clone());
     }

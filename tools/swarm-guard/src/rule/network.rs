@@ -1,11 +1,11 @@
-//! Networks: made inside the namespace, joined where the owner may.
+//! Rules for networks: the owner creates them under its own names, and joins its own and allowed ones.
 
 use serde_json::Value;
 
 use crate::ask::{Ask, text};
+use crate::decision::{Decision, Forward, Kind};
 use crate::refusal::Refusal;
 use crate::shape::small;
-use crate::verdict::{Decision, Forward, Kind};
 
 pub fn create(ask: &Ask) -> Decision {
     let mut body = ask.body(&small::NETWORK)?;
@@ -36,7 +36,7 @@ pub fn disconnect(ask: &Ask) -> Decision {
     member(ask, ask.body(&small::DISCONNECT)?)
 }
 
-/// The owner's own containers, and networks that they may be in.
+/// Connects or disconnects one of the owner's containers, on a network that the owner may use.
 fn member(ask: &Ask, mut body: Value) -> Decision {
     let network = ask.network(Kind::Network, &ask.params[0])?.id.clone();
     let container = ask.own(Kind::Container, text(&body, "Container"))?.id.clone();
@@ -47,7 +47,8 @@ fn member(ask: &Ask, mut body: Value) -> Decision {
     Ok(ask.forward_to(&network).json(body))
 }
 
-/// A bridge may not be one that exists already: its name is an option.
+/// Allows harmless driver options only. With `com.docker.network.bridge.name`, for one, a new network would take over a
+/// bridge that exists already.
 fn options(options: &Value) -> Result<(), Refusal> {
     const HARMLESS: [&str; 4] = [
         "encrypted",

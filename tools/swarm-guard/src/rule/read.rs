@@ -1,16 +1,17 @@
-//! What only reads: free, except the contents of others and what would open the swarm.
+//! Rules for calls that only read: all are allowed, except for contents of other owners' objects (logs, files) and the
+//! swarm's join tokens.
 
 #![allow(clippy::unnecessary_wraps)] // rules have one signature
 
 use crate::ask::Ask;
-use crate::verdict::{Answer, Decision, Forward, Kind};
+use crate::decision::{Answer, Decision, Forward, Kind};
 
 /// Lists and descriptions.
 pub fn free(ask: &Ask) -> Decision {
     Ok(ask.forward())
 }
 
-/// The swarm without its join tokens.
+/// Describes the swarm, without its join tokens.
 pub fn swarm(ask: &Ask) -> Decision {
     Ok(Forward { answer: Answer::Scrubbed, ..ask.forward() })
 }

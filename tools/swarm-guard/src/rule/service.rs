@@ -1,12 +1,12 @@
-//! Services: stamped on themselves and on their tasks, with nothing of others attached.
+//! Rules for services: the service and its tasks are stamped, and nothing of other owners is attached to them.
 
 use serde_json::Value;
 
 use super::mounts;
 use crate::ask::{Ask, text};
+use crate::decision::{Decision, Forward, Kind, Stop};
 use crate::refusal::Refusal;
 use crate::shape::service::SPEC;
-use crate::verdict::{Decision, Forward, Kind, Stop};
 
 pub fn create(ask: &Ask) -> Decision {
     let (body, forward) = checked(ask, ask.forward())?;
@@ -56,7 +56,7 @@ fn networks(ask: &Ask, list: &mut Value) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Secrets and configs by id, with the name that goes with it.
+/// Checks that referenced secrets or configs are the owner's, and puts their full id and name into the body.
 fn references(ask: &Ask, list: &mut Value, kind: Kind, id: &str, name: &str) -> Result<(), Stop> {
     for reference in list.as_array_mut().into_iter().flatten() {
         let object = ask.own(kind, text(reference, id))?;

@@ -1,11 +1,11 @@
-//! Configs and secrets.
+//! Rules for configs and secrets.
 
 use serde_json::Value;
 
 use crate::ask::{Ask, text};
+use crate::decision::{Decision, Forward, Kind, Stop};
 use crate::refusal::Refusal;
 use crate::shape::small;
-use crate::verdict::{Decision, Forward, Kind, Stop};
 
 pub fn create_config(ask: &Ask) -> Decision {
     create(ask, Kind::Config)
@@ -33,7 +33,8 @@ pub fn delete_secret(ask: &Ask) -> Decision {
     ask.for_own(Kind::Secret)
 }
 
-/// Compose names them freely (`external: true` ones are abra's), so the name must be in the namespace.
+/// Creates one whose name is the owner's. The stack label alone would not do: abra creates secrets without it and
+/// compose then refers to them as `external: true`.
 fn create(ask: &Ask, kind: Kind) -> Decision {
     let body = stamped(ask)?;
     ask.policy.name(kind.word(), text(&body, "Name"))?;

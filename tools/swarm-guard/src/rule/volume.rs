@@ -1,11 +1,11 @@
-//! Volumes: the local driver's own, inside the namespace.
+//! Rules for volumes: the local driver only, under the owner's names.
 
 use serde_json::Value;
 
 use crate::ask::{Ask, text};
+use crate::decision::{Decision, Forward, Kind, Stop};
 use crate::refusal::Refusal;
 use crate::shape::small;
-use crate::verdict::{Decision, Forward, Kind, Stop};
 
 pub fn create(ask: &Ask) -> Decision {
     let mut body = ask.body(&small::VOLUME)?;
@@ -22,7 +22,7 @@ pub fn delete(ask: &Ask) -> Decision {
     ask.for_own(Kind::Volume)
 }
 
-/// Whether the volume is still to be made; one of somebody else may not be used.
+/// Whether the volume still has to be created. Refuses one that exists and is not the owner's.
 pub fn usable(ask: &Ask, name: &str) -> Result<bool, Stop> {
     match ask.facts.find(Kind::Volume, name)? {
         Some(_) => ask.own(Kind::Volume, name).map(|_| false),
@@ -30,7 +30,7 @@ pub fn usable(ask: &Ask, name: &str) -> Result<bool, Stop> {
     }
 }
 
-/// The local driver can mount anything of the host; only memory is harmless.
+/// Refuses driver options, with which the local driver can mount anything of the host; only tmpfs is harmless.
 pub fn driver(name: &str, options: &Value) -> Result<(), Refusal> {
     if !["", "local"].contains(&name) {
         return Err(Refusal::new("volume driver", name.to_owned()).remedy("use the local driver"));

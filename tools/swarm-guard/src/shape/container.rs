@@ -1,4 +1,4 @@
-//! Bodies that make or change containers, and what runs in them.
+//! Shapes of the bodies that create or change containers, and that run commands in them.
 
 use super::Group::{Fields, Leaves};
 use super::Shape::{self, Leaf, List, Map, MapOf, Never, Null, Object};
@@ -13,7 +13,7 @@ pub const ULIMITS: Shape = List(&Object(&[Leaves(&["Name", "Hard", "Soft"])]));
 
 const RATES: Shape = List(&Object(&[Leaves(&["Path", "Rate"])]));
 
-/// Mounts of a container or of a service's tasks.
+/// `Mounts` of a container or of a service's tasks.
 pub const MOUNTS: Shape = List(&Object(&[
     Leaves(&["Type", "Source", "Target", "ReadOnly", "Consistency"]),
     Fields(&[
@@ -41,7 +41,7 @@ pub const MOUNTS: Shape = List(&Object(&[
     ]),
 ]));
 
-/// How a container takes part in one network.
+/// A container's endpoint on one network.
 pub const ENDPOINT: Shape = Object(&[
     Leaves(&[
         "Aliases",
@@ -64,7 +64,7 @@ pub const ENDPOINT: Shape = Object(&[
     ]),
 ]);
 
-/// What a container may use.
+/// Limits on what a container may use.
 const RESOURCE_NUMBERS: &[&str] = &[
     "CpuShares",
     "Memory",
@@ -212,7 +212,7 @@ pub const EXEC: Shape = Object(&[
         "Env",
         "WorkingDir",
         "Cmd",
-        // docker-py names the container once more.
+        // docker-py repeats the container's name here; the rule takes it out.
         "Container",
     ]),
     Fields(&[("Privileged", Never("privileged", ALONE))]),

@@ -1,5 +1,6 @@
-//! The shapes that bodies may have. The tables below are the allow-list: a key that is not in them may only
-//! hold nothing, and a key that differs by case alone never passes. No I/O.
+//! The shapes that request bodies may have. The tables in this folder are an allow-list: an unknown key passes only
+//! with an empty value, and a key that differs from a known one by case alone never passes, since the engine would
+//! take it for the known one. No I/O.
 
 pub mod container;
 pub mod service;
@@ -10,25 +11,25 @@ use serde_json::{Map, Value};
 use crate::json::fold;
 use crate::refusal::Refusal;
 
-/// What a value may be.
+/// What a JSON value may be.
 pub enum Shape {
     /// A scalar or a list of scalars.
     Leaf,
-    /// Free keys with scalars or lists of scalars.
+    /// An object with any keys, whose values are scalars or lists of scalars.
     Map,
-    /// Free keys with values of one shape.
+    /// An object with any keys, whose values have one shape.
     MapOf(&'static Shape),
     List(&'static Shape),
     Object(&'static [Group]),
-    /// Only nothing: null, false, zero, or empty.
+    /// Only null, false, zero, or empty; else refused by this rule with this remedy.
     Never(&'static str, &'static str),
-    /// Only null: an empty list would switch something off.
+    /// Only null, since an empty list means "none" instead of "the default"; rule and remedy as above.
     Null(&'static str, &'static str),
 }
 
-/// Keys of an object.
+/// Some keys of an object.
 pub enum Group {
-    /// Each holds a scalar or a list of scalars.
+    /// Keys whose values are scalars or lists of scalars.
     Leaves(&'static [&'static str]),
     Fields(&'static [(&'static str, Shape)]),
 }
@@ -50,7 +51,7 @@ impl Group {
     }
 }
 
-/// Checks `value` and takes out what says nothing; `path` names it in a refusal.
+/// Checks `value`, and removes unknown keys with empty values. `path` names the value in a refusal.
 pub fn check(shape: &Shape, value: &mut Value, path: &str) -> Result<(), Refusal> {
     let odd = |what: &str| Refusal::new("body", format!("{path} is {what}"));
     if value.is_null() {

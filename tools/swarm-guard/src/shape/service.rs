@@ -1,4 +1,4 @@
-//! The body that makes or changes a service.
+//! The shape of the body that creates or changes a service.
 
 use super::Group::{Fields, Leaves};
 use super::Shape::{self, Leaf, List, Map, Never, Object};
@@ -52,7 +52,7 @@ const CONTAINER: Shape = Object(&[
         ("Sysctls", Map),
         ("Ulimits", ULIMITS),
         ("CapabilityAdd", Never("capabilities", ALONE)),
-        // Seccomp, AppArmor and SELinux profiles; `NoNewPrivileges` alone takes something away.
+        // Of all security settings only `NoNewPrivileges` takes rights away.
         (
             "Privileges",
             Object(&[

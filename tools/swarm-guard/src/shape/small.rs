@@ -1,4 +1,4 @@
-//! The small bodies: networks, volumes, configs and secrets.
+//! Shapes of the bodies for networks, volumes, configs and secrets.
 
 use super::Group::{Fields, Leaves};
 use super::Shape::{self, List, Map, Never, Object};

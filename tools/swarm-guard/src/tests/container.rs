@@ -1,10 +1,10 @@
-//! Containers: every way out that a body can ask for.
+//! Tests of the rules for containers: every way to the host that a body can ask for.
 
 use lib_common::swarm::label::STACK;
 use serde_json::{Value, json};
 
 use super::{RUN, decide_raw, refused, sent};
-use crate::verdict::{Answer, Outgoing};
+use crate::decision::{Answer, Outgoing};
 
 const CREATE: &str = "/v1.41/containers/create";
 

@@ -1,4 +1,4 @@
-//! Decisions as a table, without an engine: a small world of the owner's own objects and of others'.
+//! Tests of decisions without an engine: a fake look-up knows a few objects of the owner and of others.
 
 mod container;
 mod objects;
@@ -7,13 +7,13 @@ mod prop;
 use serde_json::{Value, json};
 
 use crate::ask::Ask;
+use crate::decision::{Forward, Kind, Outgoing, Stop};
 use crate::facts::{Facts, Found, Known, Object};
 use crate::policy::tests::{RUN, policy};
 use crate::request::Head;
-use crate::verdict::{Forward, Kind, Outgoing, Stop};
 use crate::{json as strict, route};
 
-/// `own...` is the owner's, `live...` somebody else's, `proxy` is allowed; a full id is the name with `-id`.
+/// Objects named `own...` are the owner's, `live...` are others', `proxy` is allowed. A full id is the name and `-id`.
 fn look_up(kind: Kind, reference: &str) -> Found {
     if kind == Kind::Path {
         let id = reference.replace("/scratch/link", "/etc");
@@ -42,7 +42,7 @@ fn look_up(kind: Kind, reference: &str) -> Found {
     }))
 }
 
-/// The decision; a refusal comes as its rule, the engine's own answer as its status.
+/// The decision. An error is a refusal's rule, or the status of the engine's answer to a look-up.
 fn decide_raw(method: &str, target: &str, body: &[u8]) -> Result<Forward, String> {
     let head = Head::parse(method, target).map_err(|refusal| refusal.rule.to_owned())?;
     let (route, params) = route::find(&head).map_err(|refusal| refusal.rule.to_owned())?;
@@ -54,7 +54,7 @@ fn decide_raw(method: &str, target: &str, body: &[u8]) -> Result<Forward, String
         match (route.decide)(&ask) {
             Ok(forward) => return Ok(forward),
             Err(Stop::Refuse(refusal)) => return Err(refusal.rule.to_owned()),
-            Err(Stop::Answer(status, _)) => return Err(status.to_string()),
+            Err(Stop::Missing(status, _)) => return Err(status.to_string()),
             Err(Stop::Need(kind, reference)) => {
                 let found = look_up(kind, &reference);
                 facts.learn(kind, reference, found);
@@ -68,7 +68,7 @@ fn decide(method: &str, target: &str, body: &Value) -> Result<Forward, String> {
     decide_raw(method, target, text.as_bytes())
 }
 
-/// What is sent to the engine.
+/// Request target and body that are sent to the engine.
 #[track_caller]
 fn sent(method: &str, target: &str, body: &Value) -> (String, Value) {
     let forward = decide(method, target, body).unwrap_or_else(|rule| panic!("{method} {target}: {rule}"));

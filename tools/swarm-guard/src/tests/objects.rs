@@ -1,9 +1,9 @@
-//! Services, networks, volumes, configs, secrets and images.
+//! Tests of the rules for services, networks, volumes, configs, secrets and images.
 
 use serde_json::{Value, json};
 
 use super::{RUN, decide, refused, sent};
-use crate::verdict::{Answer, Outgoing};
+use crate::decision::{Answer, Outgoing};
 
 const NAME: &str = "iso-x_ci_example_app";
 

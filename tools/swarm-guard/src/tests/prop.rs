@@ -1,13 +1,13 @@
-//! Whatever comes: no panic, and nothing dangerous ever passes, however it is wrapped.
+//! Property tests: no input makes the guard panic, and nothing dangerous passes, however it is nested.
 
 use proptest::prelude::*;
 use serde_json::Value;
 
 use super::{RUN, decide, decide_raw};
+use crate::decision::Outgoing;
 use crate::shape;
-use crate::verdict::Outgoing;
 
-/// Nested JSON over the keys that matter and a few that do not.
+/// Nested JSON with keys that the rules look at, and a few others.
 fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -65,7 +65,7 @@ proptest! {
         if let Ok(forward) = decide("POST", "/containers/create", &body) {
             let Outgoing::Json(mut sent) = forward.body else { panic!("a body") };
             prop_assert_eq!(&sent["Labels"]["redfix.run"], RUN);
-            // A label may be called anything.
+            // Labels may have any keys, so the check below leaves them out.
             sent["Labels"] = Value::Null;
             let host = &sent["HostConfig"];
             prop_assert!(shape::is_nothing(&host["Privileged"]), "{}", host);

@@ -1,5 +1,5 @@
-//! A control group of its own (v2, or the unified mount beside v1), so that nothing that the command starts can
-//! leave: `cgroup.kill` reaches what double-forked and called `setsid`.
+//! A control group (v2, or the unified mount beside v1) for each child, because a process cannot leave its control group
+//! as it can leave its process group: `cgroup.kill` also reaches what has double-forked and called `setsid`.
 
 use std::fs;
 use std::io;
@@ -11,26 +11,26 @@ use rustix::process::{Pid, Signal};
 use crate::proc;
 
 const PREFIX: &str = "redfix-";
-/// Of an attempt's id, a ULID.
+/// Length of an attempt's id, a ULID.
 const ID_LENGTH: usize = 26;
 
-/// What was killed needs a moment to be gone; a process that hangs in the kernel is not waited for.
+/// How long killed processes may take to end. One that hangs in the kernel (state D) may never end.
 const EMPTY_DEADLINE: Duration = Duration::from_secs(5);
 
-/// A group that we made; removed when it is empty.
+/// A control group that this tool made.
 #[derive(Debug)]
 pub struct Cgroup {
     path: PathBuf,
 }
 
 impl Cgroup {
-    /// Makes the group `redfix-<attempt>-<role>-<pid>` below our own. The error says in words why there is none.
+    /// Makes the group `redfix-<attempt>-<role>-<pid>` below this process's own. The error says why that is not possible.
     pub fn make(attempt: &str, role: &str) -> Result<Self, String> {
         let parent = own_parent().ok_or("this kernel has no unified control groups")?;
         let path = parent.join(format!("{PREFIX}{attempt}-{role}-{}", std::process::id()));
         fs::create_dir(&path).map_err(|e| format!("{}: {e}", parent.display()))?;
         let group = Self { path };
-        // A folder that is no control group, or one of a kernel before 5.14.
+        // The folder is no control group, or the kernel is older than 5.14.
         if !group.path.join("cgroup.kill").exists() {
             group.remove();
             return Err(format!("{}: no cgroup.kill", parent.display()));
@@ -42,13 +42,13 @@ impl Cgroup {
         &self.path
     }
 
-    /// Sends SIGTERM to every member that has left this process group. Those in it have had theirs: a second one would hit
-    /// what they have started since to finish their work.
+    /// Sends SIGTERM to every member outside the process group `group`. The members inside have got theirs already; a
+    /// second signal would hit what they have started since then to clean up.
     pub fn terminate_outside(&self, group: Option<Pid>) {
         let members = fs::read_to_string(self.path.join("cgroup.procs")).unwrap_or_default();
         for pid in members.lines().filter_map(|line| line.parse().ok()).filter_map(Pid::from_raw) {
             if rustix::process::getpgid(Some(pid)).ok() != group {
-                // An error says that it has ended already.
+                // Ignore ESRCH: the process has ended already.
                 let _ = rustix::process::kill_process(pid, Signal::TERM);
             }
         }
@@ -58,12 +58,12 @@ impl Cgroup {
         fs::read_to_string(self.path.join("cgroup.events")).is_ok_and(|events| events.contains("populated 0"))
     }
 
-    /// SIGKILL to all of them at once; the kernel leaves no gap for a fork.
+    /// Kills all members at once. The kernel does it atomically, so no fork in between escapes.
     pub fn kill(&self) {
         let _ = fs::write(self.path.join("cgroup.kill"), "1");
     }
 
-    /// Kills what is left and takes the group away.
+    /// Kills all members, waits until they have ended, and removes the group.
     pub async fn end(self) {
         self.kill();
         let until = Instant::now() + EMPTY_DEADLINE;
@@ -74,7 +74,7 @@ impl Cgroup {
     }
 
     fn remove(&self) {
-        // Groups that the command made inside go first.
+        // A group can be removed only when the groups inside it, which the command may have made, are gone.
         remove_tree(&self.path);
     }
 }
@@ -88,8 +88,8 @@ fn remove_tree(path: &Path) {
     let _ = fs::remove_dir(path);
 }
 
-/// Kills and removes the groups whose tool is dead, below our own group; of one attempt only, where one is given, and
-/// then also further up: a reaper has a group of its own.
+/// Kills and removes the groups below our own whose tool is dead. With `attempt`, only that attempt's, and also beside
+/// our parent groups: a reaper runs in a group of its own, so the attempt's groups are not below it.
 pub fn sweep(attempt: Option<&str>) {
     let Some(own) = own_parent() else { return };
     let levels = if attempt.is_some() { 3 } else { 1 };
@@ -112,8 +112,8 @@ fn sweep_in(parent: &Path, attempt: Option<&str>) {
     }
 }
 
-/// The tool's process id at the end of a group's name. Only what names an attempt is a group of ours: whoever else calls
-/// theirs `redfix-staging-0` keeps it.
+/// The tool's process id, from the end of a group's name. The name must hold the id of an attempt: somebody else may
+/// have a group `redfix-staging-0`.
 fn owner(name: &str) -> Option<u32> {
     let (attempt, rest) = name.strip_prefix(PREFIX)?.split_once('-')?;
     let is_id = attempt.len() == ID_LENGTH && attempt.bytes().all(|byte| byte.is_ascii_alphanumeric());
@@ -125,12 +125,12 @@ pub fn join(path: &Path) -> io::Result<()> {
     fs::write(path.join("cgroup.procs"), "0")
 }
 
-/// Where the unified hierarchy is mounted, if it is.
+/// Mount point of the unified hierarchy (cgroup v2), if it is mounted.
 pub fn unified() -> Option<PathBuf> {
     mount(&fs::read_to_string("/proc/self/mountinfo").ok()?)
 }
 
-/// The mount point in the fifth field, the type behind ` - `.
+/// Finds the mount point in `/proc/self/mountinfo` (proc(5)): it is the fifth field, and the type follows ` - `.
 fn mount(mountinfo: &str) -> Option<PathBuf> {
     let line = mountinfo.lines().find(|line| {
         line.split_once(" - ").is_some_and(|(_, rest)| rest.split(' ').next() == Some("cgroup2"))
@@ -138,7 +138,7 @@ fn mount(mountinfo: &str) -> Option<PathBuf> {
     line.split(' ').nth(4).map(PathBuf::from)
 }
 
-/// Our own group, in which others are made.
+/// This process's own group, below which the children's groups are made.
 fn own_parent() -> Option<PathBuf> {
     parent(&fs::read_to_string("/proc/self/mountinfo").ok()?, &fs::read_to_string("/proc/self/cgroup").ok()?)
 }

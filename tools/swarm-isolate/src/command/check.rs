@@ -1,18 +1,18 @@
-//! `--check CMD`: the outcome decided from recorded state, for harnesses that exit 0 whatever happened. No I/O.
+//! `--check CMD`: a command that decides the outcome from recorded state, for harnesses that always exit 0. No I/O.
 
 use std::process::ExitStatus;
 
-/// What the check said.
+/// The check's verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Checked {
     Pass,
-    /// With what it said last.
+    /// The check said no; with the last line that it printed.
     Fail(String),
-    /// It could not decide, and why.
+    /// The check could not decide, with the reason.
     Undecided(String),
 }
 
-/// Reads its exit code; `said` is its output, already redacted.
+/// Interprets the check's exit status, `None` for a time-out; `said` is its redacted output.
 pub fn judge(status: Option<ExitStatus>, said: &str) -> Checked {
     let last = said.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     let with = |what: String| if last.is_empty() { what } else { format!("{what}: {last}") };

@@ -1,4 +1,4 @@
-//! Arguments about the command: what it is told, how long it may take, who judges it, where its output goes.
+//! Options about the command: its environment, its time limits, who judges it, where its output goes.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ pub struct CommandArgs {
     /// Set VAR for the command; {domain}, {stack}, {ref} and others stand for what this attempt has (repeatable)
     #[arg(long = "env", value_name = "VAR=VALUE")]
     pub mappings: Vec<Mapping>,
-    /// Something that the command may do beyond touching its own: network, exec, domain, stack, image or path
+    /// What the command may do beyond touching its own objects: network, exec, domain, stack, image or path
     /// (repeatable)
     #[arg(long, value_name = "KIND=VALUE", value_delimiter = ',')]
     pub allow: Vec<Allow>,
@@ -41,7 +41,7 @@ pub struct CommandArgs {
 }
 
 impl CommandArgs {
-    /// The open descriptor that records go to, if it is one.
+    /// The number of the open descriptor that records go to, if they go to one.
     pub fn records_descriptor(&self) -> Option<u32> {
         match self.records {
             Some(Place::Descriptor(number)) => Some(number),

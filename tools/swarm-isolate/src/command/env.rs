@@ -1,5 +1,5 @@
-//! What the command, its companion and the load are told: our variables, and `--env` that maps them onto the
-//! names of an existing harness. No I/O.
+//! The environment of the command, its companion and the load: our own variables, and those of `--env`, which give the
+//! same values under the names that an existing harness expects. No I/O.
 
 use std::path::Path;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use lib_common::case::UNVERSIONED;
 use lib_common::docker::Endpoint;
 use lib_common::record::Factors;
 
-/// Everything that an attempt knows of itself.
+/// The values of one attempt that variables can hold.
 #[derive(Debug, Clone)]
 pub struct Facts<'a> {
     pub investigation: &'a str,
@@ -20,16 +20,16 @@ pub struct Facts<'a> {
     pub reference: Option<&'a str>,
     pub factors: &'a Factors,
     pub evidence: &'a Path,
-    /// Where records and evidence folders lie.
+    /// The folder of the ledger and of the evidence folders.
     pub folder: &'a Path,
-    /// Private to the command; the companion and the load have none.
+    /// A folder private to the command; the companion has none.
     pub scratch: Option<&'a Path>,
     pub engine: &'a Endpoint,
-    /// The node whose turn it is, where there are several.
+    /// The node that this run is asked to use, if `--node` names several.
     pub node: Option<&'a str>,
 }
 
-/// The names that stand in braces, besides `factor.NAME`.
+/// The names that may stand in braces, besides `factor.NAME`.
 const NAMES: [&str; 13] = [
     "investigation",
     "attempt",
@@ -51,7 +51,7 @@ impl Facts<'_> {
         self.factors.get("load").map_or("isolated", String::as_str)
     }
 
-    /// What a name in braces stands for; empty where this attempt has none.
+    /// The value of a name in braces; empty if this attempt has none.
     fn get(&self, name: &str) -> String {
         let path = |path: &Path| path.to_string_lossy().into_owned();
         match name {
@@ -60,7 +60,7 @@ impl Facts<'_> {
             "stack" => self.stack.into(),
             "domain" => self.domain.into(),
             "recipe" => self.recipe.into(),
-            // A command has a version of its own then; the word is for people.
+            // `UNVERSIONED` is a word for people. The command gets an empty value and uses its own default.
             "version" => if self.version == UNVERSIONED { "" } else { self.version }.into(),
             "ref" => self.reference.unwrap_or_default().into(),
             "condition" => self.condition().into(),
@@ -76,7 +76,7 @@ impl Facts<'_> {
         }
     }
 
-    /// Our variables, then the mapped ones.
+    /// Our own variables, then those of `mappings`.
     pub fn variables(&self, mappings: &[Mapping]) -> Vec<(String, String)> {
         let mut all: Vec<(String, String)> = [
             ("REDFIX_INVESTIGATION", "investigation"),
@@ -147,13 +147,13 @@ impl FromStr for Mapping {
             return Err(format!("'{variable}' is not the name of a variable"));
         }
         if variable.starts_with("REDFIX_") || variable.starts_with("DOCKER_") {
-            return Err(format!("{variable} is not to be changed: it keeps the run apart from others"));
+            return Err(format!("{variable} may not be changed: it keeps the run apart from others"));
         }
         Ok(Self { variable: variable.into(), parts: parts(value)? })
     }
 }
 
-/// `{{` and `}}` are braces; everything else in braces must be a known name.
+/// Splits a value into text and names in braces, which must be known. `{{` and `}}` stand for single braces.
 fn parts(value: &str) -> Result<Vec<Part>, String> {
     if value.contains('\0') {
         return Err("a value cannot hold a NUL".into());

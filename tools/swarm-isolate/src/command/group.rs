@@ -1,4 +1,5 @@
-//! Child processes with everything that they start: begun through the launcher, listened to, and ended whole.
+//! A child process together with everything that it starts: begins it through the launcher, reads its output, and ends
+//! all of it.
 
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
@@ -18,40 +19,40 @@ use super::vocabulary::Vocabulary;
 use super::{launch, pty, strays};
 use crate::guard::Guard;
 
-/// What a child's standard output is for.
+/// Where a child's standard output goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stdout {
     Log,
     /// Lines are kept for the parent (a companion's records).
     Keep,
-    /// Both streams are also our own, unchanged.
+    /// Both streams go, unchanged, to our own standard output and standard error too.
     Through,
 }
 
-/// A child to be.
+/// What a child is started with.
 pub struct Start<'s> {
     pub command: &'s [String],
     pub variables: Vec<(String, String)>,
-    /// What it prints goes here, redacted.
+    /// File that gets the child's output, redacted.
     pub log: &'s Path,
     pub stdout: Stdout,
-    /// Also, redacted, to standard error.
+    /// Whether the redacted output goes to standard error, too.
     pub show: bool,
     pub pty: bool,
     pub cgroup: Option<Cgroup>,
     pub vocabulary: &'s Vocabulary,
-    /// Where our records go, if that is an open descriptor: it is not inherited.
+    /// The open descriptor that our records go to, if they do: the child must not inherit it.
     pub records: Option<u32>,
-    /// What it sees in the engine's place.
+    /// The guard that the child finds in the engine's place.
     pub guard: Option<&'s Guard>,
 }
 
-/// What is left to say once a group has ended.
+/// What is known once a group has ended.
 #[derive(Debug, Default)]
 pub struct Ended {
     /// Lines of a kept standard output.
     pub kept: Vec<Vec<u8>>,
-    /// What the record must say, e.g. that the log is not whole.
+    /// Sentences for the record, for example that the log is incomplete.
     pub notes: Vec<String>,
 }
 
@@ -83,7 +84,7 @@ impl Group {
             .mode(0o600)
             .open(start.log)
             .map_err(keeping)?;
-        // The tool's file may be replaced while it runs; this is still the same program.
+        // Not our own path: an update may replace that file during the run, and this is still the same program.
         let mut command = Command::new("/proc/self/exe");
         command
             .arg(launch::WORD)
@@ -106,6 +107,7 @@ impl Group {
         command
             .arg("--")
             .args(start.command)
+            // This process has locked the ledger; records of children go through it.
             .env_remove("REDFIX_LEDGER")
             .env_remove("DOCKER_CONTEXT")
             .envs(start.variables)
@@ -123,7 +125,7 @@ impl Group {
             None
         };
         let mut child = command.spawn().map_err(|e| Error::cannot(doing, e).on(start.command.join(" ")))?;
-        // With it goes our copy of the terminal's other end.
+        // Drop our copy of the terminal's other end: reading ours ends only when nobody holds the other open.
         drop(command);
         let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).unwrap_or_default();
         strays::spare(pid);
@@ -170,7 +172,7 @@ impl Group {
         self.cgroup.as_ref().map(Cgroup::path)
     }
 
-    /// When it said something last.
+    /// Shows when the child printed something last.
     pub fn activity(&self) -> Activity {
         self.activity.clone()
     }
@@ -179,7 +181,7 @@ impl Group {
         self.child.wait().await.ok()
     }
 
-    /// Ends all of it: SIGTERM, `grace`, SIGKILL.
+    /// Ends the child and all that it started: SIGTERM, after `grace` SIGKILL.
     pub async fn stop(mut self, grace: Duration) -> Ended {
         self.terminate();
         if tokio::time::timeout(grace, self.gone()).await.is_err() {
@@ -205,12 +207,12 @@ impl Group {
         }
     }
 
-    /// Returns once no process of it is left.
+    /// Returns once no process of the group is left.
     async fn gone(&mut self) {
         let _ = self.child.wait().await;
         let group = Pid::from_raw(self.pid);
         while let Some(group) = group {
-            // The rest of the group may have become our children (we adopt orphans): nobody else reaps them.
+            // We adopt orphans, so other members may have become our children, and nobody else reaps those.
             while rustix::process::waitpgid(group, WaitOptions::NOHANG).is_ok_and(|ended| ended.is_some()) {}
             let empty = rustix::process::test_kill_process_group(group).is_err();
             if empty && self.cgroup.as_ref().is_none_or(Cgroup::is_empty) {
@@ -220,9 +222,10 @@ impl Group {
         }
     }
 
-    /// Reads what is still in the pipes. A process that left both groups may hold them open for ever; what it says
-    /// later is not waited for.
+    /// Reads what is still in the pipes, for at most two seconds each: a process that left both the process group and the
+    /// control group may hold them open for ever.
     async fn listened(&mut self) -> Vec<String> {
+        // A process that has escaped may hold the output open for ever.
         let deadline = Duration::from_secs(2);
         for mut copy in self.copies.drain(..) {
             if tokio::time::timeout(deadline, &mut copy).await.is_err() {
@@ -233,16 +236,16 @@ impl Group {
         let failed = tokio::time::timeout(deadline, &mut self.writer).await;
         match failed {
             Ok(Ok(None)) => Vec::new(),
-            Ok(Ok(Some(cause))) => vec![format!("{} is not whole: {cause}", self.log)],
-            _ => vec![format!("{} is not whole: it could not be written in time", self.log)],
+            Ok(Ok(Some(cause))) => vec![format!("{} is incomplete: {cause}", self.log)],
+            _ => vec![format!("{} is incomplete: it could not be written in time", self.log)],
         }
     }
 }
 
 fn signal(group: i32, signal: Signal) {
     if let Some(group) = Pid::from_raw(group) {
-        // Until the launcher has made its session there is no such group, only the process. An error of both says that
-        // it has ended already.
+        // Until the launcher has called `setsid` there is no such group, only the process. Ignore ESRCH of both: the child
+        // has ended already.
         let _ = rustix::process::kill_process_group(group, signal)
             .or_else(|_| rustix::process::kill_process(group, signal));
     }

@@ -1,4 +1,4 @@
-//! Whether a silent command still gets anywhere (`--idle-timeout`): its output, and the tasks of its stacks.
+//! `--idle-timeout`: decides whether the run still makes progress, from the command's output and its stacks' tasks.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::output::Activity;
 
-/// Returns once neither the command nor its stacks gave a sign of life for `limit`.
+/// Returns once neither the command nor its stacks have shown progress for `limit`.
 pub async fn wait(
     engine: &Engine,
     stacks: &watch::Receiver<Vec<String>>,
@@ -38,16 +38,16 @@ pub async fn wait(
     }
 }
 
-/// How far the tasks came. Only what was never reached before counts, so that a crash loop is no progress.
+/// How far the tasks got. Only a state that was never reached before counts, so a crash loop is no progress.
 #[derive(Debug, Default)]
 struct Progress {
-    /// Furthest state by service, version of its spec, and slot or node.
+    /// The furthest state, by service, version of its spec, and slot or node.
     furthest: HashMap<(String, u64, String), usize>,
     /// Services that had tasks once and have none now.
     gone: HashSet<String>,
 }
 
-/// In the order in which a task runs through them; what ends badly is no step forward.
+/// The states in which a task makes progress, in the order in which it passes through them.
 const STATES: [&str; 8] =
     ["new", "pending", "assigned", "accepted", "preparing", "ready", "starting", "running"];
 
@@ -62,7 +62,7 @@ impl Progress {
                 None => task["NodeID"].as_str().unwrap_or_default().to_owned(),
             };
             let state = task["Status"]["State"].as_str().unwrap_or_default();
-            // A task that completes was meant to end.
+            // A task that completes was meant to end, so this is the furthest state of all.
             let rank = if state == "complete" { STATES.len() } else { rank(state) };
             alive.insert(service.clone());
             let key = (service, task["SpecVersion"]["Index"].as_u64().unwrap_or_default(), place);
@@ -79,7 +79,7 @@ impl Progress {
     }
 }
 
-/// 0 for what is no step forward.
+/// The position of a state in `STATES`; 0, as for `new`, for states that are no progress.
 fn rank(state: &str) -> usize {
     STATES.iter().position(|known| *known == state).unwrap_or_default()
 }

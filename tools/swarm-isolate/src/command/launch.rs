@@ -1,7 +1,7 @@
-//! Started as `swarm-isolate launch`, between the tool and the command: makes the new process what the command is
-//! to be (a session, a terminal, a control group), then becomes the command.
+//! `swarm-isolate launch`: runs between the tool and the command. It gives the new process its session, terminal and
+//! control group, then replaces itself by the command (`exec`).
 //!
-//! A program of its own because what must happen between fork and exec needs no `unsafe` there.
+//! This is a program of its own because the same steps between fork and exec would need `unsafe` code.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -24,13 +24,13 @@ struct LaunchArgs {
     /// Join this control group
     #[arg(long, value_name = "DIR")]
     cgroup: Option<PathBuf>,
-    /// End when this process does: with it nobody is left who could end us
+    /// End when this process ends, since nobody else could end the command then
     #[arg(long, value_name = "PID")]
     parent: Option<u32>,
-    /// Close this descriptor: it is not the command's
+    /// Close this descriptor, which the command must not inherit
     #[arg(long, value_name = "FD")]
     close: Option<i32>,
-    /// See this socket in the engine's place
+    /// Cover the engine's socket by this one
     #[arg(long, value_name = "SOCKET")]
     guard: Option<PathBuf>,
     /// The engine's own socket
@@ -40,16 +40,16 @@ struct LaunchArgs {
     command: Vec<OsString>,
 }
 
-/// The word by which the tool calls itself.
+/// The first argument that makes the program a launcher.
 pub const WORD: &str = "launch";
 
-/// As `env` and `docker run` have it: the launcher failed, the command cannot be executed, it is not there.
+/// The exit codes of `env` and `docker run`: the launcher failed, the command cannot be executed, it was not found.
 const FAILED: u8 = 125;
 const NOT_EXECUTABLE: u8 = 126;
 pub const NOT_FOUND: u8 = 127;
 
-/// Becomes the command if this process was started for that; else `None`. The environment is the command's, so
-/// none of it is read here.
+/// Becomes the command if this process was started as a launcher; else returns `None`. The environment is meant for
+/// the command, so none of it is read here.
 #[must_use]
 pub fn called() -> Option<ExitCode> {
     let mut words = std::env::args_os();
@@ -67,7 +67,7 @@ pub fn called() -> Option<ExitCode> {
     Some(ExitCode::from(become_command(&args)))
 }
 
-/// Returns only where that failed.
+/// Replaces this process by the command; returns, with an exit code, only if that failed.
 fn become_command(args: &LaunchArgs) -> u8 {
     if let Err((doing, cause)) = prepare(args) {
         return complain(doing, &cause, FAILED);
@@ -78,12 +78,13 @@ fn become_command(args: &LaunchArgs) -> u8 {
 }
 
 fn prepare(args: &LaunchArgs) -> Result<(), (&'static str, io::Error)> {
-    // Whoever asks on /dev/tty for a password gets an error instead of the user's terminal.
+    // A new session has no terminal, so a command that asks for a password on /dev/tty gets an error instead of blocking
+    // the user's terminal.
     rustix::process::setsid().map_err(|e| ("starting a session", e.into()))?;
     if let Some(parent) = args.parent {
         rustix::process::set_parent_process_death_signal(Some(Signal::TERM))
             .map_err(|e| ("following the tool", e.into()))?;
-        // It may have died before it could be followed.
+        // The tool may have died before the death signal was set; then the signal never comes.
         if std::os::unix::process::parent_id() != parent {
             return Err(("following the tool", io::Error::other("it is gone")));
         }
@@ -111,7 +112,7 @@ fn close(number: i32) {
 }
 
 fn complain(doing: &str, cause: &io::Error, code: u8) -> u8 {
-    // Nobody else is left to be told that standard error is gone.
+    // Ignore the error: if standard error is gone there is nobody to report to.
     let _ = writeln!(io::stderr(), "swarm-isolate: {doing}: {cause}");
     code
 }

@@ -1,4 +1,4 @@
-//! The command under test: how it is started and ended, what it is told, and what it says.
+//! The command under test: how it is started and ended, its environment, and its output.
 
 pub mod cgroup;
 pub mod check;

@@ -1,4 +1,4 @@
-//! What a child says: each line through the redactor before it touches the disk, or raw where it is passed through.
+//! Copies a child's output. Each line is redacted before it is written to disk; what is passed through stays raw.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -11,12 +11,12 @@ use tokio::sync::mpsc;
 
 use super::vocabulary::Stream;
 
-/// A longer line is cut, at white space where it has any, so that memory stays bounded.
+/// Longest line of a log in bytes. A longer one is cut, at white space if it has any, to bound memory.
 const LONGEST_LINE: usize = 64 << 10;
-/// A record is not cut before the limit that its readers have.
+/// Longest record of a companion in bytes: the default limit of those who read records (`--max-line`).
 const LONGEST_RECORD: usize = 16 << 20;
 
-/// When there was output last; shared by everything that counts as a sign of life.
+/// When something last showed progress; shared by all streams that count as such.
 #[derive(Debug, Clone)]
 pub struct Activity {
     since: Instant,
@@ -38,10 +38,10 @@ impl Activity {
     }
 }
 
-/// Where one stream of a child goes besides its log.
+/// Where a stream of a child goes besides, or instead of, its log.
 pub enum Besides {
     Nothing,
-    /// Kept for the parent, line by line and not logged: a companion's records.
+    /// Lines are kept for the parent and not logged: they are a companion's records.
     Parent(mpsc::UnboundedSender<Vec<u8>>),
     /// Our own standard output or standard error, live and unchanged.
     Through(Box<dyn AsyncWrite + Send + Unpin>),
@@ -64,7 +64,7 @@ pub async fn copy(
         if let Besides::Through(out) = &mut besides
             && (out.write_all(chunk).await.is_err() || out.flush().await.is_err())
         {
-            // Nobody listens any more; the log does.
+            // Our own output is closed. Go on: the log still gets everything.
             besides = Besides::Nothing;
         }
         let whole = if chunk.is_empty() { lines.rest().into_iter().collect() } else { lines.push(chunk) };
@@ -80,8 +80,8 @@ pub async fn copy(
     }
 }
 
-/// Writes redacted lines to the log, and to standard error if `show`. A log that cannot be written does not stop
-/// the command; the first error is returned once all is read.
+/// Writes redacted lines to the log, and with `show` to standard error. A log that cannot be written must not block the
+/// command, so reading goes on; the first error is returned at the end.
 pub async fn write_log(mut file: File, mut lines: mpsc::Receiver<Vec<u8>>, show: bool) -> Option<io::Error> {
     let mut failed = None;
     while let Some(line) = lines.recv().await {
@@ -95,7 +95,7 @@ pub async fn write_log(mut file: File, mut lines: mpsc::Receiver<Vec<u8>>, show:
     failed
 }
 
-/// Puts a stream of chunks together to lines.
+/// Assembles lines from chunks.
 #[derive(Debug)]
 struct Lines {
     begun: Vec<u8>,
@@ -107,7 +107,7 @@ impl Lines {
         Self { begun: Vec::new(), longest }
     }
 
-    /// The lines that are whole with this chunk, line feeds included.
+    /// The lines that this chunk completes, line feeds included.
     fn push(&mut self, chunk: &[u8]) -> Vec<Vec<u8>> {
         let mut whole = Vec::new();
         for part in chunk.split_inclusive(|byte| *byte == b'\n') {

@@ -1,7 +1,7 @@
 //! A pseudo-terminal for commands that want one (abra does).
 //!
-//! Nobody sits at it: it does not echo, it answers the first reads with end of file, and it does not turn line
-//! feeds into carriage returns, so that the evidence reads like that of a pipe.
+//! Nobody sits at it. So it does not echo, it answers the first reads with end of file, and it does not add carriage
+//! returns to line feeds: the logs look like those of a pipe.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -16,17 +16,17 @@ use rustix::termios::{
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::unix::pipe;
 
-/// Where standard error is no terminal whose size could be taken: wide enough for abra's tables.
+/// The size when standard error is no terminal whose size could be copied; wide enough for abra's tables.
 const SIZE: Winsize = Winsize { ws_row: 50, ws_col: 200, ws_xpixel: 0, ws_ypixel: 0 };
 
-/// Control-D: each one ends one read of a program that asks its user something.
+/// Each Control-D ends one read of a program that asks its user something; 16 is more than any harness asks.
 const ENDS_OF_FILE: [u8; 16] = [4; 16];
 
-/// Our end of the terminal: read like a pipe, but for the end.
+/// Our end of the terminal. It reads like a pipe, except that its end comes as an error.
 pub struct Pty(pipe::Receiver);
 
-/// Opens a terminal: our end, and the command's. The command's end must be closed here once it is started, or the
-/// terminal never ends.
+/// Opens a terminal; returns our end and the command's. Close the command's end here once the command has it: otherwise
+/// reading our end never ends.
 pub fn open() -> io::Result<(Pty, File)> {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
     grantpt(&ours)?;
@@ -56,7 +56,7 @@ impl AsyncRead for Pty {
         to: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match Pin::new(&mut self.0).poll_read(cx, to) {
-            // What Linux says once the last process has closed the other end.
+            // Linux returns EIO once the last process has closed the other end: that is the end of file.
             Poll::Ready(Err(e)) if e.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
                 Poll::Ready(Ok(()))
             }

@@ -1,4 +1,4 @@
-//! The command with its companion, the sampler and its judge beside it; all of them have ended when it returns.
+//! Runs the command with its guard, companion, sampler and check; all of them have ended when this returns.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -20,9 +20,9 @@ use crate::load::makers;
 use crate::load::sampler::{self, Load, Own};
 use crate::slot::Slot;
 
-/// A companion may have to write out what it captured.
+/// Time that a companion gets after SIGTERM, because it may have to write out what it captured.
 const COMPANION_GRACE: Duration = Duration::from_secs(30);
-/// A check reads what is recorded; it does not wait for it.
+/// Deadline of a check. It reads what is recorded already, so it has nothing to wait for.
 const CHECK_DEADLINE: Duration = Duration::from_mins(5);
 
 pub async fn run(
@@ -47,6 +47,7 @@ pub async fn run(
         close: args.command.records_descriptor(),
     })
     .await?;
+    // The companion starts before the command and ends after it, so that it misses nothing.
     let companion = start_companion(context, attempt, &secrets, &mut notes)?;
     let mut command = match start_command(context, attempt, &guard, scratch.path(), &mut notes) {
         Ok(command) => command,
@@ -69,6 +70,7 @@ pub async fn run(
     };
     let took = started.1.elapsed();
     notes.extend(command.stop(context.args.command.grace).await.notes);
+    // Processes that left the command's group are our children by now, since we adopt orphans.
     strays::kill().await;
     let during = sampling.end().await;
     let conflict = makers::conflict(context, attempt).await;
@@ -86,7 +88,7 @@ pub async fn run(
     Ok(Ran { started: started.0, took, end, checked, during, conflict, guard, companion: ended.kept, notes })
 }
 
-/// It sees the engine itself, whatever stands between the engine and the command.
+/// Starts the companion, which sees the engine itself: it captures evidence that the guard would refuse.
 fn start_companion(
     context: &Context<'_>,
     attempt: &Attempt,
@@ -136,7 +138,7 @@ fn start_command(
     })
 }
 
-/// Without a control group the process group and the adoption of orphans have to do.
+/// Notes once why there is no control group. The process group and the adoption of orphans have to do then.
 fn noted<T>(group: std::result::Result<T, String>, notes: &mut Vec<String>) -> Option<T> {
     let text = |cause: &String| format!("no own control group: {cause}");
     match group {
@@ -150,7 +152,7 @@ fn noted<T>(group: std::result::Result<T, String>, notes: &mut Vec<String>) -> O
     }
 }
 
-/// Waits for whatever comes first.
+/// Waits for the first event that ends the command.
 async fn end(
     context: &Context<'_>,
     slot: &Slot,
@@ -177,7 +179,7 @@ async fn end(
     }
 }
 
-/// Asks `--check` while everything that the command recorded is still there.
+/// Runs `--check`, before teardown, while the stack and the scratch folder still exist.
 async fn check(context: &Context<'_>, attempt: &Attempt, line: &str, scratch: &Path) -> Checked {
     let log = attempt.folder.join("check.log");
     let mut facts = attempt.facts(context);
@@ -204,7 +206,7 @@ async fn check(context: &Context<'_>, attempt: &Attempt, line: &str, scratch: &P
     check::judge(status, &String::from_utf8_lossy(&said))
 }
 
-/// The sampler, as long as the command runs.
+/// The sampler, which measures load while the command runs.
 struct Sampling {
     halt: watch::Sender<bool>,
     task: JoinHandle<Option<Load>>,

@@ -1,4 +1,5 @@
-//! The secrets that a run's output may tell: those of our own environment, and what the guard sees being created.
+//! The secrets that a run's output must not show: those of our own environment, and those that the guard sees being
+//! created.
 
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,29 +13,29 @@ use rustix::event::{PollFd, PollFlags};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-/// Grows while the run goes on; shared by everything that writes foreign text.
+/// All known secrets. It grows during the run, and everything that writes foreign text shares it.
 #[derive(Clone)]
 pub struct Vocabulary(Arc<Shared>);
 
 struct Shared {
     words: Mutex<Words>,
-    /// Grows with each secret that is learnt.
+    /// Incremented with each secret, so that streams notice that their redactor is out of date.
     version: AtomicU64,
     told: Mutex<Option<Told>>,
 }
 
-/// What the guard tells: secrets, one a line.
+/// The pipe on which the guard sends secrets, one per line.
 struct Told {
-    /// Read without waiting.
+    /// Non-blocking.
     pipe: OwnedFd,
-    /// The beginning of a line whose end is not there yet.
+    /// The beginning of a line whose end has not arrived yet.
     rest: Vec<u8>,
-    /// Who hears the same.
+    /// The companion, which gets the same lines.
     companion: Option<mpsc::UnboundedSender<Vec<u8>>>,
 }
 
 impl Told {
-    /// The lines that are in the pipe by now, and whether there may be more later.
+    /// Reads the lines that are in the pipe now; also returns whether more may come.
     fn read(&mut self) -> (Vec<Vec<u8>>, bool) {
         let mut chunk = [0; 4096];
         let goes_on = loop {
@@ -68,7 +69,7 @@ impl Vocabulary {
         Self(Arc::new(Shared { words, version: AtomicU64::new(0), told: Mutex::default() }))
     }
 
-    /// The secrets in our own environment, which the command inherits.
+    /// The secrets in our own environment, which the command inherits: variables with such a name and 8 or more bytes.
     pub fn of_environment() -> Self {
         let secret = |name: &str| {
             let name = name.to_ascii_uppercase();
@@ -80,11 +81,12 @@ impl Vocabulary {
         Self::new(&values.map(|(_, value)| value).collect::<Vec<_>>())
     }
 
-    /// From now on this value is hidden too; not an everyday word, which would take the sense out of every log.
+    /// Hides this value from now on. An everyday word is not hidden: without it no log could be understood.
     pub fn learn(&self, value: &[u8]) {
         let value = value.trim_ascii_end();
         let mut words = self.words();
         let known = words.secrets.iter().any(|secret| secret == value);
+        // To hide an ordinary word would make the output unreadable and protect nothing.
         if known || value.is_empty() || std::str::from_utf8(value).is_ok_and(is_ordinary) {
             return;
         }
@@ -93,12 +95,13 @@ impl Vocabulary {
         self.0.version.fetch_add(1, Ordering::Release);
     }
 
-    /// Learns what the guard tells through `pipe`, and passes it on to the companion.
+    /// Learns the secrets that the guard sends on `pipe`, and passes them on to the companion.
     pub fn hear(&self, pipe: OwnedFd, companion: Option<mpsc::UnboundedSender<Vec<u8>>>) -> Result<()> {
         let bell = pipe.try_clone().map_err(|e| Error::cannot("opening the pipe for secrets", e))?;
         *self.told() = Some(Told { pipe, rest: Vec::new(), companion });
         let vocabulary = self.clone();
-        // For the companion, who waits for it: we ourselves look before each line that we write.
+        // The thread is for the companion, which waits for the lines; we ourselves read the pipe before each line that
+        // we write.
         std::thread::spawn(move || {
             loop {
                 let mut watched = [PollFd::new(&bell, PollFlags::IN)];
@@ -107,7 +110,7 @@ impl Vocabulary {
                     Err(_) => break,
                     Ok(_) => vocabulary.catch_up(),
                 }
-                // The guard has gone, and there is nothing more to read.
+                // Only HUP: the guard has closed the pipe and everything is read.
                 if !watched[0].revents().contains(PollFlags::IN) {
                     break;
                 }
@@ -116,14 +119,14 @@ impl Vocabulary {
         Ok(())
     }
 
-    /// The guard has ended: what it told is learnt, and the companion hears no more.
+    /// Call when the guard has ended: learns the rest, and ends the companion's lines.
     pub fn heard(&self) {
         self.catch_up();
         *self.told() = None;
     }
 
-    /// Learns what the guard has told by now. The guard tells a secret before the engine hears of it, so whatever the
-    /// command says of it comes later.
+    /// Learns the secrets that the guard has sent so far. The guard sends a secret before the engine gets it, so output
+    /// that shows the secret always comes later.
     fn catch_up(&self) {
         let mut told = self.told();
         let Some(source) = told.as_mut() else { return };
@@ -134,7 +137,7 @@ impl Vocabulary {
                 self.learn(&value);
             }
             if let Some(companion) = &source.companion {
-                // It may have ended before the command did.
+                // Ignore a closed channel: the companion may end before the command.
                 let _ = companion.send(line);
             }
         }
@@ -147,13 +150,13 @@ impl Vocabulary {
         self.0.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A redactor that knows what is known by now, for a text that is all there.
+    /// A redactor with all secrets known now, for a text that is complete.
     pub fn redactor(&self) -> Redactor {
         self.catch_up();
         self.words().redactor.fork()
     }
 
-    /// One for a stream, which learns on.
+    /// A redactor for a stream, which takes in secrets that are learnt later.
     pub fn stream(&self) -> Stream {
         Stream { version: self.version(), redactor: self.redactor(), vocabulary: self.clone() }
     }
@@ -178,7 +181,7 @@ impl Stream {
     pub fn line(&mut self, line: &[u8]) -> Vec<u8> {
         self.vocabulary.catch_up();
         let version = self.vocabulary.version();
-        // Within a private key every line is hidden, whatever is known.
+        // Within a private key every line is hidden anyway, and a new redactor would not know that it is inside one.
         if version != self.version && !self.redactor.is_within_key() {
             (self.version, self.redactor) = (version, self.vocabulary.redactor());
         }

@@ -1,5 +1,5 @@
-//! The guard in the engine's place, as a program of its own: started before the command, listened to, and ended after
-//! it. The command sees nothing but its socket, so when the guard is gone the command reaches nothing.
+//! Starts `swarm-guard` before the command, reads its records, and ends it after the command. The command sees only the
+//! guard's socket, so if the guard dies the command no longer reaches the engine.
 
 pub mod policy;
 mod records;
@@ -28,10 +28,10 @@ use crate::command::{launch, strays};
 use crate::teardown::calls::Calls;
 
 const PROGRAM: &str = "swarm-guard";
-/// It concludes with a few calls to the engine, each within the engine's deadline.
+/// How many engine deadlines the guard may take to begin or to end: it makes a few calls at either time.
 const LAST_CALLS: u32 = 10;
 
-/// The guard's program: the one beside our own first, since they were installed together.
+/// Finds the guard's program, first beside our own, since both were installed together.
 pub fn find() -> Result<PathBuf> {
     let beside = std::env::current_exe().ok().map(|own| own.with_file_name(PROGRAM));
     beside.filter(|path| path.is_file()).or_else(|| which::which(PROGRAM).ok()).ok_or_else(|| {
@@ -44,17 +44,17 @@ pub fn find() -> Result<PathBuf> {
 /// A guard that listens.
 pub struct Guard {
     socket: PathBuf,
-    /// The engine's socket, where it is one.
+    /// The engine's socket, unless the engine is reached over TCP.
     engine: Option<PathBuf>,
     child: Child,
     pid: i32,
     records: JoinHandle<Report>,
-    /// True once it has said its last word.
+    /// True once the guard's standard output has ended.
     silent: watch::Receiver<bool>,
     deadline: std::time::Duration,
     vocabulary: Vocabulary,
     _placeholder: Option<cover::Placeholder>,
-    /// Private to this user; goes with the guard.
+    /// Holds the socket; private to this user, and removed with the guard.
     _folder: tempfile::TempDir,
 }
 
@@ -63,13 +63,13 @@ pub struct Start<'s> {
     pub program: &'s Path,
     pub engine: &'s Engine,
     pub policy: &'s Policy,
-    /// Learns each secret that the command creates.
+    /// Gets each secret that the command creates.
     pub vocabulary: &'s Vocabulary,
-    /// Hears the same.
+    /// Gets the same secrets, as lines.
     pub companion: Option<mpsc::UnboundedSender<Vec<u8>>>,
-    /// Learns which calls that change something were made, and when.
+    /// Gets the calls that change something, each with its time.
     pub calls: Calls,
-    /// Where our records go, if that is an open descriptor: it is not inherited.
+    /// The open descriptor that our records go to, if they do: the guard must not inherit it.
     pub close: Option<u32>,
 }
 
@@ -83,6 +83,7 @@ impl Guard {
         let socket = folder.path().join("docker.sock");
         let (told, tells) = secrets::from_guard()?;
         let mut child = tells.lend(|| spawn(&start, &socket, &tells))?;
+        // Keep no copy of the writing end, or the pipe would not end when the guard does.
         drop(tells);
         let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).unwrap_or_default();
         strays::spare(pid);
@@ -99,13 +100,15 @@ impl Guard {
         });
         let line = serde_json::to_string(start.policy).map_err(|e| Error::cannot(doing, e))?;
         if let Some(mut policy) = child.stdin.take() {
-            // A guard that cannot be told its bounds never gets ready.
+            // Ignore the error: a guard without its policy never becomes ready, which is reported below.
             let _ = policy.write_all(format!("{line}\n").as_bytes()).await;
         }
         let deadline = start.engine.timeout() * LAST_CALLS;
         if !matches!(tokio::time::timeout(deadline, is_ready).await, Ok(Ok(()))) {
-            let cause = "it did not begin to listen";
-            return Err(Error::again(doing, cause).on(start.program.display()).hint("it said why, above"));
+            let cause = "the guard did not begin to listen";
+            return Err(Error::again(doing, cause)
+                .on(start.program.display())
+                .hint("its own message, above, says why"));
         }
         let engine = start.engine.endpoint().socket().map(ToOwned::to_owned);
         Ok(Self {
@@ -126,7 +129,7 @@ impl Guard {
         &self.socket
     }
 
-    /// The engine's own socket, to be covered.
+    /// The engine's own socket, which the guard's is to cover.
     pub fn engine(&self) -> Option<&Path> {
         self.engine.as_deref()
     }
@@ -136,12 +139,12 @@ impl Guard {
         self.pid
     }
 
-    /// Returns when the guard is gone without having been asked to.
+    /// Returns when the guard has ended although nobody asked it to.
     pub async fn gone(&self) {
         let _ = self.silent.clone().wait_for(|silent| *silent).await;
     }
 
-    /// Ends it and tells what it saw.
+    /// Ends the guard and returns its report.
     pub async fn stop(mut self) -> Report {
         if let Some(pid) = Pid::from_raw(self.pid) {
             let _ = rustix::process::kill_process(pid, Signal::TERM);
@@ -166,7 +169,8 @@ impl Guard {
 
 const NOT_COVERED: &str = "without the right to mount, the guard did not cover the engine's own socket";
 
-/// In a session of its own, so that no signal of a terminal ends it; it ends when we do.
+/// Starts the guard through the launcher: in a session of its own, so that no signal of a terminal ends it before the
+/// command, and so that it ends when we do.
 fn spawn(start: &Start, socket: &Path, tells: &Lent) -> Result<Child> {
     let engine = start.engine;
     let mut command = Command::new("/proc/self/exe");

@@ -1,4 +1,4 @@
-//! The bounds of one run: what is its own, and what the operator allows beyond it. No I/O.
+//! The guard's policy for one run: its own names, and what the operator allows besides. No I/O.
 
 use std::path::Path;
 
@@ -7,10 +7,10 @@ use lib_common::{Error, Result};
 
 use crate::plan::Namespace;
 
-/// Joined by what a domain is routed to; allowed where no network is named.
+/// The network that Traefik is on, by Co-op Cloud's convention. Allowed if `--allow` names no network.
 const PROXY: &str = "proxy";
 
-/// The run's own names and its scratch folder, then what is allowed besides.
+/// The policy: the run's domain and scratch folder first, then what is allowed besides.
 pub fn of_run(run: &str, names: &Namespace, scratch: &Path, allowed: &[Allow]) -> Result<Policy> {
     let scratch = scratch.to_string_lossy();
     let own = [(Kind::Domain, names.domain.as_str()), (Kind::Path, scratch.as_ref())];

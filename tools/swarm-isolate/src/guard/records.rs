@@ -1,4 +1,4 @@
-//! What the guard tells, a record a line, and what is left of it for the run's own record.
+//! Reads the guard's records, one per line, and sums them up for the run's own record.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -11,29 +11,29 @@ use tokio::sync::{oneshot, watch};
 
 use crate::teardown::calls::Calls;
 
-/// More than this many different refusals are only counted.
+/// Most different refusals that are listed; further ones are only counted.
 const MOST: usize = 100;
 
-/// The guard's part of a run's record.
+/// What the run's record says of the guard.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
     pub requests: u64,
     pub refused: u64,
-    /// Each different refusal once, in the order of their first time.
+    /// Each different refusal once, in the order of their first occurrence.
     pub refusals: Vec<String>,
     /// Objects of the run that the guard never saw being created.
     pub unseen: Vec<String>,
-    /// What the guard had to do without.
+    /// A sentence when the guard could not cover the engine's own socket.
     pub note: Option<String>,
-    /// Why that there were none is not proved, where it is not.
+    /// Why it is not proved that nothing went around the guard; `None` if it is.
     pub unproved: Option<String>,
-    /// How the guard died, where it did: the run says nothing about its case.
+    /// How the guard died, if it did. The run says nothing about its case then.
     pub died: Option<String>,
-    /// Whether it said its last word.
+    /// Whether `guard.finished` was read.
     pub is_whole: bool,
 }
 
-/// Listens until the guard is gone: `ready` once it listens, `silent` when it has ended.
+/// Reads records until the guard's output ends. Signals `ready` at `guard.started`, and `silent` at the end.
 pub async fn listen(
     records: impl AsyncRead + Unpin,
     ready: oneshot::Sender<()>,
@@ -47,7 +47,7 @@ pub async fn listen(
         match Known::parse(&head.kind, head.v, line.as_bytes()) {
             Ok(Some(Known::GuardStarted(_))) => drop(ready.take().map(|ready| ready.send(()))),
             Ok(Some(Known::GuardPassed(call))) => {
-                // What stands behind the kind is a full id, where the call names an object.
+                // In a path such as `/services/ID/update` the second segment is the object's full id.
                 call.path.split('/').nth(2).into_iter().for_each(|id| calls.note_at(id, at(&head.ts)));
             }
             Ok(Some(Known::GuardRefused(refused))) => refusals.add(text(&refused)),
@@ -61,13 +61,13 @@ pub async fn listen(
                     ..report
                 };
             }
-            // Others, and what a newer guard may say.
+            // Ignore other records, also those of a newer guard.
             _ => {}
         }
     }
     if !report.is_whole {
         report.refused = refusals.count;
-        report.unproved = Some("the guard came to an unexpected end".into());
+        report.unproved = Some("the guard ended unexpectedly".into());
     }
     report.refusals = refusals.list();
     let _ = silent.send(true);
@@ -79,20 +79,20 @@ fn text(refused: &GuardRefused) -> String {
     format!("{}: {}: {}{remedy}", refused.rule, refused.call.lossy(), refused.what.lossy())
 }
 
-/// When a record was written, by our own clock. The two processes share the machine's.
+/// Converts a record's time to our monotonic clock. Both processes are on this machine, so its wall clock relates them.
 fn at(ts: &str) -> Instant {
     let now = Instant::now();
     let ago = ts.parse::<Timestamp>().ok().and_then(|ts| Timestamp::now().duration_since(ts).try_into().ok());
     ago.and_then(|ago| now.checked_sub(ago)).unwrap_or(now)
 }
 
-/// Refusals as they come.
+/// Collects the refusals.
 #[derive(Debug, Default)]
 struct Refusals {
     seen: BTreeSet<String>,
     order: Vec<String>,
     more: usize,
-    /// All of them, the same again included.
+    /// How many refusals there were, repeated ones included.
     count: u64,
 }
 

@@ -1,5 +1,5 @@
-//! The pipes in which the values of secrets go: from the guard to us, and from us to the evidence capture, which can
-//! hide only what it knows. The companion inherits its end as the descriptor that `REDFIX_SECRETS_FD` names.
+//! The pipes for the values of secrets: from the guard to us, and from us to the companion, which captures evidence and
+//! can hide only values that it knows. The companion inherits its end; `REDFIX_SECRETS_FD` holds the number.
 
 use std::os::fd::{AsRawFd as _, OwnedFd};
 
@@ -10,7 +10,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::unix::pipe::Sender;
 use tokio::sync::mpsc;
 
-/// A descriptor that no child inherits but the one that it is lent to.
+/// A descriptor that only one child inherits, the one that it is lent to.
 pub struct Lent(OwnedFd);
 
 impl Lent {
@@ -18,7 +18,8 @@ impl Lent {
         self.0.as_raw_fd()
     }
 
-    /// Starts a child that inherits the descriptor. No other child may be started meanwhile.
+    /// Runs `start`, whose child inherits the descriptor. No other thread may start a child meanwhile: it would inherit it
+    /// too.
     pub fn lend<T>(&self, start: impl FnOnce() -> Result<T>) -> Result<T> {
         let set = |flags| rustix::io::fcntl_setfd(&self.0, flags);
         let cannot = |e: rustix::io::Errno| Error::cannot("handing on the pipe for secrets", e);
@@ -33,14 +34,15 @@ fn cannot(cause: impl std::fmt::Display) -> Error {
     Error::cannot("making a pipe for secrets", cause)
 }
 
-/// From the guard: our end, which is read without waiting, and the guard's.
+/// A pipe from the guard to us: our end, which is non-blocking, and the guard's.
 pub fn from_guard() -> Result<(OwnedFd, Lent)> {
     let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(cannot)?;
     ioctl_fionbio(&read, true).map_err(cannot)?;
     Ok((read, Lent(write)))
 }
 
-/// To the companion: its end, and where lines for it go. Nobody waits for a companion that does not read.
+/// A pipe from us to the companion: its end, and a channel for lines. The channel is unbounded, so a companion that does
+/// not read delays nobody.
 pub fn to_companion() -> Result<(Lent, mpsc::UnboundedSender<Vec<u8>>)> {
     let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(cannot)?;
     ioctl_fionbio(&write, true).map_err(cannot)?;

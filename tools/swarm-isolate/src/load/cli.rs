@@ -1,4 +1,4 @@
-//! Arguments about load: the claimed condition, how it is made, and what proves it.
+//! Options about load: the claimed condition, how it is made, and what proves it.
 
 use clap::ValueEnum;
 

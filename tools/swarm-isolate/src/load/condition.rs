@@ -1,4 +1,4 @@
-//! Waits until the node is as the run claims: calm before an isolated run, busy before a loaded one.
+//! Waits until the node's load is as the run claims: low before an isolated run, high before a loaded one.
 
 use std::time::{Duration, Instant};
 
@@ -11,18 +11,19 @@ use super::watch::Watch;
 use crate::context::{Attempt, Context};
 use crate::teardown;
 
-/// What was seen just before the command started.
+/// What was measured just before the command started.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Before {
     pub load: Option<Load>,
     pub other_deploys: u32,
 }
 
-/// A load that has not arrived by then will not.
+/// How long the load of a loaded run may take to reach its threshold.
 const LOAD_DEADLINE: Duration = Duration::from_mins(1);
+/// How often the node is looked at.
 const EVERY: Duration = Duration::from_millis(500);
 
-/// `Ok(None)`: asked to stop. Exit 75 where the node did not calm down in time.
+/// Waits. `Ok(None)` when a signal asked to stop; an error with exit code 75 when the node did not calm down in time.
 pub async fn wait(context: &Context<'_>, attempt: &Attempt, watch: &mut Watch) -> Result<Option<Before>> {
     let (start, stacks) = (Instant::now(), attempt.stacks());
     let mut stop = context.stop.clone();
@@ -61,8 +62,8 @@ pub async fn wait(context: &Context<'_>, attempt: &Attempt, watch: &mut Watch) -
     }
 }
 
-/// What stands in the way of starting now, in words. Where the load cannot be measured the run goes on, and its
-/// record says that nothing is proved.
+/// Why the command may not start now. If the load cannot be measured there is no obstacle: the run goes on, and its
+/// record says that the condition is not proved.
 fn obstacle(args: &LoadArgs, condition: Condition, before: &Before) -> Option<String> {
     let load = before.load.as_ref();
     match condition {
@@ -77,7 +78,7 @@ fn obstacle(args: &LoadArgs, condition: Condition, before: &Before) -> Option<St
     }
 }
 
-/// Which threshold of an isolated run is passed, in words.
+/// Which threshold of an isolated run is exceeded.
 pub fn too_much(args: &LoadArgs, load: &Load) -> Option<String> {
     let pressure = load.foreign_pressure.unwrap_or_default();
     if load.foreign_cpu > args.max_foreign_cpu {

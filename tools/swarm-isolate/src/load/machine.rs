@@ -1,6 +1,6 @@
-//! The control groups of this machine: every container by its id, whichever engine here runs it.
+//! Finds the control groups of all containers on this machine, by container id, whichever engine runs them.
 //!
-//! Three engines on one machine are one machine; a task's container that is found here ran here.
+//! Several engines may run on one machine and share its load. A task's container that is found here ran here.
 
 use std::collections::HashMap;
 use std::fs;
@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 use crate::command::cgroup;
 use crate::proc;
 
-/// Where CPU time is accounted under v1, under either name.
+/// The two names under which cgroup v1 mounts the accounting of CPU time.
 const V1: [&str; 2] = ["/sys/fs/cgroup/cpuacct", "/sys/fs/cgroup/cpu,cpuacct"];
 
-/// `docker/<id>`, `system.slice/docker-<id>.scope`, and one level for a parent that the operator chose.
+/// How deep containers are looked for: `docker/<id>`, `system.slice/docker-<id>.scope`, and one level more for a
+/// `cgroup-parent` that the operator chose.
 const DEPTH: u32 = 3;
 
-/// One control group's folders; either may be missing.
+/// The folders of one control group, under cgroup v2 and v1; either may be missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Place {
     unified: Option<PathBuf>,
@@ -41,7 +42,7 @@ impl Place {
         unified().or_else(v1)
     }
 
-    /// How much its processes waited for a CPU: `some avg10`, percent.
+    /// Its CPU pressure, `some avg10` in percent: how much of ten seconds a process of it waited for a CPU.
     pub fn pressure(&self) -> Option<f64> {
         proc::pressure_of(&fs::read_to_string(self.unified.as_ref()?.join("cpu.pressure")).ok()?)
     }

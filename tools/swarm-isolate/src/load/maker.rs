@@ -1,5 +1,5 @@
-//! What is to load the node during a loaded run: `--load-with`, and `--neighbours`, which are copies of the run's command.
-//! No I/O.
+//! Plans the makers, the commands that load the node during a loaded run: `--load-with`, and `--neighbours`, which are
+//! copies of the run's command. No I/O.
 
 use lib_common::{Error, Result};
 
@@ -7,7 +7,7 @@ use super::cli::{Condition, LoadArgs};
 use crate::command::group::shell;
 use crate::plan::{Namespace, Subject};
 
-/// One that is to run, with names that no other has.
+/// A command that is to load the node, with names that no other has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Maker {
     pub attempt: String,

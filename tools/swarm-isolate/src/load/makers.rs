@@ -1,5 +1,5 @@
-//! Loads the node during a loaded run: starts and ends the makers, each in a namespace of its own. Only the run beside them
-//! is a sample.
+//! Starts and ends the makers, which load the node during a loaded run, each in a namespace of its own. Only the run
+//! beside them is a sample.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,11 +14,11 @@ use super::ports;
 use crate::command::group::{Group, Start, Stdout};
 use crate::context::{Attempt, Context};
 
-/// Those that run.
+/// The running makers.
 #[derive(Default)]
 pub struct Running {
     groups: Vec<Group>,
-    /// Their evidence is no evidence of the run, so it goes when they end.
+    /// Holds the makers' evidence folders. What is in them is no evidence of the run, so it is removed when they end.
     _scratch: Option<TempDir>,
 }
 
@@ -58,7 +58,7 @@ impl Running {
         self.groups.iter().filter_map(Group::cgroup).map(Path::to_owned).collect()
     }
 
-    /// All at once: each may take its whole grace.
+    /// Ends all makers at the same time, since each may take the whole `grace`.
     pub async fn stop(self, grace: Duration) {
         let stopping: Vec<_> = self.groups.into_iter().map(|group| tokio::spawn(group.stop(grace))).collect();
         for each in stopping {
@@ -67,7 +67,7 @@ impl Running {
     }
 }
 
-/// A published port that neighbours and the run would fight for.
+/// A published port that both the run and its neighbours would need.
 pub async fn conflict(context: &Context<'_>, attempt: &Attempt) -> Option<String> {
     if context.args.load.neighbours == 0 || attempt.makers.is_empty() {
         return None;
@@ -83,7 +83,7 @@ pub async fn conflict(context: &Context<'_>, attempt: &Attempt) -> Option<String
     None
 }
 
-/// The refusal of neighbours that cannot be.
+/// The error when a published port rules neighbours out.
 pub fn refusal(conflict: &str) -> Error {
     Error::cannot("loading the node", format!("{conflict}, which only one copy can have"))
         .hint("load the node with other recipes: --load-with CMD instead of --neighbours")

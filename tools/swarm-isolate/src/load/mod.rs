@@ -1,4 +1,4 @@
-//! Load: how much there was that is not the run's, and how it is made.
+//! CPU load: measures how much of it is not the run's, and makes it for loaded runs.
 
 pub mod cli;
 pub mod condition;

@@ -1,8 +1,8 @@
-//! Whether a recipe can run beside a copy of itself: a published port can be taken only once. No I/O.
+//! Decides whether a recipe can run beside a copy of itself: a published port can be taken only once. No I/O.
 
 use serde_json::Value;
 
-/// The first service in the list that publishes a port, and which.
+/// Names the first service in the list that publishes a fixed port, and the port.
 pub fn published(services: &Value) -> Option<String> {
     services.as_array()?.iter().find_map(|service| {
         let port = service["Spec"]["EndpointSpec"]["Ports"].as_array()?.iter().find_map(|port| {

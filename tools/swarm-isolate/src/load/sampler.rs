@@ -1,8 +1,8 @@
-//! How busy the node was with what is not the run's: measured, never assumed.
+//! Measures how busy the node was with work that is not the run's (foreign load).
 //!
-//! Foreign CPU = the node's busy time minus that of the run's containers, of the processes that this tool
-//! started for the run, of the guard, and of the tool itself. The engine's own work counts as foreign: it cannot be told
-//! whom it serves.
+//! Foreign CPU time is the node's busy time minus that of the run's containers, of the processes that this tool
+//! started for the run, of the guard, and of the tool itself. The engine's own work counts as foreign, because nobody
+//! can tell for whom it is done.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -17,37 +17,38 @@ use tokio::sync::watch;
 use super::machine::{self, Place};
 use crate::proc;
 
+/// Time between two samples.
 const EVERY: Duration = Duration::from_millis(500);
 
-/// What a stretch of time looked like.
+/// The load during a stretch of time.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Load {
-    /// Mean share of the node, 0 to 1.
+    /// Mean share of the node's CPUs that was busy with foreign work, 0 to 1.
     pub foreign_cpu: f64,
-    /// Highest `some avg10` of the node seen, percent.
+    /// Highest CPU pressure of the whole node, `some avg10` in percent.
     pub cpu_pressure: f64,
-    /// The same among the control groups of others, and among the run's own.
+    /// Highest pressure of any control group of others, and of any of the run's own.
     pub foreign_pressure: Option<f64>,
     pub own_pressure: Option<f64>,
-    /// Nodes that the run's containers were on, and whether each was this machine.
+    /// The nodes that the run's containers were on, and whether each is this machine.
     pub nodes: BTreeMap<String, bool>,
 }
 
-/// What is the run's own, and what was started as its load.
+/// What belongs to the run, and what was started as its load.
 #[derive(Debug, Clone)]
 pub struct Own {
-    /// Grows when the command names stacks itself.
+    /// Grows when the command creates stacks with names of its own.
     pub stacks: watch::Receiver<Vec<String>>,
     /// Process groups of the command and its helpers that have no control group.
     pub groups: Vec<i32>,
     pub cgroups: Vec<PathBuf>,
     pub load: Vec<PathBuf>,
-    /// Process id of the guard, while there is one.
+    /// Process id of the guard, if there is one.
     pub guard: Option<i32>,
 }
 
-/// Samples until `stop` turns true (or its sender is gone) and returns the whole stretch. `None`: this
-/// machine's `/proc` does not tell of the engine's node, or cannot be read.
+/// Samples until `stop` turns true (or its sender is gone) and returns the load of the whole stretch. `None` if the
+/// engine is on another machine, or `/proc` cannot be read.
 pub async fn sample(engine: Engine, own: Own, mut stop: watch::Receiver<bool>) -> Option<Load> {
     if !engine.endpoint().is_local() {
         return None;
@@ -62,6 +63,7 @@ pub async fn sample(engine: Engine, own: Own, mut stop: watch::Receiver<bool>) -
         let containers = containers(&engine, &stacks).await;
         let here = machine::containers();
         account.take(&own, &containers, &here);
+        // CPU time that our processes had used before the first sample is no part of this measurement.
         let own_before = *own_before.get_or_insert(account.total());
         let wall = start.elapsed().as_secs_f64() * proc::cpus();
         let foreign = proc::node_busy()? - busy - (account.total() - own_before);
@@ -98,7 +100,8 @@ fn note_pressure(load: &mut Load, own: &Own, containers: &Containers, here: &Has
     (load.own_pressure, load.foreign_pressure) = (mine, others);
 }
 
-/// What each node bore. Engines on this machine share its load; others are named, with the reason.
+/// The load by node. Nodes whose engines run on this machine share its load; for others the reason is given why nothing
+/// was measured.
 pub fn by_node(here: &str, before: Option<&Load>, during: Option<&Load>) -> Vec<NodeLoad> {
     let mut involved: BTreeSet<&str> =
         during.iter().flat_map(|load| load.nodes.keys()).map(String::as_str).collect();
@@ -121,12 +124,12 @@ pub fn by_node(here: &str, before: Option<&Load>, during: Option<&Load>) -> Vec<
     involved.into_iter().map(node).collect()
 }
 
-/// Three digits are more than the kernel's counters justify.
+/// Rounds to three digits; the kernel's counters are not more exact.
 pub fn round(share: f64) -> f64 {
     (share * 1000.0).round() / 1000.0
 }
 
-/// CPU seconds of everything that was ever seen to be the run's; what has ended keeps its last reading.
+/// CPU seconds of everything that ever belonged to the run. What has ended keeps its last reading.
 #[derive(Debug, Default)]
 struct Account {
     last: HashMap<String, f64>,
@@ -152,6 +155,7 @@ impl Account {
     fn note(&mut self, key: &str, cpu: Option<f64>) {
         if let Some(cpu) = cpu {
             let last = self.last.entry(key.to_owned()).or_default();
+            // A process or container that has ended reads as less, or not at all. What it used still counts.
             *last = last.max(cpu);
         }
     }
@@ -161,7 +165,7 @@ impl Account {
     }
 }
 
-/// Containers of the run, with the node of those that are tasks.
+/// Containers of the run by id, with the node's id for those that are tasks.
 type Containers = HashMap<String, Option<String>>;
 
 async fn containers(engine: &Engine, stacks: &[String]) -> Containers {
@@ -184,7 +188,7 @@ fn of_task(task: &Value) -> Option<(String, Option<String>)> {
     Some((id.to_owned(), task["NodeID"].as_str().map(ToOwned::to_owned)))
 }
 
-/// Names of the nodes by id; empty where this engine does not tell.
+/// Names of the nodes by id; empty if the engine does not answer.
 async fn nodes(engine: &Engine) -> HashMap<String, String> {
     let list = engine.get("/nodes").await.unwrap_or_default();
     let pair = |node: &Value| {

@@ -1,4 +1,4 @@
-//! The node's recent past, kept while the call waits, so that a run need not wait again to know it.
+//! Measures the node's load while the call waits for slots, so that a run need not wait again for a measurement.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -10,15 +10,16 @@ use super::machine;
 use super::sampler::Load;
 use crate::proc;
 
+/// Time between two samples.
 const EVERY: Duration = Duration::from_millis(50);
-/// How far back it looks.
+/// Length of the window that is averaged over.
 const WINDOW: Duration = Duration::from_secs(2);
-/// With less there is nothing to compare: the kernel counts in hundredths of a second.
+/// Shortest window that gives a share: the kernel counts in hundredths of a second.
 const SHORTEST: Duration = Duration::from_millis(100);
 
 type Sample = (Instant, f64);
 
-/// Samples until it is dropped. Nothing of the run exists yet, so all but this tool itself is foreign.
+/// Samples until it is dropped. Nothing of the run exists yet, so everything but this tool itself is foreign.
 pub struct Watch {
     window: watch::Receiver<Option<f64>>,
     task: JoinHandle<()>,
@@ -40,7 +41,7 @@ impl Watch {
         Self { window, task }
     }
 
-    /// What the last two seconds, or as much as there is of them, looked like. `None`: `/proc` cannot be read.
+    /// The load over the last two seconds, or since the start if that is shorter. `None` if `/proc` cannot be read.
     pub async fn look(&mut self) -> Option<Load> {
         let known = self.window.wait_for(Option::is_some);
         let foreign_cpu = (*tokio::time::timeout(WINDOW, known).await.ok()?.ok()?)?;
@@ -75,7 +76,7 @@ impl Past {
         }
     }
 
-    /// Mean share of the node, once there is enough of a past.
+    /// Mean share of the node's CPUs, once the window is long enough.
     fn share(&self) -> Option<f64> {
         let (first, last) = (self.0.front()?, self.0.back()?);
         let wall = last.0.duration_since(first.0);

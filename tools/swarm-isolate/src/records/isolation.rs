@@ -1,4 +1,4 @@
-//! Whether the claimed condition was really there: the proof that a record carries. No I/O.
+//! The record's proof that the claimed condition (isolated or loaded) really held. No I/O.
 
 use lib_common::record::run::{Isolation, NodeLoad};
 
@@ -32,10 +32,10 @@ fn ran(end: &End) -> bool {
     !matches!(end, End::Taken(_) | End::NotStarted(_))
 }
 
-/// Why the claimed condition is not proved; `None` where it is.
+/// Why the claimed condition is not proved; `None` if it is.
 fn doubt(args: &LoadArgs, finished: &Finished, nodes: &[NodeLoad]) -> Option<String> {
     if matches!(finished.ran.end, End::Taken(_)) {
-        // Nothing ran that could have been disturbed.
+        // Nothing ran, so nothing could be disturbed: that the namespace was taken is proof enough.
         return None;
     }
     if let Some(why) = &finished.ran.guard.unproved {
@@ -62,7 +62,7 @@ fn doubt(args: &LoadArgs, finished: &Finished, nodes: &[NodeLoad]) -> Option<Str
     }
 }
 
-/// Why a loaded run never was one: such a run is invalid, not green.
+/// Why a loaded run was never under load (`--min-pressure`): such a run is invalid, not green.
 pub fn never_loaded(args: &LoadArgs, finished: &Finished) -> Option<String> {
     if finished.attempt.condition == Condition::Isolated || args.min_pressure <= 0.0 {
         return None;
@@ -70,11 +70,14 @@ pub fn never_loaded(args: &LoadArgs, finished: &Finished) -> Option<String> {
     let during = finished.ran.during.as_ref()?;
     let pressure = pressure(during);
     (pressure < args.min_pressure).then(|| {
-        format!("it never was loaded: the foreign load waited for a CPU {pressure:.1} % of the time, {} % are asked", args.min_pressure)
+        format!(
+        "the run was never loaded: the foreign load waited for a CPU {pressure:.1} % of the time, and --min-pressure asks for {} %",
+        args.min_pressure
+        )
     })
 }
 
-/// The load's own groups tell it best; without them the node's must do.
+/// The pressure of others' control groups; if they cannot be read, the node's as a whole.
 fn pressure(load: &Load) -> f64 {
     load.foreign_pressure.unwrap_or(load.cpu_pressure)
 }

@@ -5,8 +5,8 @@ use lib_common::record::run::{Cleanup, Isolation, Outcome, RunFinished};
 
 use crate::context::{Attempt, Context};
 
-/// What is to be said of an attempt whose tool was killed, as far as it is known at its beginning; whoever
-/// finishes it fills in how long it took and what became of its objects.
+/// The record of an attempt whose tool gets killed, as far as it is known when the attempt begins. Whoever finishes the
+/// attempt fills in how long it took and what became of its objects.
 pub fn of_killed(context: &Context, attempt: &Attempt) -> RunFinished {
     RunFinished {
         attempt_id: attempt.id.clone(),

@@ -23,15 +23,15 @@ use crate::context::Context;
 use crate::finished::{End, Finished, Ran};
 use crate::plan::Subject;
 
-/// What one attempt yields, in the order in which it is written.
+/// The records of one attempt, in the order in which they are written.
 pub struct Records {
     pub run: RunFinished,
     pub tests: Vec<TestFinished>,
     pub cases: Vec<CaseFailed>,
 }
 
-/// Never fails: a run without a record would be lost. What is wrong with its evidence is noted in it. `keep`: the
-/// evidence outlives this call.
+/// Makes the records. Never fails, because a run without a record would be lost; problems with its evidence become
+/// notes. `keep` says that the evidence outlives this call, so that it gets a hash.
 pub fn of(context: &Context, finished: &Finished, keep: bool) -> Records {
     let (attempt, ran, subject) = (&finished.attempt, &finished.ran, context.subject);
     let mut notes: Vec<String> = context.reaper.note.iter().chain(&ran.notes).cloned().collect();
@@ -98,7 +98,7 @@ fn refusals(context: &Context, ran: &Ran) -> Vec<Text> {
     ran.guard.refusals.iter().map(|refusal| Text(redactor.text(refusal.as_bytes()))).collect()
 }
 
-/// The command's own end, unless the run as a whole was no sample.
+/// The outcome by the command's own end, unless something makes the run as a whole invalid.
 fn judged(context: &Context, finished: &Finished) -> (Outcome, Option<String>) {
     let (outcome, reason) = outcome::of(&finished.ran.end, finished.ran.checked.as_ref());
     let is_sample = matches!(outcome, Outcome::Pass | Outcome::Fail | Outcome::Timeout);
@@ -131,7 +131,7 @@ fn judged(context: &Context, finished: &Finished) -> (Outcome, Option<String>) {
 fn test_finished(context: &Context, attempt: &str, test: junit::Test) -> TestFinished {
     let Subject { recipe, version, .. } = context.subject;
     let case = CaseKey { recipe: recipe.clone(), version: version.clone(), test: test.id.clone() };
-    // A test that its runner repeated is red if it ever was: a run is one sample.
+    // A test that its runner repeated is red if any try was red: a run is one sample, and retries hide flakes.
     let red = test.retries.first().filter(|_| test.outcome == TestOutcome::Pass);
     let outcome = red.map_or(test.outcome, |retry| retry.outcome);
     let message = red.and_then(|retry| retry.message.clone()).or(test.message);
@@ -149,7 +149,7 @@ fn test_finished(context: &Context, attempt: &str, test: junit::Test) -> TestFin
     }
 }
 
-/// The evidence by its path relative to the ledger's folder, with its hash.
+/// The evidence folder, relative to the ledger's folder, with its hash.
 fn hashed(base: &Path, folder: &Path, notes: &mut Vec<String>) -> Option<Evidence> {
     let path = folder.strip_prefix(base).unwrap_or(folder).display().to_string();
     match evidence::root_hash(folder) {

@@ -1,4 +1,4 @@
-//! A test that is red in a valid run and is nobody's case yet becomes one. No I/O.
+//! Makes a case of each test that is red in a valid run and is no case yet. No I/O.
 
 use lib_common::record::case::{CaseFailed, Stage};
 use lib_common::record::run::{Outcome, RunFinished, TestFinished, TestOutcome};
@@ -35,8 +35,8 @@ pub fn red(run: &RunFinished, tests: &[TestFinished], subject: &Subject, seen: &
     new
 }
 
-/// The stage whose name the test's path starts with: `backup/test_x.py::test_y`, `custom.test_x`. Tests of a harness
-/// that does not say are its own.
+/// The stage whose name the test's path starts with: `backup/test_x.py::test_y`, `custom.test_x`. Any other test is
+/// taken for a custom test.
 fn stage(test: &str) -> Stage {
     let first = test.split(['/', '.', ':']).next().unwrap_or_default();
     match first {

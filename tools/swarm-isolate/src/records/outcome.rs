@@ -1,4 +1,4 @@
-//! What the end of a command amounts to, and why it is not a plain pass or fail. No I/O.
+//! Decides the outcome from the way the command ended, with a reason unless it is a plain pass or fail. No I/O.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -30,15 +30,16 @@ pub fn of(end: &End, checked: Option<&Checked>) -> Judged {
     }
 }
 
-/// A check overrules what the harness's exit code says about the case, but not that it could not run.
+/// The outcome of a command that exited. `--check` overrules pass and fail of the exit code, but not a code that says
+/// that the harness could not run.
 fn exited(status: ExitStatus, checked: Option<&Checked>) -> Judged {
     let plain = match status.code() {
         Some(0) => (Outcome::Pass, None),
-        // What `env` and `docker run` use for a command that never ran, and our own "try again".
+        // 125 to 127 are the codes of `env` and `docker run` for a command that never ran; 75 is our own "try again".
         Some(code @ (75 | 125..=127)) => {
             because(Outcome::Infra, format!("the command could not run (exit {code})"))
         }
-        // A harness that stopped at its own alarm (SIGALRM, SIGTERM).
+        // 128 + SIGALRM and 128 + SIGTERM: the harness was stopped by its own alarm, or cancelled.
         Some(142) => because(Outcome::Timeout, "the harness reached its own deadline (exit 142)"),
         Some(143) => because(Outcome::Aborted, "the harness was cancelled (exit 143)"),
         Some(_) => (Outcome::Fail, None),
@@ -57,7 +58,7 @@ fn because(outcome: Outcome, why: impl Into<String>) -> Judged {
     (outcome, Some(why.into()))
 }
 
-/// Exit code and signal, as far as there is one.
+/// The command's exit code and the signal that ended it, as far as there are any.
 pub fn codes(end: &End) -> (Option<i32>, Option<i32>) {
     match end {
         End::Exited(status) => (status.code(), status.signal()),

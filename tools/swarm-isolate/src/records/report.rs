@@ -1,5 +1,5 @@
-//! What the harness says of itself in `$REDFIX_EVIDENCE/run.json`; every field is optional. What it says there
-//! counts, not what was asked for.
+//! Reads `$REDFIX_EVIDENCE/run.json`, in which the harness reports what it really tested. That counts, not what it was
+//! asked to test. Every field is optional.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -9,7 +9,7 @@ use lib_common::record::case::Ref;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// More is no report.
+/// At most 1 MiB of run.json is read.
 const LONGEST: u64 = 1 << 20;
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -20,12 +20,12 @@ pub struct Report {
     pub stage: Option<String>,
 }
 
-/// The report in an evidence folder, and in words what is wrong with it.
+/// Reads the report in an evidence folder; also returns what is wrong with it, for people.
 pub fn read(folder: &Path) -> (Report, Vec<String>) {
     let path = folder.join("run.json");
     match fs::symlink_metadata(&path) {
         Err(_) => return (Report::default(), Vec::new()),
-        // A pipe would be waited for.
+        // Opening a named pipe would block for ever.
         Ok(about) if !about.is_file() => {
             return (Report::default(), vec!["run.json is no regular file".into()]);
         }
@@ -38,7 +38,7 @@ pub fn read(folder: &Path) -> (Report, Vec<String>) {
     }
 }
 
-/// One wrong field costs only itself.
+/// Parses the report. A wrong field is left out and named; the others count.
 #[must_use]
 pub fn parse(text: &[u8]) -> (Report, Vec<String>) {
     let mut report = Report::default();
@@ -56,7 +56,7 @@ pub fn parse(text: &[u8]) -> (Report, Vec<String>) {
             "harness" => set(&mut report.harness, word()),
             "tests" => set(&mut report.tests, word()),
             "stage" => set(&mut report.stage, word()),
-            // A harness may keep more there for itself.
+            // Ignore other fields: a harness may keep more in this file.
             _ => true,
         };
         if !understood {
@@ -71,7 +71,7 @@ fn set(field: &mut Option<String>, value: Option<String>) -> bool {
     field.is_some()
 }
 
-/// A short commit is no proof of what was tested: forges serve another branch for it.
+/// Whether the commit is a full hash. A short one proves nothing: it may come to mean another commit, or a branch.
 fn is_whole(reference: &Ref) -> bool {
     let commit = reference.commit.rsplit(':').next().unwrap_or_default();
     commit.len() >= 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit())

@@ -1,9 +1,9 @@
-//! Evidence is made of regular files: links point outside, a pipe would be waited for.
+//! Removes everything but regular files from the evidence: a link may point outside, and opening a pipe blocks.
 
 use std::fs;
 use std::path::Path;
 
-/// Takes everything else out of the folder, and says what it was.
+/// Removes links, pipes, sockets and devices below the folder; returns a sentence about each.
 pub fn irregular(folder: &Path) -> Vec<String> {
     let mut removed = Vec::new();
     walk(folder, folder, &mut removed);

@@ -1,4 +1,4 @@
-//! Records for the tests of this folder.
+//! Sample records for the tests of this folder.
 
 use lib_common::record::run::{Outcome, RunFinished, TestFinished, TestOutcome};
 

@@ -1,4 +1,4 @@
-//! Arguments of a sequence of runs.
+//! Options of a sequence of runs.
 
 use std::time::Duration;
 

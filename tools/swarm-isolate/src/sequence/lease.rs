@@ -1,5 +1,5 @@
-//! The leases that runs live on: renewed while there are runs, given back when there are no more. The leases are
-//! `warm-domain-alloc`'s business, so that program is asked; where it is missing, the record says so.
+//! Renews the leases of the runs' domains while there are runs, and releases them afterwards. `warm-domain-alloc` does
+//! the work, since leases are its business; if that program is missing, the record says so.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,7 +15,7 @@ const PROGRAM: &str = "warm-domain-alloc";
 /// Longest time that a renewal or a release may take.
 const DEADLINE: Duration = Duration::from_mins(1);
 
-/// Dropped, it renews no more; what was not released expires by itself.
+/// The leases in use. When it is dropped renewals stop, and leases that were not released expire.
 pub struct Leases {
     engine: String,
     investigation: String,
@@ -28,13 +28,14 @@ impl Leases {
         Self { engine, investigation, renewals: BTreeMap::new(), notes: Arc::default() }
     }
 
-    /// Renews a lease now and at every third of its time, from here on; once is enough.
+    /// Renews a lease from now on, at every third of its time to live. Further calls for the same lease do nothing.
     pub fn keep(&mut self, lease: &DomainLeased) {
         if self.renewals.contains_key(&lease.lease_id) {
             return;
         }
         let (engine, investigation) = (self.engine.clone(), self.investigation.clone());
         let (id, notes) = (lease.lease_id.clone(), Arc::clone(&self.notes));
+        // With a third of its time, two renewals may fail before the lease expires.
         let pause = Duration::from_millis(lease.ttl_ms / 3).max(Duration::from_secs(1));
         let renewal = tokio::spawn(async move {
             loop {
@@ -47,19 +48,19 @@ impl Leases {
         self.renewals.insert(lease.lease_id.clone(), renewal);
     }
 
-    /// Does not give this lease back: what was kept on purpose lives at its domain.
+    /// Keeps this lease from being released, because a stack that was kept on purpose uses its domain.
     pub fn leave(&mut self, id: &str) {
         if let Some(renewal) = self.renewals.remove(id) {
             renewal.abort();
         }
     }
 
-    /// What could not be done, a sentence each.
+    /// What went wrong so far, one sentence each.
     pub fn notes(&self) -> Vec<String> {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Gives every lease back. The lines that the program printed, and what went wrong, in words.
+    /// Releases every lease; returns the records that the program printed, and what went wrong, for people.
     pub async fn release(mut self) -> (Vec<Vec<u8>>, Vec<String>) {
         let (mut lines, mut wrong) = (Vec::new(), Vec::new());
         for (id, renewal) in std::mem::take(&mut self.renewals) {
@@ -89,13 +90,13 @@ fn note(notes: &Mutex<Vec<String>>, text: String) {
     }
 }
 
-/// Standard output, or in words why not.
+/// Runs `warm-domain-alloc` for one lease; returns its standard output, or why it failed.
 async fn ask(what: &str, id: &str, engine: &str, investigation: &str) -> Result<Vec<u8>, String> {
     let mut command = Command::new(PROGRAM);
     command
         .args([what, "--lease", id, "--investigation", investigation])
         .env("DOCKER_HOST", engine)
-        // Records of children go through their parent, who alone writes the ledger.
+        // The child must not write to the ledger, which this process has locked; its records go through us.
         .env_remove("REDFIX_LEDGER")
         .stdin(Stdio::null())
         .kill_on_drop(true);

@@ -1,5 +1,5 @@
-//! Several runs in one call: what runs next, how far apart they are, which node each is asked to use, and the leases that they
-//! live on.
+//! Several runs in one call: which is next, how far apart they start, which node each is asked to use, and the leases
+//! of their domains.
 
 mod cli;
 pub mod lease;

@@ -1,4 +1,4 @@
-//! What keeps runs independent: time between their starts, and another node each time. No I/O.
+//! Keeps runs independent of one another: time between their starts, and another node each time. No I/O.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub fn wait(
     not_before.map_or(rest, |then| rest.max(between(now, then)))
 }
 
-/// The node that the next run is asked to use, after `attempts` runs: each in turn.
+/// The node that the next run is asked to use: after `attempts` runs, the nodes take turns.
 pub fn node(names: &[String], attempts: usize) -> Option<&str> {
     names.get(attempts.checked_rem(names.len())?).map(String::as_str)
 }

@@ -1,4 +1,4 @@
-//! What runs next: recipes one after another, as many runs as asked for, or what the asked program plans.
+//! Decides what runs next: with `--runs` one recipe after another, with `--until` what that program plans.
 
 use jiff::Timestamp;
 use lib_common::case::CaseKey;
@@ -9,22 +9,22 @@ use crate::cli::Args;
 use crate::plan::{self, Seen, Subject};
 use crate::until::{self, Answer, Planned, Spool};
 
-/// One run that is due.
+/// The next run.
 pub struct Turn {
     pub subject: Subject,
     pub factors: Factors,
-    /// Earlier it would tell nothing new.
+    /// The run must not start earlier: it would add no independent evidence.
     pub not_before: Option<Timestamp>,
 }
 
 pub struct Turns {
-    /// Each subject with how many runs `--runs` still asks for.
+    /// Each subject, and how many of its `--runs` are still to be made.
     subjects: Vec<(Subject, u32)>,
     asked: Factors,
 }
 
 impl Turns {
-    /// Runs on record with the same factors count towards `--runs` above 1: a series that was broken off goes on.
+    /// With `--runs` above 1, runs on record with the same factors count, so that an interrupted series is continued.
     pub fn new(args: &Args, subjects: Vec<Subject>, seen: &Seen) -> Self {
         let asked = plan::asked(&args.run);
         let runs = args.run.runs;
@@ -44,7 +44,7 @@ impl Turns {
         }
     }
 
-    /// What is run next, or `None` when there is nothing more to run.
+    /// The next run, or `None` when there is nothing more to run.
     pub async fn next(&mut self, args: &Args, spool: &mut Spool) -> Result<Option<Turn>> {
         let Some(command) = &args.run.until else { return Ok(self.counted()) };
         match until::ask(command, spool).await? {
@@ -61,7 +61,7 @@ impl Turns {
         Some(Turn { subject: subject.clone(), factors: self.asked.clone(), not_before: None })
     }
 
-    /// The subject that serves a case; where there is but one, it serves all.
+    /// The subject that a case belongs to; a single subject serves all cases.
     fn subject_of(&self, case: &str) -> Result<Subject> {
         let mut subjects = self.subjects.iter().map(|(subject, _)| subject);
         if let [(only, _)] = &self.subjects[..] {

@@ -1,4 +1,4 @@
-//! The way into a run: inside the window, while no other CI deploys, with the slots in hand.
+//! Decides when a run may begin: within `--window`, while no other CI deploys (`--busy`), and with the slots taken.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use tokio::time::Instant;
 use super::{Ask, Slot, SlotArgs, Slots, busy};
 use crate::signals::Stop;
 
-/// How often another CI is asked.
+/// How often `--busy` is asked.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
 
-/// What stands between us and a run.
+/// The conditions that a run has to wait for.
 pub struct Gate<'g> {
     pub args: &'g SlotArgs,
     pub diag: &'g Diag,
@@ -23,8 +23,8 @@ pub struct Gate<'g> {
 }
 
 impl Gate<'_> {
-    /// Waits for the gate, then for the slots; when the gate has closed meanwhile, gives them back and waits
-    /// again: nobody waits for a slot whose holder waits for something else. `Ok(None)`: asked to stop.
+    /// Waits for the gate, then takes the slots. If the gate has closed meanwhile it gives them back and waits again,
+    /// so that nobody waits for a slot whose holder only waits itself. `Ok(None)` when a signal asked to stop.
     pub async fn admit(&self, engine: &Engine, ask: &Ask) -> Result<Option<Slot>> {
         let until = Instant::now() + ask.wait;
         let slots = Slots::open(engine, self.args.slots).await?;
@@ -35,6 +35,7 @@ impl Gate<'_> {
             let ask = Ask { wait: until.saturating_duration_since(Instant::now()), ..ask.clone() };
             let told = |obstacle: &str| self.diag.phase(format_args!("waiting for the slot, {obstacle}"));
             let Some(slot) = slots.take(&ask, self.stop, told).await? else { return Ok(None) };
+            // The gate may have closed while we waited for the slot.
             match self.closed().await {
                 Ok(None) => return Ok(Some(slot)),
                 Ok(Some(_)) => slot.release().await?,
@@ -46,11 +47,12 @@ impl Gate<'_> {
         }
     }
 
-    /// False: asked to stop. Exit 75 where it does not open in time.
+    /// Waits until the gate is open. `false` when a signal asked to stop; an error with exit code 75 when it does not open
+    /// in time.
     async fn wait(&self, until: Instant) -> Result<bool> {
         while let Some((obstacle, pause)) = self.closed().await? {
             let left = until.saturating_duration_since(Instant::now());
-            // A window that opens too late is known at once.
+            // If the window opens only after the deadline, waiting for either is no use.
             if left.is_zero() || (pause > ASK_AGAIN && pause > left) {
                 return Err(
                     Error::again("waiting for leave to start", obstacle).hint("wait longer with --wait")
@@ -59,7 +61,7 @@ impl Gate<'_> {
             self.diag.phase(format_args!("waiting: {obstacle}"));
             let mut stop = self.stop.clone();
             tokio::select! {
-                // Not longer than an hour at once: clocks are put forward and back.
+                // Look at the clock again at least every hour, since it may be put forward or back (summer time).
                 () = tokio::time::sleep(pause.min(left).min(Duration::from_hours(1))) => {}
                 _ = stop.wait_for(Option::is_some) => return Ok(false),
             }
@@ -67,7 +69,7 @@ impl Gate<'_> {
         Ok(true)
     }
 
-    /// What keeps the gate closed, and when to look again.
+    /// What keeps the gate closed, and how long to wait before looking again; `None` if it is open.
     async fn closed(&self) -> Result<Option<(String, Duration)>> {
         if let Some(window) = &self.args.window {
             let opens = window.opens_in(self.clock.now());

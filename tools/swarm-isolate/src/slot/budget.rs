@@ -1,10 +1,10 @@
-//! How much of `--budget` is left, and whether another run fits into it. No I/O.
+//! Computes how much of `--budget` is left, and whether another run fits into it. No I/O.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The end of this call, and what must be left of it for the teardown of a run.
+/// When this call must end, and how much time before that a run's teardown needs.
 #[derive(Debug, Clone, Copy)]
 pub struct Budget {
     end: Option<Instant>,
@@ -12,7 +12,7 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// `None`: without limit.
+    /// `total` is `--budget`; without one there is no limit.
     pub fn new(total: Option<Duration>, reserve: Duration, now: Instant) -> Self {
         Self { end: total.map(|total| now + total), reserve }
     }
@@ -27,17 +27,17 @@ impl Budget {
         })
     }
 
-    /// When a command must end, so that its teardown still fits.
+    /// When a command must end so that its teardown still fits.
     pub fn command_end(&self) -> Option<Instant> {
         self.end.map(|end| end.checked_sub(self.reserve).unwrap_or(end))
     }
 
-    /// `wait`, but no longer than until a command would have to end anyway.
+    /// `wait`, cut to the time at which a command would have to end anyway.
     pub fn cap(&self, wait: Duration, now: Instant) -> Duration {
         self.command_end().map_or(wait, |end| wait.min(end.saturating_duration_since(now)))
     }
 
-    /// Returns when a command must end; never, where there is no budget.
+    /// Returns when a command must end; without a budget it never returns.
     pub async fn spent(&self) {
         match self.command_end() {
             Some(end) => tokio::time::sleep_until(end).await,

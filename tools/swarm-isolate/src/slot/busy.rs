@@ -6,11 +6,11 @@ use std::time::Duration;
 use lib_common::{Error, Result};
 use tokio::process::Command;
 
-/// Longest time that an answer may take.
+/// Deadline of one call.
 const DEADLINE: Duration = Duration::from_mins(1);
 
-/// True: it is deploying (exit 0). False: it is not (exit 1). With 75 it could not be asked just now, which
-/// is no leave to deploy. Anything else is an error: a question that cannot be asked is never a no.
+/// Whether the other CI is deploying: exit 0 says yes, 1 says no. 75 says that it cannot be asked now, which counts as
+/// yes. Any other end is an error, because a broken question must not pass for "no".
 pub async fn ask(command: &str) -> Result<bool> {
     let fail = |cause: String| {
         Error::cannot("asking whether another CI is deploying", cause).on(format!("'{command}'"))
@@ -23,10 +23,8 @@ pub async fn ask(command: &str) -> Result<bool> {
     match status.code() {
         Some(0 | 75) => Ok(true),
         Some(1) => Ok(false),
-        _ => {
-            Err(fail(format!("{status}"))
-                .hint("exit 0: it is deploying; 1: it is not; 75: it cannot tell now"))
-        }
+        _ => Err(fail(format!("{status}"))
+            .hint("the command must exit 0 if the CI is deploying, 1 if not, 75 if it cannot tell now")),
     }
 }
 

@@ -1,17 +1,17 @@
-//! What to do next on the way to one slot, to several or to all of them, from what the slots say. No I/O.
+//! Decides, from the slots as they were read, what to do next in order to get one slot, several or all. No I/O.
 //!
-//! Whoever wants more than one slot first takes the marker; while it is held, newcomers take nothing, so the slots
-//! come free one by one and nobody slips in: an exclusive waiter never starves, and two that want several never
-//! wait for each other's. A marker whose holder is dead is cleared by whoever meets it.
+//! Whoever wants more than one slot first takes the marker. While it is held newcomers take no slot, so the marker's
+//! holder gets each slot as it becomes free. So one that wants all slots never starves, and two that want several never
+//! deadlock. A marker whose holder is dead is cleared by the first who finds it.
 
 use std::collections::BTreeSet;
 
-use super::labels::{Place, Seen};
+use super::labels::{Place, SlotRead};
 
-/// How much of the semaphore is wanted.
+/// How many slots are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Want {
-    /// So many; the others stay for others.
+    /// This many; the rest stays available to others.
     Some(u32),
     All,
 }
@@ -19,7 +19,7 @@ pub enum Want {
 impl Want {
     pub const ONE: Self = Self::Some(1);
 
-    /// Whether so many slots are what was wanted.
+    /// Whether `owned` slots are enough.
     pub fn is_met_by(self, owned: u32) -> bool {
         matches!(self, Self::Some(wanted) if owned >= wanted)
     }
@@ -29,25 +29,26 @@ impl Want {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Board {
     pub total: u32,
-    pub slots: Vec<Seen>,
-    pub marker: Option<Seen>,
+    pub slots: Vec<SlotRead>,
+    pub marker: Option<SlotRead>,
 }
 
 impl Board {
-    /// Slots beyond the number (once there were more) are left out. `None`: there is no slot 0 yet.
-    pub fn new(seen: Vec<Seen>) -> Option<Self> {
+    /// Sorts what was read. Slots beyond the swarm's number, left from a time when it had more, are dropped. `None` if
+    /// there is no slot 0 yet.
+    pub fn new(seen: Vec<SlotRead>) -> Option<Self> {
         let (mut slots, markers): (Vec<_>, Vec<_>) =
             seen.into_iter().partition(|seen| seen.place != Place::Exclusive);
         slots.sort_by_key(|seen| seen.place);
         let first = slots.first().filter(|seen| seen.place == Place::Slot(0))?;
-        // One slot was all there was before the number was recorded.
+        // Versions that did not record the number made one slot only.
         let total = first.total.unwrap_or(1);
         slots.retain(|seen| seen.place < Place::Slot(total));
         Some(Self { total, slots, marker: markers.into_iter().next() })
     }
 
-    /// Everything, the marker last.
-    pub fn all(&self) -> impl Iterator<Item = &Seen> {
+    /// All slots, then the marker.
+    pub fn all(&self) -> impl Iterator<Item = &SlotRead> {
         self.slots.iter().chain(&self.marker)
     }
 
@@ -59,26 +60,26 @@ impl Board {
 /// The next thing to do.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step<'b> {
-    /// What was wanted is held.
+    /// Enough slots are held.
     Done,
-    /// A config object is missing.
+    /// A config object is missing and has to be made.
     Repair,
     /// Try to take these, in this order.
-    Take(Vec<&'b Seen>),
-    /// Free this marker of a dead waiter.
-    Clear(&'b Seen),
-    /// Nothing to be had; who holds what is wanted.
+    Take(Vec<&'b SlotRead>),
+    /// Free this marker, whose holder is dead.
+    Clear(&'b SlotRead),
+    /// Nothing can be taken now; the text says who holds what is wanted.
     Wait(String),
 }
 
-/// `dead`: held by somebody who gives no sign of life any more.
+/// The next step for the holder with nonce `mine`. `dead` are the places whose holders are known to be dead.
 pub fn step<'b>(board: &'b Board, want: Want, mine: &str, dead: &BTreeSet<Place>) -> Step<'b> {
     let Some(marker) = board.marker.as_ref().filter(|_| board.is_whole()) else { return Step::Repair };
     let owned = board.slots.iter().filter(|seen| seen.is_held_by(mine)).count();
     if want.is_met_by(u32::try_from(owned).unwrap_or(u32::MAX)) {
         return Step::Done;
     }
-    let is_dead = |seen: &Seen| seen.holding.is_some() && dead.contains(&seen.place);
+    let is_dead = |seen: &SlotRead| seen.holding.is_some() && dead.contains(&seen.place);
     match want {
         Want::ONE => {
             if is_dead(marker) {
@@ -100,13 +101,13 @@ pub fn step<'b>(board: &'b Board, want: Want, mine: &str, dead: &BTreeSet<Place>
         _ => {}
     }
     let open = board.slots.iter().filter(|seen| seen.holding.is_none() || is_dead(seen));
-    let mut open: Vec<&Seen> = open.collect();
+    let mut open: Vec<&SlotRead> = open.collect();
     if open.is_empty() {
         return Step::Wait(holders(board, mine));
     }
     if want != Want::All {
-        // What a dead holder left running is torn down by whoever takes its slot: the sooner the better.
-        let left = |seen: &&Seen| seen.holding.as_ref().is_some_and(|held| !held.stacks.is_empty());
+        // Prefer the slot of a dead holder that left stacks: whoever takes it tears those down.
+        let left = |seen: &&SlotRead| seen.holding.as_ref().is_some_and(|held| !held.stacks.is_empty());
         open.sort_by_key(|seen| (!left(seen), seen.place));
     }
     Step::Take(open)
@@ -124,7 +125,7 @@ mod tests {
     use super::super::labels::Holding;
     use super::*;
 
-    /// `0=me 1=x! 2= e=y`: slot or marker, holder, `!` for one that left stacks.
+    /// Reads a board from `0=me 1=x! 2= e=y`: slot or marker (`e`), its holder, `!` if that left stacks.
     fn board(text: &str) -> Board {
         let seen = text.split(' ').map(|word| {
             let (place, holder) = word.split_once('=').unwrap();
@@ -132,7 +133,7 @@ mod tests {
             let stacks = if holder.ends_with('!') { vec!["s".to_owned()] } else { vec![] };
             let name = holder.trim_end_matches('!');
             let holding = Holding { nonce: name.into(), holder: name.into(), stacks, ..Holding::default() };
-            Seen {
+            SlotRead {
                 place,
                 config_id: place.config(),
                 version: 1,
@@ -168,7 +169,7 @@ mod tests {
             ("0= 1=y! 2=z e=", &[Slot(1)], "take 1 0"),
             ("0= 1= 2= e=x", &[], "wait"),
             ("0= 1= 2= e=x", &[Exclusive], "clear exclusive"),
-            // Free is not held by a dead one, whatever an old verdict says.
+            // A free marker has no dead holder, even if an outdated `dead` says so.
             ("0= 1= 2= e=", &[Exclusive], "take 0 1 2"),
             ("0=me 1= 2= e=x", &[], "done"),
             ("0= 1= e=", &[], "repair"),
@@ -189,7 +190,7 @@ mod tests {
             ("0=me 1=x 2=me e=me", &[], "wait"),
             ("0=me 1=x 2=me e=me", &[Slot(1)], "take 1"),
             ("0=me 1=me 2=me e=me", &[], "done"),
-            // The marker was lost on the way: nothing more is taken until it is ours again.
+            // We lost the marker after the first slot: take nothing more until it is ours again.
             ("0=me 1= 2= e=", &[], "take exclusive"),
         ] {
             assert_eq!(told(slots, Want::All, dead), expected, "{slots}");
@@ -205,7 +206,7 @@ mod tests {
             ("0= 1=x 2= e=me", &[], "take 0 2"),
             ("0=me 1=x 2=y e=me", &[], "wait"),
             ("0=me 1=x! 2= e=me", &[Slot(1)], "take 1 2"),
-            // The marker may go once they are had.
+            // Enough slots are held, so the marker is no longer needed.
             ("0=me 1=me 2=x e=me", &[], "done"),
             ("0=me 1=me 2= e=y", &[], "done"),
         ] {

@@ -1,4 +1,4 @@
-//! Arguments of the slots: how many there are, and when a run may start.
+//! Options about slots: how many there are, and when a run may start.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use super::window::Window;
 /// When a run may start, and until when.
 #[derive(clap::Args, Debug)]
 pub struct SlotArgs {
-    /// Deploys at once, over all processes and nodes; the number lives in the swarm, a differing one is an
-    /// error (default: what the swarm has, else 3)
+    /// How many deploys may run at once, over all processes and nodes; the swarm records the number, and a
+    /// differing one is an error (default: the recorded number, else 3)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100),
           env = "REDFIX_SLOTS", hide_env_values = true)]
     pub slots: Option<u32>,
@@ -20,10 +20,10 @@ pub struct SlotArgs {
     #[arg(long, value_name = "HOURS", value_parser = Window::parse, allow_hyphen_values = true,
           env = "REDFIX_WINDOW", hide_env_values = true)]
     pub window: Option<Window>,
-    /// Shell command that says whether another CI is deploying: exit 0 it is, wait; 1 it is not
+    /// Shell command that says whether another CI is deploying: exit 0 yes (wait), 1 no
     #[arg(long, value_name = "CMD", env = "REDFIX_BUSY", hide_env_values = true)]
     pub busy: Option<String>,
-    /// Longest time for all runs together, teardown included; what does not fit is left, exit 75
+    /// Longest time for all runs together, teardown included; when the next run would not fit, exits 75
     #[arg(long, value_name = "TIME", value_parser = duration, env = "REDFIX_BUDGET", hide_env_values = true)]
     pub budget: Option<Duration>,
     /// Only take a slot (or all), run the command with its streams untouched, and exit as it does

@@ -1,20 +1,20 @@
-//! When a holder counts as dead: its slot's version stood still for its TTL, on our own monotonic clock. No
-//! clock of anybody else is believed.
+//! Decides when a holder counts as dead: its slot's version has not changed for its TTL, by our own monotonic clock.
+//! Clocks of other machines are not used.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::labels::{Place, Seen};
+use super::labels::{Place, SlotRead};
 
-/// Since when each slot has the version that it has.
+/// The version of each slot, and since when we have seen it unchanged.
 #[derive(Debug, Default)]
-pub struct Watch(HashMap<Place, (u64, Instant)>);
+pub struct Ages(HashMap<Place, (u64, Instant)>);
 
-impl Watch {
-    /// Notes what was read just now; returns how long it has not changed, as far as we saw it.
-    pub fn still_for(&mut self, seen: &Seen, now: Instant) -> Duration {
+impl Ages {
+    /// Notes a slot that was just read; returns for how long we have seen it unchanged.
+    pub fn still_for(&mut self, seen: &SlotRead, now: Instant) -> Duration {
         let entry = self.0.entry(seen.place).or_insert((seen.version, now));
         if entry.0 != seen.version {
             *entry = (seen.version, now);
@@ -29,19 +29,19 @@ mod tests {
 
     #[test]
     fn only_an_unchanged_version_ages() {
-        let mut watch = Watch::default();
+        let mut ages = Ages::default();
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        let seen = |version| Seen {
+        let seen = |version| SlotRead {
             place: Place::Slot(0),
             config_id: String::new(),
             version,
             total: None,
             holding: None,
         };
-        assert_eq!(watch.still_for(&seen(5), at(0)), Duration::ZERO, "its past is unknown");
-        assert_eq!(watch.still_for(&seen(5), at(40)), Duration::from_secs(40));
-        assert_eq!(watch.still_for(&seen(9), at(50)), Duration::ZERO, "a sign of life");
-        assert_eq!(watch.still_for(&seen(9), at(60)), Duration::from_secs(10));
+        assert_eq!(ages.still_for(&seen(5), at(0)), Duration::ZERO, "its past is unknown");
+        assert_eq!(ages.still_for(&seen(5), at(40)), Duration::from_secs(40));
+        assert_eq!(ages.still_for(&seen(9), at(50)), Duration::ZERO, "a sign of life");
+        assert_eq!(ages.still_for(&seen(9), at(60)), Duration::from_secs(10));
     }
 }

@@ -1,4 +1,4 @@
-//! What is held: one slot or several, or all of them and the marker, kept alive by a heartbeat until released.
+//! Slots that are held: one, several, or all of them and the marker. A heartbeat renews them until they are released.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,15 +10,15 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::labels::{Holding, Place, Seen, labels};
+use super::labels::{Holding, Place, SlotRead, labels};
 use super::lock::Lock;
 use super::store::Store;
 
-/// How often a lost compare-and-swap is tried again while the slot is still ours.
+/// How often a compare-and-swap that lost a race is tried while the slot is still ours.
 const TRIES: usize = 5;
 
-/// One slot or several, or all of them. Give it back with [`Slot::release`]; one that is dropped is taken over after the
-/// TTL, or at once on this host.
+/// One slot, several, or all of them. Give them back with [`Slot::release`]. Slots that are only dropped stay held until
+/// somebody takes them over: after the TTL, or at once on this host.
 pub struct Slot<S: Store = Engine> {
     inner: Arc<Mutex<Inner<S>>>,
     beat: JoinHandle<()>,
@@ -27,10 +27,10 @@ pub struct Slot<S: Store = Engine> {
 
 struct Inner<S> {
     store: S,
-    /// What every slot of ours says, but for lock and stacks.
+    /// What the labels of every slot of ours say, apart from lock and stacks.
     me: Holding,
     held: BTreeMap<Place, Part>,
-    /// How many the swarm had when ours were taken.
+    /// How many slots the swarm had when ours were taken.
     total: u32,
 }
 
@@ -40,7 +40,7 @@ struct Part {
 }
 
 impl<S: Store> Slot<S> {
-    /// Holds nothing yet. `me.nonce` tells it from every other.
+    /// Holds no slot yet. `me.nonce` distinguishes this holder from every other.
     pub(super) fn new(store: S, me: Holding) -> Self {
         let ttl = Duration::from_millis(me.ttl_ms);
         let inner = Arc::new(Mutex::new(Inner { store, me, held: BTreeMap::new(), total: 0 }));
@@ -53,8 +53,9 @@ impl<S: Store> Slot<S> {
         self.inner.lock().await.me.nonce.clone()
     }
 
-    /// Takes what was read; false: somebody else was faster. What a dead holder left in it is ours now.
-    pub(super) async fn take(&self, read: &Seen, lock: Option<Lock>) -> ApiResult<bool> {
+    /// Takes the slot that was read; `false` if somebody else was faster. Stacks that a dead holder left in it become
+    /// ours to tear down.
+    pub(super) async fn take(&self, read: &SlotRead, lock: Option<Lock>) -> ApiResult<bool> {
         let mut inner = self.inner.lock().await;
         let stacks = read.holding.as_ref().map(Holding::remains).unwrap_or_default();
         let part = Part { lock, stacks };
@@ -66,20 +67,20 @@ impl<S: Store> Slot<S> {
         Ok(taken)
     }
 
-    /// Turns true when somebody else took a slot of ours, or the engine was away for too long.
+    /// Turns true when somebody else has taken a slot of ours, or the engine was away for too long.
     pub fn lost(&self) -> watch::Receiver<bool> {
         self.lost.clone()
     }
 
-    /// Gives the marker back: what was wanted is had, and others may take what is left. Where that fails it goes
-    /// unrenewed, and its time runs out.
+    /// Gives the marker back, so that others may take the slots that are left. If that fails the marker is not renewed
+    /// any more, and expires.
     pub(super) async fn let_others_in(&self) {
         let mut inner = self.inner.lock().await;
         if inner.held.remove(&Place::Exclusive).is_none() {
             return;
         }
         let Ok(seen) = inner.store.list().await else { return };
-        let marker = |seen: &&Seen| seen.place == Place::Exclusive && seen.is_held_by(&inner.me.nonce);
+        let marker = |seen: &&SlotRead| seen.place == Place::Exclusive && seen.is_held_by(&inner.me.nonce);
         if let Some(marker) = seen.iter().find(marker) {
             let _ = inner.store.swap(marker, &labels(marker.place, None, None)).await;
         }
@@ -96,28 +97,29 @@ impl<S: Store> Slot<S> {
         self.inner.lock().await.total = total;
     }
 
-    /// Stacks of dead holders that came with the slots: tear them down before anything else.
+    /// Stacks of dead holders that came with the slots. Tear them down before anything else.
     pub async fn inherited(&self) -> Vec<String> {
         let inner = self.inner.lock().await;
         inner.held.values().flat_map(|part| part.stacks.clone()).collect()
     }
 
-    /// Records the stacks that are about to exist; none: everything is torn down.
+    /// Records the stacks that are about to be created; an empty list says that everything is torn down.
     pub async fn intend(&self, stacks: &[String]) -> Result<()> {
         let mut inner = self.inner.lock().await;
         for (at, part) in inner.held.values_mut().enumerate() {
+            // One slot is enough to remember the stacks.
             part.stacks = if at == 0 { stacks.to_vec() } else { Vec::new() };
         }
         let outcome = inner.renew().await;
         outcome.map_err(|e| e.into_error("recording what will be created", "the slot"))
     }
 
-    /// Whether everything that was intended is torn down.
+    /// Whether no slot of ours names a stack that may still exist.
     pub async fn intends_nothing(&self) -> bool {
         self.inner.lock().await.held.values().all(|part| part.stacks.is_empty())
     }
 
-    /// Sets how many slots the swarm has; only for whoever holds them all.
+    /// Sets how many slots the swarm has. Only for a holder of all slots.
     pub(super) async fn set_total(&self, total: u32) -> ApiResult<()> {
         let inner = self.inner.lock().await;
         for _ in 0..TRIES {
@@ -133,22 +135,23 @@ impl<S: Store> Slot<S> {
         Err(taken())
     }
 
-    /// While true, a child that is started inherits the locks: should we die, they stay held as long as it lives.
+    /// While `on`, children that are started inherit the locks. If we die, the locks stay held as long as the child lives.
     pub async fn inherit_locks(&self, on: bool) {
         for part in self.inner.lock().await.held.values() {
-            // Without it the slot outlives us by its TTL only.
+            // Ignore a failure: the slot then outlives us by its TTL only.
             let _ = part.lock.as_ref().is_some_and(|lock| lock.inherit(on));
         }
     }
 
-    /// As a stopped process does.
+    /// Stops the heartbeat, as if the process were stopped (SIGSTOP).
     #[cfg(test)]
     pub(super) fn sleep_for_ever(&self) {
         self.beat.abort();
     }
 
-    /// Frees everything that carries our nonce, the marker last, so that newcomers and the next who wants all
-    /// start even. A slot that still names stacks stays held, by nobody: who takes it over tears them down.
+    /// Frees everything that carries our nonce. The marker goes last, so that newcomers and the next who wants all slots
+    /// have the same chance. A slot that still names stacks is not freed: it expires, and whoever takes it over tears
+    /// the stacks down.
     pub async fn release(self) -> Result<()> {
         self.beat.abort();
         let mut inner = self.inner.lock().await;
@@ -163,7 +166,7 @@ where
     S: Store,
 {
     fn drop(&mut self) {
-        // Without this the beat of a forgotten slot would keep it alive.
+        // The heartbeat is a task of its own and would renew a dropped slot for ever.
         self.beat.abort();
     }
 }
@@ -174,8 +177,8 @@ impl<S: Store> Inner<S> {
         Holding { lock, stacks: part.stacks.clone(), ..self.me.clone() }
     }
 
-    /// Writes the labels of everything held again: a sign of life. An error that
-    /// [`ApiError::is_out_of_sequence`] says: it is somebody else's now.
+    /// Writes the labels of everything held again, which changes their version: a sign of life. An error for which
+    /// [`ApiError::is_out_of_sequence`] is true means that a slot is somebody else's now.
     async fn renew(&self) -> ApiResult<()> {
         if self.held.is_empty() {
             return Ok(());
@@ -199,7 +202,7 @@ impl<S: Store> Inner<S> {
         Err(taken())
     }
 
-    /// By nonce, not by what we believe to hold: a swap whose answer was lost is given back too.
+    /// Frees by nonce, not by what we believe to hold: a swap may have succeeded although its answer was lost.
     async fn free(&mut self) -> ApiResult<()> {
         for _ in 0..TRIES {
             let mut seen = self.store.list().await?;
@@ -213,7 +216,7 @@ impl<S: Store> Inner<S> {
                 return Ok(());
             }
             for read in seen {
-                // The lock goes first: whoever sees the slot free can take it at once.
+                // Drop the lock first, so that whoever sees the slot free can lock it at once.
                 drop(self.held.remove(&read.place));
                 self.store.swap(&read, &labels(read.place, read.total, None)).await?;
             }
@@ -223,17 +226,19 @@ impl<S: Store> Inner<S> {
 }
 
 fn taken() -> ApiError {
-    ApiError { status: 500, message: "update out of sequence: the slot is somebody else's now".into() }
+    // The words of the engine's own error for a lost compare-and-swap: `is_out_of_sequence` looks for them.
+    ApiError { status: 500, message: "update out of sequence: somebody else has the slot now".into() }
 }
 
-/// Renews at a third of the TTL; after a failure sooner. At two thirds without success it is lost: the rest
-/// of the TTL is for stopping what runs under it.
+/// Renews the slots at a third of the TTL, and sooner after a failure. After two thirds without success they count as
+/// lost: the last third is left for stopping what runs under them before somebody takes over.
 async fn beat<S: Store>(inner: Arc<Mutex<Inner<S>>>, ttl: Duration, tell: watch::Sender<bool>) {
     let mut last = Instant::now();
     let mut due = last + ttl / 3;
     loop {
         tokio::time::sleep_until(due).await;
         let began = Instant::now();
+        // Give up well before the TTL is over, so that the command has ended when somebody takes the slot.
         let end = last + ttl * 2 / 3;
         let renewal = async { inner.lock().await.renew().await };
         match tokio::time::timeout_at(end.min(began + ttl / 6), renewal).await {

@@ -1,7 +1,7 @@
-//! What a slot's labels say: free, or held by whom, for what, and until which sign of life. No I/O.
+//! The labels of a slot: whether it is free, and if not, who holds it, for what, and with which TTL. No I/O.
 //!
-//! `redfix.slot` is the slot's number, or `exclusive` for the marker of whoever waits for all of them;
-//! `redfix.slot.state` is `free` or `held`; slot 0 carries how many there are in `redfix.slot.total`.
+//! `redfix.slot` is the slot's number, or `exclusive` for the marker of whoever wants several;
+//! `redfix.slot.state` is `free` or `held`; slot 0 has the number of slots in `redfix.slot.total`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,15 +14,15 @@ use crate::teardown::objects::RUN;
 
 pub type Labels = BTreeMap<String, String>;
 
-/// The label by which slots are found.
+/// The label by which slots are found; also the prefix of the others.
 pub const LABEL: &str = "redfix.slot";
-const DATA: &str = "cmVkZml4IHNsb3Q="; // "redfix slot": a config needs at least one byte
+const DATA: &str = "cmVkZml4IHNsb3Q="; // "redfix slot" in base64: the engine refuses a config without data
 
-/// One of the config objects that together are the semaphore.
+/// One of the config objects that make up the semaphore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Place {
     Slot(u32),
-    /// The intent marker: its holder takes every slot, newcomers wait behind it.
+    /// The marker: while somebody holds it, newcomers take no slot.
     Exclusive,
 }
 
@@ -53,22 +53,22 @@ pub struct Holding {
     /// `pid@host`.
     pub holder: String,
     pub boot_id: String,
-    /// The lock file that the holder has locked, as device and inode; empty: none.
+    /// The file that the holder has locked, as device and inode; empty if it has none.
     pub lock: String,
-    /// Tells this holding from every other.
+    /// Distinguishes this holding from every other.
     pub nonce: String,
-    /// The attempt, or what else the slot is for.
+    /// The attempt, or another text that says what the slot is for.
     pub attempt: String,
     /// Stacks that may exist because of this holder.
     pub stacks: Vec<String>,
-    /// RFC 3339 by the holder's clock: for people, nothing is judged by it.
+    /// RFC 3339, by the holder's clock. Only for people: nothing is decided by it.
     pub since: String,
-    /// The holder renews its labels three times in this time.
+    /// The holder counts as dead after this time without a renewal; it renews three times as often.
     pub ttl_ms: u64,
 }
 
 impl Holding {
-    /// `None`: the slot is free.
+    /// Parses a slot's labels; `None` if the slot is free.
     fn parse(labels: &Value) -> Option<Self> {
         let text = |key: &str| labels[format!("{LABEL}.{key}")].as_str().unwrap_or_default().to_owned();
         let stacks = text("stacks").split(',').filter(|s| !s.is_empty()).map(ToOwned::to_owned).collect();
@@ -84,7 +84,7 @@ impl Holding {
         })
     }
 
-    /// What its successor must tear down: its stacks, and whose they are.
+    /// What its successor must tear down: its attempt (`run=<id>`) and its stacks.
     pub fn remains(&self) -> Vec<String> {
         if self.stacks.is_empty() {
             return Vec::new();
@@ -92,27 +92,27 @@ impl Holding {
         std::iter::once(format!("{RUN}{}", self.attempt)).chain(self.stacks.iter().cloned()).collect()
     }
 
-    /// How long its labels must stand still until it counts as dead: as its holder promised, else `default`.
+    /// How long its labels must be unchanged until it counts as dead: as the holder wrote, else `default`.
     pub fn ttl(&self, default: Duration) -> Duration {
         if self.ttl_ms == 0 { default } else { Duration::from_millis(self.ttl_ms) }
     }
 }
 
-/// A slot as it was read.
+/// A slot, or the marker, as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub struct SlotRead {
     pub place: Place,
     pub config_id: String,
-    /// What a compare-and-swap must name.
+    /// The object's version, which a compare-and-swap has to name.
     pub version: u64,
-    /// How many slots the swarm has: only on slot 0.
+    /// How many slots the swarm has; only slot 0 says so.
     pub total: Option<u32>,
-    /// `None`: free.
+    /// `None` if it is free.
     pub holding: Option<Holding>,
 }
 
-impl Seen {
-    /// `None`: not a slot of ours, whatever its label says.
+impl SlotRead {
+    /// Parses a config object. `None` if it is no slot: a slot's label and its name must agree.
     pub fn parse(config: &Value) -> Option<Self> {
         let spec = &config["Spec"];
         let place = Place::parse(spec["Labels"][LABEL].as_str()?)?;
@@ -133,7 +133,7 @@ impl Seen {
     }
 }
 
-/// The labels of a slot; `holding` `None`: free.
+/// The labels of a slot; without `holding` those of a free one.
 pub fn labels(place: Place, total: Option<u32>, holding: Option<&Holding>) -> Labels {
     let mut labels = Labels::from([(LABEL.to_owned(), place.to_string())]);
     let mut put = |key: &str, value: String| {
@@ -158,7 +158,7 @@ pub fn labels(place: Place, total: Option<u32>, holding: Option<&Holding>) -> La
     labels
 }
 
-/// The whole config object: an update must repeat name and data.
+/// The whole config object, because an update has to repeat name and data.
 pub fn spec(place: Place, labels: &Labels) -> ConfigSpec {
     let labels = labels.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
     ConfigSpec {
@@ -195,7 +195,7 @@ mod tests {
             let [holder, boot_id, lock, nonce, attempt, since] = words.try_into().unwrap();
             let holding = Holding { holder, boot_id, lock, nonce, attempt, stacks, since, ttl_ms };
             let holding = held.then_some(holding);
-            let seen = Seen::parse(&config(place, total, holding.as_ref())).unwrap();
+            let seen = SlotRead::parse(&config(place, total, holding.as_ref())).unwrap();
             prop_assert_eq!(seen.holding, holding);
             prop_assert_eq!((seen.place, seen.total, seen.version), (place, total, 7));
         }
@@ -204,7 +204,7 @@ mod tests {
         fn strangers_objects_are_no_slots(label: String, name: String) {
             let config = json!({"ID": "i", "Version": {"Index": 1},
                 "Spec": {"Name": name, "Labels": {LABEL: label}}});
-            prop_assert_eq!(Seen::parse(&config), None);
+            prop_assert_eq!(SlotRead::parse(&config), None);
         }
     }
 
@@ -213,7 +213,7 @@ mod tests {
         let read = |labels: Value| {
             let config = json!({"ID": "i", "Version": {"Index": 1},
                 "Spec": {"Name": "redfix-slot-0", "Labels": labels}});
-            Seen::parse(&config)
+            SlotRead::parse(&config)
         };
         assert_eq!(read(Value::Null), None);
         assert_eq!(read(json!({LABEL: "00"})), None, "a number has one spelling");

@@ -1,9 +1,9 @@
-//! The lock file of each slot on this host: the kernel drops its holder's `flock` the moment the holder dies.
+//! The lock file of each slot on this host. The kernel drops a holder's `flock` at the moment when the holder dies.
 //!
-//! Exclusion is the compare-and-swap's business alone; the lock only tells sooner than the TTL that a holder
-//! is dead. So a lock that cannot be had (another user's, a read-only folder) costs time, never safety. A
-//! holder names its lock file by device and inode: a process of the same kernel that sees another file (a
-//! container with a folder of its own) learns nothing from it.
+//! Only the compare-and-swap excludes others. The lock just shows sooner than the TTL that a holder is dead, so where
+//! locks do not work (another user's file, a read-only folder) that costs time, never safety. The slot's labels name
+//! the holder's lock file by device and inode: a process on the same machine that sees another file at the path (in a
+//! container) must not take that file's being unlocked for the holder's death.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -20,7 +20,7 @@ pub struct Locks {
     boot_id: String,
 }
 
-/// A lock that is held until dropped; never inherited by children, except where asked for.
+/// A lock that is held until it is dropped. Children inherit it only when [`Lock::inherit`] says so.
 #[derive(Debug)]
 pub struct Lock {
     file: File,
@@ -30,15 +30,16 @@ pub struct Lock {
 /// Why a lock could not be had.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// Another process of this host has it.
+    /// Another process on this host has it.
     Busy,
     /// Locks do not work here.
     Unusable,
 }
 
 impl Locks {
-    /// Of the swarm with this cluster id.
+    /// The lock files of the swarm with this cluster id.
     pub fn of(swarm: &str) -> Self {
+        // Both folders are open to all users, and all processes of the host must meet at the same lock.
         let folder = ["/run/lock", "/tmp"].into_iter().map(Path::new).find(|dir| dir.is_dir());
         Self::below(folder.unwrap_or(Path::new(".")), swarm)
     }
@@ -51,7 +52,7 @@ impl Locks {
         &self.boot_id
     }
 
-    /// The lock of a slot, if nobody here has it.
+    /// Takes the lock of a slot, unless another process on this host has it.
     pub fn grab(&self, place: Place) -> Result<Lock, Refusal> {
         let mut path = self.prefix.clone().into_os_string();
         path.push(format!("-slot-{place}.lock"));
@@ -65,7 +66,7 @@ impl Locks {
 }
 
 impl Lock {
-    /// Lets the next child inherit the lock, so that it stays held while the child lives; false: it does not.
+    /// Says whether children inherit the lock, so that it stays held while they live. Returns whether that worked.
     pub fn inherit(&self, on: bool) -> bool {
         use rustix::io::{FdFlags, fcntl_setfd};
         fcntl_setfd(&self.file, if on { FdFlags::empty() } else { FdFlags::CLOEXEC }).is_ok()
@@ -74,13 +75,13 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // A child may have inherited the descriptor: closing ours would not end the lock.
+        // Unlock explicitly: if a child has inherited the descriptor, closing ours would not end the lock.
         let _ = self.file.unlock();
     }
 }
 
-/// For reading: a lock needs no more, and the file may be another user's. It is created only where it is
-/// missing, because a sticky folder forbids to create over another user's file.
+/// Opens the file for reading, which is enough for a lock and works for another user's file too. The file is created
+/// only if it is missing: in a sticky folder, `O_CREAT` on another user's file is refused (`fs.protected_regular`).
 fn open(path: &Path) -> io::Result<File> {
     match File::open(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}

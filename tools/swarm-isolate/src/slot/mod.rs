@@ -1,10 +1,10 @@
-//! The swarm's slots: a semaphore of N over all processes and nodes, taken one, several or all at once.
+//! The swarm's slots: a semaphore that all processes and nodes share. A process takes one slot, several, or all.
 //!
-//! A slot is a config object in the swarm's own Raft store (`labels`, `store`); it is permanent, and its
-//! labels change only by compare-and-swap. `choose` decides what to do next, `take` does it, `hold` keeps it
-//! alive. A holder that gives no sign of life for its TTL is dead (`expiry`); on one host the kernel tells
-//! sooner (`lock`). The labels name the stacks that the holder may have created, so that whoever takes a dead
-//! one's slot can finish its teardown.
+//! A slot is a config object in the swarm's own Raft store (`labels`, `store`). It is never deleted, and its labels
+//! change only by compare-and-swap. `choose` decides what to do next, `take` does it, `hold` renews what is held. A
+//! holder that has not renewed for its TTL counts as dead (`expiry`); on the same host the kernel shows it sooner
+//! (`lock`). The labels name the stacks that the holder may have created, so that whoever takes over the slot of a dead
+//! holder can tear them down.
 
 mod admit;
 mod budget;
@@ -34,9 +34,9 @@ pub use take::{Ask, Slots};
 /// Slots of a swarm for which nobody said how many.
 pub const DEFAULT: u32 = 3;
 
-/// For the fuzz targets: how many of these config objects are slots.
+/// For the fuzz targets: reads config objects and decides on them; returns how many are slots.
 pub fn look_at(configs: &serde_json::Value) -> usize {
-    let seen: Vec<Seen> = configs.as_array().into_iter().flatten().filter_map(Seen::parse).collect();
+    let seen: Vec<SlotRead> = configs.as_array().into_iter().flatten().filter_map(SlotRead::parse).collect();
     let count = seen.len();
     if let Some(board) = Board::new(seen) {
         for want in [Want::ONE, Want::All] {
@@ -46,7 +46,7 @@ pub fn look_at(configs: &serde_json::Value) -> usize {
     count
 }
 
-/// For the fuzz targets: whether it is a window.
+/// For the fuzz targets: whether the text is a valid window.
 pub fn look_at_window(text: &str) -> bool {
     window::Window::parse(text)
         .is_ok_and(|window| window.opens_in(jiff::Timestamp::UNIX_EPOCH).as_secs() < 100_000)

@@ -1,5 +1,5 @@
-//! `--slot-only`: a slot for a command that knows nothing of us. Its streams, its process group and its exit
-//! code stay its own.
+//! `--slot-only`: holds a slot for a command that knows nothing of this tool. Its streams, its process group and its
+//! exit code stay its own.
 
 use std::io::{self, IsTerminal};
 use std::os::unix::process::ExitStatusExt;
@@ -13,7 +13,7 @@ use tokio::process::{Child, Command};
 use super::{Budget, Slot};
 use crate::signals::Stop;
 
-/// Why a command had to end before its time.
+/// Why the command was stopped.
 enum Cut {
     Lost,
     Budget,
@@ -27,7 +27,7 @@ pub async fn run(
     grace: Duration,
     stop: &Stop,
 ) -> Result<Exit> {
-    // Should we be killed, the lock lives as long as the command: nobody here takes the slot before it ends.
+    // The command inherits the lock. If we are killed, nobody on this host takes the slot before the command has ended.
     slot.inherit_locks(true).await;
     let child = spawn(command);
     slot.inherit_locks(false).await;
@@ -57,7 +57,7 @@ async fn watch(
             () = budget.spent() => break Cut::Budget,
             number = signalled(&mut stop), if !passed_on => {
                 passed_on = true;
-                // A terminal has sent it to the command as well.
+                // A terminal sends Ctrl-C to the command as well, which must not get it twice.
                 if number != Signal::INT.as_raw() || !io::stdin().is_terminal() {
                     send(pid, Signal::from_named_raw(number).unwrap_or(Signal::TERM));
                 }
@@ -86,7 +86,7 @@ async fn signalled(stop: &mut Stop) -> i32 {
     }
 }
 
-/// As `env` and `docker run` have it: 127 not found, 126 not to be run, else the command's own end.
+/// The command's own end as an exit code.
 fn ended(status: io::Result<ExitStatus>) -> Result<Exit> {
     let status = status.map_err(|e| Error::cannot("waiting for the command", e))?;
     Ok(match (status.code(), status.signal()) {
@@ -97,6 +97,7 @@ fn ended(status: io::Result<ExitStatus>) -> Result<Exit> {
     })
 }
 
+/// Starts the command. Errors have the exit codes of `env`: 127 if it is not found, 126 if it cannot be executed.
 fn spawn(command: &[String]) -> Result<Child> {
     let mut program = Command::new(&command[0]);
     program.args(&command[1..]).kill_on_drop(true);
@@ -107,13 +108,13 @@ fn spawn(command: &[String]) -> Result<Child> {
     })
 }
 
-/// The command gets SIGTERM when we die, however we die: it must not go on without its slot.
+/// Has the kernel send SIGTERM to the command when we die, because it must not go on without its slot.
 #[allow(unsafe_code)]
 fn end_with_us(command: &mut Command) {
     let us = rustix::process::getpid();
     let ask = move || {
         rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
-        // We may have died before the kernel was asked.
+        // If we died before the kernel was asked, the signal never comes.
         if rustix::process::getppid() == Some(us) { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
     };
     // SAFETY: between fork and exec only plain system calls are made, nothing is allocated.
@@ -122,7 +123,7 @@ fn end_with_us(command: &mut Command) {
 
 fn send(pid: Option<Pid>, signal: Signal) {
     if let Some(pid) = pid {
-        // One that is gone already has what it was to get.
+        // Ignore ESRCH: the process has ended already.
         let _ = rustix::process::kill_process(pid, signal);
     }
 }

@@ -1,4 +1,4 @@
-//! `swarm-isolate slots`: one record for each slot, and the one way to change their number.
+//! `swarm-isolate slots`: prints one record for each slot; with `--resize` changes their number.
 
 use lib_common::clock::Clock;
 use lib_common::docker::{ApiResult, Engine};
@@ -57,7 +57,7 @@ fn records(board: &Board, clock: &dyn Clock, dead: impl Fn(&Seen) -> bool) -> Ve
         let since: jiff::Timestamp = since.parse().ok()?;
         u64::try_from(clock.now().duration_since(since).as_millis()).ok()
     };
-    let record = |seen: &Seen| {
+    let record = |seen: &SlotRead| {
         let held = seen.holding.clone();
         let Some(held) = held else {
             return SlotSeen { slot: number(seen), total: board.total, ..SlotSeen::default() };
@@ -80,14 +80,14 @@ fn records(board: &Board, clock: &dyn Clock, dead: impl Fn(&Seen) -> bool) -> Ve
     board.slots.iter().map(record).collect()
 }
 
-fn number(seen: &Seen) -> u32 {
+fn number(seen: &SlotRead) -> u32 {
     match seen.place {
         super::Place::Slot(number) => number,
         super::Place::Exclusive => u32::MAX,
     }
 }
 
-/// For people, with `-v`.
+/// A line for people, shown with `-v`.
 fn line(seen: &SlotSeen) -> String {
     let Some(holder) = &seen.holder else { return format!("slot {} of {}: free", seen.slot, seen.total) };
     let dead = if seen.dead { ", who is dead" } else { "" };
@@ -114,8 +114,13 @@ mod tests {
             since: "1970-01-01T00:00:00.000Z".into(),
             ..Holding::default()
         };
-        let seen =
-            |place, holding| Seen { place, config_id: String::new(), version: 1, total: Some(2), holding };
+        let seen = |place, holding| SlotRead {
+            place,
+            config_id: String::new(),
+            version: 1,
+            total: Some(2),
+            holding,
+        };
         let clock = FixedClock(jiff::Timestamp::from_second(120).unwrap());
         let slots = vec![seen(Place::Slot(0), Some(held("1@h"))), seen(Place::Slot(1), None)];
         let marker = |holder| Some(seen(Place::Exclusive, Some(held(holder))));

@@ -1,37 +1,37 @@
-//! Where slots live: config objects in the swarm's Raft store, changed only by compare-and-swap and never
-//! deleted, because a deletion has no version check.
+//! Stores slots as config objects in the swarm's Raft store. They change only by compare-and-swap, and are never
+//! deleted, because the engine deletes without checking the version.
 
 use lib_common::docker::{ApiResult, Engine, filters};
 use serde_json::json;
 
-use super::labels::{LABEL, Labels, Place, Seen, spec};
+use super::labels::{LABEL, Labels, Place, SlotRead, spec};
 use super::wake::Wake;
 
-/// The swarm's store, or a fake of it.
+/// The swarm's store, or a fake for tests.
 pub trait Store: Clone + Send + Sync + 'static {
-    /// Every slot and the marker, of one moment.
-    fn list(&self) -> impl Future<Output = ApiResult<Vec<Seen>>> + Send;
-    /// Makes a slot; one that is there already is fine.
+    /// Reads all slots and the marker at once.
+    fn list(&self) -> impl Future<Output = ApiResult<Vec<SlotRead>>> + Send;
+    /// Creates a slot, unless it exists already.
     fn create(&self, place: Place, labels: &Labels) -> impl Future<Output = ApiResult<()>> + Send;
-    /// Puts `labels` in the place of exactly what was read; false: it has changed or is gone.
-    fn swap(&self, read: &Seen, labels: &Labels) -> impl Future<Output = ApiResult<bool>> + Send;
-    /// Tells when something may have changed. Polling is the truth; this only shortens the wait.
+    /// Replaces the labels of exactly the version that was read; `false` if it has changed since or is gone.
+    fn swap(&self, read: &SlotRead, labels: &Labels) -> impl Future<Output = ApiResult<bool>> + Send;
+    /// Wakes when something may have changed. Events may be missed, so callers poll as well.
     fn wake(&self) -> Wake {
         Wake::never()
     }
 }
 
 impl Store for Engine {
-    async fn list(&self) -> ApiResult<Vec<Seen>> {
+    async fn list(&self) -> ApiResult<Vec<SlotRead>> {
         let configs = self.get(&format!("/configs?{}", filters(&[("label", LABEL)]))).await?;
-        Ok(configs.as_array().into_iter().flatten().filter_map(Seen::parse).collect())
+        Ok(configs.as_array().into_iter().flatten().filter_map(SlotRead::parse).collect())
     }
 
     async fn create(&self, place: Place, labels: &Labels) -> ApiResult<()> {
         self.create_config(spec(place, labels)).await.map(drop)
     }
 
-    async fn swap(&self, read: &Seen, labels: &Labels) -> ApiResult<bool> {
+    async fn swap(&self, read: &SlotRead, labels: &Labels) -> ApiResult<bool> {
         let path = format!("/configs/{}/update?version={}", read.config_id, read.version);
         match self.post(&path, Some(&json!(spec(read.place, labels)))).await {
             Ok(_) => Ok(true),
@@ -47,7 +47,7 @@ impl Store for Engine {
 
 #[cfg(test)]
 pub mod fake {
-    //! The store in memory, with the engine's rules.
+    //! A store in memory that behaves like the engine's.
 
     use std::sync::{Arc, Mutex};
 
@@ -55,13 +55,13 @@ pub mod fake {
 
     #[derive(Clone, Default)]
     pub struct Fake {
-        pub slots: Arc<Mutex<Vec<Seen>>>,
-        /// While true nothing answers.
+        pub slots: Arc<Mutex<Vec<SlotRead>>>,
+        /// While true, every call fails as if the engine were away.
         pub away: Arc<Mutex<bool>>,
     }
 
     impl Fake {
-        pub fn now(&self) -> Vec<Seen> {
+        pub fn now(&self) -> Vec<SlotRead> {
             self.slots.lock().unwrap().clone()
         }
 
@@ -72,14 +72,14 @@ pub mod fake {
             Ok(())
         }
 
-        fn read(place: Place, id: &str, version: u64, labels: &Labels) -> Seen {
+        fn read(place: Place, id: &str, version: u64, labels: &Labels) -> SlotRead {
             let spec = spec(place, labels);
-            Seen::parse(&json!({"ID": id, "Version": {"Index": version}, "Spec": spec})).unwrap()
+            SlotRead::parse(&json!({"ID": id, "Version": {"Index": version}, "Spec": spec})).unwrap()
         }
     }
 
     impl Store for Fake {
-        async fn list(&self) -> ApiResult<Vec<Seen>> {
+        async fn list(&self) -> ApiResult<Vec<SlotRead>> {
             tokio::time::sleep(std::time::Duration::from_millis(3)).await;
             self.answer().map(|()| self.now())
         }
@@ -93,7 +93,7 @@ pub mod fake {
             Ok(())
         }
 
-        async fn swap(&self, read: &Seen, labels: &Labels) -> ApiResult<bool> {
+        async fn swap(&self, read: &SlotRead, labels: &Labels) -> ApiResult<bool> {
             tokio::time::sleep(std::time::Duration::from_millis(3)).await;
             self.answer()?;
             let mut slots = self.slots.lock().unwrap();

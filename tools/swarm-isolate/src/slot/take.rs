@@ -1,4 +1,4 @@
-//! The way to one slot, to several or to all of them: look, take what is free or dead, wait, look again.
+//! Takes one slot, several or all: reads them, takes those that are free or whose holders are dead, waits, reads again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -9,15 +9,15 @@ use lib_common::{Error, Result};
 use tokio::time::Instant;
 
 use super::choose::{Board, Step, Want, step};
-use super::expiry::Watch;
+use super::expiry::Ages;
 use super::hold::Slot;
-use super::labels::{Holding, Place, Seen, labels};
+use super::labels::{Holding, Place, SlotRead, labels};
 use super::lock::{Lock, Locks, Refusal};
 use super::store::Store;
 use crate::signals::Stop;
 
 const DOING: &str = "taking a slot";
-/// From the lock to the slot it is one call of the engine.
+/// How long another process may need between locking a slot's file and taking the slot, which is one call of the engine.
 const MOMENT: Duration = Duration::from_secs(3);
 
 /// The swarm's semaphore.
@@ -27,7 +27,7 @@ pub struct Slots<S: Store = Engine> {
     host: String,
 }
 
-/// What is asked of it.
+/// A request for slots.
 #[derive(Debug, Clone)]
 pub struct Ask {
     pub want: Want,
@@ -38,19 +38,19 @@ pub struct Ask {
     pub ttl: Duration,
 }
 
-/// What became of one look.
+/// The result of one round.
 enum Round {
     Done,
-    /// Something changed by our doing: look again at once.
+    /// We changed something: read again at once.
     Again,
     Wait(String),
-    /// More are wanted than there are.
+    /// More slots are wanted (the first number) than there are.
     Never(u32, u32),
 }
 
 impl Slots {
-    /// Finds the slots of this engine's swarm, or makes them: `asked`, else 3. The number lives in the
-    /// swarm; to ask for another one is an error.
+    /// Finds the slots of this engine's swarm, or makes `asked` of them, else 3. The swarm records the number, and
+    /// asking for another one is an error.
     pub async fn open(engine: &Engine, asked: Option<u32>) -> Result<Self> {
         let info = engine.require_manager().await?;
         let swarm = info.swarm.and_then(|swarm| swarm.cluster?.id);
@@ -66,7 +66,7 @@ impl<S: Store> Slots<S> {
         Self { store, locks, host: host.trim().to_owned() }
     }
 
-    /// Makes what is missing and checks the number.
+    /// Makes the slots that are missing, and checks their number.
     pub async fn prepare(&self, asked: Option<u32>) -> Result<()> {
         let fail = |e: ApiError| e.into_error("looking for the slots", "redfix-slot");
         let total = match self.board().await.map_err(fail)? {
@@ -81,7 +81,7 @@ impl<S: Store> Slots<S> {
             Some(asked) => Err(Error::cannot(DOING, format!("the swarm has {total} slots, not {asked}"))
                 .on("--slots")
                 .hint(format!(
-                    "leave it out, or change it for everybody: swarm-isolate slots --resize {asked}"
+                    "leave the option out, or change the number for everybody: swarm-isolate slots --resize {asked}"
                 ))),
         }
     }
@@ -89,29 +89,30 @@ impl<S: Store> Slots<S> {
     async fn make(&self, total: u32) -> ApiResult<()> {
         let there: BTreeSet<Place> = self.store.list().await?.into_iter().map(|seen| seen.place).collect();
         for place in (0..total).map(Place::Slot).chain([Place::Exclusive]).filter(|p| !there.contains(p)) {
-            // Slot 0 goes first and carries the number: who loses this race learns the winner's.
+            // Slot 0 is made first and carries the number, so whoever loses this race reads the winner's number.
             let total = (place == Place::Slot(0)).then_some(total);
             self.store.create(place, &labels(place, total, None)).await?;
         }
         Ok(())
     }
 
-    /// The slots and the marker as they are now; `None`: they were never made.
+    /// The slots and the marker as they are now; `None` if they were never made.
     pub async fn board(&self) -> ApiResult<Option<Board>> {
         Ok(Board::new(self.store.list().await?))
     }
 
-    /// Whether a slot's holder is known to be dead without any wait: it was a process of this host, and the
-    /// kernel has dropped its lock.
-    pub fn is_dead_here(&self, seen: &Seen) -> bool {
+    /// Whether a slot's holder is known to be dead without waiting: it was a process on this host, and the kernel has
+    /// dropped its lock.
+    pub fn is_dead_here(&self, seen: &SlotRead) -> bool {
         self.lock_of_dead(seen).is_some()
     }
 
-    fn lock_of_dead(&self, seen: &Seen) -> Option<Lock> {
+    fn lock_of_dead(&self, seen: &SlotRead) -> Option<Lock> {
         let held = seen.holding.as_ref()?;
         if held.boot_id != self.locks.boot_id() || held.lock.is_empty() {
             return None;
         }
+        // The kernel drops a lock when its holder dies. If we can lock the very file that the holder names, it is dead.
         self.locks.grab(seen.place).ok().filter(|lock| lock.identity == held.lock)
     }
 
@@ -127,29 +128,35 @@ impl<S: Store> Slots<S> {
         }
     }
 
-    /// Takes over the slot of a holder that the caller knows to be dead; `None`: it changed meanwhile. The
-    /// dead one's stacks are in [`Slot::inherited`].
-    pub async fn take_over(&self, seen: &Seen, attempt: &str, ttl: Duration) -> ApiResult<Option<Slot<S>>> {
+    /// Takes over the slot of a holder that the caller knows to be dead; `None` if the slot has changed meanwhile. The
+    /// dead holder's stacks are in [`Slot::inherited`].
+    pub async fn take_over(
+        &self,
+        seen: &SlotRead,
+        attempt: &str,
+        ttl: Duration,
+    ) -> ApiResult<Option<Slot<S>>> {
         let slot = Slot::new(self.store.clone(), self.somebody(attempt, ttl));
         let lock = self.locks.grab(seen.place).ok();
         Ok(slot.take(seen, lock).await?.then_some(slot))
     }
 
-    /// The slots whose holders are dead: at once where the kernel knows it; else every holder is watched
-    /// until it gives a sign of life, or its TTL is over. Asked to stop: those known by then.
-    pub async fn dead(&self, ttl: Duration, stop: &Stop) -> ApiResult<Vec<Seen>> {
+    /// The slots whose holders are dead. The kernel knows it at once of processes on this host; every other holder is
+    /// watched until it renews its slot or its TTL has passed. When a signal asks to stop, returns those known so far.
+    pub async fn dead(&self, ttl: Duration, stop: &Stop) -> ApiResult<Vec<SlotRead>> {
+        // A holder that renews its slot after the first look is alive; only those that have not done so are waited for.
         let mut first: Option<BTreeMap<Place, u64>> = None;
-        let mut watch = Watch::default();
+        let mut ages = Ages::default();
         let wake = self.store.wake();
         loop {
             let Some(board) = self.board().await? else { return Ok(Vec::new()) };
-            let held: Vec<&Seen> = board.all().filter(|seen| seen.holding.is_some()).collect();
+            let held: Vec<&SlotRead> = board.all().filter(|seen| seen.holding.is_some()).collect();
             let versions = || held.iter().map(|seen| (seen.place, seen.version)).collect();
             let first = first.get_or_insert_with(versions);
             let (mut dead, mut doubtful) = (Vec::new(), Duration::ZERO);
             for seen in held {
                 let limit = seen.holding.as_ref().map_or(ttl, |held| held.ttl(ttl));
-                let still = watch.still_for(seen, Instant::now());
+                let still = ages.still_for(seen, Instant::now());
                 if self.is_dead_here(seen) || still >= limit {
                     dead.push(seen.clone());
                 } else if first.get(&seen.place) == Some(&seen.version) {
@@ -167,19 +174,20 @@ impl<S: Store> Slots<S> {
         }
     }
 
-    /// Waits until `ask` is had; `Ok(None)`: asked to stop. `tell` hears who is waited for.
+    /// Waits until the wanted slots are held. `Ok(None)` when a signal asked to stop. `tell` is called with the obstacle
+    /// whenever it has to wait.
     pub async fn take(&self, ask: &Ask, stop: &Stop, mut tell: impl FnMut(&str)) -> Result<Option<Slot<S>>> {
         let until = Instant::now() + ask.wait;
-        let mut watch = Watch::default();
+        let mut ages = Ages::default();
         let mut slot = Slot::new(self.store.clone(), self.somebody(&ask.attempt, ask.ttl));
         let mut wake = None;
         loop {
             if *slot.lost().borrow() {
-                // Some of it was taken over while we waited for the rest: from the beginning.
+                // Somebody took over one of our slots while we waited for the rest: begin again.
                 self.give_back(slot).await;
                 slot = Slot::new(self.store.clone(), self.somebody(&ask.attempt, ask.ttl));
             }
-            let obstacle = match self.round(ask, &slot, &mut watch).await {
+            let obstacle = match self.round(ask, &slot, &mut ages).await {
                 Ok(Round::Done) => {
                     if ask.want != Want::All {
                         slot.let_others_in().await;
@@ -190,9 +198,11 @@ impl<S: Store> Slots<S> {
                 Ok(Round::Wait(holders)) => format!("held by {holders}"),
                 Ok(Round::Never(wanted, total)) => {
                     let cause = format!("{wanted} deploys at once, and the swarm has {total} slots");
-                    return Err(Error::cannot(DOING, cause).hint("fewer --neighbours, or slots --resize"));
+                    return Err(Error::cannot(DOING, cause).hint(
+                        "ask for fewer --neighbours, or add slots with 'swarm-isolate slots --resize N'",
+                    ));
                 }
-                // No answer, no leader: that passes, and the wait has an end.
+                // The engine is away (0) or the swarm has no leader (5xx). Both pass; `ask.wait` bounds the wait.
                 Err(e) if e.status == 0 || e.status >= 500 => e.message,
                 Err(e) => {
                     self.give_back(slot).await;
@@ -217,7 +227,7 @@ impl<S: Store> Slots<S> {
         }
     }
 
-    /// Gives the swarm another number of slots, once all are ours. False: asked to stop.
+    /// Changes the swarm's number of slots, once all are ours. `false` when a signal asked to stop.
     pub async fn resize(&self, total: u32, ask: &Ask, stop: &Stop, tell: impl FnMut(&str)) -> Result<bool> {
         let fail = |e: ApiError| e.into_error("changing the number of slots", "redfix-slot-0");
         let Some(slot) = self.take(&Ask { want: Want::All, ..ask.clone() }, stop, tell).await? else {
@@ -231,12 +241,12 @@ impl<S: Store> Slots<S> {
         outcome.map(|()| true).map_err(fail)
     }
 
-    /// What cannot be given back expires by itself.
+    /// Releases slots. Errors are ignored: what cannot be released expires.
     async fn give_back(&self, slot: Slot<S>) {
         let _ = slot.release().await;
     }
 
-    async fn round(&self, ask: &Ask, slot: &Slot<S>, watch: &mut Watch) -> ApiResult<Round> {
+    async fn round(&self, ask: &Ask, slot: &Slot<S>, ages: &mut Ages) -> ApiResult<Round> {
         let Some(board) = self.board().await? else {
             self.make(super::DEFAULT).await?;
             return Ok(Round::Again);
@@ -251,7 +261,7 @@ impl<S: Store> Slots<S> {
         let mut locks: BTreeMap<Place, Lock> = BTreeMap::new();
         let mut dead = BTreeSet::new();
         for seen in board.all().filter(|seen| !seen.is_held_by(&nonce)) {
-            let still = watch.still_for(seen, now);
+            let still = ages.still_for(seen, now);
             let Some(held) = &seen.holding else { continue };
             if let Some(lock) = self.lock_of_dead(seen) {
                 locks.insert(seen.place, lock);
@@ -275,14 +285,14 @@ impl<S: Store> Slots<S> {
                 let mut tried = false;
                 for seen in open {
                     let lock = locks.remove(&seen.place).map_or_else(|| self.locks.grab(seen.place), Ok);
-                    let fresh = seen.holding.is_none() && watch.still_for(seen, now) < MOMENT;
+                    let fresh = seen.holding.is_none() && ages.still_for(seen, now) < MOMENT;
                     if fresh && lock.as_ref().is_err_and(|refusal| *refusal == Refusal::Busy) {
-                        // Another process of this host is about to take it. Not so after a moment: then it is
-                        // what a dead holder's command left running, which inherited the lock.
+                        // Another process on this host has the lock and is about to take the slot. If that lasts longer
+                        // than a moment, a dead holder's command has inherited the lock, and the slot may be taken.
                         continue;
                     }
                     tried = true;
-                    // Whoever loses this race looks again: it can only be lost to progress of somebody else.
+                    // If this race is lost, somebody else has made progress, so reading again at once is no busy loop.
                     let taken = slot.take(seen, lock.ok()).await?;
                     if taken && ask.want.is_met_by(slot.count().await.0) {
                         break;

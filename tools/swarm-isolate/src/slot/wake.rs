@@ -1,4 +1,4 @@
-//! Wakes a waiter when a config object changes on the swarm: a hint, polling is the truth.
+//! Wakes a waiter when a config object changes on the swarm. This is a hint only: waiters also poll.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,17 +9,17 @@ use lib_common::swarm::object::Kind;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-/// Longest wait between two looks. Events lose nothing by it: they end the wait sooner.
+/// Longest time between two polls, in case an event is missed.
 const POLL: Duration = Duration::from_secs(1);
 
-/// Dropped, it listens no more.
+/// A waiter's wake-up. It listens until it is dropped.
 pub struct Wake {
     notify: Arc<Notify>,
     listener: Option<JoinHandle<()>>,
 }
 
 impl Wake {
-    /// Polling alone.
+    /// Never hears an event, so waiters only poll.
     pub fn never() -> Self {
         Self { notify: Arc::default(), listener: None }
     }
@@ -30,9 +30,9 @@ impl Wake {
         Self { notify, listener: Some(listener) }
     }
 
-    /// Returns after an event, or when it is time to look anyway, or after `at_most`.
+    /// Returns after an event, when the next poll is due, or after `at_most`.
     pub async fn next(&self, at_most: Duration) {
-        // Many waiters in step would all poll at once; a process's number spreads them.
+        // Without jitter many waiters would poll at the same time; the process id spreads them.
         let jitter = Duration::from_millis(u64::from(std::process::id() % 128));
         let _ = tokio::time::timeout(at_most.min(POLL + jitter), self.notify.notified()).await;
     }
@@ -50,7 +50,7 @@ async fn listen(engine: Engine, notify: Arc<Notify>) {
     let wanted = Wanted { kinds: &[Kind::Config], ..Wanted::default() };
     loop {
         if let Ok(mut events) = Events::open(&engine, &wanted).await {
-            // What changed before the stream began is seen by a look now.
+            // Something may have changed before the stream began, so have the waiter look now.
             notify.notify_one();
             while let Ok(Some(_)) = events.next().await {
                 notify.notify_one();

@@ -1,7 +1,7 @@
 //! The hours in which runs may start (`22:00-06:00`, which goes past midnight). No I/O.
 //!
-//! Hours are the machine's local time, as people mean them; with a `Z` at the end they are UTC. A run that
-//! started inside the window may end outside it.
+//! Hours are the machine's local time; with a `Z` at the end they are UTC. A run that started inside the window may end
+//! outside it.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
-/// From its first minute up to, and without, its last.
+/// A daily window, from `from` (included) to `to` (excluded).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
     from: Time,
@@ -27,7 +27,7 @@ impl Window {
         if from == to { Err(bad()) } else { Ok(Self { from, to, utc }) }
     }
 
-    /// How long until it opens; zero: it is open.
+    /// How long until it opens; zero if it is open.
     pub fn opens_in(&self, now: Timestamp) -> Duration {
         let zone = if self.utc { TimeZone::UTC } else { TimeZone::system() };
         self.opens_in_zone(now, &zone)
@@ -39,8 +39,9 @@ impl Window {
             return Duration::ZERO;
         }
         let today = civil.date().to_datetime(self.from);
+        // The window has closed for today: it opens again tomorrow.
         let next = if today > civil { Ok(today) } else { today.checked_add(1.day()) };
-        // Where clocks are put forward over the opening, the zone says which moment is meant.
+        // When clocks are put forward past the opening time, that time does not exist; the zone maps it to a moment.
         let opens = |at: DateTime| zone.to_timestamp(at).ok();
         let opens = next.ok().and_then(opens).unwrap_or(now);
         Duration::try_from(opens.duration_since(now)).unwrap_or_default().max(Duration::from_secs(1))

@@ -1,8 +1,8 @@
-//! Addresses on networks that the run shares with others: how many are in use, and whether the network can
-//! still give one.
+//! Counts the addresses in use on networks that the run shares with others, and checks that such a network can still
+//! give one.
 //!
-//! An address that the manager forgot to free shows in no list, so the counts alone prove nothing: at the
-//! end the network is asked for an address, by a service without tasks that takes a virtual one.
+//! An address that the manager forgot to free shows in no list, so counts alone prove nothing. So in the end a probe
+//! service without tasks asks each network for a virtual address.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -21,10 +21,10 @@ use serde_json::Value;
 use super::calls::Calls;
 use super::objects::Target;
 
-/// The manager gives an address within milliseconds, or not at all.
+/// How long to wait for the probe's address; the manager gives one within milliseconds, or not at all.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Use of one network, as far as the manager's lists tell.
+/// Addresses in use on one network, as far as the manager's lists show.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Use {
     pub name: String,
@@ -32,10 +32,10 @@ pub struct Use {
     pub size: u32,
 }
 
-/// By network id.
+/// Addresses in use, by network id.
 pub type Book = BTreeMap<String, Use>;
 
-/// Counts virtual addresses of services and addresses of tasks that have not ended. No I/O.
+/// Counts the virtual addresses of services and the addresses of tasks that have not ended. No I/O.
 pub fn count(networks: &Value, services: &Value, tasks: &Value) -> Book {
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let overlay = |network: &Value| {
@@ -55,7 +55,7 @@ pub fn count(networks: &Value, services: &Value, tasks: &Value) -> Book {
     book
 }
 
-/// What the record says: every network that the run used, or whose use differs.
+/// The record's list of networks: those that the run used, and those whose number of addresses changed.
 pub fn compare(before: &Book, after: &Book, used: &BTreeMap<String, String>) -> Vec<NetworkUse> {
     let told = before.iter().filter_map(|(id, was)| {
         let now = after.get(id)?;
@@ -69,7 +69,7 @@ pub fn compare(before: &Book, after: &Book, used: &BTreeMap<String, String>) -> 
     told.collect()
 }
 
-/// Networks (id and name) that services of the target use and that are not the target's own.
+/// Networks (id and name) that services of the target use but that are not the target's own.
 pub async fn shared(engine: &Engine, target: &Target) -> ApiResult<BTreeMap<String, String>> {
     let (services, networks) = tokio::join!(engine.get("/services"), engine.get("/networks"));
     Ok(shared_of(&services?, &networks?, target))
@@ -87,7 +87,7 @@ fn shared_of(services: &Value, networks: &Value, target: &Target) -> BTreeMap<St
         .flat_map(|service| items(&service["Spec"]["TaskTemplate"]["Networks"]))
         .filter_map(|network| network["Target"].as_str().map(ToOwned::to_owned))
         .collect();
-    // A target may be given by name.
+    // A service may name its networks by id or by name.
     let strange = items(networks).into_iter().filter(|n| n["Scope"] == "swarm" && !owned(&n["Labels"]));
     strange
         .filter(|n| ["Id", "Name"].iter().any(|key| n[*key].as_str().is_some_and(|t| wanted.contains(t))))
@@ -95,7 +95,7 @@ fn shared_of(services: &Value, networks: &Value, target: &Target) -> BTreeMap<St
         .collect()
 }
 
-/// Takes an address of the network and gives it back. `Some`: why that did not work, in a sentence.
+/// Takes an address of the network and gives it back. Returns a sentence that says why that did not work, if it did not.
 pub async fn probe(
     engine: &Engine,
     calls: &Calls,
@@ -104,7 +104,7 @@ pub async fn probe(
     name: &str,
 ) -> Option<String> {
     let tag: String = network.chars().take(12).collect();
-    // Should we die here, the labels make it part of what is torn down.
+    // With the run's labels the probe is torn down with the run if we die here.
     let labels = [(RUN, target.runs.first()), (STACK, target.stacks.first())];
     let labels = labels.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.clone())));
     let service = ServiceSpec {
@@ -125,6 +125,7 @@ pub async fn probe(
             replicated: Some(ServiceSpecModeReplicated { replicas: Some(0) }),
             ..ServiceSpecMode::default()
         }),
+        // A virtual address is allocated without any task, so the probe needs no image and starts no container.
         endpoint_spec: Some(EndpointSpec { mode: Some(EndpointSpecModeEnum::VIP), ports: None }),
         ..ServiceSpec::default()
     };
@@ -137,7 +138,7 @@ pub async fn probe(
     };
     match asked.await {
         Ok(true) => None,
-        Ok(false) => Some(format!("network {name} gives no address any more")),
+        Ok(false) => Some(format!("network {name} no longer gives any address")),
         Err(e) => Some(format!("network {name} could not be asked for an address: {}", e.message)),
     }
 }

@@ -1,5 +1,5 @@
-//! `begun.json` in an attempt's folder: everything that is needed to finish the attempt should its process
-//! be killed. It lies there before the first create; whoever works on the attempt holds its lock.
+//! `begun.json` in an attempt's folder: everything that is needed to finish the attempt if its process is killed. It is
+//! written before anything is created, and whoever works on the attempt holds a lock on it.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -19,14 +19,14 @@ const NAME: &str = "begun.json";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Begun {
     pub investigation: String,
-    /// Where the record goes; without a ledger nobody is left to hear it.
+    /// The ledger for the record. Without one nobody would read the record, so none is written.
     pub ledger: Option<PathBuf>,
     /// The attempt's folder, and what the evidence's path is relative to.
     pub folder: PathBuf,
     pub base: PathBuf,
-    /// Goes when the attempt is over: a temporary folder of the tool's.
+    /// A temporary folder of the tool's, which is removed when the attempt is over.
     pub scratch: Option<PathBuf>,
-    /// How the engines are reached.
+    /// The engine's address, as for `--host`.
     pub host: String,
     pub engine_timeout_ms: u64,
     pub nodes: Vec<NodeArg>,
@@ -34,11 +34,11 @@ pub struct Begun {
     pub stacks: Vec<String>,
     pub grace_ms: u64,
     pub teardown_timeout_ms: u64,
-    /// What is to be said of the attempt if nobody else does.
+    /// The attempt's record in case its process cannot write it.
     pub run: RunFinished,
 }
 
-/// The lock on an attempt's `begun.json`; it goes with the process that holds it.
+/// The lock on an attempt's `begun.json`; the kernel drops it when its process dies.
 pub struct Hold {
     _file: File,
 }
@@ -52,36 +52,37 @@ impl Begun {
         Duration::from_millis(self.grace_ms)
     }
 
-    /// Writes it down, durably, and holds it.
+    /// Writes the file, syncs it to disk, and locks it.
     pub fn begin(&self) -> Result<Hold> {
         use std::os::unix::fs::OpenOptionsExt;
         let path = self.folder.join(NAME);
         let fail = |e: std::io::Error| Error::cannot("recording what begins", e).on(path.display());
         let mut file =
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(fail)?;
+        // Lock before writing: whoever finds the file must not take the attempt over while we live.
         file.try_lock().map_err(|e| fail(e.into()))?;
         let text = serde_json::to_vec(self).map_err(|e| fail(e.into()))?;
         file.write_all(&text).and_then(|()| file.sync_all()).map_err(fail)?;
         Ok(Hold { _file: file })
     }
 
-    /// The attempt of this folder, and whether nobody else works on it.
+    /// Reads the attempt of this folder.
     pub fn read(folder: &Path) -> Option<Self> {
         serde_json::from_slice(&std::fs::read(folder.join(NAME)).ok()?).ok()
     }
 
-    /// Takes the lock of an attempt whose holder is dead. `None`: somebody works on it.
+    /// Locks an attempt whose process is dead; `None` if somebody works on it.
     pub fn take_over(&self) -> Option<Hold> {
         let file = File::open(self.folder.join(NAME)).ok()?;
         file.try_lock().ok().map(|()| Hold { _file: file })
     }
 }
 
-/// Attempts that were begun beside the ledger, for it: another ledger may lie in the same folder.
+/// The attempts of this ledger. They lie in the ledger's folder, where other ledgers may lie as well.
 pub fn of(ledger: &Path) -> Vec<Begun> {
     let entries = std::fs::read_dir(folder_of(ledger)).into_iter().flatten().flatten();
     let mut all: Vec<Begun> = entries.filter_map(|entry| Begun::read(&entry.path())).collect();
-    // By its name: the folder may have moved since.
+    // Compare the file name only: the folder may have been moved since.
     all.retain(|begun| begun.ledger.as_deref().and_then(Path::file_name) == ledger.file_name());
     // Attempt ids sort by time.
     all.sort_by(|one, other| one.attempt().cmp(other.attempt()));

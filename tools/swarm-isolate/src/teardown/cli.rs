@@ -1,4 +1,4 @@
-//! Arguments of teardown, protection and the nodes.
+//! Options about teardown, protection and the nodes.
 
 use clap::{Args, Subcommand};
 use lib_common::swarm::nodes::NodeArg;
@@ -7,7 +7,7 @@ use super::pattern::Pattern;
 
 #[derive(Args, Clone, Debug, Default)]
 pub struct DownArgs {
-    /// A change of what NAME, GLOB or label=KEY[=VALUE] matches is harm, whoever made it (repeatable)
+    /// A change of anything that this NAME, GLOB or label=KEY[=VALUE] matches counts as harm, whoever made it (repeatable)
     #[arg(
         long,
         global = true,
@@ -27,7 +27,7 @@ pub struct DownArgs {
         hide_env_values = true
     )]
     pub nodes: Vec<NodeArg>,
-    /// Leave what a passed run created standing, never to be reaped; 'swarm-isolate kept' lists it
+    /// Keep the stack of a run that passed, and never reap it; 'swarm-isolate kept' lists such stacks
     #[arg(long)]
     pub keep_on_success: bool,
 }
@@ -47,7 +47,7 @@ pub struct KeptArgs {
 
 #[derive(Subcommand, Clone, Debug)]
 pub enum KeptAction {
-    /// Tear down kept stacks: they are nobody's any more
+    /// Tear down kept stacks
     Release {
         /// Stack, or the attempt that created it
         #[arg(required = true)]

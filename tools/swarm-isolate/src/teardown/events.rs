@@ -1,5 +1,5 @@
-//! The engines' events: as wake-ups while a teardown waits, and as the times at which things changed. They
-//! may be missed; what counts is always looked up.
+//! Uses the engines' events to wake a teardown that waits, and to date changes. Events may be missed, so the state
+//! itself is always looked up.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,28 +14,28 @@ use tokio::task::JoinHandle;
 
 use super::protect::Noted;
 
-/// Only what says that something is gone: health checks make events all the time.
+/// The events that something is gone. Others are left out, since health checks make events all the time.
 const GONE: Wanted = Wanted { kinds: &Kind::ALL, actions: &["destroy", "remove"], since: None, until: None };
-/// What may be a change of something protected.
+/// The events that may be a change of something protected.
 const CHANGED: Wanted = Wanted {
     kinds: &[Kind::Container, Kind::Service],
     actions: &["update", "remove", "die", "destroy", "restart", "kill", "stop"],
     since: None,
     until: None,
 };
-/// A stream that broke is opened again, in case the engine only restarted.
+/// Pause before a broken stream is opened again; the engine may only have restarted.
 const REOPEN: Duration = Duration::from_secs(1);
-/// The latest events are enough to date a change; memory stays bounded however long a run takes.
+/// Most events that are kept, which bounds memory however long a run takes.
 const KEPT: usize = 10_000;
 
-/// Wakes when anything went away on any node.
+/// Wakes when anything has gone on any node.
 pub struct Wake {
     bell: Arc<Notify>,
     _listeners: Listeners,
 }
 
 impl Wake {
-    /// Listens from now on: what happens before the first wait is not missed.
+    /// Listens from now on, so that nothing is missed between now and the first wait.
     pub async fn on(nodes: &Nodes) -> Self {
         let bell = Arc::new(Notify::new());
         let ring = Arc::clone(&bell);
@@ -43,13 +43,13 @@ impl Wake {
         Self { bell, _listeners: listeners }
     }
 
-    /// Until something went away, at most this long.
+    /// Waits until something has gone, but not longer than this.
     pub async fn wait(&self, at_most: Duration) {
         let _ = tokio::time::timeout(at_most, self.bell.notified()).await;
     }
 }
 
-/// When things changed, by id, from its start on.
+/// The times at which objects changed, since the start of the timeline.
 pub struct Timeline {
     heard: Arc<Mutex<Vec<Noted>>>,
     _listeners: Listeners,
@@ -74,7 +74,7 @@ impl Timeline {
     }
 }
 
-/// One reading task for each node's engine; they end with this.
+/// The tasks that read events, one for each node's engine. Dropping this ends them.
 struct Listeners(Vec<JoinHandle<()>>);
 
 impl Listeners {

@@ -1,5 +1,5 @@
-//! Images that a run has made: those with its label, and the names below its stacks' that it gave to others. They are in
-//! nobody's way, so they are looked for once, when all else is gone.
+//! Removes the images that a run has made: those with its label, and image names below its stacks' names. They keep
+//! nothing else from being removed, so they are looked for once, when everything else is gone.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ use super::objects::Target;
 /// An image, or one of the names of an image, on one node.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Image {
-    /// What the engine removes it by: a name, else the id.
+    /// The reference by which the engine removes it: a name or, without one, the id.
     reference: String,
     node: Option<String>,
 }
@@ -26,7 +26,8 @@ impl fmt::Display for Image {
     }
 }
 
-/// Removes them; what was there, and what still is. Nodes that do not answer are told elsewhere.
+/// Removes the images of the target. Returns those that there were, and those that are left. Nodes that do not answer
+/// are skipped here, because `Down::doubts` reports them.
 pub async fn remove(nodes: &Nodes, target: &Target, calls: &Calls) -> ApiResult<(Vec<Image>, Vec<Image>)> {
     let mut engines = vec![(None, nodes.manager.clone())];
     let others = nodes.others().await.into_iter();
@@ -45,7 +46,7 @@ pub async fn remove(nodes: &Nodes, target: &Target, calls: &Calls) -> ApiResult<
     Ok((made, left))
 }
 
-/// The manager must answer; another node's silence is known by then.
+/// The images of one node. The manager has to answer; another node that does not is reported already.
 async fn list(engine: &Engine, is_manager: bool) -> ApiResult<Option<Value>> {
     match engine.get("/images/json").await {
         Ok(list) => Ok(Some(list)),
@@ -54,8 +55,8 @@ async fn list(engine: &Engine, is_manager: bool) -> ApiResult<Option<Value>> {
     }
 }
 
-/// What is to be removed of one node's images. No label can be put on an image that is loaded or only named anew: its
-/// name is what the guard lets no other run give.
+/// The references to remove on one node. An image that the run loaded or only tagged cannot get a label; it is known by
+/// its name, which the guard lets no other run use.
 fn references(target: &Target, list: &Value) -> Vec<String> {
     let mut found = Vec::new();
     for image in list.as_array().into_iter().flatten() {

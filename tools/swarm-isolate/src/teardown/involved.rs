@@ -1,5 +1,5 @@
-//! Watches which nodes the run's tasks are put on: their containers and volumes must be proved gone, also
-//! when the task's record is long forgotten.
+//! Notes which nodes get tasks of the run. Containers and volumes on them have to be proved gone, even when the manager
+//! has long forgotten the task's record.
 
 use lib_common::swarm::nodes::Nodes;
 use std::collections::BTreeSet;
@@ -12,7 +12,7 @@ use super::look;
 use super::objects::Target;
 use super::order::Task;
 
-/// The manager keeps the last records of each slot of a service: none comes and goes unseen in between.
+/// How often tasks are listed. The manager keeps the last few records of each slot, so none is missed in between.
 const EVERY: Duration = Duration::from_secs(2);
 
 pub struct Involved {
@@ -21,12 +21,12 @@ pub struct Involved {
 }
 
 impl Involved {
-    /// From now on.
+    /// Watches from now on.
     pub fn watch(nodes: &Nodes, target: &Target) -> Self {
         let seen = Arc::new(Mutex::new(BTreeSet::new()));
         let (note, nodes, target) = (Arc::clone(&seen), nodes.clone(), target.clone());
         let watcher = tokio::spawn(async move {
-            // A swarm of one node has nothing to tell.
+            // With one node there is nothing to find out; look now and then whether others have joined.
             while nodes.members().await.is_ok_and(|members| members.len() == 1) {
                 tokio::time::sleep(EVERY * 10).await;
             }

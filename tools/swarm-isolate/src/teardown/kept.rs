@@ -1,4 +1,4 @@
-//! `swarm-isolate kept`: stacks that were kept on purpose, and how they go.
+//! `swarm-isolate kept`: lists the stacks that were kept on purpose, or releases (tears down) some.
 
 use lib_common::docker::Engine;
 use lib_common::emit::Emitter;
@@ -45,7 +45,7 @@ fn list(kept: &[Standing], emitter: &mut Emitter, io: &mut Io<'_>) -> Result<Exi
     Ok(Exit::Done)
 }
 
-/// All of the names, or none.
+/// Finds all names; if one is unknown nothing is released.
 fn choose<'k>(kept: &'k [Standing], names: &[String]) -> Result<Vec<&'k Standing>> {
     let find = |name: &String| {
         kept.iter().find(|kept| kept.is_called(name)).ok_or_else(|| {
@@ -57,7 +57,7 @@ fn choose<'k>(kept: &'k [Standing], names: &[String]) -> Result<Vec<&'k Standing
     names.iter().map(find).collect()
 }
 
-/// Until it is gone it stays listed, so a release that failed can be called again.
+/// Tears a kept stack down. It stays listed until it is gone, so a release that failed can be repeated.
 async fn release(kept: &Standing, remover: &Remover, io: &Io<'_>) -> Result<()> {
     let fail = |e: lib_common::docker::ApiError| e.into_error("releasing a kept stack", &kept.attempt);
     io.diag.phase(format_args!("tearing down {}", kept.stacks.join(", ")));

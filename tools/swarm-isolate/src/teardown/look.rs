@@ -1,4 +1,4 @@
-//! One look at the swarm: every kind of object, on every node that can be asked, and the run's tasks.
+//! Lists the swarm's objects of every kind, on every node that can be asked, and the run's tasks.
 
 use std::collections::BTreeMap;
 
@@ -11,21 +11,21 @@ use tokio::task::JoinSet;
 use super::objects::Target;
 use super::order::Task;
 
-/// What is there now.
+/// The objects that exist now.
 #[derive(Debug, Default)]
-pub struct Look {
+pub struct Listing {
     pub objects: Vec<Object>,
-    /// Nodes that were asked and did not answer, and why.
+    /// Nodes that did not answer, with the reason.
     pub silent: BTreeMap<String, String>,
 }
 
-/// Everything on the swarm, or an error where the manager itself does not tell.
-pub async fn everything(nodes: &Nodes) -> ApiResult<Look> {
+/// Lists every object on the swarm. Fails only if the manager itself does not answer.
+pub async fn everything(nodes: &Nodes) -> ApiResult<Listing> {
     let mut asked = JoinSet::new();
     for kind in Kind::ALL {
         list(&mut asked, &nodes.manager, kind, None);
     }
-    let mut look = Look::default();
+    let mut look = Listing::default();
     for (name, engine) in nodes.others().await {
         match engine {
             Ok(engine) => {
@@ -49,11 +49,11 @@ pub async fn everything(nodes: &Nodes) -> ApiResult<Look> {
             (Err(e), Some(node)) => drop(look.silent.insert(node, e.message)),
         }
     }
-    // A network of the whole swarm is one object, wherever it is seen.
+    // Every node lists the swarm's networks; count each once.
     let known = |other: &Object| look.objects.iter().any(|o| o.kind == Kind::Network && o.id == other.id);
     elsewhere.retain(|object| object.kind != Kind::Network || !known(object));
     look.objects.extend(elsewhere);
-    // Later steps go by kind; within a kind the order of the answers is as good as any.
+    // Sorted, so that the result does not depend on which answer came first.
     look.objects.sort();
     Ok(look)
 }
@@ -65,8 +65,8 @@ fn list(asked: &mut JoinSet<Answer>, engine: &Engine, kind: Kind, node: Option<S
     asked.spawn(async move { (kind, node, engine.get(kind.list_path()).await) });
 }
 
-/// The target's task records. They outlive a service for a moment, and cannot be asked for by a service
-/// that is gone: only by label.
+/// The target's task records. They outlive their service for a moment; as nobody can ask for them by a service that is
+/// gone, they are found by label.
 pub async fn tasks(nodes: &Nodes, target: &Target) -> ApiResult<Vec<Task>> {
     let mut found = Vec::new();
     for label in target.labels() {
@@ -76,7 +76,7 @@ pub async fn tasks(nodes: &Nodes, target: &Target) -> ApiResult<Vec<Task>> {
     Ok(found)
 }
 
-/// Tasks whose node the manager has given up: nobody will ever report their end.
+/// Marks tasks as lost whose node is down or has left: nobody will ever report their end.
 pub fn find_lost(tasks: &mut [Task], members: &BTreeMap<String, Member>) {
     for task in tasks {
         let gone = |node: &String| members.get(node).is_none_or(|member| !member.ready);

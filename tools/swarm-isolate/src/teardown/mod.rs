@@ -1,8 +1,9 @@
-//! Takes everything of a run away in the order that does not leak addresses, on every node, waits until the
-//! engine is really empty, and says what is left and what could not be proved.
+//! Removes everything of a run, on every node and in an order that leaks no addresses, waits until it is really gone,
+//! and reports what is left and what could not be proved.
 //!
-//! The order is [`order`]'s, whose things they are is [`objects`]' to say (labels, never names), and
-//! [`protect`] stands before the first call. Waits are woken by [`events`]; a slow poll is the safety net.
+//! [`order`] decides the order, [`objects`] what belongs to the run (by labels, never by names alone), and [`protect`]
+//! refuses a teardown that would touch something protected, before the first call. [`events`] wake the waits; a slow
+//! poll catches events that are missed.
 
 mod addresses;
 pub mod begun;
@@ -40,53 +41,53 @@ use self::objects::Target;
 use self::order::{Step, Task, Waiting};
 use self::protect::Fence;
 
-/// Events come at once; these are for those that do not.
+/// Longest wait for an event before looking again, in case one is missed.
 const SAFETY_NET: Duration = Duration::from_millis(500);
-/// Nobody tells when a task's record goes.
+/// How often task records are polled: the engine has no event for their end.
 const TASK_POLL: Duration = Duration::from_millis(20);
-/// After a refusal ("in use"), or while the engine is away.
+/// Pause after the engine refused a removal ("in use") or did not answer.
 const RETRY: Duration = Duration::from_millis(100);
 
-/// What became of a run's objects.
+/// The result of a teardown.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub struct Teardown {
     pub created: Vec<String>,
     pub left: Vec<String>,
-    /// Where emptiness could not be proved, a sentence each.
+    /// Why it is not proved that nothing is left, one sentence each.
     pub unproved: Vec<String>,
-    /// Stacks that stand on purpose.
+    /// Stacks that were kept on purpose.
     pub kept: Vec<String>,
-    /// Networks of others that the run's services used: id and name.
+    /// Names of other owners' networks that the run's services used, by id.
     pub shared: BTreeMap<String, String>,
-    /// Addresses on them, before and after; the caller knows both.
+    /// Addresses in use on them before and after the run; the caller fills it in.
     pub networks: Vec<NetworkUse>,
     pub took: Duration,
 }
 
-impl Outcome {
-    /// Nothing is left, and that is proved.
+impl Teardown {
+    /// Whether nothing is left and that is proved.
     pub fn is_clean(&self) -> bool {
         self.left.is_empty() && self.unproved.is_empty()
     }
 }
 
-/// One teardown: whose, with what, and how far it may go.
+/// One teardown.
 pub struct Down<'d> {
     pub nodes: &'d Nodes,
     pub target: &'d Target,
     pub fence: &'d Fence,
     pub calls: &'d Calls,
-    /// Nodes that had tasks of the run at some time, by id.
+    /// Ids of the nodes that had tasks of the run at any time.
     pub involved: BTreeSet<String>,
     pub timeout: Duration,
 }
 
 impl Down<'_> {
-    /// Removes every object of the target, retrying what is still in use, until nothing is left or the time
-    /// is over.
-    pub async fn run(mut self) -> Outcome {
+    /// Removes every object of the target, trying again what is still in use, until nothing is left or `timeout` has
+    /// passed.
+    pub async fn run(mut self) -> Teardown {
         let start = Instant::now();
-        let mut outcome = Outcome::default();
+        let mut outcome = Teardown::default();
         let wake = Wake::on(self.nodes).await;
         let mut doubts = None;
         while start.elapsed() < self.timeout {
@@ -94,7 +95,7 @@ impl Down<'_> {
             let pause = match Box::pin(self.pass(&mut outcome, force)).await {
                 Ok(Pass::Again) => continue,
                 Ok(Pass::Pause(pause)) => pause,
-                // The last look finds what the probe may have left.
+                // Probe the shared networks once, then look again: that finds a probe that was left behind.
                 Ok(Pass::Done) if doubts.is_none() && !outcome.shared.is_empty() => {
                     doubts = Some(Box::pin(self.probe(&outcome)).await);
                     continue;
@@ -114,8 +115,8 @@ impl Down<'_> {
         outcome
     }
 
-    /// One look, and what follows from it.
-    async fn pass(&mut self, outcome: &mut Outcome, force: bool) -> ApiResult<Pass> {
+    /// Looks once, and removes what may be removed now.
+    async fn pass(&mut self, outcome: &mut Teardown, force: bool) -> ApiResult<Pass> {
         let (now, tasks, members) = tokio::join!(
             look::everything(self.nodes),
             look::tasks(self.nodes, self.target),
@@ -123,15 +124,17 @@ impl Down<'_> {
         );
         let (now, mut tasks, members) = (now?, tasks?, members?);
         look::find_lost(&mut tasks, &members);
-        // What went around the guard has no label. No other run ever has the stack's name, and a run only starts
-        // where nothing is named like it: what is now, and was not before, came from this run.
+        // What went around the guard has no label. But no other run ever has this stack's name, and the run started
+        // only because nothing had a name like it. So whatever has such a name now, and did not exist before, is the
+        // run's.
         let around = |object: &Object| {
             !self.target.runs.is_empty() && self.target.suspects(object) && !self.fence.before.has(object)
         };
         let (objects, rest): (Vec<Object>, Vec<Object>) =
             now.objects.into_iter().partition(|object| self.target.owns(object) || around(object));
         let suspects = rest.iter().filter(|object| self.target.suspects(object));
-        let suspects = suspects.map(|object| format!("{object} (by its name; it has no label of the run)"));
+        let suspects =
+            suspects.map(|object| format!("{object} (known by its name; it has no label of the run)"));
         outcome.left = objects.iter().map(ToString::to_string).chain(suspects).collect();
         let fresh: Vec<String> =
             outcome.left.iter().filter(|object| !outcome.created.contains(object)).cloned().collect();
@@ -150,6 +153,7 @@ impl Down<'_> {
             Step::Wait(Waiting::Tasks) => Ok(Pass::Pause(TASK_POLL)),
             Step::Done => Ok(Pass::Done),
             Step::Delete(objects) => {
+                // Only the services tell which shared networks the run used, so ask before they are deleted.
                 if objects.iter().any(|object| object.kind == Kind::Service) {
                     outcome.shared.extend(addresses::shared(&self.nodes.manager, self.target).await?);
                 }
@@ -158,12 +162,13 @@ impl Down<'_> {
         }
     }
 
-    /// Kind by kind; one that is refused ends the pass. True: all of it is gone.
+    /// Removes objects kind by kind, and stops after a kind of which one was refused. Returns whether all are gone.
     async fn delete(&self, objects: &[&Object]) -> bool {
         for kind in Kind::ALL {
             let mut asked = JoinSet::new();
             for object in objects.iter().filter(|object| object.kind == kind) {
                 let Ok(engine) = self.nodes.engine_of(object.node.as_deref()).await else { return false };
+                // Note the call before it is made, so that its time lies before every event that it causes.
                 self.calls.note(&object.id);
                 let id = object.id.clone();
                 asked.spawn(async move { engine.remove(kind, &id).await.is_ok() });
@@ -175,8 +180,8 @@ impl Down<'_> {
         true
     }
 
-    /// What the run built, loaded or named, which no look shows. False: some of it is still there.
-    async fn images(&self, outcome: &mut Outcome) -> bool {
+    /// Removes images that the run built, loaded or tagged, which `look` does not list. Returns whether all are gone.
+    async fn images(&self, outcome: &mut Teardown) -> bool {
         match images::remove(self.nodes, self.target, self.calls).await {
             Ok((made, left)) => {
                 let fresh = made.iter().map(ToString::to_string);
@@ -192,7 +197,7 @@ impl Down<'_> {
         }
     }
 
-    async fn probe(&self, outcome: &Outcome) -> Vec<String> {
+    async fn probe(&self, outcome: &Teardown) -> Vec<String> {
         let mut doubts = Vec::new();
         for (network, name) in &outcome.shared {
             doubts
@@ -201,7 +206,7 @@ impl Down<'_> {
         doubts
     }
 
-    /// Nodes that the run was on and that cannot be asked.
+    /// A sentence for each node that had tasks of the run and cannot be asked.
     fn doubts(
         &self,
         silent: &BTreeMap<String, String>,
@@ -232,11 +237,11 @@ enum Pass {
     Again,
     Pause(Duration),
     Done,
-    /// Something protected is in the way.
+    /// The teardown would touch something protected, so nothing was removed.
     Crossed,
 }
 
-/// What the record of a run means for the tool's own end.
+/// The error, if any, that a run's record means for the tool's own exit code.
 pub fn verdict(run: &RunFinished) -> Result<()> {
     let (left, unproved, harm) = (&run.cleanup.left, &run.cleanup.unproved, &run.harm);
     if !harm.is_empty() {
@@ -255,8 +260,8 @@ pub fn verdict(run: &RunFinished) -> Result<()> {
     Ok(())
 }
 
-/// Services of others with tasks on their way up that were changed in the last ten minutes: a deploy in
-/// flight. What is broken for longer does not block an isolated run for ever.
+/// Counts deploys of others in progress: services that were changed in the last ten minutes and have tasks that do not
+/// run yet. A service that has been broken for longer must not block isolated runs for ever.
 pub async fn other_deploys(engine: &Engine, stacks: &[String], now: jiff::Timestamp) -> ApiResult<u32> {
     let services = engine.get("/services").await?;
     let tasks = engine.get("/tasks").await?;

@@ -1,14 +1,14 @@
-//! What belongs to a run, and what differs between two looks at the swarm. No I/O.
+//! Decides what belongs to a run, and what differs between two listings of the swarm. No I/O.
 
 use std::collections::BTreeMap;
 
 use lib_common::swarm::label;
 use lib_common::swarm::object::{Kind, Object};
 
-/// How an attempt's id stands among the stacks that its slot names; no stack's name holds a `=`.
+/// Prefix of an attempt's id in the list of stacks that its slot names; no stack's name contains a `=`.
 pub const RUN: &str = "run=";
 
-/// What one or several runs may have created.
+/// The runs and stacks whose objects are meant.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Target {
     /// Attempt ids, as the guard's label carries them.
@@ -21,12 +21,12 @@ impl Target {
         Self { runs: vec![attempt.to_owned()], stacks: stacks.to_vec() }
     }
 
-    /// Objects of these stacks only, whoever created them.
+    /// Objects of these stacks, whoever created them.
     pub fn of_stacks(stacks: &[String]) -> Self {
         Self { runs: Vec::new(), stacks: stacks.to_vec() }
     }
 
-    /// From what a dead holder's slot says: stacks, and the attempts that they belong to.
+    /// The attempts and stacks that a dead holder's slot names.
     pub fn of_remains(remains: &[String]) -> Self {
         let mut target = Self::default();
         for entry in remains {
@@ -38,27 +38,28 @@ impl Target {
         target
     }
 
-    /// By label alone: a name is no proof of whose it is.
+    /// Whether the object is the target's. Only labels count, since a name proves nothing.
     pub fn owns(&self, object: &Object) -> bool {
         let has = |list: &[String], value: Option<&str>| value.is_some_and(|v| list.iter().any(|l| l == v));
         has(&self.runs, object.run()) || has(&self.stacks, object.stack())
     }
 
-    /// Named like one of ours, but without a label that says so: never deleted, always told.
+    /// Whether the object has a name like one of the target's, but no label that says whose it is. Such an object is not
+    /// removed for its name alone, but always reported.
     pub fn suspects(&self, object: &Object) -> bool {
         object.stack().is_none()
             && !object.is_ours()
             && self.stacks.iter().any(|stack| object.is_named_like(stack))
     }
 
-    /// The label filters that find its tasks.
+    /// The label filters that find the target's tasks.
     pub fn labels(&self) -> impl Iterator<Item = String> {
         let runs = self.runs.iter().map(|run| format!("{}={run}", label::RUN));
         runs.chain(self.stacks.iter().map(|stack| label::of_stack(stack)))
     }
 }
 
-/// Everything on the swarm at one moment, by kind, id and node.
+/// All objects of the swarm at one moment, by kind, id and node.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Snapshot(BTreeMap<(Kind, String, Option<String>), Object>);
 
@@ -78,7 +79,8 @@ impl Snapshot {
         self.0.contains_key(&(object.kind, object.id.clone(), object.node.clone()))
     }
 
-    /// What others lost (`-`) or gained (`+`) since `before`: not the run's, nor kept by redfix itself.
+    /// The objects of others that are gone (`-`) or new (`+`) since `before`. Objects of the run and of redfix itself do
+    /// not count.
     pub fn changes_of_others(&self, before: &Self, target: &Target) -> Vec<String> {
         let strange = |object: &&Object| {
             !object.is_ours()

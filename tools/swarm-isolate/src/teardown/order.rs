@@ -1,47 +1,46 @@
-//! What may be deleted now, so that no address leaks. No I/O.
+//! Decides what may be removed now, so that no address leaks. No I/O.
 //!
-//! Services first; the swarm then stops their containers, each within its own grace period. A network goes
-//! only when every task that had an address is off the manager's books: the manager forgets how to free a
-//! task's address on the *shared* network once the task's private one is gone. Configs, secrets and volumes
-//! follow.
+//! Services go first; the swarm then stops their containers, each within its own grace period. Networks go only when the
+//! manager has dropped the record of every task: once a task's private network is gone, the manager can no longer free
+//! the task's address on the *shared* one. Configs, secrets and volumes follow.
 
 use lib_common::swarm::object::{Kind, Object};
 
-/// A task of the run, as far as the order needs it.
+/// A task of the run, reduced to what the order needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Task {
     pub id: String,
-    /// The node that it was assigned to, by id.
+    /// The id of the node that it was assigned to.
     pub node: Option<String>,
-    /// Its node is gone: nobody will ever report that it ended.
+    /// Its node is gone, so nobody will ever report that it ended.
     pub lost: bool,
 }
 
 /// What to do after one look.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step<'o> {
-    /// Delete these, in this order; a kind that is refused ends the pass.
+    /// Remove these, in this order; if one of a kind is refused, stop after that kind.
     Delete(Vec<&'o Object>),
     /// Containers or tasks are still ending.
     Wait(Waiting),
-    /// Nothing is left that could be deleted.
+    /// Nothing is left that could be removed.
     Done,
 }
 
-/// What is being waited for decides how a wake-up can come.
+/// What is waited for; it decides whether an event can wake the wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Waiting {
-    /// The engine tells by an event when they are gone.
+    /// An event tells when they are gone.
     Containers,
-    /// Nobody tells when a task's record goes.
+    /// No event tells when a task's record is dropped, so it has to be polled.
     Tasks,
 }
 
-/// `force`: the swarm had its time, containers are removed by us.
+/// The next step. With `force` the swarm has had time enough, and its containers are removed directly.
 pub fn next<'o>(objects: &'o [Object], tasks: &[Task], force: bool) -> Step<'o> {
     let of = |kind: Kind| objects.iter().filter(move |object| object.kind == kind);
     let services: Vec<&Object> = of(Kind::Service).collect();
-    // What no service started, no service's removal stops.
+    // Containers that no service started are not stopped by the removal of any service.
     let (own, loose): (Vec<&Object>, Vec<&Object>) = of(Kind::Container).partition(|object| object.is_task());
     let now: Vec<&Object> = services.into_iter().chain(loose).collect();
     if !now.is_empty() {
@@ -53,6 +52,7 @@ pub fn next<'o>(objects: &'o [Object], tasks: &[Task], force: bool) -> Step<'o> 
     if tasks.iter().any(|task| !task.lost) {
         return Step::Wait(Waiting::Tasks);
     }
+    // A lost node may still run the task and use its address, so the networks stay until the node is back or removed.
     let keeps_networks = tasks.iter().any(|task| task.lost);
     let rest: Vec<&Object> =
         objects.iter().filter(|object| !(keeps_networks && object.kind == Kind::Network)).collect();

@@ -1,4 +1,4 @@
-//! What `--protect` names: an object by name, by glob, or by label. No I/O.
+//! A pattern of `--protect`: it names objects by name, by glob, or by label. No I/O.
 
 use std::str::FromStr;
 
@@ -9,15 +9,15 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Pattern {
-    /// With `*` for any run of characters and `?` for one.
+    /// A name, in which `*` stands for any characters and `?` for one.
     Name(String),
     Label(String, Option<String>),
-    /// From an empty variable.
+    /// Matches nothing; an empty `REDFIX_PROTECT` gives it.
     Nothing,
 }
 
 impl Pattern {
-    /// `label` looks a label of the object up.
+    /// Whether an object with this name matches; `label` looks its labels up.
     pub fn matches<'l>(&self, name: &str, label: impl Fn(&str) -> Option<&'l str>) -> bool {
         match self {
             Self::Name(pattern) => glob::matches(pattern, name),

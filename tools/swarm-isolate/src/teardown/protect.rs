@@ -1,10 +1,10 @@
-//! What no run created, before and after: what changed, whose doing it was, and what may never be deleted.
-//! No I/O.
+//! Compares what is not the run's before and after the run: what changed, whether the run caused it, and what may never
+//! be removed. No I/O.
 //!
-//! The rule. A change of what `--protect` lists is harm, whoever made it. A change of anything else is harm
-//! if one of our own calls named the thing (or its task or container) no later than the engine's first event
-//! of the change; otherwise somebody else made it, and the run is disturbed. Tasks of a service that was not
-//! steady before come and go by themselves and say nothing.
+//! A change of something that `--protect` lists is harm, whoever made it. A change of anything else is harm if one of
+//! our own calls named it (or its task or container) no later than the engine's first event of the change. Otherwise
+//! somebody else made it, and the run is disturbed. Tasks of a service that was not steady before the run come and go by
+//! themselves, so they do not count.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -20,14 +20,14 @@ use super::pattern::Pattern;
 pub struct Service {
     pub name: String,
     pub spec: Value,
-    /// Tasks that are meant to run: id, and the container with its first process.
+    /// Tasks that should run, by id: the container's id and the process id of its first process.
     pub tasks: BTreeMap<String, (String, i64)>,
-    /// Every task that is meant to run does.
+    /// Whether all tasks that should run do.
     pub steady: bool,
     pub listed: bool,
 }
 
-/// A container of others that is no task's, or that `--protect` lists.
+/// A container of others that belongs to no task, or that `--protect` lists.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Container {
     pub name: String,
@@ -46,26 +46,26 @@ pub struct Others {
     pub all: Snapshot,
 }
 
-/// One call of ours, or one event of the engine's, by the id that it names.
+/// One of our calls, or one of the engine's events, with the id that it names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Noted {
-    /// When we made the call, or heard of the event: one clock for both.
+    /// When we made the call or received the event, both by our monotonic clock.
     pub at: Instant,
     pub id: String,
 }
 
-/// A difference between two looks at what is not the run's.
+/// A difference between before and after in something that is not the run's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// `service/9f2c live_keycloak: spec`
+    /// The change for people, such as `service/9f2c live_keycloak: spec`.
     pub said: String,
-    /// Everything that calls and events may name it by.
+    /// All ids by which calls and events may name it.
     pub ids: BTreeSet<String>,
     pub listed: bool,
 }
 
 impl Others {
-    /// `silent`: objects of nodes that did not answer afterwards.
+    /// The changes. `silent` is true of objects on nodes that did not answer afterwards, which nobody can judge.
     pub fn changes(&self, after: &Self, silent: impl Fn(&Object) -> bool) -> Vec<Change> {
         let mut changes = Vec::new();
         for (id, was) in &self.services {
@@ -116,7 +116,7 @@ fn said(kind: &str, id: &str, name: &str, what: &str) -> String {
     format!("{kind}/{id} {name}: {what}")
 }
 
-/// Changes apart: harm, and what only disturbed.
+/// Separates the changes into harm, and those that only disturbed the run.
 pub fn judge(changes: Vec<Change>, calls: &[Noted], events: &[Noted]) -> (Vec<String>, Vec<String>) {
     let first_event = |change: &Change| {
         events.iter().filter(|event| change.ids.contains(&event.id)).map(|event| event.at).min()
@@ -131,18 +131,19 @@ pub fn judge(changes: Vec<Change>, calls: &[Noted], events: &[Noted]) -> (Vec<St
     (said(harm), said(disturbed))
 }
 
-/// What no deletion may touch.
+/// Keeps a teardown from touching what is protected.
 #[derive(Debug, Clone, Default)]
 pub struct Fence {
     pub patterns: Vec<Pattern>,
-    /// What was there before the run; empty where a dead run's remains are torn down.
+    /// The objects that existed before the run; empty when a dead run's remains are torn down.
     pub before: Snapshot,
 }
 
 impl Fence {
-    /// Objects of a deletion that are protected: there must be none before the first call.
+    /// Those of the objects to be removed that are protected. If there are any, nothing may be removed.
     pub fn crossed<'o>(&self, target: &Target, objects: &'o [Object]) -> Vec<&'o Object> {
         let bad = |object: &&Object| {
+            // Remains of a dead predecessor may name only stacks; then any run's label is accepted.
             let other_run = |run: &str| !target.runs.is_empty() && !target.runs.iter().any(|own| own == run);
             let listed = self.patterns.iter().any(|pattern| pattern.matches_object(object));
             listed || object.run().is_some_and(other_run) || self.before.has(object)

@@ -1,5 +1,5 @@
-//! `swarm-isolate reap`: finishes what dead predecessors began: what they created, their debts, their
-//! records.
+//! `swarm-isolate reap`: finishes what dead predecessors began. It tears down what they created, looks again for what
+//! could not be proved gone (debts), and writes their records.
 
 use std::path::Path;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::slot::{Board, Slots};
 
 const DOING: &str = "reaping";
 
-/// Slots first, then debts, then records: what is gone is recorded as gone.
+/// Reaps slots first, then debts, then records, so that the records say that things are gone which are gone by then.
 pub async fn run(args: &ReapArgs, tool: &Args, io: &mut Io<'_>) -> Result<Exit> {
     let engine = Engine::connect(&tool.engine).await?;
     let remover = Remover::new(&engine, &engine.require_manager().await?, &tool.run);
@@ -41,8 +41,8 @@ pub async fn run(args: &ReapArgs, tool: &Args, io: &mut Io<'_>) -> Result<Exit> 
     if paid { Ok(Exit::Done) } else { Err(unfinished()) }
 }
 
-/// Attempts of the ledger that have no record in it and that nobody works on. They were killed together
-/// with their reapers.
+/// Finishes attempts that have no record in the ledger and that nobody works on: they were killed together with their
+/// reapers.
 pub async fn records(ledger: &Path, io: &mut Io<'_>) -> Result<()> {
     for begun in without_record(ledger, io)? {
         io.diag.warn(format_args!("a dead predecessor left attempt {}: finishing it", begun.attempt()));
@@ -61,7 +61,7 @@ fn without_record(ledger: &Path, io: &Io) -> Result<Vec<Begun>> {
     Ok(found)
 }
 
-/// Pays what can be paid now. What cannot is told, and stays owed.
+/// Settles the debts that can be settled now; warns of the others, which stay. Returns whether all are settled.
 async fn debts(remover: &Remover, io: &Io<'_>) -> Result<bool> {
     let unpaid = remover.pay(remover.timeout).await.map_err(|e| e.into_error(DOING, "debts"))?;
     for (debt, outcome) in &unpaid {
@@ -70,7 +70,7 @@ async fn debts(remover: &Remover, io: &Io<'_>) -> Result<bool> {
     Ok(unpaid.is_empty())
 }
 
-/// Tears down what dead holders of slots left, and frees the slots; the living are left alone.
+/// Tears down what dead holders of slots left, and frees their slots. Living holders are left alone.
 async fn slots(remover: &Remover, slots: &Slots, ttl: Duration, stop: &Stop, diag: &Diag) -> Result<()> {
     let fail = |e: ApiError| e.into_error(DOING, "redfix-slot");
     for seen in slots.dead(ttl, stop).await.map_err(fail)? {
@@ -82,13 +82,13 @@ async fn slots(remover: &Remover, slots: &Slots, ttl: Duration, stop: &Stop, dia
     Ok(())
 }
 
-/// What would be done, in words.
+/// Says what would be done.
 async fn dry_run(remover: &Remover, slots: &Slots, ledger: Option<&Path>, io: &Io<'_>) -> Result<()> {
     let board = slots.board().await.map_err(|e| e.into_error(DOING, "redfix-slot"))?;
     for seen in board.iter().flat_map(Board::all) {
         let Some(held) = &seen.holding else { continue };
         let stacks = Target::of_remains(&held.stacks).stacks.join(", ");
-        let whose = if slots.is_dead_here(seen) { "who is dead" } else { "unless it gives a sign of life" };
+        let whose = if slots.is_dead_here(seen) { "who is dead" } else { "unless it renews its slot" };
         if !stacks.is_empty() {
             io.diag.note(format_args!("would tear down {stacks} of {}, {whose}", held.holder));
         }
@@ -105,6 +105,6 @@ async fn dry_run(remover: &Remover, slots: &Slots, ledger: Option<&Path>, io: &I
 
 /// The error of a reap that could not finish everything.
 fn unfinished() -> Error {
-    Error::cannot(DOING, "something is not proved to be gone, see above")
+    Error::cannot(DOING, "not everything is proved to be gone, see above")
         .hint("name every node of the swarm with --node NAME=HOST; a node that was down must be back")
 }

@@ -1,4 +1,4 @@
-//! Removes what a run or a dead predecessor created, and writes down what could not be proved to be gone.
+//! Removes what a run or a dead predecessor created, and records what could not be proved gone as a debt.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,14 +14,14 @@ use super::objects::{Snapshot, Target};
 use super::pattern::Pattern;
 use super::protect::Fence;
 use super::standing::{self, Standing, Why};
-use super::{Down, Outcome};
+use super::{Down, Teardown};
 use crate::cli::RunArgs;
 use crate::slot::Slot;
 
-/// A run does not wait longer for a debt of another.
+/// Longest time that a run spends on a debt of another.
 const IN_PASSING: Duration = Duration::from_secs(10);
 
-/// What every teardown of one call of the tool shares.
+/// What all teardowns of one call share.
 #[derive(Clone)]
 pub struct Remover {
     pub nodes: Nodes,
@@ -31,7 +31,7 @@ pub struct Remover {
 }
 
 impl Remover {
-    /// `info`: what the manager says of itself.
+    /// `info` is the manager's description of itself.
     pub fn new(manager: &Engine, info: &SystemInfo, args: &RunArgs) -> Self {
         let name = info.name.as_deref().unwrap_or_default();
         let nodes = Nodes::new(manager, name, &args.down.nodes);
@@ -39,27 +39,28 @@ impl Remover {
         Self { nodes, protect, timeout: args.teardown_timeout, calls: Calls::default() }
     }
 
-    /// After a run: `before` is what was there, `involved` the nodes that were seen to have its tasks.
-    pub async fn remove(&self, target: &Target, before: &Snapshot, involved: BTreeSet<String>) -> Outcome {
+    /// Tears down a run; `before` is what existed before it, `involved` the nodes that were seen to have its tasks.
+    pub async fn remove(&self, target: &Target, before: &Snapshot, involved: BTreeSet<String>) -> Teardown {
         let fence = Fence { patterns: self.protect.clone(), before: before.clone() };
         self.down(target, &fence, involved).await
     }
 
-    /// After somebody else's run: nobody knows any more which nodes it was on, so each of them counts.
-    pub async fn remove_remains(&self, target: &Target) -> ApiResult<Outcome> {
+    /// Tears down another process's run. As nobody knows which nodes it was on, all nodes count as involved.
+    pub async fn remove_remains(&self, target: &Target) -> ApiResult<Teardown> {
         let fence = Fence { patterns: self.protect.clone(), before: Snapshot::default() };
         let members = self.nodes.members().await?;
         Ok(self.down(target, &fence, members.into_keys().collect()).await)
     }
 
-    async fn down(&self, target: &Target, fence: &Fence, involved: BTreeSet<String>) -> Outcome {
+    async fn down(&self, target: &Target, fence: &Fence, involved: BTreeSet<String>) -> Teardown {
         let (nodes, calls) = (&self.nodes, &self.calls);
         Down { nodes, target, fence, calls, involved, timeout: self.timeout }.run().await
     }
 
-    /// True: nothing needs to be intended any more. What could not be proved is a debt, paid by whoever comes
-    /// next and can ask every node; what is still there for another reason stays the holder's.
-    pub async fn settle(&self, attempt: &str, stacks: &[String], outcome: &Outcome) -> ApiResult<bool> {
+    /// Settles what a teardown left; returns whether the slot need not name the stacks any more. What could not be proved
+    /// gone becomes a debt, which a later call settles when it can ask every node. What is still there for another reason
+    /// stays in the slot.
+    pub async fn settle(&self, attempt: &str, stacks: &[String], outcome: &Teardown) -> ApiResult<bool> {
         let engine = &self.nodes.manager;
         if outcome.unproved.is_empty() {
             if outcome.left.is_empty() {
@@ -72,7 +73,7 @@ impl Remover {
         Ok(true)
     }
 
-    /// Leaves the stacks standing: from the compare-and-swap on, nobody reaps them.
+    /// Keeps the stacks. The config is written first; from the slot's compare-and-swap on nobody reaps them.
     pub async fn keep(&self, slot: &Slot, attempt: &str, stacks: &[String], about: String) -> Result<()> {
         let standing = Standing::new(Why::Kept, attempt, stacks, about);
         let put = standing::put(&self.nodes.manager, &standing).await;
@@ -88,7 +89,7 @@ impl Remover {
         }
         let target = Target::of_remains(&inherited);
         let told = target.stacks.join(", ");
-        diag.warn(format_args!("a dead predecessor left {told}: tearing down"));
+        diag.warn(format_args!("a dead predecessor left {told}: tearing it down"));
         let fail = |e: ApiError| e.into_error("tearing down what a dead predecessor left", &told);
         let outcome = self.remove_remains(&target).await.map_err(fail)?;
         for doubt in &outcome.unproved {
@@ -103,7 +104,7 @@ impl Remover {
         slot.intend(&[]).await
     }
 
-    /// Before a run: what can be paid is paid, what cannot is told and does not stop the run.
+    /// Before a run: settles the debts that can be settled quickly. Warns of the others, which do not stop the run.
     pub async fn pay_in_passing(&self, diag: &Diag) {
         match self.pay(IN_PASSING).await {
             Ok(unpaid) => {
@@ -115,8 +116,8 @@ impl Remover {
         }
     }
 
-    /// Pays debts; returns those that stay, with what is in the way now. `patience` is for each.
-    pub async fn pay(&self, patience: Duration) -> ApiResult<Vec<(Standing, Outcome)>> {
+    /// Settles debts, each within `patience`; returns those that stay, with what is in the way.
+    pub async fn pay(&self, patience: Duration) -> ApiResult<Vec<(Standing, Teardown)>> {
         let mut unpaid = Vec::new();
         for debt in standing::list(&self.nodes.manager, Why::Owed).await? {
             let short = Self { timeout: patience.min(self.timeout), ..self.clone() };

@@ -1,9 +1,9 @@
-//! Config objects that outlive a run: stacks that are kept on purpose, and debts (what could not be proved
-//! to be gone, e.g. on a node that was down).
+//! Config objects that outlive a run: they name stacks that are kept on purpose, and debts, which are stacks that could
+//! not be proved gone (because a node was down, for example).
 //!
-//! A stack is kept once its config is there and no slot intends it any more: the holder first makes the
-//! config, then takes the intent back by compare-and-swap. Whoever took the slot over meanwhile wins, tears
-//! the stack down and forgets the config.
+//! A stack is kept once its config exists and no slot names it any more. The holder first creates the config, then
+//! removes the stack from its slot by compare-and-swap. If somebody took the slot over in between, that fails, and the
+//! new holder tears the stack down and removes the config.
 
 use lib_common::docker::models::ConfigSpec;
 use lib_common::docker::{ApiResult, Engine, filters};
@@ -11,16 +11,16 @@ use lib_common::swarm::label;
 use lib_common::swarm::object::Kind;
 use serde_json::Value;
 
-use super::Outcome;
+use super::Teardown;
 use super::objects::Target;
 
-const DATA: &str = "cmVkZml4"; // "redfix": a config needs at least one byte
+const DATA: &str = "cmVkZml4"; // "redfix" in base64: the engine refuses a config without data
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
-    /// Never reaped.
+    /// Kept on purpose, and never reaped.
     Kept,
-    /// Torn down again by whoever comes next.
+    /// A debt: later calls try again to tear it down.
     Owed,
 }
 
@@ -40,13 +40,13 @@ impl Why {
     }
 }
 
-/// What stands, and whose it was.
+/// Stacks that outlive their run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
     pub why: Why,
     pub attempt: String,
     pub stacks: Vec<String>,
-    /// Recipe and version; or what is not proved.
+    /// Of kept stacks, recipe and version; of a debt, what is not proved.
     pub about: String,
     /// RFC 3339, by the engine's clock.
     pub since: String,
@@ -61,8 +61,8 @@ impl Standing {
         Target::of_run(&self.attempt, &self.stacks)
     }
 
-    /// Why it still stands, in words.
-    pub fn unpaid(&self, outcome: &Outcome) -> String {
+    /// Why the debt could not be settled, for people.
+    pub fn unpaid(&self, outcome: &Teardown) -> String {
         let why: Vec<&str> = outcome.left.iter().chain(&outcome.unproved).map(String::as_str).collect();
         format!("not proved to be gone: {}: {}", self.stacks.join(", "), why.join("; "))
     }
@@ -102,7 +102,7 @@ impl Standing {
     }
 }
 
-/// Writes it down; it may be there already.
+/// Creates the config, unless it exists already.
 pub async fn put(engine: &Engine, standing: &Standing) -> ApiResult<()> {
     engine.create_config(standing.spec()).await.map(drop)
 }
@@ -112,7 +112,7 @@ pub async fn list(engine: &Engine, why: Why) -> ApiResult<Vec<Standing>> {
     Ok(list.as_array().into_iter().flatten().filter_map(|config| Standing::parse(why, config)).collect())
 }
 
-/// Everything of the attempt is gone: nothing stands any more.
+/// Removes the configs of an attempt. Call it when nothing of the attempt is left.
 pub async fn forget(engine: &Engine, attempt: &str) -> ApiResult<()> {
     for why in [Why::Kept, Why::Owed] {
         engine.remove(Kind::Config, &format!("{}{attempt}", why.prefix())).await?;

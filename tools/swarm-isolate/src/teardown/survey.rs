@@ -1,4 +1,4 @@
-//! Looks at everything that is not the run's: services with their tasks, containers, addresses in use.
+//! Surveys everything that is not the run's: services with their tasks, containers, addresses in use.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use super::objects::{Snapshot, Target};
 use super::pattern::Pattern;
 use super::protect::{Container, Others, Service};
 
-/// Inspections at a time: a shared engine has other work to do.
+/// How many containers are inspected at the same time; more would load an engine that others share.
 const AT_ONCE: usize = 8;
 
 /// The swarm before or after a run.
@@ -23,7 +23,7 @@ const AT_ONCE: usize = 8;
 pub struct Survey {
     pub others: Others,
     pub addresses: Book,
-    /// Nodes that were named and did not answer.
+    /// Nodes that did not answer, with the reason.
     pub silent: BTreeMap<String, String>,
 }
 
@@ -59,7 +59,7 @@ pub async fn take(nodes: &Nodes, target: &Target, patterns: &[Pattern]) -> ApiRe
     Ok(Survey { others, addresses, silent: look.silent })
 }
 
-/// `listed`: `None` for what is not looked at.
+/// The services of others. `listed` says of a service id whether `--protect` lists it; `None` skips the service.
 fn services_of(
     services: &Value,
     tasks: &Value,
@@ -77,6 +77,7 @@ fn services_of(
         let wanted: Vec<&Value> = wanted.collect();
         let steady = wanted.iter().all(|task| task["Status"]["State"] == "running");
         let tasks = wanted.iter().filter_map(|task| {
+            // A container that was restarted in place keeps its id and gets another process id, so both are compared.
             let container = &task["Status"]["ContainerStatus"];
             let id = container["ContainerID"].as_str().unwrap_or_default().to_owned();
             Some((task["ID"].as_str()?.to_owned(), (id, container["PID"].as_i64().unwrap_or_default())))
@@ -102,7 +103,7 @@ async fn inspect(
             asked.spawn(async move { (id.clone(), state(&engine, &id, listed).await) });
         }
         while let Some(answer) = asked.join_next().await {
-            // A container that went while we looked is simply not there.
+            // A container that was removed meanwhile is left out.
             if let Ok((id, Some(container))) = answer {
                 found.insert(id, container);
             }
@@ -117,7 +118,7 @@ async fn state(engine: &Engine, id: &str, listed: bool) -> Option<Container> {
     let service = container["Config"]["Labels"][TASK_ID].is_string();
     let started = container["State"]["StartedAt"].as_str().unwrap_or_default().to_owned();
     let restarts = container["RestartCount"].as_i64().unwrap_or_default();
-    // A short-lived container of others (a cron job) that is not running when we look changes nothing.
+    // Others' short-lived containers, such as cron jobs, come and go: they count only if they run now.
     let counts = service || listed || container["State"]["Running"] == true;
     counts.then_some(Container { name, started, restarts, listed })
 }

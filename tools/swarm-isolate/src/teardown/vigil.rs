@@ -1,10 +1,10 @@
-//! Keeps watch from just before a run's first create until it is torn down: what of others changed, whose
-//! doing it was, and which nodes the run was on.
+//! Watches from just before a run creates anything until it is torn down: what of others changed, whether the run
+//! caused it, and which nodes the run was on.
 
 use lib_common::swarm::object::Object;
 use lib_common::{Error, Result};
 
-use super::Outcome;
+use super::Teardown;
 use super::addresses;
 use super::events::Timeline;
 use super::involved::Involved;
@@ -20,14 +20,14 @@ pub struct Vigil {
     target: Target,
 }
 
-/// What of others changed while the run went on.
+/// What changed during the run that is not the run's.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// Every object lost or gained.
+    /// Every object that is gone or new.
     pub others: Vec<String>,
-    /// Protected things that changed because of the run, or that `--protect` lists.
+    /// Changes that the run caused, and all changes of what `--protect` lists.
     pub harm: Vec<String>,
-    /// Protected things that somebody else changed.
+    /// Changes that somebody else caused.
     pub disturbed: Vec<String>,
 }
 
@@ -43,7 +43,7 @@ impl Vigil {
                     .hint("a run must be able to tear down what it creates"));
             }
         }
-        // Listening comes first: what happens during the look is a change too.
+        // Listen before the survey, so that a change during the survey is not missed.
         let timeline = Timeline::on(&remover.nodes).await;
         let before = Box::pin(survey::take(&remover.nodes, target, &remover.protect)).await;
         let before =
@@ -52,23 +52,23 @@ impl Vigil {
         Ok(Self { before, timeline, involved, target: target.clone() })
     }
 
-    /// Stacks that turned out to be the run's too.
+    /// Adds stacks that turned out to be the run's.
     pub fn admit(&mut self, stacks: &[String]) {
         self.target.stacks.extend_from_slice(stacks);
     }
 
-    /// What was there before the run.
+    /// The objects that existed before the run.
     pub fn before(&self) -> &Snapshot {
         &self.before.others.all
     }
 
-    /// Tears down `target`, which may by now be more, or less, than what the watch began with.
-    pub async fn tear_down(&self, remover: &Remover, target: &Target) -> Outcome {
+    /// Tears down `target`, which may have more or fewer stacks than the one that the watch began with.
+    pub async fn tear_down(&self, remover: &Remover, target: &Target) -> Teardown {
         remover.remove(target, self.before(), self.involved.nodes()).await
     }
 
-    /// After the teardown.
-    pub async fn end(self, remover: &Remover, outcome: &mut Outcome) -> Changes {
+    /// Ends the watch after the teardown, and compares.
+    pub async fn end(self, remover: &Remover, outcome: &mut Teardown) -> Changes {
         let after = match Box::pin(survey::take(&remover.nodes, &self.target, &remover.protect)).await {
             Ok(after) => after,
             Err(e) => {
@@ -77,7 +77,7 @@ impl Vigil {
         };
         outcome.networks = addresses::compare(&self.before.addresses, &after.addresses, &outcome.shared);
         let others = after.others.all.changes_of_others(self.before(), &self.target);
-        // What was to be seen on a node that is silent now cannot be told to be gone.
+        // Nobody knows whether objects on a node that does not answer are gone, so those do not count as changed.
         let silent =
             |object: &Object| object.node.as_ref().is_some_and(|node| after.silent.contains_key(node));
         let changes = self.before.others.changes(&after.others, silent);

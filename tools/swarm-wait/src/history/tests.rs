@@ -1,4 +1,4 @@
-//! Wedges and slow boots, told apart on a clock of the test's own.
+//! `History` tells wedges from slow boots, on a clock that the tests set.
 
 use super::super::facts::Mode;
 use super::super::judge::judge;
@@ -72,7 +72,7 @@ impl Eyes {
     }
 }
 
-/// The first `count` tasks failed, the next one is on its way.
+/// `count` tasks that failed, and the next one, which is on its way.
 fn failing(count: usize, error: &str) -> Vec<Task> {
     let mut tasks: Vec<Task> = (0..count).map(|n| task(&format!("t{n}"), State::Failed, error)).collect();
     tasks.push(task(&format!("t{count}"), State::Ready, ""));
@@ -136,7 +136,7 @@ fn a_missing_image_stays_missing_whatever_else_happens() {
 #[test]
 fn ever_other_errors_are_a_crash_loop_too() {
     let mut eyes = Eyes::new();
-    // Kinds differ in words: numbers alone would be the same kind.
+    // The errors differ in words, because errors that differ only in numbers are of one kind.
     let words = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta"];
     let tasks = |count: usize| {
         (0..count)

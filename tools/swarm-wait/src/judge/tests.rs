@@ -1,11 +1,11 @@
-//! The table: a service's mode, update and tasks, and what is to be said of them.
+//! A table of services (mode, update, tasks) and the judgement that each must get.
 
 use std::time::Duration;
 
 use super::*;
 use Mode::{Global, GlobalJob, Replicated, ReplicatedJob};
 
-/// `slot:desired:state[:old][:lost]`, e.g. `1:running:starting`.
+/// Reads a task from `slot:desired:state[:old][:lost]`, such as `1:running:starting`.
 fn task(text: &str) -> Task {
     let mut parts = text.split(':');
     let mut next = || parts.next().unwrap_or_default();
@@ -47,7 +47,7 @@ pub fn service(mode: Mode, update: &str, tasks: &str) -> Service {
     }
 }
 
-/// What it is; mode, update and tasks; tasks up, wanted; a part of what is missing, "" where it converged.
+/// Description; mode, update and tasks; how many are up and wanted; part of `missing`, or "" for converged.
 type Row = (&'static str, Mode, &'static str, &'static str, u64, u64, &'static str);
 
 #[rustfmt::skip] // a row a line

@@ -1,4 +1,4 @@
-//! What already collides on this swarm: one record per finding.
+//! `audit`: reports what already collides on this swarm, one record per finding.
 
 mod names;
 mod networks;
@@ -14,19 +14,19 @@ use lib_common::{Exit, Io, Result};
 
 use crate::lease::Stored;
 use crate::route::swarm::Swarm;
-use crate::store::{self, Look, Store, fail};
+use crate::store::{self, Scope, Store, fail};
 use crate::world::World;
 
-/// Everything that is looked at.
+/// Everything that the audit looks at.
 pub struct Scene<'a> {
     pub swarm: &'a Swarm,
     pub world: &'a World,
     pub leases: &'a [Stored],
-    /// Base domain whose stacks should have leases.
+    /// The base domain below which every stack should have a lease.
     pub base: Option<&'a str>,
 }
 
-/// One thing that collides or is about to.
+/// Something that collides or soon will.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
     pub breaks: bool,
@@ -36,7 +36,7 @@ pub struct Finding {
     pub remedy: &'static str,
 }
 
-/// Looks and prints; the answer is no when something breaks.
+/// Audits and prints the findings; exits 1 when one of them breaks something.
 pub async fn run(
     engine: &Engine,
     nodes: &Nodes,
@@ -45,7 +45,7 @@ pub async fn run(
     emitter: &mut Emitter,
 ) -> Result<Exit> {
     let leases = engine.list().await.map_err(fail("listing the leases", "the swarm"))?;
-    let world = store::world(engine, nodes, &Look::Everything).await?;
+    let world = store::world(engine, nodes, &Scope::Everything).await?;
     let swarm = store::swarm(engine).await?;
     let found = findings(&Scene { swarm: &swarm, world: &world, leases: &leases, base });
     let mut redactor = Redactor::new::<&str>(&[]);
@@ -64,7 +64,7 @@ pub async fn run(
     Ok(if breaks { Exit::No } else { Exit::Done })
 }
 
-/// What breaks first, the rest behind it.
+/// All findings; those that break something come first.
 pub fn findings(scene: &Scene) -> Vec<Finding> {
     let mut all = routes::findings(scene.swarm);
     all.extend(networks::findings(scene.swarm));
@@ -74,7 +74,7 @@ pub fn findings(scene: &Scene) -> Vec<Finding> {
     all
 }
 
-/// Every word that findings carry, for the manual's test.
+/// Every kind of finding, for the test that the manual explains them.
 #[cfg(test)]
 const KINDS: [&str; 12] = [
     "router-duplicate",

@@ -1,4 +1,4 @@
-//! Names near or over their limits; leases without stacks, stacks without leases. No I/O.
+//! Finds names near or over their limits, leases without stacks, and stacks without leases. No I/O.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::limits::{CONFIG_MAX, LABEL_MAX};
 use crate::world::NameOf;
 use lib_common::swarm::object::Kind;
 
-/// This close to a limit, the next version number may go over it.
+/// A name with this many characters left is near its limit: the next version number in it may exceed the limit.
 const NEAR: usize = 3;
 const SHORTER: &str = "take a shorter domain, or shorter object names in the recipe";
 
@@ -29,7 +29,7 @@ pub fn findings(scene: &Scene) -> Vec<Finding> {
         }
         let over = length > max;
         found.push(Finding {
-            // Only a stack can be over its limit: abra would call it otherwise, and deploy beside it.
+            // The engine lets no object exceed its limit. A stack can: abra would cut its name, and deploy beside it.
             breaks: over,
             kind: if over { "name-over-limit" } else { "name-near-limit" },
             what: format!("{} {name} has {length} of {max} characters", kind.singular()),
@@ -58,12 +58,12 @@ fn leases_without_stack(scene: &Scene) -> Vec<Finding> {
             stored.lease.domain, stored.lease.holder, stored.lease.recipe
         ),
         objects: vec![format!("lease {}", stored.lease.id)],
-        remedy: "deploy, or give it back: warm-domain-alloc release --lease ID; gc collects what is past its time",
+        remedy: "deploy there, or release the lease (warm-domain-alloc release --lease ID); gc ends expired leases",
     };
     idle.map(finding).collect()
 }
 
-/// Stacks that are named as domains below the base are, and that nobody leased.
+/// Stacks whose names come from domains below the base and which nobody leased.
 fn stacks_without_lease(scene: &Scene) -> Vec<Finding> {
     let Some(base) = scene.base else { return Vec::new() };
     let end = format!("_{}", stack_of(base));
@@ -81,7 +81,7 @@ fn stacks_without_lease(scene: &Scene) -> Vec<Finding> {
         kind: "stack-without-lease",
         what: format!("stack {name} is below {base} and nobody leased it"),
         objects: vec![format!("stack {name}")],
-        remedy: "lease names before deploying; a live service needs none, its name is taken by being there",
+        remedy: "lease names before you deploy; a live service needs no lease, since its stack already takes the name",
     };
     free.map(finding).collect()
 }

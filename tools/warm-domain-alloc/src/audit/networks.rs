@@ -1,4 +1,4 @@
-//! Shared networks: who answers to which name, and how full they are. No I/O.
+//! Checks shared networks: which services answer to which names, and how full the networks are. No I/O.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use super::Finding;
 use crate::route::alias;
 use crate::route::swarm::{Network, Service, Swarm};
 
-/// Share of a network's addresses from which on it is worth a word, and from which on deploys fail.
+/// Shares of a network's addresses: from `NEAR` on it is reported, from `FULL` on deploys are likely to fail.
 const NEAR: f64 = 0.8;
 const FULL: f64 = 0.95;
 
@@ -31,7 +31,7 @@ pub fn findings(swarm: &Swarm) -> Vec<Finding> {
     found
 }
 
-/// Names on a shared network that several stacks answer to.
+/// Names on a shared network to which several services answer.
 fn owners(swarm: &Swarm, network: &Network) -> Vec<Finding> {
     let mut by_alias: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for service in &swarm.services {
@@ -50,7 +50,7 @@ fn owners(swarm: &Swarm, network: &Network) -> Vec<Finding> {
     by_alias.into_iter().filter(|(_, owners)| owners.len() > 1).map(finding).collect()
 }
 
-/// Names of its own stack for which a service gets strangers.
+/// Names of its own stack for which a service gets the addresses of strangers.
 fn strangers(swarm: &Swarm, service: &Service) -> Vec<Finding> {
     let finding = |one: alias::Shadowed| Finding {
         breaks: true,
@@ -65,8 +65,8 @@ fn strangers(swarm: &Swarm, service: &Service) -> Vec<Finding> {
     alias::shadowed(swarm, service).into_iter().map(finding).collect()
 }
 
-/// Addresses of a network that are in use, and how many there are. An address that a stack removal leaked is not seen,
-/// but the tasks that wait for one are.
+/// Reports a network whose addresses are nearly or fully in use. Addresses that a stack's removal leaked show nowhere,
+/// but the tasks that wait for an address do.
 fn filling(swarm: &Swarm, network: &Network) -> Option<Finding> {
     let capacity = network.subnets.iter().filter_map(|subnet| room(subnet)).fold(0, u64::saturating_add);
     let here = |service: &&Service| service.attached.iter().any(|attached| attached.network == network.id);
@@ -76,7 +76,7 @@ fn filling(swarm: &Swarm, network: &Network) -> Option<Finding> {
     let tasks = services.iter().flat_map(|service| &service.tasks).filter(|task| !has_ended(&task.state));
     used.extend(tasks.clone().filter_map(|task| task.addresses.get(&network.id)).map(String::as_str));
     let waiting = tasks.filter(|task| task.state == "new").count();
-    // One address of each node's load balancer.
+    // Each node's load balancer has an address on the network, too.
     #[allow(clippy::cast_precision_loss)] // fewer than 2^32 addresses
     let share = (used.len() + swarm.nodes.len()) as f64 / capacity.max(1) as f64;
     let (kind, breaks) = if share >= FULL || waiting > 0 {

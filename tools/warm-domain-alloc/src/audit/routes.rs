@@ -1,4 +1,4 @@
-//! Routers and load balancers that get in one another's way. No I/O.
+//! Finds routers and load balancers that conflict with one another. No I/O.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ fn object(router: &Router) -> String {
     format!("router {} of service {}", router.name, router.owner)
 }
 
-/// One name, declared differently: Traefik drops all of them.
+/// Routers that have one name but are declared differently: Traefik drops all of them.
 fn duplicates(routers: &[&Router]) -> Vec<Finding> {
     let mut by_name: BTreeMap<(Protocol, &str), Vec<&Router>> = BTreeMap::new();
     for router in routers {
@@ -43,7 +43,7 @@ fn duplicates(routers: &[&Router]) -> Vec<Finding> {
         breaks: true,
         kind: "router-duplicate",
         what: format!(
-            "router {} is declared {} times, not alike: Traefik drops all of them",
+            "router {} is declared {} times in different ways: Traefik drops all of them",
             group[0].name,
             group.len()
         ),
@@ -53,7 +53,7 @@ fn duplicates(routers: &[&Router]) -> Vec<Finding> {
     by_name.values().filter(differ).map(finding).collect()
 }
 
-/// One load balancer name in two stacks: requests of both go to the tasks of both.
+/// Load balancers that have one name in two stacks: requests for either stack go to the tasks of both.
 fn shared_backends(all: &[(&Service, Declared)]) -> Vec<Finding> {
     let mut by_name: BTreeMap<(Protocol, &str), Vec<&Service>> = BTreeMap::new();
     for (service, declared) in all {
@@ -88,7 +88,7 @@ fn invalid(routers: &[&Router]) -> Vec<Finding> {
     bad.map(finding).collect()
 }
 
-/// Hosts that routers of several stacks take.
+/// Hosts that routers of several stacks match.
 fn overlaps(routers: &[&Router], stacks: &BTreeMap<&str, &str>) -> Vec<Finding> {
     let owned: Vec<Router> = routers.iter().map(|router| (*router).clone()).collect();
     let http = router::http_entry_points(&owned);
@@ -104,7 +104,8 @@ fn overlaps(routers: &[&Router], stacks: &BTreeMap<&str, &str>) -> Vec<Finding> 
                     continue;
                 }
                 let exact = rule::hit(&other.rule, &host) == Hit::Exact;
-                // Both name it: one record for the pair. Different rules may share it path by path.
+                // If both name the host exactly, the pair gets one record, and it breaks only if neither rule goes
+                // first: longer rules may share the host path by path.
                 let key = if exact && other < router { (other, router) } else { (router, other) };
                 let breaks =
                     !exact || (router.rule.len(), router.priority) == (other.rule.len(), other.priority);

@@ -1,4 +1,4 @@
-//! Each kind of finding, on a swarm made for it.
+//! Tests each kind of finding on a swarm made for it.
 
 use super::*;
 use crate::lease::tests::lease;
@@ -98,7 +98,7 @@ fn aliases_on_shared_networks() {
 fn networks_that_fill_up() {
     let mut small = net("proxy", None);
     small["IPAM"]["Config"][0]["Subnet"] = json!("10.0.1.0/28");
-    // 13 addresses, one of them the node's.
+    // The network has 13 addresses, one of which the node takes.
     let pairs = |count: usize| -> Vec<(Value, Value)> {
         let one = |n: usize| {
             let (service, mut task) = svc(&format!("s{n}"), &format!("web{n}"), &["proxy"], &json!({}));

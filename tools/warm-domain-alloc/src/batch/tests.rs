@@ -1,4 +1,4 @@
-//! Grants against a store in memory.
+//! Tests grants with a store in memory.
 
 use super::*;
 use crate::compose::Objects;
@@ -94,7 +94,7 @@ async fn the_live_service_keeps_its_domain() {
 async fn two_grants_for_the_same_at_once_become_one() {
     let terms = terms("{class}-{recipe}-{short}");
     let fake = Fake::default();
-    // Somebody else is faster between our look and our create.
+    // Another process stores a lease for the same between our look and our create.
     let faster = Lease {
         recipe: "gitea".into(),
         holder: "me".into(),
@@ -113,7 +113,7 @@ async fn two_grants_for_the_same_at_once_become_one() {
 async fn a_name_that_somebody_else_got_first_is_left_to_them() {
     let terms = terms("{class}-{recipe}");
     let fake = Fake::default();
-    // Not equal, but an attempt of ours could be called so.
+    // The name is not equal to ours, but an attempt of ours could get it.
     let faster = Lease { holder: "other".into(), ..crate::lease::tests::lease("iso-gitea-abcdef") };
     *fake.faster.borrow_mut() = Some(faster.clone());
     let error = grant(&fake, &terms, "gitea").await.unwrap_err();
@@ -191,7 +191,7 @@ async fn a_tombstone_in_the_way_of_a_fixed_name_is_deleted() {
     let fake = Fake::default();
     let terms = terms("{class}-{recipe}");
     grant(&fake, &terms, "gitea").await.unwrap();
-    // Its holder dies between the compare-and-swap and the deletion.
+    // The holder dies between the compare-and-swap and the deletion, so a tombstone is left.
     let read = fake.list().await.unwrap().remove(0);
     assert!(fake.swap(&read, &read.lease, crate::lease::State::Released).await.unwrap());
     let again = grant(&fake, &terms, "gitea").await.unwrap();
@@ -219,7 +219,7 @@ async fn a_batch_goes_on_where_one_recipe_gets_no_name() {
     let batch = granter.grant_all(&recipes, &mut world, &mut ()).await;
     let all: Vec<(&str, bool)> =
         batch.outcomes.iter().map(|(recipe, outcome)| (recipe.as_str(), outcome.is_ok())).collect();
-    // What cannot be named at all ends the batch; what was granted before is kept and said.
+    // A recipe that cannot be named at all ends the batch; leases granted before are kept and printed.
     assert_eq!(all, [("a", true), ("c", true)]);
     assert_eq!(batch.stopped.unwrap().exit(), Exit::Cannot);
     assert_eq!(fake.domains(), ["iso-a.ci.example", "iso-c.ci.example"]);

@@ -1,4 +1,4 @@
-//! What Traefik's own API says about a domain's routers. Services that Traefik left out are in none of it.
+//! Reads what Traefik's own API says about a domain's routers. The API does not show services that Traefik left out.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use lib_common::swarm::traefik::rule::{self, Hit};
 /// A router as Traefik has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ApiRouter {
-    /// With its provider: `name@swarm`.
+    /// Its name with its provider, such as `name@swarm`.
     pub name: String,
     pub rule: String,
     pub status: String,
@@ -20,9 +20,9 @@ pub struct ApiRouter {
     pub servers: Vec<String>,
 }
 
-/// Everything at once, below `url`.
+/// Fetches all routers from the API below `url`.
 pub async fn fetch(url: &str, timeout: Duration) -> Result<Vec<ApiRouter>, String> {
-    // A second call finds the provider installed already.
+    // Ignore the error: at a second call the provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder().timeout(timeout).build().map_err(|e| e.to_string())?;
     let url = format!("{}/api/rawdata", url.trim_end_matches('/').trim_end_matches("/api"));
@@ -35,7 +35,7 @@ pub async fn fetch(url: &str, timeout: Duration) -> Result<Vec<ApiRouter>, Strin
     Ok(read(&raw))
 }
 
-/// The innermost cause; what is around it repeats the address.
+/// The innermost cause of an error; the outer ones only repeat the address.
 fn why(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
@@ -72,7 +72,7 @@ pub fn read(raw: &Value) -> Vec<ApiRouter> {
     all
 }
 
-/// The routers of a domain: those that name it, and those that labels declare for it.
+/// The routers of a domain: those whose rule names it, and those that labels declare for it.
 pub fn of_domain<'r>(all: &'r [ApiRouter], domain: &str, declared: &[String]) -> Vec<&'r ApiRouter> {
     let is_its = |router: &&ApiRouter| {
         let name = router.name.split('@').next().unwrap_or_default();
@@ -82,7 +82,7 @@ pub fn of_domain<'r>(all: &'r [ApiRouter], domain: &str, declared: &[String]) ->
     all.iter().filter(is_its).collect()
 }
 
-/// Why Traefik itself says that a router does not work.
+/// Why one of the routers does not work, as Traefik itself reports it.
 pub fn finding(routers: &[&ApiRouter], https: bool) -> Option<Finding> {
     let evidence = |router: &ApiRouter| vec![say(router)];
     for router in routers {
@@ -106,7 +106,7 @@ pub fn finding(routers: &[&ApiRouter], https: bool) -> Option<Finding> {
     only.map(|router| Finding { cause: Cause::RouterWithoutTls, evidence: evidence(router) })
 }
 
-/// One router in a line.
+/// One router as a line of evidence.
 pub fn say(router: &ApiRouter) -> String {
     let ApiRouter { name, status, errors, servers, tls, .. } = router;
     let mut text = format!("api: router {name} is {status}");

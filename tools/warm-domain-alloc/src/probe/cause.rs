@@ -1,23 +1,23 @@
-//! Why a domain does not answer as it should: one stable word per cause, its layer and its remedy. No I/O.
+//! The causes why a domain does not answer as it should, each with a stable word, its layer and its remedy. No I/O.
 
-/// Declares each cause once: name, word, layer, what a person reads, remedy.
+/// Declares each cause once: variant, word for records, layer, text for people, remedy.
 macro_rules! causes {
     ($($name:ident $word:literal $layer:literal $what:literal $remedy:literal;)*) => {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Cause { $($name),* }
 
         impl Cause {
-            /// Every cause, for the manual's test.
+            /// Every cause, for the test that the manual explains them.
             #[cfg(test)]
             pub const ALL: &[Self] = &[$(Self::$name),*];
 
-            /// The stable word that records carry.
+            /// The stable word that records contain.
             pub fn word(self) -> &'static str { match self { $(Self::$name => $word),* } }
 
             /// The first layer that is broken.
             pub fn layer(self) -> &'static str { match self { $(Self::$name => $layer),* } }
 
-            /// For people.
+            /// A description for people.
             pub fn what(self) -> &'static str { match self { $(Self::$name => $what),* } }
 
             pub fn remedy(self) -> &'static str { match self { $(Self::$name => $remedy),* } }
@@ -25,7 +25,7 @@ macro_rules! causes {
     };
 }
 
-/// One reason, with what shows it.
+/// A cause, with the evidence for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     pub cause: Cause,

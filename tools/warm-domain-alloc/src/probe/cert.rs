@@ -1,4 +1,4 @@
-//! A certificate as far as a person asks about it: whose, by whom, for which names, until when. No I/O.
+//! Parses a certificate: its subject, its issuer, its names, its dates. No I/O.
 
 use jiff::Timestamp;
 use x509_parser::extensions::GeneralName;
@@ -6,18 +6,18 @@ use x509_parser::prelude::{FromDer as _, X509Certificate, X509Name};
 
 use crate::name::certificate_covers as covers;
 
-/// What a server showed.
+/// The certificate that a server sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Certificate {
     pub subject: String,
     pub issuer: String,
-    /// DNS names that it is for, lower case.
+    /// The DNS names that it is for, in lower case.
     pub names: Vec<String>,
     pub not_before: Option<Timestamp>,
     pub not_after: Option<Timestamp>,
 }
 
-/// Reads DER; `None` for what is no certificate.
+/// Parses DER; `None` if it is no certificate.
 pub fn parse(der: &[u8]) -> Option<Certificate> {
     let (_, parsed) = X509Certificate::from_der(der).ok()?;
     let alternative = parsed.subject_alternative_name().ok().flatten();
@@ -36,14 +36,14 @@ pub fn parse(der: &[u8]) -> Option<Certificate> {
     })
 }
 
-/// The common name, or all of it where there is none.
+/// The common name or, if there is none, the whole name.
 fn name_of(name: &X509Name) -> String {
     let common = name.iter_common_name().next().and_then(|common| common.as_str().ok());
     common.map_or_else(|| name.to_string(), ToOwned::to_owned)
 }
 
 impl Certificate {
-    /// The one that Traefik makes for itself where it has none.
+    /// Whether it is the certificate that Traefik makes for itself when it has none for a name.
     pub fn is_traefik_default(&self) -> bool {
         self.subject == "TRAEFIK DEFAULT CERT"
             || self.names.iter().any(|name| name.ends_with(".traefik.default"))
@@ -53,7 +53,7 @@ impl Certificate {
         self.names.iter().any(|name| covers(name, domain))
     }
 
-    /// The wildcard that ends like the domain but is a label short of it.
+    /// A wildcard of the certificate that has the domain's ending but covers only names with fewer labels.
     pub fn short_wildcard(&self, domain: &str) -> Option<&str> {
         let too_short = |name: &&String| {
             name.strip_prefix("*.").is_some_and(|rest| domain.ends_with(&format!(".{rest}")))

@@ -1,4 +1,4 @@
-//! What the engine alone says about a domain: would Traefik route it, to whom, and if not, why. No I/O.
+//! Judges from the engine alone whether Traefik would route a domain, to which service, and if not, why. No I/O.
 
 use jiff::Timestamp;
 use lib_common::swarm::stack::{self, STACK_MAX, stack_of};
@@ -14,30 +14,30 @@ use crate::route::swarm::{Service, Swarm};
 use crate::router::{self, Router};
 use lib_common::swarm::traefik::rule::{self, Hit};
 
-/// What would become of requests for a domain.
+/// What would happen to requests for a domain.
 #[derive(Clone, Debug, Default)]
 pub struct Judgement {
-    /// Why it would not route, the first reason first; empty: it would.
+    /// Why it would not route, the most fundamental reason first; empty if it would.
     pub findings: Vec<Finding>,
-    /// What only shows in the answer: a virtual address, the port.
+    /// Where requests go; whether a server answers there only a request can show.
     pub backend: Option<Backend>,
-    /// Names inside the stack that strangers answer to.
+    /// Names inside the stack to which strangers answer.
     pub shadowed: Vec<Shadowed>,
-    /// Where the stack's own configuration uses such a name.
+    /// Places in the stack's own configuration that use such a name.
     pub uses: Vec<String>,
-    /// Certificate resolver of the router, and whether Traefik has it.
+    /// The router's certificate resolver, and whether Traefik has it.
     pub resolver: Option<(String, bool)>,
-    /// Traefik's names of the routers that are the domain's.
+    /// Traefik's names of the domain's routers.
     pub routers: Vec<String>,
 }
 
-/// The service that a domain's router sends to.
+/// The service to which a domain's router sends requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Backend {
     pub service: String,
     pub port: String,
     pub passthrough: bool,
-    /// The virtual address, where requests go there.
+    /// The service's virtual address, if requests go to that.
     pub vip: Option<String>,
 }
 
@@ -47,17 +47,17 @@ pub struct Question<'a> {
     pub port: u16,
     pub https: bool,
     pub now: Timestamp,
-    /// What the recipe's compose files name, if they are known.
+    /// The objects of the recipe's compose files, if they are known.
     pub objects: &'a Objects,
 }
 
-/// A service and what its labels declare.
+/// A service with what its labels declare.
 struct Labelled<'s> {
     service: &'s Service,
     declared: Declared,
 }
 
-/// Judges `question`; without a proxy what depends on Traefik's own settings is left open.
+/// Judges `question`. Without `proxy`, whatever depends on Traefik's own settings is not judged.
 pub fn judge(question: &Question, swarm: &Swarm, proxy: Option<&Proxy>) -> Judgement {
     let all: Vec<Labelled> = swarm
         .services
@@ -77,7 +77,7 @@ pub fn judge(question: &Question, swarm: &Swarm, proxy: Option<&Proxy>) -> Judge
             }
         }
     }
-    // The stack that is named after the domain comes first: others may name it too.
+    // Other stacks may name the domain as well, so the stack that is named after the domain comes first.
     mine.sort_by_key(|(labelled, router)| {
         (
             labelled.service.stack.as_deref() != Some(&stack),
@@ -115,7 +115,7 @@ fn finding(cause: Cause, evidence: impl Into<String>) -> Finding {
     Finding { cause, evidence: vec![evidence.into()] }
 }
 
-/// Whether a router is meant for the port that was asked.
+/// Whether a router is on the entry point of the port that was asked.
 fn fits(router: &Router, question: &Question, proxy: Option<&Proxy>) -> bool {
     let entry = proxy.and_then(|proxy| proxy.entry_point(question.port));
     entry.is_none_or(|entry| {
@@ -123,7 +123,7 @@ fn fits(router: &Router, question: &Question, proxy: Option<&Proxy>) -> bool {
     })
 }
 
-/// Why no router at all names the domain.
+/// Why no router names the domain.
 fn nobody(question: &Question, swarm: &Swarm, all: &[Labelled], stack: &str) -> Finding {
     let stacked: Vec<&Service> = swarm.of_stack(stack).collect();
     for service in &swarm.services {
@@ -135,7 +135,7 @@ fn nobody(question: &Question, swarm: &Swarm, all: &[Labelled], stack: &str) -> 
             return finding(Cause::LabelsOnContainer, text);
         }
     }
-    // A typo in the label's name hides the router, not its value.
+    // If the label's name has a typo Traefik sees no router, but the label's value may still name the domain.
     for labelled in all {
         let of_stack = labelled.service.stack.as_deref() == Some(stack);
         let named = |key: &&String| {
@@ -154,19 +154,19 @@ fn nobody(question: &Question, swarm: &Swarm, all: &[Labelled], stack: &str) -> 
         .unwrap_or_else(|| finding(Cause::NothingDeployed, format!("no service of stack {stack}")))
 }
 
-/// Names that the engine would have refused.
+/// Whether the stack was never created because the engine refuses its names.
 fn too_long(question: &Question) -> Option<Finding> {
     let whole = stack::whole(question.domain);
     if whole.chars().count() > STACK_MAX {
         let count = whole.chars().count();
-        let text = format!("its stack {whole} has {count} characters, abra keeps {STACK_MAX}");
+        let text = format!("its stack {whole} has {count} characters, and abra keeps only {STACK_MAX}");
         return Some(finding(Cause::NameTooLong, text));
     }
     let over = crate::limits::over(&whole, question.objects)?;
     Some(finding(Cause::NameTooLong, over))
 }
 
-/// Why Traefik leaves the whole service out.
+/// Why Traefik ignores the whole service.
 fn dropped(labelled: &Labelled, proxy: Option<&Proxy>) -> Option<Finding> {
     let (service, declared) = (labelled.service, &labelled.declared);
     if let Some(key) = declared.unknown.first() {
@@ -193,7 +193,7 @@ fn port(declared: &Declared, router: &Router) -> Option<Finding> {
     (!is_port).then(|| finding(Cause::PortMissing, text))
 }
 
-/// Another service with the same router that is not the same.
+/// Another service that declares a router of the same name in another way.
 fn duplicate(labelled: &Labelled, router: &Router, all: &[Labelled]) -> Option<Finding> {
     let other = all.iter().filter(|other| other.service.id != labelled.service.id).find_map(|other| {
         let same_name = |r: &&Router| r.protocol == router.protocol && r.name == router.name;
@@ -205,7 +205,7 @@ fn duplicate(labelled: &Labelled, router: &Router, all: &[Labelled]) -> Option<F
     Some(Finding { cause: Cause::RouterDuplicate, evidence: vec![text(router), text(other)] })
 }
 
-/// Why Traefik refuses or passes by the router itself.
+/// Why Traefik refuses the router itself, or does not use it for this request.
 fn refused(router: &Router, question: &Question, all: &[Labelled], proxy: Option<&Proxy>) -> Vec<Finding> {
     let mut found = Vec::new();
     let is_v2 = proxy.is_some_and(|proxy| proxy.is_v2);
@@ -254,7 +254,7 @@ fn refused(router: &Router, question: &Question, all: &[Labelled], proxy: Option
     found
 }
 
-/// A router of another stack that goes before.
+/// A router of another stack that takes the domain.
 fn taken(labelled: &Labelled, router: &Router, question: &Question, all: &[Labelled]) -> Option<Finding> {
     let everything: Vec<Router> = all.iter().flat_map(|one| one.declared.routers.clone()).collect();
     let http = router::http_entry_points(&everything);
@@ -266,7 +266,7 @@ fn taken(labelled: &Labelled, router: &Router, question: &Question, all: &[Label
     let other = others.find_map(|other| {
         let takes = |r: &&Router| {
             let exact = rule::hit(&r.rule, question.domain) == Hit::Exact;
-            // A longer rule for one of its paths is sharing, not taking.
+            // A rule of another length for one of its paths shares the domain on purpose.
             let shares = exact
                 && r.protocol == Protocol::Http
                 && r.rule.len() != router.rule.len()
@@ -312,7 +312,7 @@ fn backend(labelled: &Labelled, router: &Router, proxy: Option<&Proxy>) -> Backe
     }
 }
 
-/// Where the service's own settings use a shadowed name as a host.
+/// The places in the service's own settings that use a shadowed name as a host.
 fn uses(swarm: &Swarm, service: &Service, shadowed: &[Shadowed]) -> Vec<String> {
     let mounted =
         service.mounts.iter().filter_map(|(id, path)| Some((path.clone(), swarm.configs.get(id)?.clone())));
@@ -332,7 +332,7 @@ fn uses(swarm: &Swarm, service: &Service, shadowed: &[Shadowed]) -> Vec<String> 
     shadowed.iter().flat_map(|one| named(&one.name)).collect()
 }
 
-/// `//name`, or `name:port`.
+/// Whether the text uses `name` as a host: `//name`, `@name` or `name:port`.
 pub fn names_host(text: &str, name: &str) -> bool {
     text.match_indices(name).any(|(at, _)| {
         let (before, after) = (&text[..at], &text[at + name.len()..]);

@@ -1,4 +1,4 @@
-//! Traefik's log, as far as it tells why a certificate was not had.
+//! Reads Traefik's log for the reason why it has no certificate for a name.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use lib_common::swarm::frame;
 
 use super::cause::Cause;
 
-/// Most of the log that is read.
+/// Most bytes of the log that are read.
 const MAX: usize = 4 << 20;
 const LINES: u32 = 2000;
 /// Most lines that become evidence.
 const SHOWN: usize = 3;
 
-/// The last lines of a service's log, without secrets; none where the engine has none to give.
+/// The last lines of a service's log, redacted; none if the engine cannot read the log.
 pub async fn tail(engine: &Engine, service: &str, timeout: Duration) -> Vec<String> {
     let mut bytes = Vec::new();
     let read = async {
@@ -27,7 +27,7 @@ pub async fn tail(engine: &Engine, service: &str, timeout: Duration) -> Vec<Stri
             }
         }
     };
-    // What came until then is worth reading: a node that is away sends nothing more.
+    // Ignore the timeout, which is reached when one of the log's nodes is away, and use what has come until then.
     let _ = tokio::time::timeout(timeout, read).await;
     let mut redactor = Redactor::new::<&str>(&[]);
     lines(&bytes)
@@ -36,12 +36,12 @@ pub async fn tail(engine: &Engine, service: &str, timeout: Duration) -> Vec<Stri
         .collect()
 }
 
-/// The lines in the engine's answer.
+/// The lines of the engine's answer.
 pub fn lines(bytes: &[u8]) -> Vec<String> {
     String::from_utf8_lossy(&frame::text(bytes)).lines().map(without_colour).collect()
 }
 
-/// The line without the escape sequences that colour it on a terminal.
+/// The line without the escape sequences for colour.
 fn without_colour(line: &str) -> String {
     let mut parts = line.split("\u{1b}[");
     let first = parts.next().unwrap_or_default().to_owned();

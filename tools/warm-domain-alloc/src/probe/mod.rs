@@ -1,5 +1,6 @@
-//! Why a domain answers what it answers: each layer is asked (`net`, `tls`), the engine is asked what Traefik makes of
-//! it (`judge`), Traefik's API and log where they can tell more (`api`, `log`), and one cause is named (`verdict`).
+//! `probe`: finds out why a domain answers as it does. It asks each layer (`net`, `tls`), computes from the engine what
+//! Traefik should do (`judge`), asks Traefik's API and log if they can show more (`api`, `log`), and names one cause
+//! (`verdict`).
 
 mod api;
 mod cause;
@@ -31,14 +32,14 @@ use crate::store;
 pub use cert::parse as certificate;
 use judge::Question;
 pub use log::lines as log_lines;
-use net::{Asking, Seen};
+use net::{Asking, LayerAnswers};
 use target::Target;
-use verdict::Known;
+use verdict::Facts;
 
-/// How long is waited between two looks.
+/// Pause between two rounds with `--wait`.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// What one call asks, and whom.
+/// The targets of one call, and how they are asked.
 struct Prober<'a> {
     args: &'a ProbeArgs,
     targets: Vec<Target>,
@@ -47,7 +48,7 @@ struct Prober<'a> {
     engine: Option<Engine>,
 }
 
-/// Probes every target, all at once, and prints one record for each in the order in which they were named.
+/// Probes all targets at the same time, and prints one record for each, in the order in which they were named.
 pub async fn run(
     args: &ProbeArgs,
     leased: &[String],
@@ -62,7 +63,7 @@ pub async fn run(
     let engine = match manager.await {
         Ok(engine) => Some(engine),
         Err(error) => {
-            io.diag.warn(format_args!("{error}: only what the network shows is judged"));
+            io.diag.warn(format_args!("{error}: judging only from what the network shows"));
             None
         }
     };
@@ -87,7 +88,7 @@ pub async fn run(
         let round = tokio::time::timeout(left, prober.round(io)).await;
         let is_late = round.is_err();
         let late = || Error::again("probing domains", "the deadline passed").on(prober.targets.len());
-        // What the last whole round saw is worth more than nothing.
+        // If the deadline cut this round off, use the last complete one, if there is one.
         let mut records = round.unwrap_or_else(|_| last.take().ok_or_else(late))?;
         let all_route = records.iter().all(|record| record.routes);
         let is_last = is_late || started.elapsed() + PAUSE >= args.deadline;
@@ -135,7 +136,7 @@ fn targets(args: &ProbeArgs, leased: &[String]) -> Result<Vec<Target>> {
 }
 
 impl Prober<'_> {
-    /// One look at everything.
+    /// Asks and judges all targets once.
     async fn round(&self, io: &Io<'_>) -> Result<Vec<DomainProbed>> {
         let swarm = match &self.engine {
             Some(engine) => Some(store::swarm(engine).await?),
@@ -170,7 +171,7 @@ impl Prober<'_> {
             self.targets.iter().zip(&asked).zip(&judged).map(|((target, (seen, took_ms)), judgement)| {
                 let declared =
                     judgement.as_ref().map(|judgement| judgement.routers.as_slice()).unwrap_or_default();
-                let known = Known {
+                let facts = Facts {
                     target,
                     seen,
                     judgement: judgement.as_ref(),
@@ -181,12 +182,12 @@ impl Prober<'_> {
                     expect: self.args.expect.as_ref(),
                     now,
                 };
-                verdict::record(&known, &verdict::verdict(&known), *took_ms)
+                verdict::record(&facts, &verdict::verdict(&facts), *took_ms)
             });
         Ok(results.collect())
     }
 
-    /// The Traefik that is meant.
+    /// The Traefik of `--proxy`, else the first that runs.
     fn proxy(&self, swarm: &Swarm) -> Result<Option<Proxy>> {
         let mut all = proxy::all(swarm);
         let Some(name) = &self.args.proxy else { return Ok(all.into_iter().next()) };
@@ -199,8 +200,8 @@ impl Prober<'_> {
         Ok(Some(all.swap_remove(at)))
     }
 
-    /// Asks all targets, `--at-once` of them at the same time; with each, how long it took.
-    async fn ask_all(&self, instead: &[std::net::IpAddr]) -> Vec<(Seen, u64)> {
+    /// Asks all targets, `--at-once` of them at the same time; also returns how many milliseconds each took.
+    async fn ask_all(&self, instead: &[std::net::IpAddr]) -> Vec<(LayerAnswers, u64)> {
         let limit = Arc::new(Semaphore::new(self.args.at_once));
         let mut running = JoinSet::new();
         for (at, target) in self.targets.iter().cloned().enumerate() {
@@ -212,7 +213,7 @@ impl Prober<'_> {
                 (at, seen, u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX))
             });
         }
-        let mut all = vec![(Seen::default(), 0); self.targets.len()];
+        let mut all = vec![(LayerAnswers::default(), 0); self.targets.len()];
         while let Some(done) = running.join_next().await {
             if let Ok((at, seen, took_ms)) = done {
                 all[at] = (seen, took_ms);
@@ -221,9 +222,9 @@ impl Prober<'_> {
         all
     }
 
-    /// Traefik's log, where a certificate is missing that a resolver should have had.
-    async fn log(&self, asked: &[(Seen, u64)], proxy: Option<&Proxy>) -> Vec<String> {
-        let is_default = |seen: &Seen| {
+    /// Traefik's log, if some target got Traefik's own certificate; else nothing.
+    async fn log(&self, asked: &[(LayerAnswers, u64)], proxy: Option<&Proxy>) -> Vec<String> {
+        let is_default = |seen: &LayerAnswers| {
             seen.tls
                 .as_ref()
                 .and_then(|tls| tls.as_ref().ok())

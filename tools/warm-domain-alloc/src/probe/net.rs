@@ -1,4 +1,4 @@
-//! Asking a domain layer by layer: DNS, TCP, TLS, HTTP. Each step has a deadline.
+//! Asks a domain layer by layer: DNS, TCP, TLS, HTTP. Each step has a deadline.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -15,20 +15,20 @@ use tokio::net::TcpStream;
 use super::target::Target;
 use super::tls::{self, Served};
 
-/// Longest body that is read.
+/// Most bytes of a body that are read.
 const MAX_BODY: usize = 64 << 10;
 
-/// How every domain of a call is asked.
+/// How the domains of a call are asked.
 pub struct Asking {
-    /// Addresses to take in place of DNS.
+    /// Addresses to use in place of DNS.
     pub resolve: Vec<IpAddr>,
     pub timeout: Duration,
     pub tls: Arc<tls::Settings>,
 }
 
-/// What each layer answered; `None`: it was not reached.
+/// What each layer answered; `None` for a layer that was not reached.
 #[derive(Clone, Debug, Default)]
-pub struct Seen {
+pub struct LayerAnswers {
     pub dns: Option<Result<Vec<IpAddr>, String>>,
     pub tcp: Option<Result<SocketAddr, NoConnection>>,
     pub tls: Option<Result<Served, String>>,
@@ -56,11 +56,12 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// Asks one target. Without `resolve` and without an answer from DNS, `instead` is tried to see what lies behind.
-pub async fn ask(target: &Target, asking: &Asking, instead: &[IpAddr]) -> Seen {
-    let mut seen = Seen::default();
+/// Asks one target. If DNS has no address for it, the addresses `instead` are tried, to see what would answer.
+pub async fn ask(target: &Target, asking: &Asking, instead: &[IpAddr]) -> LayerAnswers {
+    let mut seen = LayerAnswers::default();
     let addresses = if asking.resolve.is_empty() {
         let found = resolve(target, asking.timeout).await;
+        // If DNS fails, ask Traefik's own addresses all the same, to tell whether anything else is wrong.
         let addresses = found.clone().unwrap_or_else(|_| instead.to_vec());
         seen.dns = Some(found);
         addresses
@@ -107,7 +108,7 @@ async fn resolve(target: &Target, timeout: Duration) -> Result<Vec<IpAddr>, Stri
     if addresses.is_empty() { Err("no address".into()) } else { Ok(addresses) }
 }
 
-/// The first address that takes a connection; else the first one's reason.
+/// Connects to the first address that accepts; if none does, returns the first address's error.
 async fn connect(
     addresses: &[IpAddr],
     port: u16,
@@ -150,7 +151,7 @@ where
         let (content_type, location) = (header(CONTENT_TYPE), header(LOCATION));
         let mut body = Vec::new();
         while body.len() < MAX_BODY {
-            // A body that breaks off is judged by what came.
+            // If the body breaks off, use what has come.
             let Some(Ok(frame)) = response.body_mut().frame().await else { break };
             body.extend(frame.into_data().into_iter().flatten());
         }

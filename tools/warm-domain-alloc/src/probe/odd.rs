@@ -1,10 +1,10 @@
-//! The odd one out of many domains. No I/O.
+//! Finds the odd one out of many domains. No I/O.
 
 use std::collections::BTreeMap;
 
 use lib_common::record::domain::DomainProbed;
 
-/// Marks the records that differ from most: more than half of all must agree with one another.
+/// Marks the records that differ from the majority, if more than half of all agree with one another.
 pub fn mark(records: &mut [DomainProbed]) {
     let key = |record: &DomainProbed| (record.routes, record.kind.clone());
     let mut counts: BTreeMap<_, usize> = BTreeMap::new();
@@ -13,6 +13,7 @@ pub fn mark(records: &mut [DomainProbed]) {
     }
     let Some((most, count)) = counts.into_iter().max_by_key(|(_, count)| *count) else { return };
     let all = records.len();
+    // Without a clear majority there is no odd one out.
     if count * 2 <= all || count == all {
         return;
     }

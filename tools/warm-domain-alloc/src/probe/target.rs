@@ -1,9 +1,9 @@
-//! What is probed: a domain, or a URL. No I/O.
+//! A target of a probe: a domain or a URL. No I/O.
 
-/// One place to ask.
+/// A domain with port and path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// Lower case, without a final dot.
+    /// In lower case, without a final dot.
     pub domain: String,
     pub https: bool,
     pub port: u16,
@@ -39,14 +39,14 @@ impl Target {
         Ok(Self { domain, https, port, path: if path.is_empty() { "/".into() } else { path.into() } })
     }
 
-    /// What the Host header says.
+    /// The value of the Host header.
     pub fn authority(&self) -> String {
         let default = if self.https { 443 } else { 80 };
         if self.port == default { self.domain.clone() } else { format!("{}:{}", self.domain, self.port) }
     }
 }
 
-/// The targets in a list: one a line, `#` begins a comment.
+/// Parses a list of targets, one per line; `#` begins a comment.
 pub fn list(text: &str) -> Result<Vec<Target>, String> {
     let lines = text
         .lines()

@@ -1,4 +1,4 @@
-//! What a service's tasks say about why nothing is routed to them. No I/O.
+//! Finds in a service's tasks the reason why no request is routed to them. No I/O.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -9,12 +9,13 @@ use crate::route::swarm::{Service, Swarm, Task};
 /// How long a task may wait for its address before the network counts as full.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(10);
 
-/// Why no task of the service gets requests; `None`: one is running.
+/// Why no task of the service gets requests; `None` if one is running.
 pub fn finding(service: &Service, swarm: &Swarm, now: Timestamp) -> Option<Finding> {
     if service.running().next().is_some() {
         return None;
     }
     let mut tasks: Vec<&Task> = service.tasks.iter().collect();
+    // The newest first: an older failure may have been repaired since.
     tasks.sort_by_key(|task| std::cmp::Reverse(task.since));
     let say = |task: &Task| {
         format!("task of {}: {}, wanted {}: {}", service.name, task.state, task.desired, task.said)
@@ -32,7 +33,7 @@ pub fn finding(service: &Service, swarm: &Swarm, now: Timestamp) -> Option<Findi
     for task in &wanted {
         let waits = task.since.is_some_and(|since| now.duration_since(since) > PATIENCE);
         match &*task.state {
-            // Not even allocated: the manager found no address for it, and says so nowhere else.
+            // The task was not even allocated: the manager found no address for it, and shows that nowhere else.
             "new" if waits => {
                 let mut found = Finding { cause: Cause::AddressesExhausted, evidence: vec![say(task)] };
                 found.evidence.extend(service.attached.iter().map(|attached| {
@@ -69,14 +70,14 @@ pub fn finding(service: &Service, swarm: &Swarm, now: Timestamp) -> Option<Findi
     }
 }
 
-/// Whether every running task is younger than Traefik's last look.
+/// Whether every running task may be younger than Traefik's last look at the swarm.
 pub fn just_started(service: &Service, proxy: Option<&Proxy>, now: Timestamp) -> Option<Finding> {
-    // Traefik looks again, then applies what it saw.
+    // Two seconds more than Traefik's refresh interval: it has to apply what it saw.
     let refresh = SignedDuration::from_secs(proxy.map_or(15, |proxy| proxy.refresh_seconds) + 2);
     let oldest = service.running().filter_map(|task| task.since).min()?;
     let age = now.duration_since(oldest);
     let text = format!(
-        "{} runs for {} s; Traefik looks every {} s",
+        "{} has been running for {} s; Traefik looks every {} s",
         service.name,
         age.as_secs(),
         refresh.as_secs() - 2

@@ -1,4 +1,4 @@
-//! One TLS handshake that tells both: whether the certificate verifies, and what answers if it does not.
+//! Makes one TLS handshake that shows both whether the certificate verifies, and what answers if it does not.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,29 +18,30 @@ use tokio_rustls::client::TlsStream;
 
 use super::cert::{self, Certificate};
 
-/// Whom to trust.
+/// Which authorities are trusted.
 pub struct Settings {
     provider: Arc<CryptoProvider>,
-    /// `None` where no authority is trusted at all.
+    /// `None` if no authority is trusted at all.
     verifier: Option<Arc<WebPkiServerVerifier>>,
 }
 
-/// What a server showed in its handshake.
+/// What a server sent in its handshake.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Served {
     pub certificate: Certificate,
-    /// Why a client that verifies would turn away.
+    /// Why a client that verifies certificates would refuse it, if it would.
     pub refused: Option<Refused>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
-    pub kind: Kind,
+    pub kind: CertificateFault,
     pub text: String,
 }
 
+/// Why a certificate does not verify.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum CertificateFault {
     Expired,
     Name,
     Untrusted,
@@ -68,7 +69,7 @@ impl Settings {
     }
 }
 
-/// Shakes hands with `domain` as SNI; errors are what the other side said.
+/// Makes the handshake, with `domain` as SNI. Errors are the other side's words.
 pub async fn handshake(
     settings: &Settings,
     domain: &str,
@@ -86,6 +87,7 @@ pub async fn handshake(
         .dangerous()
         .with_custom_certificate_verifier(Arc::clone(&recorder) as Arc<dyn ServerCertVerifier>)
         .with_no_client_auth();
+    // The request behind it is HTTP/1.1; without ALPN some servers would speak HTTP/2.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     let stream =
         TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|e| e.to_string())?;
@@ -93,7 +95,7 @@ pub async fn handshake(
     Ok((stream, served))
 }
 
-/// Verifies, remembers the outcome, and goes on in any case: nothing secret is sent.
+/// Verifies the certificate, stores the result, and accepts it in any case. That is safe because nothing secret is sent.
 #[derive(Debug)]
 struct Recorder {
     provider: Arc<CryptoProvider>,
@@ -117,6 +119,7 @@ impl ServerCertVerifier for Recorder {
         let certificate = cert::parse(end_entity).unwrap_or_default();
         let served = Served { certificate, refused: verdict.err().map(|e| refused(&e)) };
         *self.served.lock().unwrap_or_else(PoisonError::into_inner) = Some(served);
+        // Accept every certificate, or nothing could be learned of the layers behind it. The verdict reports the fault.
         Ok(ServerCertVerified::assertion())
     }
 
@@ -148,9 +151,11 @@ fn refused(error: &TlsError) -> Refused {
     let kind = match error {
         TlsError::InvalidCertificate(
             E::Expired | E::ExpiredContext { .. } | E::NotValidYet | E::NotValidYetContext { .. },
-        ) => Kind::Expired,
-        TlsError::InvalidCertificate(E::NotValidForName | E::NotValidForNameContext { .. }) => Kind::Name,
-        _ => Kind::Untrusted,
+        ) => CertificateFault::Expired,
+        TlsError::InvalidCertificate(E::NotValidForName | E::NotValidForNameContext { .. }) => {
+            CertificateFault::Name
+        }
+        _ => CertificateFault::Untrusted,
     };
     Refused { kind, text: error.to_string() }
 }

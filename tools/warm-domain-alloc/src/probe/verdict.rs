@@ -1,4 +1,4 @@
-//! From what each layer answered, and what engine, API and log say, to one cause. No I/O.
+//! Decides on one cause from what each layer answered and what the engine, the API and the log say. No I/O.
 
 use jiff::Timestamp;
 use lib_common::record::domain::{DomainProbed, Layer};
@@ -10,29 +10,30 @@ use super::api::{self, ApiRouter};
 use super::cause::{Cause, Finding};
 use super::judge::Judgement;
 use super::log;
-use super::net::{Answer, NoAnswer, NoConnection, Seen};
+use super::net::{Answer, LayerAnswers, NoAnswer, NoConnection};
 use super::target::Target;
-use super::tls::{Kind, Served};
+use super::tls::{CertificateFault, Served};
 use crate::route::proxy::Proxy;
 
 /// Everything that is known about one target.
-pub struct Known<'a> {
+pub struct Facts<'a> {
     pub target: &'a Target,
-    pub seen: &'a Seen,
-    /// `None`: there is no engine to ask.
+    pub seen: &'a LayerAnswers,
+    /// `None` if the engine could not be asked.
     pub judgement: Option<&'a Judgement>,
     pub proxy: Option<&'a Proxy>,
     pub api: Vec<&'a ApiRouter>,
     /// Lines of Traefik's log.
     pub log: &'a [String],
-    /// A certificate that does not verify breaks nothing.
+    /// Whether a certificate that does not verify is accepted (`--insecure`).
     pub insecure: bool,
-    /// What the page must hold.
+    /// The expression that the page must match (`--expect`).
     pub expect: Option<&'a Regex>,
     pub now: Timestamp,
 }
 
-/// Whether it routes, and what is wrong: also a fault that shows only sometimes.
+/// Whether the domain routes, and what is wrong. A domain that routes may have a finding, too: a fault that shows only
+/// now and then.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
     pub routes: bool,
@@ -45,43 +46,43 @@ impl Verdict {
     }
 }
 
-/// What an answer says about who answered.
+/// Who gave an HTTP answer, as its status and body show.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum From {
-    /// Traefik had no router (or an app that says the same words).
+    /// Traefik, which has no router for it; or an app that uses the same words.
     NoRouter,
-    /// Traefik could not reach the server.
+    /// Traefik, which could not reach the server.
     BadGateway,
     GatewayTimeout,
     NoServer,
     App,
 }
 
-pub fn verdict(known: &Known) -> Verdict {
-    let seen = known.seen;
+pub fn verdict(facts: &Facts) -> Verdict {
+    let seen = facts.seen;
     if let Some(Err(cause)) = &seen.dns {
         return Verdict::broken(
             Cause::DnsMissing,
-            vec![format!("{}: {cause}", known.target.domain), behind(known)],
+            vec![format!("{}: {cause}", facts.target.domain), behind(facts)],
         );
     }
     match &seen.tcp {
         None => return Verdict::broken(Cause::DnsMissing, Vec::new()),
-        Some(Err(cause)) => return no_connection(known, cause),
+        Some(Err(cause)) => return no_connection(facts, cause),
         Some(Ok(_)) => {}
     }
     match (&seen.tls, &seen.http) {
-        (Some(Err(cause)), _) => no_handshake(known, cause),
-        (_, Some(Ok(answer))) => answered(known, answer),
-        (_, Some(Err(NoAnswer::Timeout))) => silent(known, "no answer in time"),
-        (_, Some(Err(NoAnswer::Closed(cause)))) => silent(known, cause),
+        (Some(Err(cause)), _) => no_handshake(facts, cause),
+        (_, Some(Ok(answer))) => answered(facts, answer),
+        (_, Some(Err(NoAnswer::Timeout))) => silent(facts, "no answer in time"),
+        (_, Some(Err(NoAnswer::Closed(cause)))) => silent(facts, cause),
         (_, None) => Verdict::broken(Cause::Unexplained, Vec::new()),
     }
 }
 
-/// What would be answered if the name had an address.
-fn behind(known: &Known) -> String {
-    match (&known.seen.tcp, &known.seen.http) {
+/// What would answer if the name had an address.
+fn behind(facts: &Facts) -> String {
+    match (&facts.seen.tcp, &facts.seen.http) {
         (Some(Ok(address)), Some(Ok(answer))) => {
             format!("{address} answers for it with status {}", answer.status)
         }
@@ -90,10 +91,10 @@ fn behind(known: &Known) -> String {
     }
 }
 
-fn no_connection(known: &Known, cause: &NoConnection) -> Verdict {
-    let resolved = known.seen.dns.as_ref().and_then(|dns| dns.as_ref().ok());
+fn no_connection(facts: &Facts, cause: &NoConnection) -> Verdict {
+    let resolved = facts.seen.dns.as_ref().and_then(|dns| dns.as_ref().ok());
     let told = format!("{cause:?}");
-    if let Some(proxy) = known.proxy {
+    if let Some(proxy) = facts.proxy {
         if !proxy.is_running {
             return Verdict::broken(Cause::ProxyDown, vec![format!("{} has no running task", proxy.service)]);
         }
@@ -114,10 +115,10 @@ fn no_connection(known: &Known, cause: &NoConnection) -> Verdict {
     Verdict::broken(cause, vec![told])
 }
 
-fn no_handshake(known: &Known, cause: &str) -> Verdict {
+fn no_handshake(facts: &Facts, cause: &str) -> Verdict {
     let told = format!("handshake: {cause}");
-    let Some(judgement) = known.judgement else { return Verdict::broken(Cause::TlsRefused, vec![told]) };
-    if let Some(finding) = of_engine(known) {
+    let Some(judgement) = facts.judgement else { return Verdict::broken(Cause::TlsRefused, vec![told]) };
+    if let Some(finding) = of_engine(facts) {
         return Verdict { routes: false, finding: Some(with(finding, told)) };
     }
     let passes = judgement.backend.as_ref().filter(|backend| backend.passthrough);
@@ -135,64 +136,66 @@ fn no_handshake(known: &Known, cause: &str) -> Verdict {
     }
 }
 
-fn answered(known: &Known, answer: &Answer) -> Verdict {
+fn answered(facts: &Facts, answer: &Answer) -> Verdict {
     let told = format!("status {}: {}", answer.status, first_line(&answer.body));
-    let engine = of_engine(known);
+    let engine = of_engine(facts);
     let broken = |finding: Finding| Verdict { routes: false, finding: Some(with(finding, told.clone())) };
     match from(answer) {
-        From::NoRouter => match engine.clone().or_else(|| api::finding(&known.api, known.target.https)) {
+        From::NoRouter => match engine.clone().or_else(|| api::finding(&facts.api, facts.target.https)) {
             Some(finding) => return broken(finding),
-            // Nothing stands in the way: the app itself says so.
-            None if known.judgement.is_some_and(|judgement| judgement.backend.is_some()) => {}
+            // Nothing else is wrong, so it is the app itself that says 404.
+            None if facts.judgement.is_some_and(|judgement| judgement.backend.is_some()) => {}
             None => return broken(Finding { cause: Cause::Unexplained, evidence: Vec::new() }),
         },
         kind @ (From::BadGateway | From::GatewayTimeout | From::NoServer) => {
-            return broken(engine.unwrap_or_else(|| gateway(known, kind)));
+            return broken(engine.unwrap_or_else(|| gateway(facts, kind)));
         }
         From::App => {}
     }
     if let Some(finding) = engine.filter(|finding| finding.cause == Cause::TakenByOther) {
         return broken(finding);
     }
-    let judgement = known.judgement.cloned().unwrap_or_default();
+    let judgement = facts.judgement.cloned().unwrap_or_default();
     let is_other =
-        known.expect.is_some_and(|expect| !expect.is_match(&String::from_utf8_lossy(&answer.body)));
-    // Not only whether somebody answers, but who: a stack whose own names are strangers' shows their pages. That goes
-    // before its certificate, which it may have got from a stranger's leave.
+        facts.expect.is_some_and(|expect| !expect.is_match(&String::from_utf8_lossy(&answer.body)));
+    // Who answered matters, too: if the names inside the stack lead to strangers, it serves their pages. Report that
+    // before a bad certificate, which may be a consequence: a service that does its own TLS can have asked a stranger
+    // whether it may get one.
     if !judgement.shadowed.is_empty() && (is_other || !judgement.uses.is_empty() || answer.status >= 500) {
         let evidence = [strangers(&judgement), judgement.uses.clone()].concat();
         return broken(Finding { cause: Cause::AliasCollision, evidence });
     }
-    if let Some(finding) = certificate(known) {
+    if let Some(finding) = certificate(facts) {
         return broken(finding);
     }
     if is_other {
         let text =
-            format!("the page does not match '{}'", known.expect.map(Regex::as_str).unwrap_or_default());
+            format!("the page does not match '{}'", facts.expect.map(Regex::as_str).unwrap_or_default());
         return broken(Finding { cause: Cause::OtherPage, evidence: vec![text] });
     }
     if answer.status >= 500 {
         return broken(Finding { cause: Cause::AppError, evidence: Vec::new() });
     }
-    // It answered this time; what flips from one look of Traefik to the next is named all the same.
-    let flips = of_engine(known).filter(|finding| finding.cause == Cause::NetworkLabel);
+    // It answered this time. But with a wrong network label Traefik takes any network, which may change at its next
+    // look, so that is named all the same.
+    let flips = of_engine(facts).filter(|finding| finding.cause == Cause::NetworkLabel);
     Verdict { routes: true, finding: flips }
 }
 
-/// No HTTP answer behind a connection.
-fn silent(known: &Known, told: &str) -> Verdict {
+/// The connection was accepted, but no HTTP answer came.
+fn silent(facts: &Facts, told: &str) -> Verdict {
     let told = format!("HTTP: {told}");
-    if let Some(finding) = of_engine(known) {
+    if let Some(finding) = of_engine(facts) {
         return Verdict { routes: false, finding: Some(with(finding, told)) };
     }
-    let finding = gateway(known, From::GatewayTimeout);
+    let finding = gateway(facts, From::GatewayTimeout);
     Verdict { routes: false, finding: Some(with(finding, told)) }
 }
 
-/// Why Traefik has a server, and no answer from it.
-fn gateway(known: &Known, kind: From) -> Finding {
-    let backend = known.judgement.and_then(|judgement| judgement.backend.clone()).unwrap_or_default();
-    let servers = known.api.iter().map(|router| api::say(router)).collect();
+/// Why Traefik gets no answer from the server that it has.
+fn gateway(facts: &Facts, kind: From) -> Finding {
+    let backend = facts.judgement.and_then(|judgement| judgement.backend.clone()).unwrap_or_default();
+    let servers = facts.api.iter().map(|router| api::say(router)).collect();
     let port = format!("port label of {}: {}", backend.service, backend.port);
     let (cause, evidence) = match (kind, backend.vip) {
         (From::BadGateway, None) => (Cause::WrongPort, port),
@@ -204,44 +207,44 @@ fn gateway(known: &Known, kind: From) -> Finding {
     Finding { cause, evidence: [vec![evidence], servers].concat() }
 }
 
-/// Why a client that verifies turns away, though a request behind it is answered.
-fn certificate(known: &Known) -> Option<Finding> {
-    let served = known.seen.tls.as_ref()?.as_ref().ok()?;
-    let refused = served.refused.as_ref().filter(|_| !known.insecure)?;
-    let domain = &known.target.domain;
+/// Why a client that verifies certificates would refuse this one, although a request is answered.
+fn certificate(facts: &Facts) -> Option<Finding> {
+    let served = facts.seen.tls.as_ref()?.as_ref().ok()?;
+    let refused = served.refused.as_ref().filter(|_| !facts.insecure)?;
+    let domain = &facts.target.domain;
     let mut evidence = vec![format!("SNI {domain}; served {}", served.certificate), refused.text.clone()];
-    if let Some((resolver, false)) = known.judgement.and_then(|judgement| judgement.resolver.as_ref()) {
+    if let Some((resolver, false)) = facts.judgement.and_then(|judgement| judgement.resolver.as_ref()) {
         evidence.push(format!("the router names resolver {resolver}"));
         return Some(Finding { cause: Cause::ResolverUnknown, evidence });
     }
     if served.certificate.is_traefik_default() {
-        let resolver = known.judgement.and_then(|judgement| judgement.resolver.as_ref());
-        let told = resolver.and_then(|(resolver, _)| log::acme(known.log, domain, resolver));
+        let resolver = facts.judgement.and_then(|judgement| judgement.resolver.as_ref());
+        let told = resolver.and_then(|(resolver, _)| log::acme(facts.log, domain, resolver));
         return Some(match told {
             Some((cause, lines)) => Finding { cause, evidence: [evidence, lines].concat() },
             None => Finding { cause: Cause::DefaultCertificate, evidence },
         });
     }
-    Some(Finding { cause: refusal(served, refused.kind, domain, known.now), evidence })
+    Some(Finding { cause: refusal(served, refused.kind, domain, facts.now), evidence })
 }
 
-fn refusal(served: &Served, kind: Kind, domain: &str, now: Timestamp) -> Cause {
+fn refusal(served: &Served, kind: CertificateFault, domain: &str, now: Timestamp) -> Cause {
     if !served.certificate.covers(domain) {
         let short = served.certificate.short_wildcard(domain).is_some();
         return if short { Cause::WildcardDepth } else { Cause::CertificateName };
     }
     match kind {
         _ if !served.certificate.is_valid_at(now) => Cause::CertificateExpired,
-        Kind::Expired => Cause::CertificateExpired,
-        Kind::Name => Cause::CertificateName,
-        Kind::Untrusted => Cause::CertificateUntrusted,
+        CertificateFault::Expired => Cause::CertificateExpired,
+        CertificateFault::Name => Cause::CertificateName,
+        CertificateFault::Untrusted => Cause::CertificateUntrusted,
     }
 }
 
-/// The engine's first reason, with what the API shows about it.
-fn of_engine(known: &Known) -> Option<Finding> {
-    let mut finding = known.judgement?.findings.first()?.clone();
-    finding.evidence.extend(known.api.iter().map(|router| api::say(router)));
+/// The first reason that the engine shows, with what the API says about it.
+fn of_engine(facts: &Facts) -> Option<Finding> {
+    let mut finding = facts.judgement?.findings.first()?.clone();
+    finding.evidence.extend(facts.api.iter().map(|router| api::say(router)));
     Some(finding)
 }
 
@@ -279,29 +282,29 @@ fn first_line(body: &[u8]) -> String {
     text.lines().next().unwrap_or_default().chars().take(80).collect()
 }
 
-/// The record of a verdict, every layer that was tried in it.
-pub fn record(known: &Known, verdict: &Verdict, took_ms: u64) -> DomainProbed {
+/// The record of a verdict, with every layer that was tried.
+pub fn record(facts: &Facts, verdict: &Verdict, took_ms: u64) -> DomainProbed {
     let finding = verdict.finding.as_ref();
-    let answer = known.seen.http.as_ref().and_then(|http| http.as_ref().ok());
+    let answer = facts.seen.http.as_ref().and_then(|http| http.as_ref().ok());
     let mut redactor = Redactor::new::<&str>(&[]);
     let mut clean = |text: &str| Text(redactor.line(text.as_bytes()).into_owned());
     DomainProbed {
-        domain: known.target.domain.clone(),
+        domain: facts.target.domain.clone(),
         routes: verdict.routes,
         broken: finding.map(|finding| finding.cause.layer().to_owned()),
         cause: finding.map(|finding| finding.cause.what().to_owned()),
         remedy: finding.map(|finding| finding.cause.remedy().to_owned()),
         evidence: finding.iter().flat_map(|finding| &finding.evidence).map(|text| clean(text)).collect(),
         kind: finding.map(|finding| finding.cause.word().to_owned()),
-        layers: layers(known, &mut clean),
+        layers: layers(facts, &mut clean),
         status: answer.map(|answer| answer.status),
         odd: None,
         took_ms: Some(took_ms),
     }
 }
 
-fn layers(known: &Known, clean: &mut dyn FnMut(&str) -> Text) -> Vec<Layer> {
-    let seen = known.seen;
+fn layers(facts: &Facts, clean: &mut dyn FnMut(&str) -> Text) -> Vec<Layer> {
+    let seen = facts.seen;
     let mut all = Vec::new();
     let mut add =
         |layer: &str, ok: bool, text: String| all.push(Layer { layer: layer.into(), ok, seen: clean(&text) });
@@ -319,7 +322,7 @@ fn layers(known: &Known, clean: &mut dyn FnMut(&str) -> Text) -> Vec<Layer> {
     }
     match &seen.tls {
         Some(Ok(served)) => {
-            add("tls", true, format!("SNI {}", known.target.domain));
+            add("tls", true, format!("SNI {}", facts.target.domain));
             let refused =
                 served.refused.as_ref().map(|refused| format!("; {}", refused.text)).unwrap_or_default();
             add("certificate", refused.is_empty(), format!("{}{refused}", served.certificate));

@@ -1,22 +1,23 @@
-//! Which service answers to a name inside a stack. No I/O.
+//! Finds out which services answer to a name inside a stack. No I/O.
 //!
-//! The engine's DNS asks a container's networks in order and stops at the first with an answer: networks that have
-//! a way out before internal ones, then by name. On a shared network, every stack's `app` answers to `app`.
+//! The engine's DNS asks a container's networks one after another and stops at the first that has an answer. Networks
+//! with a way out come before internal ones; among equals, the order is that of their names. On a shared network every
+//! stack's `app` answers to `app`.
 
 use std::collections::BTreeSet;
 
 use super::swarm::{Network, Service, Swarm};
 
-/// A name that strangers answer to.
+/// A name inside a stack to which strangers answer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Shadowed {
-    /// Who asks.
+    /// The service that asks.
     pub service: String,
     pub stack: String,
     pub name: String,
-    /// On which network the answer is found.
+    /// The network on which the answer is found.
     pub network: String,
-    /// Everybody who answers there.
+    /// All services that answer there.
     pub owners: Vec<String>,
 }
 
@@ -30,6 +31,7 @@ pub fn shadowed(swarm: &Swarm, service: &Service) -> Vec<Shadowed> {
             let aliases = met.flat_map(|attached| attached.aliases.iter().map(String::as_str));
             aliases.chain([other.short()])
         })
+        // A name that begins with the stack's is the stack's alone.
         .filter(|name| !name.starts_with(stack))
         .collect();
     names.into_iter().filter_map(|name| shadow(swarm, service, stack, name)).collect()
@@ -54,10 +56,11 @@ fn shadow(swarm: &Swarm, service: &Service, stack: &str, name: &str) -> Option<S
     })
 }
 
-/// A service's networks in the order in which they are asked.
+/// A service's networks, in the order in which the engine's DNS asks them.
 pub fn asked<'s>(swarm: &'s Swarm, service: &Service) -> Vec<&'s Network> {
     let mut networks: Vec<&Network> =
         service.attached.iter().filter_map(|attached| swarm.networks.get(&attached.network)).collect();
+    // The order in which the engine's DNS asks: internal networks last, and by name.
     networks.sort_by_key(|network| (network.internal, &network.name));
     networks
 }
@@ -72,7 +75,8 @@ mod tests {
     use crate::route::swarm::tests::{net, svc, swarm};
     use serde_json::{Value, json};
 
-    /// Two strangers with an `app` on `proxy`, and a stack with `web` and `app` on `proxy` and its own network.
+    /// The result for a stack with `web` and `app` on `proxy` and on its own network, beside two strangers with an `app` on
+    /// `proxy`.
     fn scene(stack: &str, own: &Value) -> Vec<Shadowed> {
         let own_name = own["Name"].as_str().unwrap().to_owned();
         let both = ["proxy", own_name.as_str()];

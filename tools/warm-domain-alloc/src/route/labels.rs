@@ -1,4 +1,4 @@
-//! A service's labels as Traefik 3's swarm provider reads them, with what makes it drop the service. No I/O.
+//! Reads a service's labels as Traefik 3's swarm provider does, and notes which make it drop the service. No I/O.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,9 +15,9 @@ pub struct Declared {
     pub any: bool,
     pub enable: Option<bool>,
     pub network: Option<String>,
-    /// Traefik sends requests to the virtual address and leaves balancing to the engine.
+    /// Whether Traefik sends requests to the service's virtual address and leaves balancing to the engine.
     pub lbswarm: bool,
-    /// Labels that Traefik does not know: it drops the whole service because of one.
+    /// Labels that Traefik does not know. Because of a single one it drops the whole service.
     pub unknown: Vec<String>,
     pub routers: Vec<Router>,
     /// Load balancers by protocol and name, with their port label.
@@ -65,7 +65,7 @@ pub fn read(labels: &BTreeMap<String, String>, owner: &str) -> Declared {
                 Some(element) if is_known(rest) => declared.add(&element, value),
                 _ => declared.unknown.push(key.clone()),
             },
-            // Traefik looks at nothing else.
+            // Traefik ignores all other labels.
             _ => {}
         }
     }
@@ -87,7 +87,7 @@ impl Declared {
         }
     }
 
-    /// The load balancer that a router of these labels uses, and its port label; `None`: somebody else's.
+    /// The load balancer that a router of these labels uses, and its port label; `None` if another service declares it.
     pub fn backend(&self, router: &Router) -> Option<(String, Option<&str>)> {
         let of = |name: &str| self.backends.get(&(router.protocol, name.to_owned()));
         if !router.service.is_empty() {
@@ -95,6 +95,7 @@ impl Declared {
             let port = of(name).filter(|_| matches!(provider, "swarm" | "docker"))?;
             return Some((name.to_owned(), port.as_deref()));
         }
+        // Without a service label, Traefik takes the only backend of the labels, or makes one named after the service.
         let mut own = self.backends.iter().filter(|((protocol, _), _)| *protocol == router.protocol);
         let (first, second) = (own.next(), own.next());
         match (first, second) {
@@ -104,7 +105,7 @@ impl Declared {
     }
 }
 
-/// Whether Traefik's configuration has such a field; `rest` comes behind `traefik.http.`.
+/// Whether Traefik's configuration has such a field; `rest` is what follows `traefik.http.`.
 fn is_known(rest: &[&str]) -> bool {
     match rest {
         ["routers", _, field, ..] => ROUTER.contains(&bare(field)),
@@ -115,7 +116,7 @@ fn is_known(rest: &[&str]) -> bool {
     }
 }
 
-/// A list's field without its index: `domains[0]`.
+/// A field's name without its index, as `domains` for `domains[0]`.
 fn bare(field: &str) -> &str {
     field.split('[').next().unwrap_or_default()
 }

@@ -1,6 +1,6 @@
-//! What the swarm and Traefik make of labels, tasks and networks, recomputed from the engine alone. No I/O.
+//! Computes from the engine's data what Traefik and the swarm's DNS make of labels, tasks and networks. No I/O.
 //!
-//! Traefik drops what it cannot use without a word in its API, so the judgement starts from the raw labels.
+//! Traefik's API does not show what Traefik dropped because it could not use it, so this starts from the raw labels.
 
 pub mod alias;
 pub mod labels;

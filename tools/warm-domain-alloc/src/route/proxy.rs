@@ -1,4 +1,4 @@
-//! The Traefik that runs on the swarm: its entry points, certificate resolvers and networks, from its arguments,
+//! Finds the Traefik on the swarm, with its entry points, certificate resolvers and networks, from its arguments,
 //! environment and mounted configuration. No I/O.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,23 +15,23 @@ pub struct Proxy {
     pub entry_points: BTreeMap<String, EntryPoint>,
     pub resolvers: BTreeSet<String>,
     pub exposed_by_default: bool,
-    /// The network that it takes where labels name none.
+    /// The network that it uses for services whose labels name none.
     pub network: Option<String>,
     pub refresh_seconds: i64,
-    /// Networks that it is attached to, by id.
+    /// Ids of the networks that it is attached to.
     pub networks: BTreeSet<String>,
     pub is_running: bool,
     /// Addresses of the nodes that it runs on.
     pub addresses: Vec<String>,
     pub published: Vec<(u16, u16)>,
-    /// Understands only the rules of Traefik 2.
+    /// Whether it understands only the rules of Traefik 2.
     pub is_v2: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EntryPoint {
     pub port: u16,
-    /// Every router on it is a TLS router.
+    /// Whether every router on it is a TLS router.
     pub tls: bool,
 }
 
@@ -95,9 +95,11 @@ fn of(swarm: &Swarm, service: &Service) -> Option<Proxy> {
     })
 }
 
-/// All settings with lower-case dotted names. Traefik itself takes only one source; they rarely disagree.
+/// All settings, with dotted names in lower case. Traefik itself uses only one source, but here all are merged, since a
+/// deployment hardly ever sets one differently in two.
 fn settings(swarm: &Swarm, service: &Service) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
+    // Later sources replace earlier ones: the file, then the environment, then flags.
     for (config, path) in &service.mounts {
         let is_static = ["traefik.yml", "traefik.yaml"].iter().any(|name| path.ends_with(name));
         if let Some(text) = swarm.configs.get(config).filter(|_| is_static) {
@@ -111,7 +113,7 @@ fn settings(swarm: &Swarm, service: &Service) -> BTreeMap<String, String> {
         }
     }
     for argument in &service.command {
-        // Also inside one `sh -c` line.
+        // Split into words, since all flags may be in one `sh -c` line.
         for word in argument.split_whitespace() {
             if let Some(flag) = word.strip_prefix("--") {
                 let (key, value) = flag.split_once('=').unwrap_or((flag, "true"));

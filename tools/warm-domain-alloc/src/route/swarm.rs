@@ -1,4 +1,5 @@
-//! Services, tasks and networks as routing needs them, read tolerantly from the engine's raw JSON. No I/O.
+//! Reads what routing depends on (services, tasks, networks) from the engine's raw JSON. Odd values are tolerated. No
+//! I/O.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,7 @@ use serde_json::Value;
 #[derive(Clone, Debug, Default)]
 pub struct Swarm {
     pub services: Vec<Service>,
-    /// By id.
+    /// Networks by id.
     pub networks: BTreeMap<String, Network>,
     /// Content of the configs that services mount, by id.
     pub configs: BTreeMap<String, String>,
@@ -33,9 +34,9 @@ pub struct Network {
     pub id: String,
     pub name: String,
     pub stack: Option<String>,
-    /// Without a way out: asked for a name after every other network.
+    /// It has no way out, so the engine's DNS asks it after all networks that have one.
     pub internal: bool,
-    /// Swarm-wide, and of no stack.
+    /// It is swarm-wide and belongs to no stack.
     pub shared: bool,
     pub subnets: Vec<String>,
 }
@@ -48,7 +49,7 @@ pub struct Service {
     pub labels: BTreeMap<String, String>,
     /// Labels of its containers, which Traefik does not read on a swarm.
     pub container_labels: BTreeMap<String, String>,
-    /// Replicas that are wanted; `None` for one on each node.
+    /// How many replicas are wanted; `None` for a global service.
     pub wanted: Option<u64>,
     pub attached: Vec<Attached>,
     /// Virtual address on each network, by network id; empty for `dnsrr`.
@@ -62,7 +63,7 @@ pub struct Service {
     pub tasks: Vec<Task>,
 }
 
-/// One network of a service.
+/// A network that a service is attached to.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Attached {
     pub network: String,
@@ -116,7 +117,7 @@ impl Swarm {
 }
 
 impl Service {
-    /// Its name inside its stack.
+    /// Its name without the stack's.
     pub fn short(&self) -> &str {
         let of_stack = self.stack.as_ref().and_then(|stack| self.name.strip_prefix(stack.as_str()));
         of_stack.and_then(|rest| rest.strip_prefix('_')).unwrap_or(&self.name)
@@ -126,12 +127,12 @@ impl Service {
         self.tasks.iter().filter(|task| task.state == "running" && task.desired == "running")
     }
 
-    /// Whether the engine's DNS has an answer for its names.
+    /// Whether the engine's DNS answers for its names.
     pub fn is_resolvable(&self) -> bool {
         self.running().next().is_some() || (!self.vips.is_empty() && self.wanted != Some(0))
     }
 
-    /// Whether it is called `name` on a network.
+    /// Whether it answers to `name` on a network.
     pub fn answers_to(&self, name: &str, network: &str) -> bool {
         let mut on = self.attached.iter().filter(|attached| attached.network == network);
         on.any(|attached| self.name == name || attached.aliases.iter().any(|alias| alias == name))
@@ -156,7 +157,7 @@ fn service(value: &Value, networks: &BTreeMap<String, Network>) -> Service {
     let template = &spec["TaskTemplate"];
     let container = &template["ContainerSpec"];
     let labels = label::pairs(&spec["Labels"]);
-    // A target is an id, or a name where a client asked by name.
+    // A target is an id, or a name if the client that created the service gave a name.
     let id_of = |target: &str| {
         let named =
             networks.values().find(|network| network.name == target && !networks.contains_key(target));
@@ -233,14 +234,14 @@ pub mod tests {
     use super::*;
     use serde_json::json;
 
-    /// A network as the engine lists it.
+    /// A network in the engine's JSON.
     pub fn net(name: &str, stack: Option<&str>) -> Value {
         let labels = stack.map_or(json!({}), |stack| json!({STACK: stack}));
         json!({"Id": format!("id-{name}"), "Name": name, "Scope": "swarm", "Labels": labels,
                "IPAM": {"Config": [{"Subnet": "10.0.1.0/24"}]}})
     }
 
-    /// A service of a stack with one running task, attached to networks under its short name.
+    /// A service of a stack and its one running task, attached to these networks under its short name.
     pub fn svc(stack: &str, short: &str, networks: &[&str], labels: &Value) -> (Value, Value) {
         let name = format!("{stack}_{short}");
         let mut labels = labels.clone();

@@ -1,4 +1,4 @@
-//! What every request to a Gitea or Forgejo has in common: pages, lost answers, errors.
+//! What all requests to a Gitea or Forgejo have in common: pages of lists, lost answers, errors.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use crate::forge::http::{Reply, Sent};
 use crate::retry;
 use crate::forge::route::Call;
 
-/// Pages of a list that are read before something must be wrong.
+/// Most pages of a list that are read; a list with more means that the forge never ends it.
 const MAX_PAGES: usize = 200;
-/// How often a writing request is tried; before each new try the forge is asked whether the last one came through.
+/// How often a writing request is tried. Before each new try the forge is asked whether the last one was carried out.
 const TRIES: u32 = 3;
 
 /// How long a request whose answer was lost is looked for, in milliseconds after each try: it may still be on its way.
@@ -56,7 +56,8 @@ impl Gitea {
         })
     }
 
-    /// All pages. The page size may be less than asked for, so only the count, or an empty page, ends it.
+    /// Reads all pages. A forge may return shorter pages than were asked for, so only the total count or an empty page
+    /// marks the end.
     pub fn pages<'c, T: DeserializeOwned>(&self, call: impl Fn(usize) -> Call<'c>) -> Result<Vec<T>> {
         let missing = || self.http.refused(&call(1), &Reply::missing());
         self.pages_if_there(&call)?.ok_or_else(missing)

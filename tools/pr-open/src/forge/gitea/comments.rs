@@ -28,7 +28,7 @@ impl Gitea {
         self.get(&Call::Comments(number))
     }
 
-    /// What CI has said already of a commit: the largest id.
+    /// The largest id of the statuses that a commit has now.
     pub fn newest_status(&self, commit: &str) -> Result<u64> {
         Ok(max(self.all_statuses(commit)?.iter().map(|status| status.id)))
     }
@@ -84,6 +84,8 @@ impl Gitea {
             let asked = requests().any(|comment| comment.id > marker.comments);
             return Ok(AskingPlan { marker, note: None, comment: (!asked).then(comment) });
         }
+        // The marker goes into the body before the comment is written. After a crash between the two, the next call finds the
+        // marker without a comment and writes the comment.
         let after = self.newest_status(&pull.head)?;
         let marker = Marker { head: pull.head.clone(), after, comments: newest };
         let note = Self::editing(number, &pull.title, &marker.on(&pull.body));

@@ -57,7 +57,7 @@ impl Gitea {
         Sending { call: Call::RequestReviewers(number), body: json!({ "reviewers": [user] }) }
     }
 
-    /// Asks for reviews; a refusal becomes a sentence.
+    /// Asks for reviews; returns a sentence if the forge refuses.
     pub fn request_reviews(&self, number: u64, users: &[String]) -> Vec<String> {
         let refusal = |user: &String| {
             let sending = Self::review(number, user);

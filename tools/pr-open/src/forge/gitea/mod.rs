@@ -1,5 +1,5 @@
-//! Gitea (from 1.22) and Forgejo over HTTP. What they do differently is avoided rather than asked for:
-//! filters that one of them ignores are applied here, and nothing depends on a version number.
+//! Gitea (from 1.22) and Forgejo over HTTP. Only what both do alike is used, so that nothing depends on a version
+//! number; filters that one of them ignores are applied here.
 
 mod client;
 mod comments;
@@ -247,7 +247,7 @@ impl Forge for Gitea {
     }
 }
 
-const UNFINISHED: &str = "the forge takes it for unfinished: its title begins with a word that says so";
+const UNFINISHED: &str = "the forge takes it for a draft, because its title begins with a word such as WIP";
 
 /// Why no pull request can be opened in a repository, and what to do about it.
 fn unfit(repo: &wire::Repository, has_token: bool) -> Option<(&'static str, &'static str)> {

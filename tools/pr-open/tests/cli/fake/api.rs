@@ -1,4 +1,4 @@
-//! The API: repositories, branches, pull requests; `issues.rs` has the rest.
+//! The fake API: repositories, branches and pull requests; `issues.rs` has the rest.
 
 use std::process::Command;
 
@@ -10,7 +10,7 @@ use super::{State, TIME};
 pub struct Reply {
     pub status: u16,
     pub body: Value,
-    /// Of a list.
+    /// `X-Total-Count` of a list.
     pub total: Option<usize>,
 }
 
@@ -39,7 +39,7 @@ pub fn page(all: &[Value], query: &str, max: usize) -> Reply {
 }
 
 impl State {
-    /// As the descriptions call this path.
+    /// The path template of the API descriptions for this path.
     pub fn template(method: &str, below: &str) -> &'static str {
         let route = below.split('?').next().unwrap();
         let parts: Vec<&str> = route.split('/').skip(1).collect();
@@ -282,7 +282,7 @@ impl State {
         ok(201, self.live_pulls().pop().unwrap())
     }
 
-    /// A pull request as the database has it.
+    /// Adds a pull request, as if it were in the database.
     pub fn put_pull(&mut self, head: &str, base: &str, title: &str, body: &str, commit: &str) {
         let number = self.pulls.len() as u64 + 1;
         let end = |branch: &str, sha: &str| json!({"label": branch, "ref": branch, "sha": sha, "repo_id": 5, "repo": null});

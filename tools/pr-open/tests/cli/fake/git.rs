@@ -1,4 +1,4 @@
-//! git's smart HTTP: git's own server program, run as the CGI that it is.
+//! git's smart HTTP, by git's own server program, `git http-backend`, which is a CGI.
 
 use std::io::Write;
 use std::path::Path;
@@ -48,7 +48,7 @@ pub fn serve(root: &Path, who: &Who, renamed: Option<u16>, archived: bool, incom
         .spawn()
         .unwrap();
     let (mut stdin, body) = (child.stdin.take().unwrap(), incoming.body.clone());
-    // A server that knows enough before the end does not read the rest.
+    // A thread of its own, since the server may answer before it has read everything.
     let writer = std::thread::spawn(move || stdin.write_all(&body));
     let output = child.wait_with_output().unwrap();
     let _ = writer.join().unwrap();
@@ -68,7 +68,7 @@ pub fn password(header: &str) -> String {
     String::from_utf8_lossy(&decoded).split_once(':').map_or(String::new(), |(_, password)| password.to_owned())
 }
 
-/// A CGI's answer: header lines, an empty line, the body.
+/// Parses a CGI's answer: header lines, an empty line, the body.
 fn parse(output: &[u8]) -> Outgoing {
     let end = output.windows(4).position(|w| w == b"\r\n\r\n").expect("git http-backend answers");
     let mut out = Outgoing { status: 200, body: output[end + 4..].to_vec(), ..Outgoing::default() };

@@ -1,4 +1,4 @@
-//! The API: comments and commit statuses.
+//! The fake API: comments and commit statuses.
 
 use serde_json::{Value, json};
 

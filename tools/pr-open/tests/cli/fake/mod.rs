@@ -1,5 +1,5 @@
-//! A small forge that speaks the Gitea API and git's smart HTTP on 127.0.0.1, with switches for the traps of the
-//! real ones.
+//! A small forge that speaks the Gitea API and git's smart HTTP on 127.0.0.1, with switches for the traps of real
+//! forges.
 
 mod api;
 mod git;
@@ -42,13 +42,13 @@ pub fn bot(scopes: &str) -> Who {
 #[derive(Debug, Clone)]
 pub struct Exchange {
     pub method: String,
-    /// As the descriptions call the path; `(none)` where they have no such path.
+    /// The path template of the API descriptions; `(none)` if they have no such path.
     pub template: &'static str,
     pub path: String,
     pub body: Option<Value>,
     pub status: u16,
     pub reply: Value,
-    /// The answer was spoilt on purpose: no description has it.
+    /// Whether the answer was spoilt on purpose, so that no description has it.
     pub fault: bool,
 }
 
@@ -58,10 +58,10 @@ pub struct State {
     pub comments: Vec<Value>,
     pub labels: Vec<Value>,
     pub org_labels: Vec<Value>,
-    /// With the commit that each is of.
+    /// Statuses, each with its commit.
     pub statuses: Vec<(String, Value)>,
     pub log: Vec<Exchange>,
-    /// Every request, git's too, as it came.
+    /// Every request as it came, including git's.
     pub seen: Vec<Incoming>,
     pub traps: Traps,
     /// By their tokens.
@@ -106,7 +106,7 @@ impl Fake {
         Self { url, state }
     }
 
-    /// Two of these in one statement would wait for each other for ever: that is a mistake, and said.
+    /// Locks the state. Two calls in one statement would deadlock, so that panics instead.
     pub fn state(&self) -> MutexGuard<'_, State> {
         let start = std::time::Instant::now();
         loop {
@@ -119,7 +119,7 @@ impl Fake {
         }
     }
 
-    /// What was asked since the last call, a word each; every exchange is held against the descriptions.
+    /// The requests since the last call, one word each. Checks every exchange against the API descriptions.
     pub fn asked(&self) -> String {
         let log = std::mem::take(&mut self.state().log);
         crate::contract::check(&log);
@@ -127,7 +127,7 @@ impl Fake {
     }
 }
 
-/// One request in short: which of the allowed ones it is, and its page where that is not the first.
+/// One request as a word: which of the allowed ones it is, and its page if that is not the first.
 fn word(exchange: &Exchange) -> String {
     let below = exchange.template.trim_start_matches("/repos/{owner}/{repo}");
     let word = match (exchange.method.as_str(), below) {

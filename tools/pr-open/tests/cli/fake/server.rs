@@ -1,4 +1,4 @@
-//! HTTP/1.1, one request a connection, a thread each.
+//! An HTTP/1.1 server: one request per connection, and a thread for each.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -8,9 +8,9 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Default)]
 pub struct Incoming {
     pub method: String,
-    /// With its query; from a proxy's client with scheme and host before it.
+    /// The path with its query; with scheme and host before it if the client takes us for a proxy.
     pub path: String,
-    /// Names in lower case.
+    /// Headers; their names are in lower case.
     pub headers: BTreeMap<String, String>,
     pub body: Vec<u8>,
 }
@@ -26,11 +26,11 @@ pub struct Outgoing {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
-    /// Hangs up instead of answering.
+    /// Closes the connection instead of answering.
     pub reset: bool,
 }
 
-/// Serves on a port of its own until the process ends; returns the address.
+/// Serves on a free port until the process ends; returns the address.
 pub fn start(answer: impl Fn(&Incoming) -> Outgoing + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -39,7 +39,7 @@ pub fn start(answer: impl Fn(&Incoming) -> Outgoing + Send + Sync + 'static) -> 
         for stream in listener.incoming().map_while(Result::ok) {
             let answer = answer.clone();
             std::thread::spawn(move || {
-                // A client that hung up is its own affair.
+                // Ignore errors of a client that has hung up.
                 let _ = serve(stream, &*answer);
             });
         }

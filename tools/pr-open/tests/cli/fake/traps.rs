@@ -1,4 +1,5 @@
-//! What real forges do to those who do not expect it; one switch each. The numbers are those of `traps_open.rs` and `traps_ask.rs`.
+//! The traps of real forges, one switch for each. The numbers are those of the tests in `traps_open.rs` and
+//! `traps_ask.rs`.
 
 use std::collections::VecDeque;
 
@@ -10,11 +11,11 @@ use super::{Exchange, State};
 #[derive(Default)]
 #[allow(clippy::struct_excessive_bools)] // a row of independent switches
 pub struct Traps {
-    /// 1: the list is empty until somebody tries to open one, who then gets 409.
+    /// 1: the list of pull requests is empty until somebody tries to open one, which then fails with 409.
     pub hide_until_post: bool,
-    /// 7: words in front of a title that make a draft of it.
+    /// 7: a prefix of titles that makes a pull request a draft.
     pub draft_prefix: Option<&'static str>,
-    /// 9, 10: labels of a new pull request are dropped without a word.
+    /// 9, 10: labels of a new pull request are silently dropped.
     pub drop_labels: bool,
     /// 11: asking for reviewers gets this status.
     pub no_reviewers: Option<u16>,
@@ -22,7 +23,7 @@ pub struct Traps {
     pub refuse: Vec<(&'static str, &'static str, u16, &'static str)>,
     /// 16: everything is answered with a redirect to this address.
     pub redirect: Option<String>,
-    /// 17, 22: largest page; 0: 50.
+    /// 17, 22: most items per page; 0 stands for 50.
     pub max_page: usize,
     /// 17: no `X-Total-Count`.
     pub no_total: bool,
@@ -34,7 +35,7 @@ pub struct Traps {
     pub lose_answers: VecDeque<&'static str>,
     /// 24: as above, but the connection is cut.
     pub cut: bool,
-    /// 24: so many requests get this status first, with this `Retry-After`.
+    /// 24: this many requests first get this status, with this `Retry-After`.
     pub away: (u32, u16, &'static str),
     /// 25: this branch is protected.
     pub protected: Option<&'static str>,
@@ -42,7 +43,7 @@ pub struct Traps {
     pub strong: bool,
     /// 26: fields of the repository to replace.
     pub repo: Value,
-    /// Everything gets 200 and this.
+    /// Every request gets 200 and this body.
     pub nonsense: Option<&'static str>,
     /// CRLF in bodies, as a web form leaves them.
     pub crlf: bool,
@@ -68,7 +69,7 @@ pub fn json_answer(status: u16, body: &Value) -> Outgoing {
 }
 
 impl State {
-    /// The answer as the traps leave it; logged.
+    /// Answers a request, as changed by the traps, and logs the exchange.
     pub fn answer(&mut self, incoming: &Incoming) -> Outgoing {
         if let Some(location) = &self.traps.redirect {
             let there = ("Location".to_owned(), format!("{location}{}", incoming.path));

@@ -1,4 +1,4 @@
-//! The semaphore against a store in memory, on a clock of its own: hours pass in milliseconds.
+//! Tests the semaphore with a store in memory and a paused clock: hours pass in milliseconds.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,7 +14,7 @@ const TTL: Duration = Duration::from_mins(1);
 struct World {
     store: Fake,
     dir: tempfile::TempDir,
-    // Kept, so that nobody is told to stop.
+    // Kept alive: when the sender is dropped, waiters take it for a request to stop.
     _send: watch::Sender<Option<i32>>,
     stop: Stop,
 }
@@ -27,12 +27,12 @@ impl World {
         world
     }
 
-    /// A process of this host.
+    /// A process on this host.
     fn here(&self) -> Slots<Fake> {
         Slots::new(self.store.clone(), Locks::below(self.dir.path(), "swarm"))
     }
 
-    /// A process of another host: no lock of ours tells it anything.
+    /// A process on another host, which does not see our locks.
     fn elsewhere(&self) -> Slots<Fake> {
         Slots::new(self.store.clone(), Locks::below(std::path::Path::new("/nonexistent"), "swarm"))
     }
@@ -46,7 +46,7 @@ fn ask(want: Want, longest: Duration) -> Ask {
     Ask { want, attempt: "a".into(), wait: longest, ttl: TTL }
 }
 
-/// Runs with time standing still until everybody waits for it.
+/// Runs with a paused clock, which jumps ahead whenever all tasks wait.
 fn simulate<F: Future>(work: F) -> F::Output {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_all().start_paused(true).build().unwrap().block_on(work)
@@ -91,7 +91,7 @@ fn never_more_than_the_number_and_an_exclusive_waiter_is_served_among_many() {
                     slot.release().await.unwrap();
                     (if all { &exclusives } else { &shared }).fetch_add(1, Ordering::SeqCst);
                     if all && exclusives.load(Ordering::SeqCst) == 20 {
-                        // It was never put off until the crowd had gone.
+                        // The exclusive waiter was served before the crowd had finished.
                         assert!(shared.load(Ordering::SeqCst) < 140, "starved");
                     }
                 }
@@ -180,7 +180,7 @@ fn the_holders_promise_counts_not_the_waiters_impatience() {
 fn a_lock_that_somebody_keeps_costs_time_only() {
     simulate(async {
         let world = World::new(1).await;
-        // A holder that sleeps keeps its lock; its heartbeat is what counts.
+        // A holder that is stopped keeps its lock, but its heartbeat ends, and that counts.
         let short = Ask { ttl: Duration::from_secs(6), ..ask(Want::ONE, TTL) };
         let sleeper = world.here().take(&short, &world.stop, |_| {}).await.unwrap().unwrap();
         sleeper.sleep_for_ever();
@@ -188,7 +188,7 @@ fn a_lock_that_somebody_keeps_costs_time_only() {
         let heir = world.here().take(&ask(Want::ONE, TTL), &world.stop, |_| {}).await.unwrap().unwrap();
         assert!(start.elapsed() >= short.ttl && start.elapsed() < short.ttl * 2, "{:?}", start.elapsed());
         heir.release().await.unwrap();
-        // Free again, but for the lock.
+        // The slot is free again, but its lock is still held.
         let start = Instant::now();
         let heir = world.here().take(&ask(Want::ONE, TTL), &world.stop, |_| {}).await.unwrap().unwrap();
         assert!(start.elapsed() < MOMENT * 2, "{:?}", start.elapsed());
@@ -205,7 +205,7 @@ fn a_dead_exclusive_waiter_blocks_newcomers_no_longer_than_its_ttl() {
             let slots = world.elsewhere();
             let ask = ask(Want::All, TTL * 9);
             let waiting = slots.take(&ask, &world.stop, |_| {});
-            // Dropped in the middle, as a killed process is.
+            // Drop it while it waits, as when the process is killed.
             assert!(timeout(Duration::from_secs(5), waiting).await.is_err());
         }
         assert_eq!(world.held(), [Place::Slot(0), Place::Slot(1), Place::Exclusive]);

@@ -1,4 +1,5 @@
-//! Finishes an attempt whose process was killed: its processes, its objects, its slot, its record.
+//! Finishes an attempt whose process was killed: ends its processes, removes its objects, frees its slot, and writes
+//! its record.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -20,29 +21,30 @@ use super::super::begun::{Begun, Hold};
 use super::super::objects::Target;
 use super::super::remover::Remover;
 use super::super::standing::{self, Why};
-use super::super::{Outcome, calls::Calls};
+use super::super::{Teardown, calls::Calls};
 use super::processes;
 use crate::command::cgroup;
 use crate::proc;
-use crate::slot::{Board, Seen, Slot, Slots};
+use crate::slot::{Board, Slot, SlotRead, Slots};
 
-/// How long a reaper's slot outlives it, should it be killed too.
+/// TTL of a reaper's slot: how long the slot stays held if the reaper is killed, too.
 const SLOT_TTL: Duration = Duration::from_mins(1);
 const RETRY: Duration = Duration::from_millis(200);
-/// The kernel closes a dead process's files one after the other.
+/// How long to wait for the dead process's lock: the kernel closes its files one after the other.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Safe to call again: what is done already is found done.
+/// Finishes the attempt. It may be called again: each step finds what is done already.
 pub async fn finish(begun: &Begun, io: &mut Io<'_>) -> Result<()> {
     let Some(_hold) = take_over(begun).await else { return Ok(()) };
     if begun.run.boot_id == proc::boot_id() {
+        // After a reboot, process ids belong to other programs, so processes are ended only in the same boot.
         processes::end(begun.attempt(), begun.grace()).await;
-        // Its control groups go with whatever is still in them.
+        // Kill whatever is still in its control groups, and remove those.
         cgroup::sweep(Some(begun.attempt()));
     }
     let torn = tear_down(begun, io).await;
     let outcome = torn.as_ref().map_or_else(
-        |error| Outcome { left: vec![format!("unknown: {error}")], ..Outcome::default() },
+        |error| Teardown { left: vec![format!("unknown: {error}")], ..Teardown::default() },
         Clone::clone,
     );
     record(begun, &outcome, io)?;
@@ -59,7 +61,7 @@ async fn take_over(begun: &Begun) -> Option<Hold> {
     }
 }
 
-async fn tear_down(begun: &Begun, io: &Io<'_>) -> Result<Outcome> {
+async fn tear_down(begun: &Begun, io: &Io<'_>) -> Result<Teardown> {
     let timeout = Duration::from_millis(begun.teardown_timeout_ms);
     let engine = connect(begun, timeout).await?;
     let fail = |e: ApiError| e.into_error("finishing a killed run", begun.attempt());
@@ -68,14 +70,14 @@ async fn tear_down(begun: &Begun, io: &Io<'_>) -> Result<Outcome> {
     let held = take_over_slots(&engine, begun).await?;
     let mut remains = Target::of_run(begun.attempt(), &begun.stacks);
     for slot in &held {
-        // Stacks that came up only while the command ran.
+        // Add stacks that the command named itself: only the slot knows them.
         remains.stacks.extend(Target::of_remains(&slot.inherited().await).stacks);
     }
     remains.stacks.sort();
     remains.stacks.dedup();
     if held.is_empty() && is_kept(&engine, begun).await.map_err(fail)? {
-        // It was killed after it had handed the stack over.
-        return Ok(Outcome { kept: begun.stacks.clone(), ..Outcome::default() });
+        // The tool was killed after it had registered the stack as kept and freed the slot.
+        return Ok(Teardown { kept: begun.stacks.clone(), ..Teardown::default() });
     }
     let outcome = remover.remove_remains(&remains).await.map_err(fail)?;
     if remover.settle(begun.attempt(), &remains.stacks, &outcome).await.map_err(fail)? {
@@ -92,14 +94,13 @@ async fn tear_down(begun: &Begun, io: &Io<'_>) -> Result<Outcome> {
     Ok(outcome)
 }
 
-/// The slots that the dead attempt held, unless somebody else has taken them over by now. Those that named
-/// nothing any more are freed.
+/// Takes over the slots that the dead attempt held, unless somebody else has. Those that name no stacks are freed.
 async fn take_over_slots(engine: &Engine, begun: &Begun) -> Result<Vec<Slot>> {
     let fail = |e: ApiError| e.into_error("finishing a killed run", begun.attempt());
     let slots = Slots::open(engine, None).await?;
     let board = slots.board().await.map_err(fail)?;
     let mut held = Vec::new();
-    let dead = |seen: &&Seen| seen.holding.as_ref().is_some_and(|held| held.attempt == begun.attempt());
+    let dead = |seen: &&SlotRead| seen.holding.as_ref().is_some_and(|held| held.attempt == begun.attempt());
     for seen in board.iter().flat_map(Board::all).filter(dead) {
         let what_for = format!("the reaper of {}", begun.attempt());
         let Some(slot) = slots.take_over(seen, &what_for, SLOT_TTL).await.map_err(fail)? else { continue };
@@ -112,7 +113,7 @@ async fn is_kept(engine: &Engine, begun: &Begun) -> ApiResult<bool> {
     Ok(standing::list(engine, Why::Kept).await?.iter().any(|kept| kept.attempt == begun.attempt()))
 }
 
-/// The engine may be on its way down or up.
+/// Connects to the engine, trying for up to `patience`: it may just be restarting.
 async fn connect(begun: &Begun, patience: Duration) -> Result<Engine> {
     let start = Instant::now();
     let arg = EngineArg {
@@ -128,7 +129,7 @@ async fn connect(begun: &Begun, patience: Duration) -> Result<Engine> {
 }
 
 /// Writes the record that the killed process could not write.
-fn record(begun: &Begun, outcome: &Outcome, io: &mut Io) -> Result<()> {
+fn record(begun: &Begun, outcome: &Teardown, io: &mut Io) -> Result<()> {
     let Some(path) = &begun.ledger else { return Ok(()) };
     if has_record(path, begun.attempt(), io)? {
         return Ok(());
@@ -141,8 +142,8 @@ fn record(begun: &Begun, outcome: &Outcome, io: &mut Io) -> Result<()> {
     Emitter::new(Some(begun.investigation.clone()), Some(ledger)).emit(io, &run)
 }
 
-/// What is known only at the end. No I/O.
-fn complete(run: &RunFinished, outcome: &Outcome, now: Timestamp) -> RunFinished {
+/// Fills in what is known only at the end. No I/O.
+fn complete(run: &RunFinished, outcome: &Teardown, now: Timestamp) -> RunFinished {
     let mut run = run.clone();
     let took = run.started.parse::<Timestamp>().map(|started| now.duration_since(started).as_millis());
     run.duration_ms = took.ok().and_then(|ms| u64::try_from(ms).ok()).unwrap_or_default();
@@ -181,10 +182,10 @@ mod tests {
     #[test]
     fn the_record_says_how_long_and_what_is_left() {
         let begun = example(Path::new("/x"));
-        let outcome = Outcome {
+        let outcome = Teardown {
             left: vec!["volume/x x".into()],
             unproved: vec!["node n2 does not answer".into()],
-            ..Outcome::default()
+            ..Teardown::default()
         };
         let run = complete(&begun.run, &outcome, "2026-06-17T23:17:03.500Z".parse().unwrap());
         assert_eq!((run.duration_ms, run.outcome), (2500, lib_common::record::run::Outcome::Aborted));

@@ -1,8 +1,8 @@
-//! The detached reaper: a second process of this program that finishes what we began, should we be killed.
+//! The detached reaper: a second process of this program, which finishes an attempt if the first process is killed.
 //!
-//! It is told what begins and what has ended over a pipe whose other end is ours alone: the kernel closes it
-//! when we die, however we die. It is no child of ours, in a session of its own, and holds no stream of ours,
-//! so that nobody who waits for our output waits for it.
+//! It learns over a pipe which attempt begins and which has ended. Only this process has the pipe's other end, so the
+//! kernel closes the pipe when this process dies, in whatever way. The reaper is no child of ours, has a session of its
+//! own, and has none of our streams open, so that nobody who waits for our output also waits for the reaper.
 
 mod finish;
 mod process;
@@ -21,15 +21,15 @@ pub use process::run;
 
 use super::begun::{Begun, Hold};
 
-/// This very program, also when another version lies at its path by now.
+/// This very program, even if an update has replaced the file at its path.
 const SELF: &str = "/proc/self/exe";
-/// It answers within milliseconds, or it is not there.
+/// How long to wait for the reaper's answer, which takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Our end of the pipe.
+/// The reaper, seen from the first process.
 pub struct Reaper {
     pipes: Mutex<Pipes>,
-    /// What it has to do without, for the record.
+    /// A sentence for the record if the reaper shares our control group.
     pub note: Option<String>,
 }
 
@@ -40,13 +40,15 @@ struct Pipes {
 }
 
 impl Reaper {
-    /// Starts it, before this process adopts orphans: the reaper's parent dies at once, and the reaper must
-    /// not become our child again.
+    /// Starts the reaper. Call it before this process adopts orphans: the reaper's parent ends at once, and the reaper
+    /// must not become our child again.
     pub async fn start() -> Result<Self> {
         let fail = |cause: String| Error::cannot("starting the reaper", cause);
         let mut child = Command::new(SELF)
             .arg0("swarm-isolate")
             .arg("reaper")
+            // Without the caller's environment the reaper cannot be taken for a process of a run, which are found by
+            // REDFIX_ATTEMPT.
             .env_clear()
             .envs(std::env::vars_os().filter(|(name, _)| name == "PATH" || name == "TMPDIR"))
             .current_dir("/")
@@ -65,7 +67,7 @@ impl Reaper {
         Ok(Self { pipes: Mutex::new(pipes), note })
     }
 
-    /// Before the first create. When this returns, somebody else knows.
+    /// Call before anything is created. When this returns, the reaper knows of the attempt.
     pub async fn begin(&self, begun: &Begun) -> Result<()> {
         let mut pipes = self.pipes.lock().await;
         pipes.held = Some(begun.begin()?);
@@ -73,10 +75,10 @@ impl Reaper {
         pipes.answer().await.map(drop)
     }
 
-    /// The attempt is over and its record is out.
+    /// Call when the attempt is over and its record is written.
     pub async fn end(&self) {
         let mut pipes = self.pipes.lock().await;
-        // Should this not arrive, it finds everything done and the record in the ledger.
+        // Ignore an error: the reaper would find everything done and the record in the ledger.
         let _ = pipes.say("").await;
         pipes.held = None;
     }

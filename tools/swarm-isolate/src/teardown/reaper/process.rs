@@ -1,5 +1,5 @@
-//! The reaper's own process: out of its parent's session, tree and control group; then it listens until the
-//! pipe ends.
+//! The reaper's own process. It leaves its parent's session, process tree and control group, then reads the pipe until
+//! its end.
 
 use std::fs;
 use std::io::{BufRead, Write};
@@ -13,10 +13,10 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::super::begun::Begun;
 
-/// One group for all reapers of this machine, removed by the last one.
+/// The control group of all reapers on this machine; the last one removes it.
 const GROUP: &str = "redfix-reaper";
 
-/// `detached`: we are the second process, whose parent is gone.
+/// Runs the reaper. `detached` says that this is the second process, whose parent has ended.
 pub fn run(detached: bool, io: &mut Io) -> Result<Exit> {
     if !detached {
         return detach();
@@ -24,17 +24,18 @@ pub fn run(detached: bool, io: &mut Io) -> Result<Exit> {
     let fail = |e: std::io::Error| Error::cannot("starting the reaper", e);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(fail)?;
     {
-        // Handled and never looked at: who wants to end it has SIGKILL.
+        // Catch these signals and ignore them: ending the reaper takes SIGKILL.
         let _inside = runtime.enter();
         for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
             std::mem::forget(signal(kind).map_err(fail)?);
         }
     }
+    // In its own control group, the reaper survives when that of a CI job or a service is killed as a whole.
     let groups = join_own_group();
     let note = if groups.is_empty() { "the reaper shares our control group: not root" } else { "" };
     let folder = listen(io, note);
     if let Some(begun) = folder.as_deref().and_then(Begun::read) {
-        // Beside the evidence, whose hash is taken before we are done.
+        // The log lies beside the evidence folder, not in it: the folder is hashed before the log is complete.
         let path = begun.folder.with_extension("reaper.log");
         let log = fs::File::create(&path).map_err(fail)?;
         let mut io = Io {
@@ -60,7 +61,7 @@ pub fn run(detached: bool, io: &mut Io) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// A session of our own, then a child in it, whose parent ends at once.
+/// Starts a session and in it the real reaper; this process then ends, so that the reaper is nobody's child.
 fn detach() -> Result<Exit> {
     let fail = |e: std::io::Error| Error::cannot("starting the reaper", e);
     rustix::process::setsid().map_err(|e| fail(e.into()))?;
@@ -81,7 +82,7 @@ fn listen(io: &mut Io, note: &str) -> Option<PathBuf> {
         io.stdout.write_all(line.as_bytes())?;
         io.stdout.flush()
     };
-    // Who asks may die between a question and its answer: the pipe's end says so too.
+    // Ignore an error: if the other process has died, the pipe's end shows it too.
     let _ = say(&format!("ready {note}\n"));
     let mut begun = None;
     let mut line = String::new();
@@ -96,8 +97,8 @@ fn listen(io: &mut Io, note: &str) -> Option<PathBuf> {
     begun
 }
 
-/// CI runners end a job by its control group. As root we leave it, in the hierarchies that process managers
-/// use; returns the groups that we are in now.
+/// Leaves our control group, as far as we may (root), because CI runners end a job by killing its control group. Does
+/// so in the hierarchies that process managers use; returns the groups that we are in now.
 fn join_own_group() -> Vec<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
     hierarchies(&mounts)
@@ -110,7 +111,7 @@ fn join_own_group() -> Vec<PathBuf> {
         .collect()
 }
 
-/// Mount points of cgroup v2 and of v1's `name=systemd`.
+/// Mount points of cgroup v2 and of v1's `name=systemd`, from `/proc/self/mounts`.
 fn hierarchies(mounts: &str) -> Vec<&str> {
     let fields = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
     let of_managers = fields.filter(|f| {
@@ -119,7 +120,7 @@ fn hierarchies(mounts: &str) -> Vec<&str> {
     of_managers.filter_map(|f| f.get(1).copied()).collect()
 }
 
-/// Back to the root, so that an empty group can go; other reapers may still be in it.
+/// Moves this process back to the root group, and removes the group if no other reaper is in it.
 fn leave(group: &Path) {
     if let Some(root) = group.parent() {
         let _ = fs::write(root.join("cgroup.procs"), std::process::id().to_string());

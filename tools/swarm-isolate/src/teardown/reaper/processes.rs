@@ -1,5 +1,5 @@
-//! Ends what a killed tool left running: every process that still carries the attempt in its environment,
-//! and the process groups that such a one leads.
+//! Ends what a killed tool left running: every process that has the attempt's id in its environment, and the process
+//! groups that such processes lead.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,12 +9,14 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::proc;
 
+/// How often processes are listed.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// SIGTERM, `grace`, SIGKILL until none is left (bounded: a process in the kernel cannot be ended).
+/// Sends SIGTERM and, after `grace`, SIGKILL until none is left. Gives up after ten more seconds: a process that hangs
+/// in the kernel cannot be ended.
 pub async fn end(attempt: &str, grace: Duration) {
     let start = Instant::now();
-    let mut run = Run { mark: format!("REDFIX_ATTEMPT={attempt}"), seen: BTreeSet::new() };
+    let mut run = AttemptProcesses { mark: format!("REDFIX_ATTEMPT={attempt}"), seen: BTreeSet::new() };
     let mut told = BTreeSet::new();
     loop {
         let found = run.processes();
@@ -33,14 +35,14 @@ pub async fn end(attempt: &str, grace: Duration) {
 }
 
 /// The processes of one attempt.
-struct Run {
+struct AttemptProcesses {
     mark: String,
-    /// Who carried the mark at some time: the group of a dead leader is still its own, and what cleared its
-    /// environment is found by it.
+    /// Process ids that had the mark at any time. A group keeps its leader's id after the leader has ended, so members
+    /// that cleared their environment are found by it.
     seen: BTreeSet<i32>,
 }
 
-impl Run {
+impl AttemptProcesses {
     fn processes(&mut self) -> Vec<Pid> {
         let me = rustix::process::getpid().as_raw_nonzero().get();
         let all: Vec<proc::Process> = proc::processes().into_iter().filter(|p| p.pid != me).collect();
@@ -50,7 +52,7 @@ impl Run {
         };
         let marked: BTreeSet<i32> = all.iter().filter(carries).map(|process| process.pid).collect();
         self.seen.extend(&marked);
-        // A zombie is nobody's to end; it has no command line any more.
+        // Skip zombies, which have ended already; their command line is empty.
         let lives = |pid: i32| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty());
         let ours = |p: &&proc::Process| marked.contains(&p.pid) || self.seen.contains(&p.group);
         let living = all.iter().filter(ours).filter(|process| lives(process.pid));
@@ -68,7 +70,7 @@ mod tests {
     fn whoever_carries_the_attempt_is_ended_and_nobody_else() {
         let attempt = lib_common::new_id();
         let start = |id: &str| {
-            // The second process forgets its environment but stays in the group.
+            // The second process clears its environment but stays in the group.
             let script = "env -i sleep 60 & trap '' TERM; sleep 60; sleep 60";
             Command::new("sh")
                 .args(["-c", script])
@@ -78,8 +80,8 @@ mod tests {
                 .unwrap()
         };
         let (mut ours, mut other) = (start(&attempt), start("somebody-else"));
-        let mut run = Run { mark: format!("REDFIX_ATTEMPT={attempt}"), seen: BTreeSet::new() };
-        // The shell, its sleep, and the sleep without an environment.
+        let mut run = AttemptProcesses { mark: format!("REDFIX_ATTEMPT={attempt}"), seen: BTreeSet::new() };
+        // Three processes: the shell, its sleep, and the sleep without an environment.
         while run.processes().len() < 3 {
             std::thread::yield_now();
         }

@@ -1,4 +1,4 @@
-//! Every cause that the engine alone shows, one by one, on a swarm with a Traefik and one recipe.
+//! Tests every cause that the engine alone shows, on a swarm with a Traefik and one recipe.
 
 use super::*;
 use crate::compose;
@@ -19,7 +19,7 @@ fn labels() -> Value {
     })
 }
 
-/// Traefik, a stranger, and the recipe's `app` with these labels after `change` had its way with it.
+/// Judges a swarm with Traefik, a stranger and the recipe's `app` with these labels, after `change` has changed it.
 fn scene(labels: &Value, change: impl Fn(&mut Value, &mut Value), more: Vec<(Value, Value)>) -> Judgement {
     let (mut traefik, task) = svc("traefik", "app", &["proxy"], &json!({}));
     traefik["Spec"]["TaskTemplate"]["ContainerSpec"]["Args"] = json!([
@@ -178,7 +178,7 @@ fn strangers_in_the_way() {
     check(&other("Host(`warm-y.ci.example`)", "x"), Some(Cause::RouterDuplicate));
     check(&other("Host(`warm-y.ci.example`)", "y"), None);
     check(&other("Host(`iso-x-1.ci.example`)", "y"), Some(Cause::TakenByOther));
-    // One of its paths only: shared on purpose.
+    // The other router takes one path only, so it shares the domain on purpose.
     check(&other("Host(`iso-x-1.ci.example`) && PathPrefix(`/api`)", "y"), None);
     check(&other("HostRegexp(`^iso-.+[.]ci[.]example$`)", "y"), Some(Cause::TakenByOther));
 }

@@ -1,4 +1,4 @@
-//! From layers to one cause: what curl's code 000 can mean, told apart.
+//! Tests how the layers' answers become one cause: the different things that curl's code 000 can mean.
 
 use super::*;
 use crate::probe::cert::Certificate;
@@ -15,12 +15,12 @@ fn answer(status: u16, body: &str) -> Option<Result<Answer, NoAnswer>> {
     Some(Ok(Answer { status, body: body.into(), ..Answer::default() }))
 }
 
-/// A connection whose certificate names these and is refused so.
-fn seen(names: &[&str], refused: Option<Kind>) -> Seen {
+/// The layers' answers for a certificate with these names, refused in this way.
+fn seen(names: &[&str], refused: Option<CertificateFault>) -> LayerAnswers {
     let names: Vec<String> = names.iter().map(ToString::to_string).collect();
     let certificate = Certificate { names, ..Certificate::default() };
     let refused = refused.map(|kind| Refused { kind, text: "no".into() });
-    Seen {
+    LayerAnswers {
         dns: None,
         tcp: Some(Ok("192.0.2.1:443".parse().unwrap())),
         tls: Some(Ok(Served { certificate, refused })),
@@ -28,7 +28,7 @@ fn seen(names: &[&str], refused: Option<Kind>) -> Seen {
     }
 }
 
-fn fine() -> Seen {
+fn fine() -> LayerAnswers {
     seen(&["*.ci.example"], None)
 }
 
@@ -39,10 +39,15 @@ fn backend() -> Judgement {
     }
 }
 
-fn decide(seen: &Seen, judgement: Option<&Judgement>, log: &[String], proxy: Option<&Proxy>) -> Verdict {
+fn decide(
+    seen: &LayerAnswers,
+    judgement: Option<&Judgement>,
+    log: &[String],
+    proxy: Option<&Proxy>,
+) -> Verdict {
     let target = target();
     let now = "2026-01-01T00:00:00Z".parse().unwrap();
-    let known = Known {
+    let facts = Facts {
         target: &target,
         seen,
         judgement,
@@ -53,14 +58,14 @@ fn decide(seen: &Seen, judgement: Option<&Judgement>, log: &[String], proxy: Opt
         expect: None,
         now,
     };
-    let verdict = verdict(&known);
-    let record = record(&known, &verdict, 1);
+    let verdict = verdict(&facts);
+    let record = record(&facts, &verdict, 1);
     assert_eq!(record.kind.is_some(), record.remedy.is_some());
     verdict
 }
 
 #[track_caller]
-fn check(seen: &Seen, judgement: &Judgement, expected: Option<Cause>) {
+fn check(seen: &LayerAnswers, judgement: &Judgement, expected: Option<Cause>) {
     let verdict = decide(seen, Some(judgement), &[], None);
     assert_eq!(verdict.finding.as_ref().map(|finding| finding.cause), expected, "{verdict:?}");
     assert_eq!(verdict.routes, expected.is_none(), "{verdict:?}");
@@ -69,17 +74,17 @@ fn check(seen: &Seen, judgement: &Judgement, expected: Option<Cause>) {
 #[test]
 fn what_answers_routes() {
     check(&fine(), &backend(), None);
-    let redirect = Seen { http: answer(302, ""), ..fine() };
+    let redirect = LayerAnswers { http: answer(302, ""), ..fine() };
     check(&redirect, &backend(), None);
-    // The app itself says 404 in the words of Go's server; nothing on the swarm stands in its way.
-    check(&Seen { http: answer(404, "404 page not found\n"), ..fine() }, &backend(), None);
+    // The app itself says 404, in the words of Go's server, and nothing on the swarm is wrong.
+    check(&LayerAnswers { http: answer(404, "404 page not found\n"), ..fine() }, &backend(), None);
 }
 
 #[test]
 fn layers_below_http() {
-    let dns = Seen { dns: Some(Err("unknown".into())), tcp: None, tls: None, http: None };
+    let dns = LayerAnswers { dns: Some(Err("unknown".into())), tcp: None, tls: None, http: None };
     check(&dns, &backend(), Some(Cause::DnsMissing));
-    let tcp = |cause: NoConnection| Seen {
+    let tcp = |cause: NoConnection| LayerAnswers {
         dns: Some(Ok(vec!["192.0.2.9".parse().unwrap()])),
         tcp: Some(Err(cause)),
         tls: None,
@@ -98,14 +103,26 @@ fn layers_below_http() {
 
 #[test]
 fn certificates() {
-    check(&seen(&["x.traefik.default"], Some(Kind::Name)), &backend(), Some(Cause::DefaultCertificate));
-    check(&seen(&["*.example"], Some(Kind::Name)), &backend(), Some(Cause::WildcardDepth));
-    check(&seen(&["other.example"], Some(Kind::Name)), &backend(), Some(Cause::CertificateName));
-    check(&seen(&["*.ci.example"], Some(Kind::Expired)), &backend(), Some(Cause::CertificateExpired));
-    check(&seen(&["*.ci.example"], Some(Kind::Untrusted)), &backend(), Some(Cause::CertificateUntrusted));
+    check(
+        &seen(&["x.traefik.default"], Some(CertificateFault::Name)),
+        &backend(),
+        Some(Cause::DefaultCertificate),
+    );
+    check(&seen(&["*.example"], Some(CertificateFault::Name)), &backend(), Some(Cause::WildcardDepth));
+    check(&seen(&["other.example"], Some(CertificateFault::Name)), &backend(), Some(Cause::CertificateName));
+    check(
+        &seen(&["*.ci.example"], Some(CertificateFault::Expired)),
+        &backend(),
+        Some(Cause::CertificateExpired),
+    );
+    check(
+        &seen(&["*.ci.example"], Some(CertificateFault::Untrusted)),
+        &backend(),
+        Some(Cause::CertificateUntrusted),
+    );
     let with =
         |resolver: &str, known: bool| Judgement { resolver: Some((resolver.into(), known)), ..backend() };
-    let default = seen(&["x.traefik.default"], Some(Kind::Name));
+    let default = seen(&["x.traefik.default"], Some(CertificateFault::Name));
     check(&default, &with("gone", false), Some(Cause::ResolverUnknown));
     let log = ["Unable to obtain ACME certificate for domains warm.ci.example: rateLimited".to_owned()];
     let cause = |log: &[String]| decide(&default, Some(&with("le", true)), log, None).finding.unwrap().cause;
@@ -116,26 +133,34 @@ fn certificates() {
 fn a_missing_route_goes_before_its_certificate() {
     let finding = Finding { cause: Cause::NotEnabled, evidence: Vec::new() };
     let judgement = Judgement { findings: vec![finding], ..Judgement::default() };
-    let default = seen(&["x.traefik.default"], Some(Kind::Name));
-    let missing = Seen { http: answer(404, "404 page not found\n"), ..default };
+    let default = seen(&["x.traefik.default"], Some(CertificateFault::Name));
+    let missing = LayerAnswers { http: answer(404, "404 page not found\n"), ..default };
     check(&missing, &judgement, Some(Cause::NotEnabled));
     check(&missing, &Judgement::default(), Some(Cause::Unexplained));
 }
 
 #[test]
 fn gateways() {
-    check(&Seen { http: answer(502, "Bad Gateway"), ..fine() }, &backend(), Some(Cause::WrongPort));
-    check(&Seen { http: answer(504, "Gateway Timeout"), ..fine() }, &backend(), Some(Cause::GatewayTimeout));
-    check(&Seen { http: Some(Err(NoAnswer::Timeout)), ..fine() }, &backend(), Some(Cause::GatewayTimeout));
-    check(&Seen { http: answer(500, "oops"), ..fine() }, &backend(), Some(Cause::AppError));
+    check(&LayerAnswers { http: answer(502, "Bad Gateway"), ..fine() }, &backend(), Some(Cause::WrongPort));
+    check(
+        &LayerAnswers { http: answer(504, "Gateway Timeout"), ..fine() },
+        &backend(),
+        Some(Cause::GatewayTimeout),
+    );
+    check(
+        &LayerAnswers { http: Some(Err(NoAnswer::Timeout)), ..fine() },
+        &backend(),
+        Some(Cause::GatewayTimeout),
+    );
+    check(&LayerAnswers { http: answer(500, "oops"), ..fine() }, &backend(), Some(Cause::AppError));
     let mut vip = backend();
     vip.backend.as_mut().unwrap().vip = Some("10.0.1.2".into());
-    check(&Seen { http: Some(Err(NoAnswer::Timeout)), ..fine() }, &vip, Some(Cause::VipNotBalanced));
+    check(&LayerAnswers { http: Some(Err(NoAnswer::Timeout)), ..fine() }, &vip, Some(Cause::VipNotBalanced));
 }
 
 #[test]
 fn tls_that_is_passed_on() {
-    let refused = Seen { tls: Some(Err("alert: internal error".into())), http: None, ..fine() };
+    let refused = LayerAnswers { tls: Some(Err("alert: internal error".into())), http: None, ..fine() };
     check(&refused, &backend(), Some(Cause::TlsRefused));
     let mut passing = backend();
     passing.backend.as_mut().unwrap().passthrough = true;
@@ -148,19 +173,19 @@ fn tls_that_is_passed_on() {
         owners: vec!["a_app".into(), "warm_app".into()],
     }];
     check(&refused, &passing, Some(Cause::AliasCollision));
-    // Answered by luck: green for whoever looks at the status alone.
+    // This request was answered by luck; a check of the status alone would be green.
     check(&fine(), &passing, None);
     passing.uses = vec!["/etc/caddy/Caddyfile uses app".into()];
     check(&fine(), &passing, Some(Cause::AliasCollision));
-    check(&seen(&["*.ci.example"], Some(Kind::Untrusted)), &passing, Some(Cause::AliasCollision));
+    check(&seen(&["*.ci.example"], Some(CertificateFault::Untrusted)), &passing, Some(Cause::AliasCollision));
 }
 
 #[test]
 fn evidence_keeps_no_secret() {
     let target = target();
-    let seen = Seen { http: answer(500, "password=hunter2hunter2 token"), ..fine() };
+    let seen = LayerAnswers { http: answer(500, "password=hunter2hunter2 token"), ..fine() };
     let judgement = backend();
-    let known = Known {
+    let facts = Facts {
         target: &target,
         seen: &seen,
         judgement: Some(&judgement),
@@ -171,6 +196,6 @@ fn evidence_keeps_no_secret() {
         expect: None,
         now: Timestamp::UNIX_EPOCH,
     };
-    let line = serde_json::to_string(&record(&known, &verdict(&known), 1)).unwrap();
+    let line = serde_json::to_string(&record(&facts, &verdict(&facts), 1)).unwrap();
     assert!(!line.contains("hunter2"), "{line}");
 }

@@ -1,4 +1,4 @@
-//! Archives that are what they say, and archives that are not.
+//! Tests of archives that `docker save` could have written, and of manipulated ones.
 
 use super::*;
 use proptest::prelude::*;
@@ -9,7 +9,7 @@ fn own(name: &str) -> Result<(), Refusal> {
     if name.starts_with("own/") { Ok(()) } else { Err(Refusal::new("image", name)) }
 }
 
-/// Paths that a well-meant writer would refuse to write.
+/// A header with any path, also one that the library's checked writer would refuse.
 fn header(kind: EntryType, path: &str, size: usize) -> Header {
     let mut header = Header::new_gnu();
     header.set_entry_type(kind);

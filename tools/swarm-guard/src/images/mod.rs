@@ -1,5 +1,5 @@
-//! `POST /images/load`: the archive is copied to a file that nobody else sees, checked on the way ([`archive`]), and
-//! only then sent.
+//! `POST /images/load`: copies the client's archive to an unlinked temporary file, checking it on the way
+//! ([`archive`]), and sends the copy only when all of it has passed.
 
 pub mod archive;
 
@@ -16,14 +16,15 @@ use crate::forward::{Body, BoxError};
 use crate::policy::Policy;
 use crate::refusal::Refusal;
 
-/// Pieces that wait between the two sides.
+/// Most pieces that wait between the async side and the blocking thread.
 const WAITING: usize = 4;
 const PIECE: usize = 64 * 1024;
 
-/// The body to send in the place of the client's.
+/// The checked copy of the client's archive, as the body to send to the engine.
 pub async fn checked(policy: &Arc<Policy>, body: Incoming) -> Result<Body, Refusal> {
     let (tell, told) = mpsc::channel(WAITING);
     let policy = Arc::clone(policy);
+    // The whole archive is checked before the engine gets its first byte, because the manifest may come last.
     let copy = tokio::task::spawn_blocking(move || {
         let file = tempfile::tempfile().map_err(|e| failed(&e))?;
         let from = Pieces { told, piece: Bytes::new() };
@@ -35,7 +36,8 @@ pub async fn checked(policy: &Arc<Policy>, body: Incoming) -> Result<Body, Refus
     Ok(whole(file))
 }
 
-/// Hands on what the client sends, to the end also where nobody listens any more: it then hears why.
+/// Passes the client's body on. Reads it to the end even when the copy was refused early, because clients read the
+/// answer, with its reason, only after they have sent everything.
 async fn feed(mut body: Incoming, tell: mpsc::Sender<io::Result<Bytes>>) {
     while let Some(frame) = body.frame().await {
         let piece = match frame.map(hyper::body::Frame::into_data) {
@@ -43,12 +45,12 @@ async fn feed(mut body: Incoming, tell: mpsc::Sender<io::Result<Bytes>>) {
             Ok(Err(_trailers)) => continue,
             Err(e) => Err(io::Error::other(e)),
         };
-        // An error is the last that comes.
+        // Ignore a closed channel: the copy was refused. An error is the last item of the body.
         let _ = tell.send(piece).await;
     }
 }
 
-/// The file from its beginning, read as the engine takes it.
+/// The whole file as a body; it is read only as fast as the engine takes it.
 fn whole(mut file: File) -> Body {
     let (mut tell, body) = Channel::<Bytes, BoxError>::new(WAITING);
     let runtime = tokio::runtime::Handle::current();
@@ -72,11 +74,10 @@ fn whole(mut file: File) -> Body {
 }
 
 fn failed(e: &io::Error) -> Refusal {
-    Refusal::new("image", format!("an archive that could not be kept: {e}"))
-        .remedy("is there room in TMPDIR?")
+    Refusal::new("image", format!("the archive could not be stored: {e}")).remedy("is there room in TMPDIR?")
 }
 
-/// What comes from the client, for a thread that may wait.
+/// The client's body as a blocking reader.
 struct Pieces {
     told: mpsc::Receiver<io::Result<Bytes>>,
     piece: Bytes,

@@ -1,5 +1,5 @@
-//! An archive of images, as `docker save` writes it, read and written anew: every name in it is one that the owner may
-//! give, and what is sent has nothing in it that was not read here.
+//! Reads an archive of images, as `docker save` writes it, and writes it anew. The owner may give every name in the
+//! copy, and the copy holds nothing that was not checked here.
 
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
@@ -12,18 +12,18 @@ use crate::json;
 use crate::refusal::Refusal;
 
 const MANIFEST: &str = "manifest.json";
-/// Names in other forms: the engine needs them only where there is no manifest.
+/// Files that name images in other formats. They are left out: with a manifest the engine does not need them.
 const OTHER_NAMES: [&str; 3] = ["repositories", "index.json", "oci-layout"];
-/// What an image of the manifest may have; the engine compares without case.
+/// The keys that an image may have in the manifest. Others are refused, since the engine matches keys without case.
 const KEYS: [&str; 5] = ["Config", "RepoTags", "Layers", "Parent", "LayerSources"];
-/// Nobody's images have longer lists.
+/// Largest `manifest.json` that is read into memory; real ones have a few KiB.
 const MAX_MANIFEST: u64 = 16 << 20;
 const REMEDY: &str = "save the images with 'docker save', under names of your own";
 
-/// Copies the archive. `own` says whether the owner may give a name to an image.
+/// Copies the archive. `own` refuses names that the owner may not give to an image.
 ///
 /// # Errors
-/// Why it may not be loaded, or that it could not be read or written.
+/// Why the archive may not be loaded, or that it could not be read or written.
 pub fn copy(
     from: impl Read,
     to: impl Write,
@@ -35,17 +35,18 @@ pub fn copy(
         let mut entry = entry.map_err(|e| unread(&e))?;
         let path = plain_path(&entry)?;
         let parents = Path::new(&path).ancestors().skip(1).filter_map(Path::to_str);
+        // A parent that is not a folder could be a link, and lead an extraction out of its folder.
         if parents.into_iter().any(|parent| seen.contains(parent)) {
-            return Err(refused(&format!("{path}, which is below no folder")));
+            return Err(refused(&format!("{path}, which lies below a file")));
         }
         let is_folder = entry.header().entry_type() == EntryType::Directory;
-        // A folder may come twice; nothing else may, and nothing in the place of another.
+        // A folder may occur twice. Nothing else may, or a later entry could replace one that was checked.
         if path.is_empty() || (is_folder && !seen.contains(&path)) {
             folders.insert(path);
             continue;
         }
         if folders.contains(&path) || !seen.insert(path.clone()) {
-            return Err(refused(&format!("{path} twice")));
+            return Err(refused(&format!("two entries {path}")));
         }
         match entry.header().entry_type() {
             EntryType::Regular if path == MANIFEST => {
@@ -67,7 +68,7 @@ pub fn copy(
     copied.into_inner().and_then(|mut to| to.flush()).map_err(|e| unwritten(&e))
 }
 
-/// The path without `./` and a slash at its end.
+/// The path without `./` and without a slash at its end; `..` and absolute paths are refused.
 fn plain_path(entry: &Entry<impl Read>) -> Result<String, Refusal> {
     let bytes = entry.path_bytes();
     let odd = || refused(&format!("the path '{}'", String::from_utf8_lossy(&bytes)));
@@ -83,7 +84,7 @@ fn plain_path(entry: &Entry<impl Read>) -> Result<String, Refusal> {
     Ok(parts.join("/"))
 }
 
-/// The names that the archive gives, all of them own, as it is sent on.
+/// The manifest as it is sent on. Every image in it has names, and the owner may give all of them.
 fn manifest(entry: &mut impl Read, own: &impl Fn(&str) -> Result<(), Refusal>) -> Result<String, Refusal> {
     let mut text = Vec::new();
     entry.take(MAX_MANIFEST + 1).read_to_end(&mut text).map_err(|e| unread(&e))?;
@@ -91,7 +92,7 @@ fn manifest(entry: &mut impl Read, own: &impl Fn(&str) -> Result<(), Refusal>) -
         return Err(refused(&format!("{MANIFEST} of more than {} MiB", MAX_MANIFEST >> 20)));
     }
     let value = json::parse(&text).map_err(|e| refused(&format!("{MANIFEST}: {e}")))?;
-    let images = value.as_array().ok_or_else(|| refused(&format!("{MANIFEST} that is no list")))?;
+    let images = value.as_array().ok_or_else(|| refused(&format!("a {MANIFEST} that is no list")))?;
     for image in images {
         let keys = image.as_object().ok_or_else(|| refused(&format!("{MANIFEST}: no object")))?;
         if let Some(key) = keys.keys().find(|key| !KEYS.contains(&key.as_str())) {
@@ -101,14 +102,14 @@ fn manifest(entry: &mut impl Read, own: &impl Fn(&str) -> Result<(), Refusal>) -
         let names: Option<Vec<&str>> = names.iter().map(Value::as_str).collect();
         match names {
             Some(names) if !names.is_empty() => names.into_iter().try_for_each(own)?,
-            // Nobody could tell whose it is.
+            // Nobody could tell whose image it is.
             _ => return Err(refused("an image without a name")),
         }
     }
     Ok(value.to_string())
 }
 
-/// Older clients save a layer that two images share as a link to it.
+/// Copies a link, if it leads to another layer: older clients save a layer that two images share that way.
 fn link(copied: &mut Builder<impl Write>, path: &str, entry: &Entry<impl Read>) -> Result<(), Refusal> {
     let target = entry.link_name_bytes().unwrap_or_default();
     let target = String::from_utf8_lossy(&target).into_owned();
@@ -133,7 +134,7 @@ fn append(copied: &mut Builder<impl Write>, path: &str, size: u64, data: impl Re
     copied.append_data(&mut header, path, &mut data).map_err(|e| unwritten(&e))
 }
 
-/// Data of a known length: what ends before it is an error, never zeros.
+/// Data of a known length. If it ends early that is an error; the tar writer would fill the rest with zeros.
 struct Whole<R> {
     data: R,
     left: u64,
@@ -155,13 +156,12 @@ fn refused(what: &str) -> Refusal {
 }
 
 fn unread(e: &io::Error) -> Refusal {
-    Refusal::new("image", format!("no plain tar archive: {e}"))
+    Refusal::new("image", format!("the archive is no plain tar: {e}"))
         .remedy("send it uncompressed, as 'docker save' writes it")
 }
 
 fn unwritten(e: &io::Error) -> Refusal {
-    Refusal::new("image", format!("an archive that could not be copied: {e}"))
-        .remedy("is there room in TMPDIR?")
+    Refusal::new("image", format!("the archive could not be copied: {e}")).remedy("is there room in TMPDIR?")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What the guard decides: forward this, refuse it, answer it, or look something up first.
+//! The outcome of a rule: forward the request, refuse it, answer that the object is missing, or look something up first.
 
 use lib_common::swarm::object;
 use serde_json::Value;
@@ -6,14 +6,14 @@ use serde_json::Value;
 use crate::refusal::Refusal;
 use crate::request::Head;
 
-/// Kinds of objects that a request can name.
+/// The kinds of objects that a request can name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     Container,
     Service,
     Task,
     Network,
-    /// A network as the swarm finds it: a local one of the same name does not count.
+    /// A network of the swarm; a local network of the same name is not found under this kind.
     SwarmNetwork,
     Volume,
     Config,
@@ -40,7 +40,7 @@ impl Kind {
         }
     }
 
-    /// The kind of the object itself, however it was looked up.
+    /// The kind of the object itself: `SwarmNetwork` only says how it is looked up.
     pub fn plain(self) -> Self {
         if self == Self::SwarmNetwork { Self::Network } else { self }
     }
@@ -59,14 +59,14 @@ impl From<object::Kind> for Kind {
     }
 }
 
-/// Why there is no decision to forward.
+/// Why a rule does not let the request pass (yet).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stop {
     Refuse(Refusal),
-    /// This has to be looked up first.
+    /// The rule has to know this object first: look it up and call the rule again.
     Need(Kind, String),
-    /// The engine's own answer to the look-up: no such object.
-    Answer(u16, String),
+    /// There is no such object: status and message of the engine's answer to the look-up, for the client.
+    Missing(u16, String),
 }
 
 impl From<Refusal> for Stop {
@@ -80,19 +80,19 @@ impl From<Refusal> for Stop {
 pub enum Outgoing {
     Nothing,
     Json(Value),
-    /// The client's bytes as they come: an archive.
+    /// An archive: the client's bytes, unparsed.
     Archive,
-    /// An archive of images, whose names are looked at before it is sent.
+    /// An archive of images, which is checked and rewritten before it is sent.
     Images,
 }
 
-/// What becomes of the engine's answer.
+/// How the engine's answer reaches the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
     AsItComes,
-    /// The connection may turn into a stream of both sides' bytes.
+    /// The connection may be upgraded to a raw stream in both directions.
     Hijack,
-    /// Long, or without an end.
+    /// The answer is long or endless: see `bulk`.
     Bulk,
     /// Without the swarm's join tokens.
     Scrubbed,
@@ -103,15 +103,15 @@ pub enum Answer {
 pub struct Forward {
     pub head: Head,
     pub body: Outgoing,
-    /// The answer names a new object of the owner.
+    /// The kind of the new object whose id is in the answer.
     pub creates: Option<Kind>,
-    /// Volumes that have to be made first, since the engine would make them without a label.
+    /// Volumes that the guard has to create first, because the engine would create them without the owner's label.
     pub make_volumes: Vec<String>,
-    /// Volumes that the engine will make for stamped mounts.
+    /// Volumes that the engine will create, with the owner's label, for stamped mounts.
     pub expect_volumes: Vec<String>,
-    /// Name and base64 value of a secret on its way in.
+    /// Name and base64 value of a secret that is to be created.
     pub secret: Option<(String, String)>,
-    /// The engine makes containers by itself, from steps of a build.
+    /// The request is a build, for whose steps the engine creates containers by itself.
     pub builds: bool,
     pub answer: Answer,
 }
