@@ -53,16 +53,23 @@ pub fn carry_out(job: &Job, forge: &dyn Forge, ask: bool, grace: Duration) -> Re
             let (head, pushed) = pushed(job, *push)?;
             let draft = Draft { head, ..job.draft.clone() };
             let now = match pushed {
-                Pushed::BySomebody if ask => settled(forge, pull, &draft, if *push { grace } else { Duration::ZERO })?,
+                Pushed::BySomebody if ask => {
+                    settled(forge, pull, &draft, if *push { grace } else { Duration::ZERO })?
+                }
                 _ => pull.clone(),
             };
-            let edited =
-                if differs(&now, &draft) || forge.opens_in_one_step() { forge.edit(&now, &draft)? } else { now };
+            let edited = if differs(&now, &draft) || forge.opens_in_one_step() {
+                forge.edit(&now, &draft)?
+            } else {
+                now
+            };
             let asked = edited.asked.filter(|asked| asked.head == draft.head);
             let pull = Pull { head: draft.head, asked, ..edited };
             Done { fresh: pushed == Pushed::Moved, ..just(pull, PrAction::Updated) }
         }
-        Plan::Keep(pull) | Plan::Contained(pull) | Plan::Merged(pull) => just(pull.clone(), PrAction::Unchanged),
+        Plan::Keep(pull) | Plan::Contained(pull) | Plan::Merged(pull) => {
+            just(pull.clone(), PrAction::Unchanged)
+        }
         Plan::Adopt(pull) => just(pull.clone(), PrAction::Adopted),
     };
     done.patch = patch_of(job, &done.pull);
@@ -79,7 +86,11 @@ fn just(pull: Pull, action: PrAction) -> Done {
 fn open(job: &Job, forge: &dyn Forge, push: bool, ask: bool, grace: Duration) -> Result<Done> {
     let (head, pushed) = pushed(job, push)?;
     let draft = Draft { head, ..job.draft.clone() };
-    let wait = if pushed == Pushed::Made || forge.opens_in_one_step() { Duration::ZERO } else { retry::jittered(grace) };
+    let wait = if pushed == Pushed::Made || forge.opens_in_one_step() {
+        Duration::ZERO
+    } else {
+        retry::jittered(grace)
+    };
     if let Some(all) = opened_meanwhile(forge, &draft, wait)? {
         return theirs(forge, &draft, all);
     }

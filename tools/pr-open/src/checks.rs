@@ -36,7 +36,8 @@ pub fn judge(statuses: &[Status], after: u64, required: &[String]) -> Judgement 
     } else {
         required.iter().all(|name| there(name, &done[..1]))
     };
-    let skipped = if required.is_empty() { all(&done) } else { required.iter().all(|name| there(name, &done)) };
+    let skipped =
+        if required.is_empty() { all(&done) } else { required.iter().all(|name| there(name, &done)) };
     let state = if newest.is_empty() {
         CheckState::None
     } else if is("failure") || is("error") || is("warning") {
@@ -66,7 +67,9 @@ fn newest(statuses: &[Status], after: u64) -> Vec<&Status> {
     }
     let mut runs: BTreeMap<(&str, Option<&str>), Run> = BTreeMap::new();
     for status in statuses.iter().filter(|status| status.id > after) {
-        let run = runs.entry((&status.context, status.url.as_deref())).or_insert(Run { first: status.id, last: status });
+        let run = runs
+            .entry((&status.context, status.url.as_deref()))
+            .or_insert(Run { first: status.id, last: status });
         run.first = run.first.min(status.id);
         if status.id > run.last.id {
             run.last = status;
@@ -156,7 +159,13 @@ mod tests {
     }
 
     fn run(id: u64, state: &str, url: &str) -> Status {
-        Status { id, context: "test / unit".into(), state: state.into(), url: Some(url.into()), ..Status::default() }
+        Status {
+            id,
+            context: "test / unit".into(),
+            state: state.into(),
+            url: Some(url.into()),
+            ..Status::default()
+        }
     }
 
     #[test]
@@ -178,12 +187,26 @@ mod tests {
             created: format!("2026-01-01T00:00:{second:02}Z"),
             ..Status::default()
         };
-        let all = [status(1, "success", 1), status(2, "success", 5), status(3, "pending", 5), status(4, "success", 7)];
-        let asked = |second: u64, ours| Request { id: 9, at: format!("2026-01-01T02:00:{second:02}+02:00"), ours, after: None };
+        let all = [
+            status(1, "success", 1),
+            status(2, "success", 5),
+            status(3, "pending", 5),
+            status(4, "success", 7),
+        ];
+        let asked = |second: u64, ours| Request {
+            id: 9,
+            at: format!("2026-01-01T02:00:{second:02}+02:00"),
+            ours,
+            after: None,
+        };
         let marker = Marker { head: "h".into(), after: 1, comments: 0 };
         assert_eq!(answers_after(&all, Some(&marker), None), 1);
         assert_eq!(answers_after(&all, Some(&marker), Some(&asked(0, false))), 1);
-        assert_eq!(answers_after(&all, Some(&marker), Some(&asked(5, false))), 2, "in doubt it is an old one");
+        assert_eq!(
+            answers_after(&all, Some(&marker), Some(&asked(5, false))),
+            2,
+            "in doubt it is an old one"
+        );
         assert_eq!(answers_after(&all, Some(&marker), Some(&asked(5, true))), 1, "the numbers tell");
         assert_eq!(answers_after(&all, None, Some(&asked(6, false))), 3);
         let counted = Request { after: Some(4), ..asked(0, false) };

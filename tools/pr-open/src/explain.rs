@@ -108,7 +108,9 @@ fn in_words(job: &Job) -> String {
         Plan::Update { pull, .. } => format!("would update {}", pull.url),
         Plan::Keep(pull) => format!("{} is open and up to date", pull.url),
         Plan::Adopt(pull) => format!("{} has the same patch: would adopt it", pull.url),
-        Plan::Contained(pull) => format!("{} is open, and its change is contained in {}", pull.url, draft.base),
+        Plan::Contained(pull) => {
+            format!("{} is open, and its change is contained in {}", pull.url, draft.base)
+        }
         Plan::Merged(pull) => format!("{} is merged: nothing to do", pull.url),
         Plan::Nothing => format!("{} has this change already: nothing to do", draft.base),
         Plan::Closed(pull) => format!("{} was closed without a merge: --reopen opens a new one", pull.url),

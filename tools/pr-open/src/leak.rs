@@ -90,7 +90,8 @@ mod tests {
         assert!(text.contains("the title line 2: it holds a secret (exact)"), "{text}");
         let basic = base64_of(TOKEN);
         refused(|guard| guard.text("the text", format!("Authorization: Basic {basic}").as_bytes()));
-        let diff = format!("diff --git a/m/f b/m/f\n--- a/m/f\n+++ b/m/f\n@@ -1 +1,2 @@\n-old\n+new\n+{TOKEN}\n");
+        let diff =
+            format!("diff --git a/m/f b/m/f\n--- a/m/f\n+++ b/m/f\n@@ -1 +1,2 @@\n-old\n+new\n+{TOKEN}\n");
         let text = refused(|guard| guard.patch(diff.as_bytes()));
         assert!(text.contains("m/f, line 2"), "{text}");
         refused(|guard| guard.commits(format!("\u{1}Ann\nfix {TOKEN}\u{2}\n").as_bytes()));
@@ -102,7 +103,9 @@ mod tests {
     fn what_is_taken_away_or_harmless_passes() {
         let secrets = [TOKEN.to_owned()];
         let guard = Guard::new(&secrets);
-        let diff = format!("diff --git a/f b/f\n--- a/f\n+++ b/f\n@@ -1 +1 @@\n-{TOKEN}\n+SECRET_FILE=/run/secrets/db\n");
+        let diff = format!(
+            "diff --git a/f b/f\n--- a/f\n+++ b/f\n@@ -1 +1 @@\n-{TOKEN}\n+SECRET_FILE=/run/secrets/db\n"
+        );
         guard.patch(diff.as_bytes()).unwrap();
         guard.text("the title", b"wait until the password is set").unwrap();
     }

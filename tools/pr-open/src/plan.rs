@@ -157,7 +157,8 @@ mod tests {
     #[test]
     fn what_the_base_has_is_not_proposed() {
         let contained = |open: &[Pull], past: Option<&Pull>| {
-            let there = There { open, past, changes: false, branch_is_right: true, same_patch: &[], reopen: false };
+            let there =
+                There { open, past, changes: false, branch_is_right: true, same_patch: &[], reopen: false };
             decide(&draft(), &there)
         };
         assert_eq!(contained(&[pull(1)], None), Plan::Contained(pull(1)));

@@ -37,7 +37,9 @@ pub fn opened(given: Given, job: &Job, done: &Done, io: &mut Io, emitter: &mut E
         warnings: done.lacking.iter().cloned().chain(notes(job, done)).collect(),
     };
     say(io, emitter, &record, pull)?;
-    notes(job, done).iter().for_each(|sentence| io.diag.warn(Error::no("looking at the pull request", sentence).on(&pull.url)));
+    notes(job, done)
+        .iter()
+        .for_each(|sentence| io.diag.warn(Error::no("looking at the pull request", sentence).on(&pull.url)));
     let on = |sentence: &String| Error::no("opening the pull request", sentence).on(&pull.url);
     match done.lacking.first() {
         Some(first) if args.place.strict => {
@@ -53,7 +55,8 @@ pub fn opened(given: Given, job: &Job, done: &Done, io: &mut Io, emitter: &mut E
 /// What a person should know of it, a sentence each; none of it is a fault of this call.
 fn notes(job: &Job, done: &Done) -> Vec<String> {
     let contained = matches!(job.plan, Plan::Contained(_));
-    let contained = contained.then(|| format!("its change is contained in {}: a person may close it", job.draft.base));
+    let contained =
+        contained.then(|| format!("its change is contained in {}: a person may close it", job.draft.base));
     let twin = |twin: &Pull| format!("{} is open for the same branch, too: a person may close it", twin.url);
     contained.into_iter().chain(done.twins.iter().map(twin)).collect()
 }

@@ -76,7 +76,8 @@ impl Connection {
     /// What no text may hold: the token, and what git is given in its place.
     #[must_use]
     pub fn secrets(&self) -> Vec<String> {
-        let header = |(_, value): &(String, String)| value.rsplit_once("Basic ").map(|(_, basic)| basic.to_owned());
+        let header =
+            |(_, value): &(String, String)| value.rsplit_once("Basic ").map(|(_, basic)| basic.to_owned());
         self.token.iter().cloned().chain(self.remote.config.iter().filter_map(header)).collect()
     }
 }

@@ -234,7 +234,9 @@ impl Forge for Dir {
             let marked = |comment: &Comment| comment.body.lines().next_back() == Some(&*note.mark);
             let last = queue.comments(pull).filter(marked).last();
             let (id, action) = match last {
-                Some(there) if there.body.trim_end() == note.body.trim_end() => (there.id, PrAction::Unchanged),
+                Some(there) if there.body.trim_end() == note.body.trim_end() => {
+                    (there.id, PrAction::Unchanged)
+                }
                 // Nothing in the queue is ever changed: the newest comment with the mark is the one that counts.
                 last => {
                     let id = self.append(file, &queue, comment(pull, &head, &note.body))?;

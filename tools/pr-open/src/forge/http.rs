@@ -192,7 +192,8 @@ pub struct Trust<'a> {
 
 fn authorities(file: Option<&Path>) -> Result<Vec<Certificate>> {
     let Some(path) = file else { return Ok(vec![]) };
-    let fail = |cause: &dyn std::fmt::Display| Error::cannot("reading certificates", cause).on(path.display());
+    let fail =
+        |cause: &dyn std::fmt::Display| Error::cannot("reading certificates", cause).on(path.display());
     let text = std::fs::read(path).map_err(|e| fail(&e))?;
     let found = Certificate::from_pem_bundle(&text).map_err(|e| fail(&why(&e)))?;
     if found.is_empty() { Err(fail(&"it holds no certificate in PEM form")) } else { Ok(found) }

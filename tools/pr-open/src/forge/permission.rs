@@ -14,7 +14,9 @@ pub fn hint(call: &Call, status: u16, message: &str) -> Option<String> {
         300..=399 => "give the final address of the forge and the repository; redirects are not followed",
         401 => "the token is missing, expired or not valid: --token-file",
         403 if lower.contains("blocked") => "its owner has blocked the bot's user",
-        403 if lower.contains("locked") => "the conversation is locked: unlock it, or give the bot write access",
+        403 if lower.contains("locked") => {
+            "the conversation is locked: unlock it, or give the bot write access"
+        }
         403 if lower.contains("quota") => QUOTA,
         403 if lower.contains("archived") => ARCHIVED,
         403 if issue => "the token needs the scope write:issue, its user read access to the repository",

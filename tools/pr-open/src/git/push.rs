@@ -30,9 +30,11 @@ impl Work {
         // With the lease the push fails if the branch moved since we read it. An empty lease demands that it does not exist.
         let lease = format!("--force-with-lease=refs/heads/{branch}:{}", expected.unwrap_or(""));
         let refspec = format!("{commit}:refs/heads/{branch}");
-        let args = ["push", "--porcelain", "--no-progress", "--no-verify", &lease, &self.remote.url, &refspec];
+        let args =
+            ["push", "--porcelain", "--no-progress", "--no-verify", &lease, &self.remote.url, &refspec];
         let args = args.map(String::from).to_vec();
-        let once = || self.over_the_net(args.clone(), "pushing the branch").map(|output| told(&output.text()));
+        let once =
+            || self.over_the_net(args.clone(), "pushing the branch").map(|output| told(&output.text()));
         let start = Instant::now();
         let mut outcome = once();
         for pause in PAUSES {
@@ -70,7 +72,8 @@ mod tests {
 
     #[test]
     fn who_made_it() {
-        let line = |flag: &str| told(&format!("To http://x\n{flag}\tabc:refs/heads/fix/a/b\t[new branch]\nDone"));
+        let line =
+            |flag: &str| told(&format!("To http://x\n{flag}\tabc:refs/heads/fix/a/b\t[new branch]\nDone"));
         assert_eq!([line("*"), line(" "), line("+")], [Pushed::Made, Pushed::Moved, Pushed::Moved]);
         assert_eq!([line("="), told("Done")], [Pushed::BySomebody, Pushed::BySomebody]);
     }

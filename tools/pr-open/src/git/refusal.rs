@@ -34,7 +34,8 @@ const AWAY: [&str; 24] = [
 ];
 
 /// Signs that the two ends do not trust each other.
-const UNTRUSTED: [&str; 4] = ["SSL certificate problem", "certificate verification failed", "SSL: no alternative", "SSL: certificate"];
+const UNTRUSTED: [&str; 4] =
+    ["SSL certificate problem", "certificate verification failed", "SSL: no alternative", "SSL: certificate"];
 
 /// Signs that the other side does not know us, and what to do.
 const STRANGER: [&str; 3] = ["Authentication failed", "could not read Username", "returned error: 401"];
@@ -59,7 +60,8 @@ const HINTS: [(&str, &str); 14] = [
 ];
 const TOO_LARGE: &str = "the patch is too large for the forge, or the owner's quota is used up";
 const MOVED: &str = "the repository or its owner has another name now: give the present one with --repo";
-const UNKNOWN: &str = "is the name right, and may the token read it? A private repository looks like this, too";
+const UNKNOWN: &str =
+    "is the name right, and may the token read it? A private repository looks like this, too";
 
 /// Texts which show that a rule of the server refused the push, so that trying again does not help.
 const FORBIDDEN: [&str; 3] = ["protected branch", "pre-receive hook declined", "hook declined"];
@@ -92,7 +94,8 @@ fn of(stderr: &str, doing: &str) -> Error {
         return Error::cannot(doing, cause).hint(UNTRUSTED_HINT);
     }
     if let Some(other) = in_the_way(&cause) {
-        return Error::cannot(doing, &cause).hint(format!("the branch {other} is in the way: rename or remove it"));
+        return Error::cannot(doing, &cause)
+            .hint(format!("the branch {other} is in the way: rename or remove it"));
     }
     if says(&AWAY) {
         return Error::again(doing, cause);
@@ -126,14 +129,34 @@ mod tests {
     fn each_says_what_to_do() {
         for (stderr, code, word) in [
             ("fatal: unable to access 'x': Failed to connect", 75, ""),
-            ("remote: error: Internal Server Connection Error\n ! [remote rejected] (pre-receive hook declined)", 75, ""),
+            (
+                "remote: error: Internal Server Connection Error\n ! [remote rejected] (pre-receive hook declined)",
+                75,
+                "",
+            ),
             ("remote: Internal Server Error Decoding Failed\n (pre-receive hook declined)", 75, ""),
             ("error: RPC failed; HTTP 504 curl 22 The requested URL returned error: 504", 75, ""),
             ("error: RPC failed; curl 52 Empty reply from server", 75, ""),
-            ("remote: error: cannot lock ref 'refs/heads/x': Unable to create 'x.lock': File exists.", 75, ""),
-            ("cannot lock ref 'refs/heads/fix/x/y': 'refs/heads/fix' exists; cannot create", 2, "the branch fix is in the way"),
-            ("fatal: unable to access 'x': SSL certificate problem: unable to get local issuer certificate", 2, "--ca-file"),
-            ("fatal: unable to access 'x': server certificate verification failed. CAfile: none", 2, "REDFIX_CA_FILE"),
+            (
+                "remote: error: cannot lock ref 'refs/heads/x': Unable to create 'x.lock': File exists.",
+                75,
+                "",
+            ),
+            (
+                "cannot lock ref 'refs/heads/fix/x/y': 'refs/heads/fix' exists; cannot create",
+                2,
+                "the branch fix is in the way",
+            ),
+            (
+                "fatal: unable to access 'x': SSL certificate problem: unable to get local issuer certificate",
+                2,
+                "--ca-file",
+            ),
+            (
+                "fatal: unable to access 'x': server certificate verification failed. CAfile: none",
+                2,
+                "REDFIX_CA_FILE",
+            ),
             ("remote: Repository not found\nfatal: repository 'x' not found", 2, "private"),
             ("fatal: unable to access 'x': The requested URL returned error: 301", 2, "another name"),
             ("fatal: unable to access 'x': The requested URL returned error: 307", 2, "another name"),

@@ -140,7 +140,8 @@ impl Git {
         let mut said = output.stderr.clone();
         if !ok {
             // What a push was refused for is told on standard output, in lines that begin so.
-            let refused = output.stdout.split_inclusive(|byte| *byte == b'\n').filter(|line| line.starts_with(b"!\t"));
+            let refused =
+                output.stdout.split_inclusive(|byte| *byte == b'\n').filter(|line| line.starts_with(b"!\t"));
             refused.for_each(|line| said.extend_from_slice(&[b"\n", line].concat()));
         }
         Ok(Output { ok, stdout: output.stdout.clone(), stderr: self.hidden(&said) })
@@ -148,7 +149,8 @@ impl Git {
 
     /// What git said, without the secrets.
     fn hidden(&self, said: &[u8]) -> String {
-        let clean = if self.secrets.is_empty() { said.to_vec() } else { Redactor::new(&self.secrets).text(said) };
+        let clean =
+            if self.secrets.is_empty() { said.to_vec() } else { Redactor::new(&self.secrets).text(said) };
         String::from_utf8_lossy(&clean).trim().to_owned()
     }
 }

@@ -227,7 +227,9 @@ impl Work {
 
     /// Whether a commit merges the base and is what git makes of that by itself.
     fn only_updates(&self, base: &str, commit: &str) -> bool {
-        let text = |args: &[&str]| self.here(args, b"", &[]).ok().filter(|output| output.ok).map(|output| output.text());
+        let text = |args: &[&str]| {
+            self.here(args, b"", &[]).ok().filter(|output| output.ok).map(|output| output.text())
+        };
         let parents = text(&["show", "-s", "--format=%P", commit]).unwrap_or_default();
         let [first, second] = parents.split(' ').collect::<Vec<_>>()[..] else { return false };
         let tree = text(&["rev-parse", &format!("{commit}^{{tree}}")]);
@@ -240,7 +242,19 @@ impl Work {
     pub fn published(&self, base: &str, head: &str) -> Result<Vec<u8>> {
         let range = format!("{base}..{head}");
         let format = "--format=%x01%an <%ae>%n%cn <%ce>%n%B%x02";
-        let args = ["log", "-p", "-m", "--text", "-U0", "--no-ext-diff", "--no-textconv", "--no-color", format, &range, "--"];
+        let args = [
+            "log",
+            "-p",
+            "-m",
+            "--text",
+            "-U0",
+            "--no-ext-diff",
+            "--no-textconv",
+            "--no-color",
+            format,
+            &range,
+            "--",
+        ];
         let listed = self.here(&args, b"", &[])?;
         check(&listed, "reading what would be pushed", head)?;
         Ok(listed.stdout)

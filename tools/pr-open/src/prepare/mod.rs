@@ -121,8 +121,11 @@ impl Job {
         match other {
             None => Ok(()),
             Some(other) => {
-                let cause = format!("the branch {other} is in the way: a name is a branch or a folder of branches");
-                Err(Error::cannot("pushing the branch", cause).on(branch).hint("rename or remove that branch"))
+                let cause =
+                    format!("the branch {other} is in the way: a name is a branch or a folder of branches");
+                Err(Error::cannot("pushing the branch", cause)
+                    .on(branch)
+                    .hint("rename or remove that branch"))
             }
         }
     }
@@ -183,9 +186,11 @@ pub fn words_sealed(given: Given, guard: &leak::Guard) -> Result<()> {
     guard.text("the explanation before the patch", fix.explanation.as_bytes())?;
     guard.text("the text", words.own().unwrap_or_default().as_bytes())?;
     for (place, name) in args.text.label.iter().map(|name| ("a label", name)).chain(
-        args.text.reviewer.iter().map(|name| ("a reviewer", name)).chain(
-            args.text.upstream_issue.iter().map(|name| ("--upstream-issue", name)),
-        ),
+        args.text
+            .reviewer
+            .iter()
+            .map(|name| ("a reviewer", name))
+            .chain(args.text.upstream_issue.iter().map(|name| ("--upstream-issue", name))),
     ) {
         guard.text(place, name.as_bytes())?;
     }

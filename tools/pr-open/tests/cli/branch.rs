@@ -18,7 +18,11 @@ impl Forge {
         command
             .args(["--forge", &self.fake.url, "--repo", "o/n", "--token-file"])
             .arg(self.world.path("token"));
-        command.arg("--git-url").arg(format!("file://{}", self.world.bare().display())).args(["--grace", "0s"]).args(extra);
+        command
+            .arg("--git-url")
+            .arg(format!("file://{}", self.world.bare().display()))
+            .args(["--grace", "0s"])
+            .args(extra);
         run(command, stdin)
     }
 }

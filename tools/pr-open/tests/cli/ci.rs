@@ -171,10 +171,7 @@ fn progress_is_for_terminals() {
         let ran = run_hiding(command);
         assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
         let text = ran.stdout + &ran.stderr;
-        assert_eq!(
-            text.contains(&format!("\r\x1b[Kpr-open: {}: CI is not done", forge.link(1))),
-            terminal
-        );
+        assert_eq!(text.contains(&format!("\r\x1b[Kpr-open: {}: CI is not done", forge.link(1))), terminal);
         assert_eq!(text.contains('\x1b'), terminal, "{text}");
         let asked = forge.fake.asked();
         assert!(asked.starts_with(&format!("{LOOK} create list comment comments statuses")), "{asked}");

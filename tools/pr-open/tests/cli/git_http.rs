@@ -131,9 +131,7 @@ fn the_base_is_never_pushed_to() {
 fn a_wrong_token_is_named() {
     let forge = Forge::protected();
     std::fs::write(forge.world.path("token"), "another-token\n").unwrap();
-    forge
-        .run_all_http(&[])
-        .refused(2, &["HTTP 401", "--token-file"]);
+    forge.run_all_http(&[]).refused(2, &["HTTP 401", "--token-file"]);
     forge.asks("token");
 }
 

@@ -72,7 +72,11 @@ fn own_words_and_a_dry_run() {
     let more = ["--body-file", words.to_str().unwrap()];
     std::fs::write(&words, format!("See for yourself. {TOKEN}\n")).unwrap();
     let secret = forge.explain(&more);
-    assert!(secret.code == 1 && secret.stderr.contains("the text line 1: it holds a secret"), "{}", secret.stderr);
+    assert!(
+        secret.code == 1 && secret.stderr.contains("the text line 1: it holds a secret"),
+        "{}",
+        secret.stderr
+    );
     assert!(!secret.stderr.contains(TOKEN) && forge.bodies().is_empty(), "{}", secret.stderr);
     forge.asks("token");
     std::fs::write(&words, "See for yourself.\n").unwrap();

@@ -73,7 +73,10 @@ fn the_lowest_number_counts_and_the_other_is_named() {
         let ran = ours.join().unwrap();
         let record = ran.opened();
         assert_eq!((&record["action"], &record["number"]), (&json!("updated"), &json!(1)), "{}", ran.stderr);
-        assert!(record["warnings"][0].as_str().unwrap().contains("/pulls/2 is open for the same branch"), "{record}");
+        assert!(
+            record["warnings"][0].as_str().unwrap().contains("/pulls/2 is open for the same branch"),
+            "{record}"
+        );
         assert!(ran.stderr.contains("/pulls/2"), "{}", ran.stderr);
     });
     forge.asks("token repo base list past create list edit");
@@ -105,7 +108,10 @@ fn machines_that_update_together_ask_once() {
     let forge = Forge::opened();
     forge.mend();
     let opened = machines(&forge, 4, &["--testme", "--grace", "20s"]);
-    assert!(opened.iter().all(|record| record["number"] == 1 && record["head"] == forge.head()), "{opened:#?}");
+    assert!(
+        opened.iter().all(|record| record["number"] == 1 && record["head"] == forge.head()),
+        "{opened:#?}"
+    );
     assert_eq!(forge.bodies(), ["!testme"]);
     let _ = forge.fake.asked();
 }

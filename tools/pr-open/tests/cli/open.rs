@@ -4,8 +4,8 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::fixture::{Ran, ledger};
 use crate::fake::bot;
+use crate::fixture::{Ran, ledger};
 use crate::forge::{BRANCH, Forge, LOOK, TOKEN};
 
 #[test]

@@ -131,7 +131,12 @@ fn retest_asks_again_for_the_same_head() {
     let ran = forge.run(&again);
     assert_eq!((ran.code, &ran.checked()["state"]), (75, &json!("none")), "{}", ran.stderr);
     assert_eq!(forge.bodies(), ["!testme", "!testme"]);
-    assert!(forge.fake.asked().starts_with("token repo base list comments statuses edit comment comments statuses"));
+    assert!(
+        forge
+            .fake
+            .asked()
+            .starts_with("token repo base list comments statuses edit comment comments statuses")
+    );
     forge.run(&["--testme"]).opened();
     forge.asks("token repo base list comments");
     let dry = forge.run(&["--retest", "--dry-run"]);
@@ -187,7 +192,8 @@ fn merged_while_we_wait_is_done() {
     let forge = Forge::opened();
     let fake = forge.fake.clone();
     std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| forge.run(&["--testme", "--wait", "--poll", "50ms", "--deadline", "60s"]));
+        let waiting =
+            scope.spawn(|| forge.run(&["--testme", "--wait", "--poll", "50ms", "--deadline", "60s"]));
         while fake.state().comments.is_empty() {
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -250,7 +256,15 @@ fn a_recipe_has_a_repository_of_its_name() {
     for branch in ["fix/gitea/ini", "ini"] {
         forge.world.commit_on(branch, "compose.yml", &format!("x: {branch}\n"));
         let mut command = bin();
-        command.args(["--branch", branch, "--route", "recipe-pr", "--title", "gitea: a writable app.ini", "--no-verdict"]);
+        command.args([
+            "--branch",
+            branch,
+            "--route",
+            "recipe-pr",
+            "--title",
+            "gitea: a writable app.ini",
+            "--no-verdict",
+        ]);
         command.args(["--forge", &forge.fake.url, "--repo", "o/n", "--grace", "0s", "--token-file"]);
         command.arg(forge.world.path("token"));
         command.arg("--git-url").arg(format!("file://{}", forge.world.bare().display()));
@@ -275,7 +289,12 @@ fn the_api_speaks_first() {
     let forge = Forge::new();
     let ran = run_hiding({
         let mut command = bin();
-        command.arg("--fix").arg(forge.world.fix_dir("readiness")).args(["--forge", &forge.fake.url, "--repo", "o/nope"]);
+        command.arg("--fix").arg(forge.world.fix_dir("readiness")).args([
+            "--forge",
+            &forge.fake.url,
+            "--repo",
+            "o/nope",
+        ]);
         command.arg("--token-file").arg(forge.world.path("token"));
         command
     });
@@ -293,13 +312,22 @@ fn trouble_of_the_forge_is_try_again() {
     let forge = Forge::new();
     let hook = forge.world.bare().join("hooks/pre-receive");
     std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
-    std::fs::write(&hook, "#!/bin/sh\nprintf '\\nerror:\\nerror: Internal Server Connection Error\\n' >&2\nexit 1\n").unwrap();
+    std::fs::write(
+        &hook,
+        "#!/bin/sh\nprintf '\\nerror:\\nerror: Internal Server Connection Error\\n' >&2\nexit 1\n",
+    )
+    .unwrap();
     std::fs::set_permissions(&hook, PermissionsExt::from_mode(0o755)).unwrap();
     forge.run(&[]).refused(75, &["Internal Server Connection Error"]);
     forge.asks(LOOK);
     std::fs::remove_file(&hook).unwrap();
     let mut command = bin();
-    command.arg("--fix").arg(forge.world.fix_dir("readiness")).args(["--forge", &forge.fake.url, "--repo", "o/n"]);
+    command.arg("--fix").arg(forge.world.fix_dir("readiness")).args([
+        "--forge",
+        &forge.fake.url,
+        "--repo",
+        "o/n",
+    ]);
     command.arg("--token-file").arg(forge.world.path("token")).args(["--grace", "0s"]);
     forge.fake.state().traps.git_away = 2;
     assert_eq!(run_hiding(command).opened()["action"], "created");
@@ -332,7 +360,13 @@ fn a_certificate_that_is_not_trusted() {
     let (key, certificate) = (forge.world.path("key.pem"), forge.world.path("ca.pem"));
     let made = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"])
-        .args(["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE", "-keyout"])
+        .args([
+            "-addext",
+            "subjectAltName=IP:127.0.0.1",
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+            "-keyout",
+        ])
         .arg(&key)
         .arg("-out")
         .arg(&certificate)
@@ -345,7 +379,12 @@ fn a_certificate_that_is_not_trusted() {
     };
     let mut server = Command::new("openssl");
     server.args(["s_server", "-quiet", "-www", "-accept", &format!("127.0.0.1:{port}"), "-cert"]);
-    server.arg(&certificate).arg("-key").arg(&key).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    server
+        .arg(&certificate)
+        .arg("-key")
+        .arg(&key)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null());
     let mut server = server.spawn().unwrap();
     while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
         std::thread::sleep(Duration::from_millis(20));

@@ -38,9 +38,7 @@ fn proxies_are_honoured() {
     with(&forge, &mut command, "");
     assert_eq!(run_hiding(command).opened()["forge"], "http://git.example.invalid");
     let seen = forge.fake.state().seen.clone();
-    assert!(
-        seen.iter().all(|request| request.path.starts_with("http://git.example.invalid/api/v1/"))
-    );
+    assert!(seen.iter().all(|request| request.path.starts_with("http://git.example.invalid/api/v1/")));
     assert!(seen.iter().all(|request| request.header("authorization") == format!("token {TOKEN}")));
     forge.asks("token repo base list past create list");
 

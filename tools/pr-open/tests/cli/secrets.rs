@@ -36,7 +36,9 @@ fn a_token_in_the_patch_the_title_or_the_explanation_is_refused() {
 #[test]
 fn so_is_a_secret_that_nobody_told_us() {
     let forge = Forge::new();
-    forge.world.fix("readiness", &[("mumble/lifecycle", "one\ntwo\nPOSTGRES_PASSWORD=s3cretvalue9\nthree\n")]);
+    forge
+        .world
+        .fix("readiness", &[("mumble/lifecycle", "one\ntwo\nPOSTGRES_PASSWORD=s3cretvalue9\nthree\n")]);
     let ran = forge.run(&[]);
     assert!(!ran.stderr.contains("s3cretvalue9"), "{}", ran.stderr);
     forge.keeps(&ran, "mumble/lifecycle, line 1");
@@ -75,10 +77,22 @@ fn what_git_says_is_hidden() {
     std::fs::write(&hook, format!("#!/bin/sh\necho 'you are {TOKEN}' >&2\nexit 1\n")).unwrap();
     std::fs::set_permissions(&hook, PermissionsExt::from_mode(0o755)).unwrap();
     let mut command = bin();
-    command.arg("--fix").arg(forge.world.fix_dir("readiness")).args(["--forge", &forge.fake.url, "--repo", "o/n"]);
+    command.arg("--fix").arg(forge.world.fix_dir("readiness")).args([
+        "--forge",
+        &forge.fake.url,
+        "--repo",
+        "o/n",
+    ]);
     command.arg("--token-file").arg(forge.world.path("token")).args(["--grace", "0s"]);
     let trace = forge.world.path("trace");
-    for name in ["GIT_TRACE", "GIT_TRACE_CURL", "GIT_CURL_VERBOSE", "GIT_TRACE_PACKET", "GIT_TRACE2", "GIT_TRACE2_ENV_VARS"] {
+    for name in [
+        "GIT_TRACE",
+        "GIT_TRACE_CURL",
+        "GIT_CURL_VERBOSE",
+        "GIT_TRACE_PACKET",
+        "GIT_TRACE2",
+        "GIT_TRACE2_ENV_VARS",
+    ] {
         command.env(name, if name == "GIT_TRACE" { trace.to_str().unwrap() } else { "1" });
     }
     command.env("GIT_TRACE_REDACT", "0");
@@ -102,7 +116,12 @@ fn a_scope_that_is_lacking_is_named_before_the_push() {
     forge.run(&["--testme"]).opened();
     forge.asks("token repo base list past create list comment");
     let mut command = bin();
-    command.arg("--fix").arg(forge.world.fix_dir("readiness")).args(["--forge", &forge.fake.url, "--repo", "o/n"]);
+    command.arg("--fix").arg(forge.world.fix_dir("readiness")).args([
+        "--forge",
+        &forge.fake.url,
+        "--repo",
+        "o/n",
+    ]);
     let mut state = forge.fake.state();
     state.traps.repo = serde_json::json!({"permissions": {"admin": false, "push": false, "pull": true}});
     drop(state);

@@ -113,7 +113,12 @@ fn trap_20_a_stale_green_is_not_the_answer() {
     forge.fake.state().put_status(&head, "cc-ci/testme", "success");
     let none = forge.run(&QUICK);
     assert_eq!((none.code, &none.checked()["state"]), (75, &json!("none")), "{}", none.stderr);
-    assert!(forge.fake.asked().starts_with("token repo base list comments statuses edit comment comments statuses"));
+    assert!(
+        forge
+            .fake
+            .asked()
+            .starts_with("token repo base list comments statuses edit comment comments statuses")
+    );
 }
 
 /// The statuses of the commit are asked for, not those of the branch, which may be at another commit.

@@ -55,7 +55,8 @@ impl Ground {
     /// Makes users and a repository of names that nobody has.
     pub fn of_a_real_forge(url: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let file = std::env::var("REDFIX_TEST_FORGE_TOKEN").expect("REDFIX_TEST_FORGE_TOKEN names the token's file");
+        let file =
+            std::env::var("REDFIX_TEST_FORGE_TOKEN").expect("REDFIX_TEST_FORGE_TOKEN names the token's file");
         let admin = std::fs::read_to_string(&file).unwrap().trim().to_owned();
         let id = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let (owner, bot_login) = (format!("ann-{id}"), format!("bot-{id}"));
@@ -213,7 +214,8 @@ impl Ground {
                 let names: Vec<&str> = on_list.then_some(&*self.bot_login).into_iter().collect();
                 let body = json!({"rule_name": branch, "enable_push": on_list, "enable_push_whitelist": on_list,
                     "push_whitelist_usernames": names});
-                let answer = ask("POST", &self.path("/branch_protections"), As::Token(&self.ann), Some(&body));
+                let answer =
+                    ask("POST", &self.path("/branch_protections"), As::Token(&self.ann), Some(&body));
                 assert_eq!(answer.status, 201, "{}", answer.text);
             }
         }
@@ -224,7 +226,8 @@ impl Ground {
         match &self.place {
             Place::Test(fake) => fake.state().traps.renamed = Some(301),
             Place::Real(_) => {
-                let answer = ask("PATCH", &self.path(""), As::Token(&self.ann), Some(&json!({"name": "new"})));
+                let answer =
+                    ask("PATCH", &self.path(""), As::Token(&self.ann), Some(&json!({"name": "new"})));
                 assert_eq!(answer.status, 200, "{}", answer.text);
             }
         }

@@ -28,7 +28,11 @@ fn opening_is_not_one_step() {
         // Later, one that is there is seen.
         let late = forge.send("POST", "/pulls", &body);
         assert_eq!(late.status, 409);
-        assert!(late.message().contains("pull request already exists for these targets"), "{}", late.message());
+        assert!(
+            late.message().contains("pull request already exists for these targets"),
+            "{}",
+            late.message()
+        );
     });
 }
 
@@ -75,7 +79,10 @@ fn what_a_pull_request_says() {
         let pull = forge.get(&format!("/pulls/{number}")).body;
         assert_eq!((&pull["head"]["label"], &pull["head"]["sha"]), (&json!("fix/a/b"), &json!(head)));
         assert_eq!((&pull["base"]["ref"], &pull["state"]), (&json!("main"), &json!("open")));
-        assert_eq!((&pull["merged"], pull["head"]["repo_id"] == pull["base"]["repo_id"]), (&json!(false), true));
+        assert_eq!(
+            (&pull["merged"], pull["head"]["repo_id"] == pull["base"]["repo_id"]),
+            (&json!(false), true)
+        );
         assert_eq!(pull["user"]["login"], forge.bot_login);
         let link = format!("{}/{}/{}/pulls/{number}", forge.url, forge.owner, forge.repo);
         assert_eq!(pull["html_url"], link);
@@ -108,7 +115,10 @@ fn a_head_that_is_deleted_closes_it() {
         forge.until("it is closed", || forge.get(&path).body["state"] == "closed");
         let pull = forge.get(&path).body;
         assert_eq!((&pull["merged"], &pull["head"]["label"]), (&json!(false), &json!("fix/a/b")));
-        assert_eq!((&pull["head"]["ref"], &pull["head"]["sha"]), (&json!(format!("refs/pull/{number}/head")), &json!(head)));
+        assert_eq!(
+            (&pull["head"]["ref"], &pull["head"]["sha"]),
+            (&json!(format!("refs/pull/{number}/head")), &json!(head))
+        );
         let closed = forge.get("/pulls?state=closed&limit=50&page=1");
         assert_eq!(numbers(&closed.body), [number]);
     });
@@ -134,7 +144,8 @@ fn pages() {
 #[test]
 fn statuses() {
     everywhere(|forge| {
-        let unknown = forge.get(&format!("/commits/{}/statuses?sort=leastindex&limit=50&page=1", "1".repeat(40)));
+        let unknown =
+            forge.get(&format!("/commits/{}/statuses?sort=leastindex&limit=50&page=1", "1".repeat(40)));
         assert_eq!(unknown.status, 404, "{}", unknown.text);
         for n in 0..2 {
             let commit = forge.push(&format!("b{n}"), &format!("x{n}"));
@@ -145,8 +156,10 @@ fn statuses() {
                 forge.status(&commit, context, state);
             }
             let all = forge.get(&path).body;
-            let said: Vec<_> = all.as_array().unwrap().iter().map(|s| (s["id"].clone(), s["status"].clone())).collect();
-            let wanted = [(json!(3), json!("success")), (json!(2), json!("failure")), (json!(1), json!("pending"))];
+            let said: Vec<_> =
+                all.as_array().unwrap().iter().map(|s| (s["id"].clone(), s["status"].clone())).collect();
+            let wanted =
+                [(json!(3), json!("success")), (json!(2), json!("failure")), (json!(1), json!("pending"))];
             assert_eq!(said, wanted);
         }
     });
@@ -162,7 +175,8 @@ fn comments() {
         assert_eq!((said.status, &said.body["body"]), (201, &json!(" hers \n")), "{}", said.text);
         let author = said.body["user"]["login"].clone();
         assert_ne!(author, json!(forge.bot_login));
-        let edited = forge.send("PATCH", &format!("/issues/comments/{}", said.body["id"]), &json!({"body": "x"}));
+        let edited =
+            forge.send("PATCH", &format!("/issues/comments/{}", said.body["id"]), &json!({"body": "x"}));
         assert_eq!((edited.status, &edited.body["user"]["login"]), (200, &author), "{}", edited.text);
         for n in 0..3 {
             assert_eq!(forge.send("POST", &path, &json!({"body": n.to_string()})).status, 201);
@@ -211,7 +225,12 @@ fn whose_a_token_is() {
         if said.status == 404 {
             return;
         }
-        assert_eq!((said.status, &said.body["user"]["login"]), (200, &json!(forge.bot_login)), "{}", said.text);
+        assert_eq!(
+            (said.status, &said.body["user"]["login"]),
+            (200, &json!(forge.bot_login)),
+            "{}",
+            said.text
+        );
         assert_eq!(said.body["scopes"], json!(["write:repository"]));
         let user = ask("GET", &forge.api("/user"), As::Token(&token), None);
         assert_eq!(user.status, 403, "{}", user.text);

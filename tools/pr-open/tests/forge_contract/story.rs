@@ -14,7 +14,13 @@ impl Ground {
         std::fs::write(&token, &self.bot).unwrap();
         let mut command = bin();
         command.arg("--fix").arg(self.world.fix_dir("readiness"));
-        command.args(["--forge", &self.url, "--repo", &format!("{}/{}", self.owner, self.repo), "--token-file"]);
+        command.args([
+            "--forge",
+            &self.url,
+            "--repo",
+            &format!("{}/{}", self.owner, self.repo),
+            "--token-file",
+        ]);
         command.arg(token).args(extra);
         command
     }
@@ -28,7 +34,18 @@ impl Ground {
 #[test]
 fn opened_asked_judged_and_mended() {
     everywhere(|forge| {
-        let quick = ["--testme", "--wait", "--poll", "100ms", "--settle", "100ms", "--first-wait", "1s", "--grace", "1s"];
+        let quick = [
+            "--testme",
+            "--wait",
+            "--poll",
+            "100ms",
+            "--settle",
+            "100ms",
+            "--first-wait",
+            "1s",
+            "--grace",
+            "1s",
+        ];
         let first = run(forge.tool(&quick), &ledger());
         assert_eq!((first.code, &first.checked()["state"]), (75, &json!("none")), "{}", first.stderr);
         let opened = first.records("pr.opened").remove(0);
@@ -76,7 +93,8 @@ fn many_at_once_open_one() {
 #[test]
 fn what_is_optional_never_fails() {
     everywhere(|forge| {
-        let ran = run(forge.tool(&["--label", "nope", "--reviewer", "nobody-at-all", "--grace", "1s"]), &ledger());
+        let ran =
+            run(forge.tool(&["--label", "nope", "--reviewer", "nobody-at-all", "--grace", "1s"]), &ledger());
         let record = ran.opened();
         let warnings = record["warnings"].to_string();
         assert!(warnings.contains("nope") && warnings.contains("nobody-at-all"), "{warnings}");

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::Gitea;
 use crate::forge::http::{Reply, Sent};
-use crate::retry;
 use crate::forge::route::Call;
+use crate::retry;
 
 /// Most pages of a list that are read; a list with more means that the forge never ends it.
 const MAX_PAGES: usize = 200;

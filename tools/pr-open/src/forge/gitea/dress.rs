@@ -12,7 +12,9 @@ use crate::forge::wire;
 /// A sentence for each label that the forge has and did not give.
 pub fn dropped(asked: &[(i64, String)], there: &[wire::Label]) -> Vec<String> {
     let dropped = asked.iter().filter(|(id, _)| !there.iter().any(|label| label.id == *id));
-    dropped.map(|(_, name)| format!("the forge dropped the label '{name}': has the bot write access?")).collect()
+    dropped
+        .map(|(_, name)| format!("the forge dropped the label '{name}': has the bot write access?"))
+        .collect()
 }
 
 impl Gitea {
@@ -39,7 +41,9 @@ impl Gitea {
             match self.pages(|page| Call::OwnersLabels { page }) {
                 Ok(there) => take(there, &mut unknown),
                 // The owner is a person, or the token may not look.
-                Err(error) if !error.cause().starts_with("HTTP 404") && why.is_empty() => why = reason(&error),
+                Err(error) if !error.cause().starts_with("HTTP 404") && why.is_empty() => {
+                    why = reason(&error)
+                }
                 Err(_) => {}
             }
         }

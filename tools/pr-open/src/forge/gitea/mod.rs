@@ -32,7 +32,8 @@ pub struct Gitea {
 }
 
 /// Branches whose name is a path of its own below a pull request's.
-const OWN_PATHS: [&str; 7] = ["merge", "update", "files", "commits", "reviews", "requested_reviewers", "pinned"];
+const OWN_PATHS: [&str; 7] =
+    ["merge", "update", "files", "commits", "reviews", "requested_reviewers", "pinned"];
 
 impl Gitea {
     #[must_use]
@@ -90,7 +91,9 @@ impl Gitea {
     /// there then may be what was wanted, and else it is sent again.
     fn patch(&self, number: u64, sending: &Sending) -> Result<Pull> {
         let accept = |reply: &Reply| match reply.status {
-            200 | 201 => Outcome::Done(self.parse::<wire::PullRequest>(&sending.call, reply).map(|p| self.seen(p))),
+            200 | 201 => {
+                Outcome::Done(self.parse::<wire::PullRequest>(&sending.call, reply).map(|p| self.seen(p)))
+            }
             409 => Outcome::Again,
             _ => Outcome::Refused,
         };
@@ -276,7 +279,8 @@ mod tests {
     #[test]
     fn links_are_for_people() {
         let gitea = |web: Option<&str>| {
-            let (url, repo): (_, RepoName) = ("http://10.0.0.1:3000/git".parse().unwrap(), "o/n".parse().unwrap());
+            let (url, repo): (_, RepoName) =
+                ("http://10.0.0.1:3000/git".parse().unwrap(), "o/n".parse().unwrap());
             let trust = Trust { ca_file: None, timeout: Duration::from_secs(1) };
             let http = Http::new(&url, repo.clone(), None, &trust).unwrap();
             Gitea::new(http, repo, false, web.map(ToOwned::to_owned))

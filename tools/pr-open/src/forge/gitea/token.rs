@@ -32,8 +32,11 @@ impl Gitea {
         let Some(token) = self.introspected()? else { return Ok(()) };
         let wanted = [(writes.code, "write:repository"), (writes.comments, "write:issue")];
         let lacking = |scope: &str| !token.scopes.iter().any(|one| one == scope || one == "all");
-        let lacking: Vec<&str> =
-            wanted.iter().filter(|(wanted, scope)| *wanted && lacking(scope)).map(|(_, scope)| *scope).collect();
+        let lacking: Vec<&str> = wanted
+            .iter()
+            .filter(|(wanted, scope)| *wanted && lacking(scope))
+            .map(|(_, scope)| *scope)
+            .collect();
         if token.scopes.is_empty() || lacking.is_empty() {
             return Ok(());
         }

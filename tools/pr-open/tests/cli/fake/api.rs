@@ -82,7 +82,10 @@ impl State {
             ("GET", "/token") if self.traps.no_introspection => no(404, "not found"),
             ("GET", "/token") => {
                 let who = self.who.clone();
-                ok(200, json!({"id": 1, "name": "t", "scopes": who.scopes, "user": {"id": 3, "login": who.login}}))
+                ok(
+                    200,
+                    json!({"id": 1, "name": "t", "scopes": who.scopes, "user": {"id": 3, "login": who.login}}),
+                )
             }
             ("GET", "") => ok(200, self.repository()),
             ("GET", "/branches/{branch}") => self.branch(&parts[1..].join("/")),
@@ -147,9 +150,12 @@ impl State {
         }
         let required = if method == "GET" { read } else { write };
         let scopes = self.who.scopes.join(",");
-        Err(no(403, &format!(
-            "token does not have at least one of required scope(s), required=[{required}], token scope={scopes}"
-        )))
+        Err(no(
+            403,
+            &format!(
+                "token does not have at least one of required scope(s), required=[{required}], token scope={scopes}"
+            ),
+        ))
     }
 
     /// Whether the bare repository has the commit.
@@ -249,7 +255,9 @@ impl State {
         self.traps.hide_until_post = false;
         let taken = self.looked.take().unwrap_or_else(|| self.taken(body));
         let text = |name: &str| body[name].as_str().filter(|text| !text.trim().is_empty()).map(str::to_owned);
-        let (Some(head), Some(base)) = (text("head"), text("base")) else { return no(422, "[Head]: Required") };
+        let (Some(head), Some(base)) = (text("head"), text("base")) else {
+            return no(422, "[Head]: Required");
+        };
         let Some(title) = text("title") else { return no(422, "[Title]: Required") };
         if self.traps.repo["archived"] == true {
             return no(423, "repo is archived");
@@ -263,10 +271,13 @@ impl State {
             }
         }
         if let Some(number) = taken {
-            return no(409, &format!(
-                "pull request already exists for these targets [id: 1, issue_id: {number}, head_repo_id: 5, \
+            return no(
+                409,
+                &format!(
+                    "pull request already exists for these targets [id: 1, issue_id: {number}, head_repo_id: 5, \
                  base_repo_id: 5, head_branch: {head}, base_branch: {base}]"
-            ));
+                ),
+            );
         }
         let commit = self.commit(&head).unwrap();
         self.put_pull(&head, &base, title.trim(), body["body"].as_str().unwrap_or(""), &commit);

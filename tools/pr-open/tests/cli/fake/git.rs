@@ -22,11 +22,18 @@ pub fn serve(root: &Path, who: &Who, renamed: Option<u16>, archived: bool, incom
         return says(404, "Not found.");
     }
     let has = |scopes: &[&str]| who.login.is_empty() || who.scopes.iter().any(|one| scopes.contains(&&**one));
-    if !has(if pushes { &["write:repository", "all"] } else { &["read:repository", "write:repository", "all"] }) {
+    if !has(if pushes {
+        &["write:repository", "all"]
+    } else {
+        &["read:repository", "write:repository", "all"]
+    }) {
         return says(403, "Forbidden");
     }
     if pushes && archived {
-        return says(403, "This repo is archived. You can view files and clone it, but cannot push or open issues/pull-requests.");
+        return says(
+            403,
+            "This repo is archived. You can view files and clone it, but cannot push or open issues/pull-requests.",
+        );
     }
     let (path, query) = incoming.path.split_once('?').unwrap_or((&incoming.path, ""));
     let mut child = Command::new("git")
@@ -65,7 +72,9 @@ pub fn password(header: &str) -> String {
     use base64::Engine as _;
     let basic = header.strip_prefix("Basic ").unwrap_or_default();
     let decoded = base64::engine::general_purpose::STANDARD.decode(basic).unwrap_or_default();
-    String::from_utf8_lossy(&decoded).split_once(':').map_or(String::new(), |(_, password)| password.to_owned())
+    String::from_utf8_lossy(&decoded)
+        .split_once(':')
+        .map_or(String::new(), |(_, password)| password.to_owned())
 }
 
 /// Parses a CGI's answer: header lines, an empty line, the body.

@@ -171,7 +171,10 @@ fn answer(state: &Mutex<State>, incoming: &Incoming) -> Outgoing {
         drop(locked);
         return git::serve(&root, &who, renamed, archived, incoming);
     }
-    let slow = locked.traps.slow_comment.filter(|_| incoming.method == "POST" && incoming.path.ends_with("/comments"));
+    let slow = locked
+        .traps
+        .slow_comment
+        .filter(|_| incoming.method == "POST" && incoming.path.ends_with("/comments"));
     if let Some(time) = slow {
         drop(locked);
         std::thread::sleep(time);

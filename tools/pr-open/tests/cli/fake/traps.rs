@@ -79,7 +79,12 @@ impl State {
             // Without scheme and host, and a line of HTML.
             let location = incoming.path.replace("/repos/o/n", "/repos/o/new");
             let headers = vec![("Location".to_owned(), location)];
-            return Outgoing { status, headers, body: b"<a href=\"/\">Moved</a>".to_vec(), ..Outgoing::default() };
+            return Outgoing {
+                status,
+                headers,
+                body: b"<a href=\"/\">Moved</a>".to_vec(),
+                ..Outgoing::default()
+            };
         }
         if let Some(text) = self.traps.nonsense {
             return Outgoing { status: 200, body: text.into(), ..Outgoing::default() };
