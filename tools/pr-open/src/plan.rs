@@ -49,7 +49,7 @@ pub fn ours<'a>(open: &'a [Pull], base: &str, branch: &str) -> Vec<&'a Pull> {
 
 /// Decides. `draft.head` is the commit to push if one must be.
 #[must_use]
-pub fn decide(draft: &Draft, there: &There) -> Plan {
+pub fn decide(draft: &Draft, there: &ForgeState) -> Plan {
     let ours = ours(there.open, &draft.base, &draft.branch);
     if let Some(pull) = ours.first().map(|pull| Pull::clone(pull)) {
         let push = !there.branch_is_right;
@@ -114,7 +114,7 @@ mod tests {
     }
 
     fn plan(open: &[Pull], past: Option<&Pull>, has: bool, same: &[u64], reopen: bool) -> Plan {
-        decide(&draft(), &There { open, past, changes: true, branch_is_right: has, same_patch: same, reopen })
+        decide(&draft(), &ForgeState { open, past, changes: true, branch_is_right: has, same_patch: same, reopen })
     }
 
     #[test]
@@ -158,7 +158,7 @@ mod tests {
     fn what_the_base_has_is_not_proposed() {
         let contained = |open: &[Pull], past: Option<&Pull>| {
             let there =
-                There { open, past, changes: false, branch_is_right: true, same_patch: &[], reopen: false };
+                ForgeState { open, past, changes: false, branch_is_right: true, same_patch: &[], reopen: false };
             decide(&draft(), &there)
         };
         assert_eq!(contained(&[pull(1)], None), Plan::Contained(pull(1)));

@@ -48,20 +48,20 @@ pub fn wait(forge: &dyn Forge, pull: &Pull, ci: &CiArgs, diag: &Diag) -> Result<
     let mut pause = ci.poll;
     for look in 1u32.. {
         let out_of_time = start.elapsed() >= ci.deadline;
-        let mut see = || -> Result<Option<Look>> {
+        let mut see = || -> Result<Option<Poll>> {
             if look % LOOK_AT_PULL == 0 && stands_since.is_none() {
-                return Ok(moved_on(&forge.pull(pull.number)?, pull).then_some(Look::Moved));
+                return Ok(moved_on(&forge.pull(pull.number)?, pull).then_some(Poll::Moved));
             }
             if look % LOOK_AT_PULL == 1 {
                 request = newest_request()?;
             }
             let statuses = forge.statuses(&pull.head)?;
             let after = answers_after(&statuses, pull.asked.as_ref(), request.as_ref());
-            Ok(Some(Look::Judged(judge(&statuses, after, &ci.require_context))))
+            Ok(Some(Poll::Judged(judge(&statuses, after, &ci.require_context))))
         };
         match see() {
-            Ok(Some(Look::Moved)) => break,
-            Ok(Some(Look::Judged(now))) => {
+            Ok(Some(Poll::Moved)) => break,
+            Ok(Some(Poll::Judged(now))) => {
                 let settled = stands_since.filter(|_| now == last).unwrap_or_else(Instant::now);
                 stands_since = decided(now.state).then_some(settled);
                 last = now;

@@ -30,7 +30,7 @@ pub fn plan(given: Given, looked: &Looked, draft: &Draft, diag: &Diag) -> Result
     let pushed = own.iter().any(|pull| looked.made.commit.as_ref() == Some(&pull.head));
     let past = if mine { None } else { forge.past_pull(&draft.base, &draft.branch)? };
     let same_patch = if mine || !changes { vec![] } else { looked.around(given, &open, diag) };
-    let there = There {
+    let there = ForgeState {
         open: &open,
         past: past.as_ref(),
         changes,
