@@ -134,7 +134,7 @@ impl Http {
         let message = wire::message(&reply.body);
         let mut cause = format!("HTTP {} {message}", reply.status);
         if let Some(location) = &reply.location {
-            cause = format!("HTTP {}: it has moved to {location}", reply.status);
+            cause = format!("HTTP {}: it redirects to {location}", reply.status);
             if let Some(name) = permission::renamed(location) {
                 return Error::cannot("asking the forge", cause).on(self.object(call)).hint(name);
             }

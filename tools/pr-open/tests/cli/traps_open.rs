@@ -115,8 +115,8 @@ fn trap_07_a_draft_is_a_title_that_says_so() {
     let forge = Forge::new();
     forge.fake.state().traps.draft_prefix = Some("mumble:");
     let ran = forge.run(&[]);
-    assert!(ran.opened()["warnings"][0].as_str().unwrap().contains("unfinished"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("unfinished"));
+    assert!(ran.opened()["warnings"][0].as_str().unwrap().contains("draft"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("draft"));
     forge.asks("token repo base list past create list");
     forge.run(&["--title", &"x".repeat(256)]).refused(2, &["at most 255"]);
 }

@@ -11,7 +11,9 @@ use crate::ground::Ground;
 impl Ground {
     fn tool(&self, extra: &[&str]) -> Command {
         let token = self.world.path("token");
-        std::fs::write(&token, &self.bot).unwrap();
+        if !token.exists() {
+            std::fs::write(&token, &self.bot).unwrap();
+        }
         let mut command = bin();
         command.arg("--fix").arg(self.world.fix_dir("readiness"));
         command.args([
