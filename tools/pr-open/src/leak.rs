@@ -28,7 +28,7 @@ impl<'a> Guard<'a> {
         while let Some(line) = redactor.next_suspect(text, at) {
             redactor.line(&text[line.clone()]);
             if let Some(rule) = redactor.counts().keys().next() {
-                let number = text[..line.start].iter().filter(|byte| **byte == b'\n').count() + 1;
+                let number = text[..line.start].split(|byte| *byte == b'\n').count();
                 return Err(Error::no("looking for secrets", format!("it holds a secret ({rule})"))
                     .on(format!("{place} line {number}"))
                     .hint("nothing was pushed or sent; take it out"));

@@ -114,7 +114,10 @@ mod tests {
     }
 
     fn plan(open: &[Pull], past: Option<&Pull>, has: bool, same: &[u64], reopen: bool) -> Plan {
-        decide(&draft(), &ForgeState { open, past, changes: true, branch_is_right: has, same_patch: same, reopen })
+        decide(
+            &draft(),
+            &ForgeState { open, past, changes: true, branch_is_right: has, same_patch: same, reopen },
+        )
     }
 
     #[test]
@@ -157,8 +160,14 @@ mod tests {
     #[test]
     fn what_the_base_has_is_not_proposed() {
         let contained = |open: &[Pull], past: Option<&Pull>| {
-            let there =
-                ForgeState { open, past, changes: false, branch_is_right: true, same_patch: &[], reopen: false };
+            let there = ForgeState {
+                open,
+                past,
+                changes: false,
+                branch_is_right: true,
+                same_patch: &[],
+                reopen: false,
+            };
             decide(&draft(), &there)
         };
         assert_eq!(contained(&[pull(1)], None), Plan::Contained(pull(1)));

@@ -37,9 +37,9 @@ pub fn opened(given: Given, job: &Job, done: &Done, io: &mut Io, emitter: &mut E
         warnings: done.lacking.iter().cloned().chain(notes(job, done)).collect(),
     };
     say(io, emitter, &record, pull)?;
-    notes(job, done)
-        .iter()
-        .for_each(|sentence| io.diag.warn(Error::no("looking at the pull request", sentence).on(&pull.url)));
+    for sentence in notes(job, done) {
+        io.diag.warn(Error::no("looking at the pull request", sentence).on(&pull.url));
+    }
     let on = |sentence: &String| Error::no("opening the pull request", sentence).on(&pull.url);
     match done.lacking.first() {
         Some(first) if args.place.strict => {

@@ -33,8 +33,7 @@ impl Work {
         let args =
             ["push", "--porcelain", "--no-progress", "--no-verify", &lease, &self.remote.url, &refspec];
         let args = args.map(String::from).to_vec();
-        let once =
-            || self.over_the_net(args.clone(), "pushing the branch").map(|output| told(&output.text()));
+        let once = || self.over_the_net(&args, "pushing the branch").map(|output| told(&output.text()));
         let start = Instant::now();
         let mut outcome = once();
         for pause in PAUSES {

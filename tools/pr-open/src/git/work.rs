@@ -55,7 +55,7 @@ impl Work {
         let refs: Vec<String> = branches.iter().map(|branch| format!("refs/heads/{branch}")).collect();
         let mut args = vec!["ls-remote".to_owned(), self.remote.url.clone()];
         args.extend(refs.iter().cloned());
-        let listed = self.over_the_net(args, "reading the remote's branches")?.text();
+        let listed = self.over_the_net(&args, "reading the remote's branches")?.text();
         let commit = |name: &String| {
             let mut lines = listed.lines().filter_map(|line| line.split_once('\t'));
             lines.find(|(_, found)| found == name).map(|(commit, _)| commit.to_owned())
@@ -77,7 +77,7 @@ impl Work {
         let patterns: Vec<String> = above.chain([format!("refs/heads/{branch}/*")]).collect();
         let mut args = vec!["ls-remote".to_owned(), self.remote.url.clone()];
         args.extend(patterns.iter().cloned());
-        let listed = self.over_the_net(args, "reading the remote's branches")?.text();
+        let listed = self.over_the_net(&args, "reading the remote's branches")?.text();
         let below = format!("refs/heads/{branch}/");
         let names = listed.lines().filter_map(|line| line.split_once('\t')).map(|(_, name)| name);
         let mut names = names.filter(|name| patterns.iter().any(|p| p == name) || name.starts_with(&below));
@@ -91,7 +91,7 @@ impl Work {
             .to_vec();
         args.push(self.remote.url.clone());
         args.extend(refs.iter().map(|name| format!("+{name}:refs/redfix/{name}")));
-        self.over_the_net(args, "fetching from the remote").map(drop)
+        self.over_the_net(&args, "fetching from the remote").map(drop)
     }
 
     /// Makes the patch one commit on `base`; `Ok(None)` if the base has the change already. The same patch, base, message
@@ -282,12 +282,12 @@ impl Work {
     }
 
     /// A reading call is tried again while the remote is away, as long as one call may take.
-    pub(super) fn over_the_net(&self, args: Vec<String>, doing: &str) -> Result<Output> {
+    pub(super) fn over_the_net(&self, args: &[String], doing: &str) -> Result<Output> {
         let reads = args.first().is_none_or(|command| command != "push");
         let start = Instant::now();
         let mut tries = 1;
         loop {
-            match self.once_over_the_net(args.clone(), doing) {
+            match self.once_over_the_net(args, doing) {
                 Err(error) if error.exit() == Exit::Again && reads && tries < TRIES => {
                     let pause = retry::pause(tries, None);
                     if start.elapsed() + pause >= self.deadline() {
@@ -305,7 +305,7 @@ impl Work {
         self.git.timeout()
     }
 
-    fn once_over_the_net(&self, args: Vec<String>, doing: &str) -> Result<Output> {
+    fn once_over_the_net(&self, args: &[String], doing: &str) -> Result<Output> {
         let mut env = vec![
             ("GIT_ALLOW_PROTOCOL".to_owned(), OsString::from("file:http:https:ssh")),
             ("GIT_CONFIG_COUNT".to_owned(), self.remote.config.len().to_string().into()),
@@ -318,7 +318,7 @@ impl Work {
         let env: Vec<(&str, OsString)> = env.iter().map(|(name, value)| (&**name, value.clone())).collect();
         let fixed =
             ["-c", "core.hooksPath=/dev/null", "-c", "http.followRedirects=false"].map(OsString::from);
-        let args = self.git_dir().chain(fixed).chain(args.into_iter().map(OsString::from));
+        let args = self.git_dir().chain(fixed).chain(args.iter().map(OsString::from));
         let output = self.git.remote(args, &env)?;
         check(&output, doing, &self.remote.url)?;
         Ok(output)

@@ -42,7 +42,7 @@ impl Gitea {
                 Ok(there) => take(there, &mut unknown),
                 // The owner is a person, or the token may not look.
                 Err(error) if !error.cause().starts_with("HTTP 404") && why.is_empty() => {
-                    why = reason(&error)
+                    why = reason(&error);
                 }
                 Err(_) => {}
             }

@@ -10,11 +10,22 @@ impl Gitea {
     /// What the forge says of the token; nothing where there is none, or where the forge does not know the question.
     fn introspected(&self) -> Result<Option<&wire::Token>> {
         if self.token.get().is_none() {
-            let said = if self.has_token { self.get_if_there(&Call::Token)? } else { None };
+            let said = if self.has_token { self.ask_about_token()? } else { None };
             // Nobody else has set it meanwhile: it is not shared.
             let _ = self.token.set(said);
         }
         Ok(self.token.get().and_then(Option::as_ref))
+    }
+
+    /// A forge that does not know the question, or does not answer it for this kind of token, is no trouble; one that does
+    /// not know the token is.
+    fn ask_about_token(&self) -> Result<Option<wire::Token>> {
+        let reply = self.http.get(&Call::Token)?;
+        match reply.status {
+            200 => self.parse(&Call::Token, &reply).map(Some),
+            300..=401 => Err(self.http.refused(&Call::Token, &reply)),
+            _ => Ok(None),
+        }
     }
 
     /// Whose the token is. A comment of somebody else is never edited, so this is asked wherever one may be.

@@ -241,14 +241,14 @@ impl State {
         found.map_or_else(|| no(404, "not found"), |pull| ok(200, pull))
     }
 
-    /// The number of an open one of these targets: looking is a step of its own.
-    pub fn taken(&mut self, body: &Value) -> Option<Value> {
+    /// The number of an open one of these targets, or null: looking is a step of its own.
+    pub fn taken(&mut self, body: &Value) -> Value {
         let (head, base) = (body["head"].clone(), body["base"].clone());
         let same = |pull: &Value| {
             let (from, to) = (&pull["head"], &pull["base"]);
             pull["state"] == "open" && from["label"] == head && from["repo_id"] == 5 && to["ref"] == base
         };
-        self.live_pulls().into_iter().find(same).map(|pull| pull["number"].clone())
+        self.live_pulls().into_iter().find(same).map_or(Value::Null, |pull| pull["number"].clone())
     }
 
     fn open(&mut self, body: &Value) -> Reply {
@@ -270,11 +270,11 @@ impl State {
                 return no(404, &format!("ref \"{name}\" does not exist"));
             }
         }
-        if let Some(number) = taken {
+        if !taken.is_null() {
             return no(
                 409,
                 &format!(
-                    "pull request already exists for these targets [id: 1, issue_id: {number}, head_repo_id: 5, \
+                    "pull request already exists for these targets [id: 1, issue_id: {taken}, head_repo_id: 5, \
                  base_repo_id: 5, head_branch: {head}, base_branch: {base}]"
                 ),
             );

@@ -8,7 +8,7 @@ use super::api::{Reply, bare, no, ok, page};
 impl State {
     /// All of them at once, however many pages are asked for; of what is not there, an error of the forge's own.
     pub fn list_comments(&self, number: &str) -> Reply {
-        if !self.pulls.iter().any(|pull| pull["number"].to_string() == number) {
+        if !self.pulls.iter().any(|pull| number.parse() == Ok(pull["number"].as_u64().unwrap())) {
             return no(500, "");
         }
         let link = |comment: &Value| {

@@ -69,8 +69,8 @@ pub struct State {
     /// Who asks now, at which address.
     pub who: Who,
     pub host: String,
-    /// What a look before a pull request is put in has found.
-    pub looked: Option<Option<Value>>,
+    /// The number that a look before a pull request is put in has found; null for none.
+    pub looked: Option<Value>,
     /// The forge's clock: seconds.
     pub clock: u64,
 }
@@ -180,18 +180,18 @@ fn answer(state: &Mutex<State>, incoming: &Incoming) -> Outgoing {
         std::thread::sleep(time);
         locked = state.lock().unwrap();
     }
-    let mut looked = None;
+    let mut taken = None;
     if incoming.method == "POST" && incoming.path.ends_with("/pulls") {
-        looked = serde_json::from_slice(&incoming.body).ok().map(|body| locked.taken(&body));
+        taken = serde_json::from_slice(&incoming.body).ok().map(|body| locked.taken(&body));
         drop(locked);
         std::thread::sleep(NOT_ONE_STEP);
         locked = state.lock().unwrap();
     }
-    locked.looked = looked;
+    locked.looked = taken;
     locked.who = who;
     let host = incoming.header("host");
     if !host.is_empty() {
-        locked.host = host.to_owned();
+        host.clone_into(&mut locked.host);
     }
     locked.answer(incoming)
 }
