@@ -7,11 +7,12 @@ use lib_common::{Error, Exit, Io, Result};
 use crate::body::{self, COMMENT, Facts};
 use crate::explain;
 use crate::fix::Change;
-use crate::forge::Note;
+use crate::forge::{Note, Writes};
 use crate::git::{Git, Work};
 use crate::guard;
+use crate::leak;
 use crate::lock::Lock;
-use crate::prepare::{Given, file_id, grounds, recipe};
+use crate::prepare::{Given, file_id, grounds, recipe, words_sealed};
 
 /// Writes the comment on pull request `number`, or updates it, and appends `pr.commented`.
 pub fn comment(given: Given, number: u64, git: Git, io: &mut Io, emitter: &mut Emitter) -> Result<Exit> {
@@ -19,6 +20,11 @@ pub fn comment(given: Given, number: u64, git: Git, io: &mut Io, emitter: &mut E
     let Change::Patch(patch) = &fix.change else {
         return Err(Error::cannot("explaining the fix", "--comment needs --fix"));
     };
+    to.forge.may(Writes { code: false, comments: true })?;
+    let secrets = to.secrets();
+    let guard = leak::Guard::new(&secrets);
+    words_sealed(given, &guard)?;
+    guard.patch(patch)?;
     let work = Work::new(git, to.remote.clone())?;
     let file = file_id(given, &work, patch)?;
     let paths = work.paths_of(patch)?;
@@ -39,7 +45,7 @@ pub fn comment(given: Given, number: u64, git: Git, io: &mut Io, emitter: &mut E
         no_verdict: grounds.no_verdict,
         upstream_issue: args.text.upstream_issue.as_deref(),
     };
-    let secrets: Vec<&str> = to.token.iter().map(String::as_str).collect();
+    let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
     let body = words.body(COMMENT, &facts, &secrets).trim_end().to_owned();
     let note = Note { body, mark: body::mark(COMMENT, &facts) };
 
@@ -51,6 +57,10 @@ pub fn comment(given: Given, number: u64, git: Git, io: &mut Io, emitter: &mut E
     let key = format!("{} {} #{number} {fix_id}", to.address, to.repo);
     let _lock = Lock::take(&key, args.place.git_timeout)?;
     let noted = to.forge.explain(number, &note)?;
+    for twin in &noted.twins {
+        let cause = "this explanation is there twice: a person may remove the later one";
+        io.diag.warn(Error::no("leaving the comment", cause).on(twin));
+    }
     let url = if noted.url.is_empty() { pull.url } else { noted.url };
     let record = PrCommented {
         cases: grounds.cases,

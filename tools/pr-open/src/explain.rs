@@ -6,35 +6,36 @@ use lib_common::Result;
 
 use crate::body;
 use crate::cli::Args;
-use crate::forge::{Connection, Draft, Note, Pull, Step, Whose};
-use crate::plan::Plan;
+use crate::forge::{Asking, Connection, Draft, Note, Pull, Step, Whose};
+use crate::plan::{Plan, differs};
 use crate::prepare::Job;
 
 /// Prints what would be done. As the user asked for it, `--quiet` does not silence it.
 pub fn job(args: &Args, job: &Job, to: &Connection) -> Result<()> {
     let draft = &job.draft;
     let mut out = vec![in_words(job)];
-    let ask = args.ci.testme;
+    let ask = args.ci.asks();
+    let asking = |whose| Asking { text: &args.ci.trigger, whose, again: args.ci.retest, grace: None };
     let edited;
     let steps = match &job.plan {
         Plan::Open { push } => {
             out.extend(push.then(|| pushing(job, to)));
-            let comment = Step::Ask { pull: None, text: &args.ci.trigger, whose: Whose::JustOpened };
+            let comment = Step::Ask { pull: None, asking: asking(Whose::JustOpened) };
             [Some(Step::Open { draft, ask }), ask.then_some(comment)]
         }
         Plan::Update { pull, push } => {
             out.extend(push.then(|| pushing(job, to)));
             edited = after(pull, *push, draft);
-            let whose = Whose::Ours;
-            let comment = Step::Ask { pull: Some(&edited), text: &args.ci.trigger, whose };
-            [Some(Step::Edit { pull, draft }), ask.then_some(comment)]
+            let comment = Step::Ask { pull: Some(&edited), asking: asking(Whose::Ours) };
+            [differs(pull, draft).then_some(Step::Edit { pull, draft }), ask.then_some(comment)]
         }
         Plan::Keep(pull) | Plan::Adopt(pull) => {
-            let whose = whose(pull, job);
-            [None, ask.then_some(Step::Ask { pull: Some(pull), text: &args.ci.trigger, whose })]
+            let asking = asking(whose(pull, job));
+            [None, ask.then_some(Step::Ask { pull: Some(pull), asking })]
         }
-        Plan::Merged(_) | Plan::Nothing | Plan::Closed(_) => [None, None],
+        Plan::Contained(_) | Plan::Merged(_) | Plan::Nothing | Plan::Closed(_) => [None, None],
     };
+    out.extend(job.twins.iter().map(|twin| format!("{} is open for this branch, too", twin.url)));
     for step in steps.iter().flatten() {
         out.extend(to.forge.preview(step)?.iter().map(|line| sending(line)));
     }
@@ -107,6 +108,9 @@ fn in_words(job: &Job) -> String {
         Plan::Update { pull, .. } => format!("would update {}", pull.url),
         Plan::Keep(pull) => format!("{} is open and up to date", pull.url),
         Plan::Adopt(pull) => format!("{} has the same patch: would adopt it", pull.url),
+        Plan::Contained(pull) => {
+            format!("{} is open, and its change is contained in {}", pull.url, draft.base)
+        }
         Plan::Merged(pull) => format!("{} is merged: nothing to do", pull.url),
         Plan::Nothing => format!("{} has this change already: nothing to do", draft.base),
         Plan::Closed(pull) => format!("{} was closed without a merge: --reopen opens a new one", pull.url),

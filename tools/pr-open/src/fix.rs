@@ -40,7 +40,10 @@ impl Fix {
             (Some(folder), ..) => Self::read(folder, id)?,
             (None, Some(branch), Some(route)) => {
                 let parts: Vec<&str> = branch.split('/').collect();
-                let recipe = if let ["fix", recipe, _] = parts[..] { Some(recipe.to_owned()) } else { None };
+                let recipe = match parts[..] {
+                    ["fix", recipe] | ["fix", recipe, _] => Some(recipe.to_owned()),
+                    _ => None,
+                };
                 let id = id.or(parts.last().copied()).unwrap_or_default().to_owned();
                 let change = Change::Branch(branch.clone());
                 Self { id, recipe, change, route, title: String::new(), explanation: String::new() }
@@ -49,7 +52,7 @@ impl Fix {
         };
         match title {
             None => Ok(fix),
-            Some(title) if is_title(title) => Ok(Self { title: title.to_owned(), ..fix }),
+            Some(title) if is_title(title.trim()) => Ok(Self { title: title.trim().to_owned(), ..fix }),
             Some(_) => Err(Error::cannot("reading the title", NO_TITLE).on("--title")),
         }
     }

@@ -15,10 +15,12 @@ pub mod forge;
 pub mod git;
 pub mod grounds;
 pub mod guard;
+mod leak;
 mod lock;
 pub mod plan;
 mod prepare;
 mod report;
+mod retry;
 pub mod seen;
 mod wait;
 mod words;
@@ -32,6 +34,7 @@ use lib_common::{Exit, Io, Result};
 
 use act::Done;
 use fix::Fix;
+use forge::Asking;
 use git::Git;
 use plan::Plan;
 use prepare::{Given, Job};
@@ -42,6 +45,7 @@ pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
     let fix = Fix::of(&args.what, args.text.title.as_deref())?;
     let git = Git::find(args.place.git_timeout)?;
     let to = forge::connect(&args.place, &args.ci.trigger, &git)?;
+    let git = git.hiding(to.secrets());
     let mut seen = Seen::default();
     let body_is_stdin = args.text.body_file.as_deref() == Some(Path::new("-"));
     if let Some(ledger) = args.ledger.ledger.as_deref().filter(|_| body_is_stdin) {
@@ -67,7 +71,7 @@ pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
         explain::job(args, &job, &to)?;
         return Ok(Exit::Done);
     }
-    let Some(done) = act::carry_out(&job, to.forge.as_ref(), args.ci.testme)? else {
+    let Some(done) = act::carry_out(&job, to.forge.as_ref(), args.ci.asks(), args.place.grace)? else {
         let why = report::skipped(given, &job, io, &mut emitter)?;
         return Err(why);
     };
@@ -76,15 +80,19 @@ pub fn run(args: &Args, io: &mut Io) -> Result<Exit> {
         report::merged(given, &job, &done, io, &mut emitter)?;
         return Ok(Exit::Done);
     }
+    if let Plan::Contained(_) = job.plan {
+        return Ok(Exit::Done);
+    }
     follow(given, job, done, io, &mut emitter)
 }
 
 /// With `--testme` asks CI for a run, with `--wait` waits for its verdict.
 fn follow(given: Given, mut job: Job, mut done: Done, io: &mut Io, emitter: &mut Emitter) -> Result<Exit> {
     let (ci, forge) = (&given.args.ci, given.to.forge.as_ref());
-    if ci.testme {
-        let whose = done.whose(&job.fix_id);
-        done.pull.asked = Some(forge.trigger(&done.pull, &ci.trigger, whose)?);
+    if ci.asks() {
+        let grace = (!done.fresh).then_some(given.args.place.grace);
+        let asking = Asking { text: &ci.trigger, whose: done.whose(&job.fix_id), again: ci.retest, grace };
+        done.pull.asked = Some(forge.trigger(&done.pull, &asking)?);
     }
     // From here on this process only reads, so others may have the branch.
     job.lock = None;

@@ -34,9 +34,12 @@ pub fn opened(given: Given, job: &Job, done: &Done, io: &mut Io, emitter: &mut E
         route: fix.route,
         no_verdict: job.grounds.no_verdict,
         upstream_issue: args.text.upstream_issue.clone(),
-        warnings: done.lacking.clone(),
+        warnings: done.lacking.iter().cloned().chain(notes(job, done)).collect(),
     };
     say(io, emitter, &record, pull)?;
+    for sentence in notes(job, done) {
+        io.diag.warn(Error::no("looking at the pull request", sentence).on(&pull.url));
+    }
     let on = |sentence: &String| Error::no("opening the pull request", sentence).on(&pull.url);
     match done.lacking.first() {
         Some(first) if args.place.strict => {
@@ -49,7 +52,16 @@ pub fn opened(given: Given, job: &Job, done: &Done, io: &mut Io, emitter: &mut E
     }
 }
 
-/// Writes `pr.skipped`; returns the error that says why there is no pull request.
+/// What a person should know of it, a sentence each; none of it is a fault of this call.
+fn notes(job: &Job, done: &Done) -> Vec<String> {
+    let contained = matches!(job.plan, Plan::Contained(_));
+    let contained =
+        contained.then(|| format!("its change is contained in {}: a person may close it", job.draft.base));
+    let twin = |twin: &Pull| format!("{} is open for the same branch, too: a person may close it", twin.url);
+    contained.into_iter().chain(done.twins.iter().map(twin)).collect()
+}
+
+/// `pr.skipped`, and the error that says why there is no pull request.
 pub fn skipped(given: Given, job: &Job, io: &mut Io, emitter: &mut Emitter) -> Result<Error> {
     let fix = given.fix;
     let earlier = if let Plan::Closed(pull) = &job.plan { Some(pull) } else { None };
@@ -118,10 +130,18 @@ pub fn comment(diag: &Diag, waited: &Waited, trigger: &str) {
     let error = |cause: String| Error::no("waiting for CI", cause).on(&waited.pull.url);
     let seconds = waited.took.as_secs();
     match waited.state {
+        _ if waited.pull.merged => {}
         CheckState::Green => {}
         CheckState::Red => {
             let bad = |status: &str| ["failure", "error", "warning"].contains(&status);
             let red = waited.contexts.iter().find(|context| bad(&context.status));
+            if red.is_none() {
+                let skipped = waited.contexts.iter().filter(|context| context.status == "skipped");
+                let names: Vec<&str> = skipped.map(|context| context.context.as_str()).collect();
+                let cause = format!("CI skipped {}: nothing was tested", names.join(", "));
+                diag.error(&error(cause).hint("do the workflow's conditions leave this change out?"));
+                return;
+            }
             let name = red.map_or("CI", |context| context.context.as_str());
             let link = red.and_then(|context| context.url.as_deref()).unwrap_or("no link");
             diag.error(&error(format!("{name} is red ({link})")));

@@ -7,9 +7,9 @@ use lib_common::diag::Diag;
 use lib_common::record::pr::{CheckState, Context};
 use lib_common::{Exit, Result};
 
-use crate::checks::{Judgement, judge};
+use crate::checks::{Judgement, answers_after, judge};
 use crate::cli::CiArgs;
-use crate::forge::{Forge, Pull};
+use crate::forge::{Forge, Pull, Request};
 
 /// How the wait ended.
 pub struct Waited {
@@ -21,10 +21,11 @@ pub struct Waited {
 }
 
 impl Waited {
-    /// The exit code: 0 for green, 1 for red or superseded, 75 for still pending or never started.
+    /// 0 green, or merged meanwhile; 1 red or superseded; 75 still pending or never started.
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self.state {
+            _ if self.pull.merged => Exit::Done,
             CheckState::Green => Exit::Done,
             CheckState::Red | CheckState::Superseded => Exit::No,
             CheckState::Pending | CheckState::None => Exit::Again,
@@ -32,27 +33,33 @@ impl Waited {
     }
 }
 
-/// Every so many polls the pull request is read instead of the statuses, to see whether its head has moved.
+/// Every so many looks the pull request is read instead of the statuses: it may have moved on. At the look after that the
+/// comments are read, too: somebody may have asked again.
 const LOOK_AT_PULL: u32 = 4;
 
-/// Polls the statuses of `pull.head` until they are decided and stay so, the head is superseded, or the deadline has
-/// passed. A forge that is away does not end the wait before the deadline.
+/// Follows the statuses of `pull.head` that are newer than the newest request for a run, until they are decided and stay
+/// so, the head is superseded, or time is up. A forge that is away is waited for as long as anything else.
 pub fn wait(forge: &dyn Forge, pull: &Pull, ci: &CiArgs, diag: &Diag) -> Result<Waited> {
     let start = Instant::now();
-    let after = pull.asked.as_ref().map_or(0, |asked| asked.after);
+    let newest_request = || forge.newest_request(pull.number, &ci.trigger, pull.asked.as_ref());
+    let mut request: Option<Request> = None;
     let mut last = Judgement { state: CheckState::None, contexts: vec![] };
     let mut stands_since: Option<Instant> = None;
     let mut pause = ci.poll;
     for look in 1u32.. {
         let out_of_time = start.elapsed() >= ci.deadline;
-        let seen = if look % LOOK_AT_PULL == 0 && stands_since.is_none() {
-            forge.pull(pull.number).map(|now| moved_on(&now, pull).then_some(Poll::Moved))
-        } else {
-            forge
-                .statuses(&pull.head)
-                .map(|statuses| Some(Poll::Judged(judge(&statuses, after, &ci.require_context))))
+        let mut see = || -> Result<Option<Poll>> {
+            if look % LOOK_AT_PULL == 0 && stands_since.is_none() {
+                return Ok(moved_on(&forge.pull(pull.number)?, pull).then_some(Poll::Moved));
+            }
+            if look % LOOK_AT_PULL == 1 {
+                request = newest_request()?;
+            }
+            let statuses = forge.statuses(&pull.head)?;
+            let after = answers_after(&statuses, pull.asked.as_ref(), request.as_ref());
+            Ok(Some(Poll::Judged(judge(&statuses, after, &ci.require_context))))
         };
-        match seen {
+        match see() {
             Ok(Some(Poll::Moved)) => break,
             Ok(Some(Poll::Judged(now))) => {
                 let settled = stands_since.filter(|_| now == last).unwrap_or_else(Instant::now);
@@ -66,6 +73,15 @@ pub fn wait(forge: &dyn Forge, pull: &Pull, ci: &CiArgs, diag: &Diag) -> Result<
         let settle = if ci.require_context.is_empty() { ci.settle } else { Duration::ZERO };
         let stands = stands_since.is_some_and(|since| since.elapsed() >= settle);
         let silent = last.state == CheckState::None && start.elapsed() >= ci.first_wait;
+        if stands && !out_of_time {
+            let now = newest_request()?;
+            if now != request {
+                // Somebody asked again: what stands is the answer to an older question.
+                (request, stands_since) = (now, None);
+                last = Judgement { state: CheckState::Pending, contexts: vec![] };
+                continue;
+            }
+        }
         if stands || silent || out_of_time {
             break;
         }
@@ -82,7 +98,7 @@ pub fn wait(forge: &dyn Forge, pull: &Pull, ci: &CiArgs, diag: &Diag) -> Result<
     }
     // The head may have moved while we waited; then the statuses are about an older commit.
     let now = forge.pull(pull.number)?;
-    let state = if moved_on(&now, pull) { CheckState::Superseded } else { last.state };
+    let state = if moved_on(&now, pull) && !now.merged { CheckState::Superseded } else { last.state };
     Ok(Waited { pull: now, state, contexts: last.contexts, took: start.elapsed() })
 }
 

@@ -39,7 +39,16 @@ impl Words {
         }
     }
 
-    /// The finished text: filled in, redacted, and with its hidden line.
+    /// The text as the user wrote it.
+    #[must_use]
+    pub fn own(&self) -> Option<&str> {
+        match self {
+            Self::Default => None,
+            Self::Template(text) | Self::Verbatim(text) => Some(text),
+        }
+    }
+
+    /// Filled in, redacted, with its hidden mark.
     #[must_use]
     pub fn body(&self, kind: TextKind, facts: &Facts, secrets: &[&str]) -> String {
         match self {

@@ -23,14 +23,20 @@ mod forge;
 mod git_http;
 #[path = "cli/note.rs"]
 mod note;
+#[path = "cli/one.rs"]
+mod one;
 #[path = "cli/open.rs"]
 mod open;
 #[path = "cli/pipe.rs"]
 mod pipe;
+#[path = "cli/real.rs"]
+mod real;
 #[path = "cli/refusals.rs"]
 mod refusals;
 #[path = "cli/review_ci.rs"]
 mod review_ci;
+#[path = "cli/secrets.rs"]
+mod secrets;
 #[path = "cli/self_check.rs"]
 mod self_check;
 #[path = "cli/traps_ask.rs"]

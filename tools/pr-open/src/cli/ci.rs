@@ -10,8 +10,11 @@ pub struct CiArgs {
     /// Ask CI for a run of the head commit, once
     #[arg(long)]
     pub testme: bool,
-    /// The exact comment that asks CI for a run
-    #[arg(long, value_name = "TEXT", default_value = "!testme")]
+    /// Ask CI again for this very head, although it was asked
+    #[arg(long)]
+    pub retest: bool,
+    /// The comment that asks for it, to the letter
+    #[arg(long, value_name = "TEXT", value_parser = trigger, default_value = "!testme")]
     pub trigger: String,
     /// Wait for CI's verdict
     #[arg(long)]
@@ -31,4 +34,18 @@ pub struct CiArgs {
     /// Status context that must be green; may be repeated
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub require_context: Vec<String>,
+}
+
+impl CiArgs {
+    /// Whether CI is asked at all.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        self.testme || self.retest
+    }
+}
+
+/// A forge keeps the blanks around a comment, CI may not want them, and nobody means them.
+fn trigger(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() { Err("it is empty".into()) } else { Ok(text.to_owned()) }
 }

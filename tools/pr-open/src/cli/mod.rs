@@ -48,7 +48,7 @@ pub struct Args {
     #[command(flatten)]
     pub ci: CiArgs,
     /// Explain the fix in a comment on a pull request instead of opening one
-    #[arg(long, requires = "pr", conflicts_with_all = ["branch", "testme", "wait"])]
+    #[arg(long, requires = "pr", conflicts_with_all = ["branch", "testme", "retest", "wait"])]
     pub comment: bool,
     /// The pull request to comment on
     #[arg(long, value_name = "N", requires = "comment")]

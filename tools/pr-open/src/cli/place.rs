@@ -7,7 +7,7 @@ use std::time::Duration;
 use lib_common::Error;
 use lib_common::cli::duration;
 
-use crate::forge::{Address, RepoName, is_part};
+use crate::forge::{Address, RepoName, Trust, is_part};
 
 /// The forge, and who we are there: the same for every pull request.
 #[derive(clap::Args, Debug)]
@@ -24,6 +24,9 @@ pub struct SiteArgs {
     /// Allow plain http to a host that is not this machine
     #[arg(long)]
     pub insecure_http: bool,
+    /// Certificates of authorities to trust besides the system's, in PEM form: for the API and for git
+    #[arg(long, value_name = "FILE", env = "REDFIX_CA_FILE", hide_env_values = true)]
+    pub ca_file: Option<PathBuf>,
     /// Deadline of each request to the forge
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s")]
     pub forge_timeout: Duration,
@@ -43,12 +46,26 @@ pub struct PlaceArgs {
     /// Where git fetches from and pushes to (default: the forge's own address)
     #[arg(long, value_name = "URL")]
     pub git_url: Option<String>,
+    /// Address by which people reach the forge, for links, where --forge is an internal one
+    #[arg(long, value_name = "URL", value_parser = super::what::web_address)]
+    pub web_url: Option<String>,
     /// Refuse a token that may push to or merge into the base; a label or reviewer left out is an error
     #[arg(long)]
     pub strict: bool,
     /// Deadline of each git command, and of the wait for another pr-open at the same branch
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5m")]
     pub git_timeout: Duration,
+    /// How long somebody else who may be opening or asking at this moment is waited for
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5s")]
+    pub grace: Duration,
+}
+
+impl SiteArgs {
+    /// What the connection to the forge is made with.
+    #[must_use]
+    pub fn trust(&self) -> Trust<'_> {
+        Trust { ca_file: self.ca_file.as_deref(), timeout: self.forge_timeout }
+    }
 }
 
 /// `--repo`.

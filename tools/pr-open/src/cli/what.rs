@@ -89,8 +89,8 @@ pub struct ConsentArgs {
     pub tests_glob: Vec<String>,
 }
 
-/// Parses a web address for a text: one line, without characters that could break out of the text's markup.
-fn web_address(text: &str) -> Result<String, String> {
+/// An address for people: in one line, and nothing that a text's markup would stumble over.
+pub(super) fn web_address(text: &str) -> Result<String, String> {
     let web = text.starts_with("https://") || text.starts_with("http://");
     let plain = !text.contains(|c: char| c.is_whitespace() || c.is_control() || "<>\"`".contains(c));
     if web && plain { Ok(text.to_owned()) } else { Err("not an address such as https://HOST/PATH".into()) }

@@ -62,7 +62,7 @@ fn http(url: &Url, site: &SiteArgs, owner: Finding) -> Vec<Finding> {
     let name = site.owner.clone().unwrap_or_default();
     let connected = is_private(url, site).and_then(|()| {
         let repo = RepoName { owner: name.clone(), name: String::new() };
-        Http::new(url, repo, token.as_deref(), site.forge_timeout)
+        Http::new(url, repo, token.as_deref(), &site.trust())
     });
     let http = match connected {
         Ok(http) => http,
@@ -70,6 +70,7 @@ fn http(url: &Url, site: &SiteArgs, owner: Finding) -> Vec<Finding> {
     };
     let reply = match http.send(&Call::Ourselves, None) {
         Sent::Answered(reply) => reply,
+        Sent::Refused(error) => return vec![Finding::failed(FORGE, &error), said, owner],
         Sent::Lost(error, _) => {
             let hint = "is it up, is its name known here?";
             return vec![Finding::wrong(FORGE, error, hint), said, owner];
@@ -81,7 +82,7 @@ fn http(url: &Url, site: &SiteArgs, owner: Finding) -> Vec<Finding> {
     let mut found = answered(url, reply.status, login.as_deref(), token.is_some(), said);
     let status = match http.send(&Call::Owner, None) {
         Sent::Answered(reply) => reply.status,
-        Sent::Lost(..) => 0,
+        Sent::Lost(..) | Sent::Refused(_) => 0,
     };
     found.push(if name.is_empty() { owner } else { owned(&name, status) });
     found

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,6 +13,7 @@ use super::Forge;
 use super::address::{Address, RepoName};
 use super::dir::Dir;
 use super::gitea::Gitea;
+use super::http::Http;
 use crate::cli::{PlaceArgs, SiteArgs};
 use crate::git::{Git, Remote};
 
@@ -39,29 +40,46 @@ pub fn connect(place: &PlaceArgs, trigger: &str, git: &Git) -> Result<Connection
             })?;
             let dir = Dir::new(root, repo.clone(), git.clone(), trigger, site.forge_timeout)?;
             let url = place.git_url.clone().unwrap_or_else(|| dir.bare().display().to_string());
-            let remote = Remote { url, config: vec![] };
+            let remote = Remote { url, config: vec![], ca_file: None };
             Ok(Connection { address, repo, forge: Box::new(dir), remote, token: None })
         }
         Address::Http(url) => {
             is_private(url, site)?;
             let token = site.token_file.as_deref().map(read_token).transpose()?;
-            let forge = Gitea::new(url, repo.clone(), token.as_deref(), site.forge_timeout)?;
+            let http = Http::new(url, repo.clone(), token.as_deref(), &site.trust())?;
+            let forge = Gitea::new(http, repo.clone(), token.is_some(), place.web_url.clone());
             let git_url = place.git_url.clone().unwrap_or_else(|| format!("{address}/{repo}.git"));
-            let remote = remote_of(&address, url, git_url, token.as_deref());
+            let remote = remote_of(&address, url, git_url, token.as_deref(), site.ca_file.clone());
             Ok(Connection { address, repo, forge: Box::new(forge), remote, token })
         }
     }
 }
 
-/// The forge's own repository gets the token, another address does not.
-fn remote_of(address: &Address, forge: &Url, url: String, token: Option<&str>) -> Remote {
+/// The forge's own repository gets the token and the forge's authorities, another address does not.
+fn remote_of(
+    address: &Address,
+    forge: &Url,
+    url: String,
+    token: Option<&str>,
+    ca_file: Option<PathBuf>,
+) -> Remote {
     let same = Url::parse(&url).is_ok_and(|other| other.origin() == forge.origin());
     let config = token.filter(|_| same).map(|token| {
         // With a token for a password the forge ignores the user's name.
         let basic = STANDARD.encode(format!("redfix:{token}"));
         (format!("http.{address}/.extraHeader"), format!("Authorization: Basic {basic}"))
     });
-    Remote { url, config: config.into_iter().collect() }
+    Remote { url, config: config.into_iter().collect(), ca_file: ca_file.filter(|_| same) }
+}
+
+impl Connection {
+    /// What no text may hold: the token, and what git is given in its place.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<String> {
+        let header =
+            |(_, value): &(String, String)| value.rsplit_once("Basic ").map(|(_, basic)| basic.to_owned());
+        self.token.iter().cloned().chain(self.remote.config.iter().filter_map(header)).collect()
+    }
 }
 
 /// Nobody on the way can read the token.

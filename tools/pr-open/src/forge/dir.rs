@@ -12,8 +12,8 @@ use lib_common::{Error, Result};
 
 use super::address::RepoName;
 use super::marker::Marker;
-use super::queue::{Entry, Event, Queue};
-use super::{Draft, Forge, Note, Noted, Opened, Pull, Site, Status, Step, Whose};
+use super::queue::{Comment, Entry, Event, Queue};
+use super::{Asking, Draft, Forge, Found, Note, Noted, Opened, Pull, Request, Site, Status, Step, Writes};
 use crate::git::Git;
 
 pub struct Dir {
@@ -118,10 +118,38 @@ impl Dir {
 }
 
 impl Forge for Dir {
-    fn site(&self, base: &str, _branch: Option<&str>) -> Result<Site> {
+    fn may(&self, _writes: Writes) -> Result<()> {
+        Ok(())
+    }
+
+    fn may_push(&self, _branch: &str) -> Result<bool> {
+        Ok(true)
+    }
+
+    fn opens_in_one_step(&self) -> bool {
+        true
+    }
+
+    fn look_up(&self, _draft: &Draft, _there: bool) -> Result<Found> {
+        Ok(Found::default())
+    }
+
+    fn newest_request(&self, number: u64, text: &str, _asked: Option<&Marker>) -> Result<Option<Request>> {
+        self.locked(|_, queue| {
+            let newest = queue.comments(number).filter(|comment| comment.body.trim() == text).last();
+            Ok(newest.map(|comment| Request {
+                id: comment.id,
+                at: comment.ts.to_owned(),
+                ours: false,
+                after: Some(comment.id),
+            }))
+        })
+    }
+
+    fn site(&self, base: &str) -> Result<Site> {
         if self.branch(base)?.is_none() {
             return Err(Error::cannot("checking the repository", "there is no such branch")
-                .on(format!("{} {base}", self.bare().display()))
+                .on(format!("{} {base}", self.repo))
                 .hint("set --base"));
         }
         let default_branch = self.git(&["symbolic-ref", "--short", "HEAD"])?.unwrap_or_default();
@@ -137,7 +165,8 @@ impl Forge for Dir {
 
     fn past_pull(&self, base: &str, branch: &str) -> Result<Option<Pull>> {
         self.locked(|_, queue| {
-            let entry = queue.pulls().into_iter().rfind(|entry| entry.base == base && entry.head == branch);
+            let ours = |entry: &Entry| entry.base == base && entry.head == branch && !entry.open;
+            let entry = queue.pulls().into_iter().rfind(ours);
             entry.map(|entry| self.pull_of(&queue, entry)).transpose()
         })
     }
@@ -189,11 +218,11 @@ impl Forge for Dir {
         })
     }
 
-    fn trigger(&self, pull: &Pull, text: &str, _whose: Whose) -> Result<Marker> {
+    fn trigger(&self, pull: &Pull, asking: &Asking) -> Result<Marker> {
         self.locked(|file, queue| {
-            let id = match queue.asked(pull.number, &pull.head, text) {
-                Some(id) => id,
-                None => self.append(file, &queue, comment(pull.number, &pull.head, text))?,
+            let id = match queue.asked(pull.number, &pull.head, asking.text) {
+                Some(id) if !asking.again => id,
+                _ => self.append(file, &queue, comment(pull.number, &pull.head, asking.text))?,
             };
             Ok(Marker { head: pull.head.clone(), after: id, comments: id })
         })
@@ -202,19 +231,20 @@ impl Forge for Dir {
     fn explain(&self, pull: u64, note: &Note) -> Result<Noted> {
         let head = self.pull(pull)?.head;
         self.locked(|file, queue| {
-            let last =
-                queue.comments(pull).filter(|(_, body)| body.lines().next_back() == Some(&*note.mark)).last();
+            let marked = |comment: &Comment| comment.body.lines().next_back() == Some(&*note.mark);
+            let last = queue.comments(pull).filter(marked).last();
             let (id, action) = match last {
-                Some((id, body)) if body.trim_end() == note.body.trim_end() => (id, PrAction::Unchanged),
-                // Nothing in the queue is ever changed, so an update is a new comment; the newest one with the mark
-                // counts.
+                Some(there) if there.body.trim_end() == note.body.trim_end() => {
+                    (there.id, PrAction::Unchanged)
+                }
+                // Nothing in the queue is ever changed: the newest comment with the mark is the one that counts.
                 last => {
                     let id = self.append(file, &queue, comment(pull, &head, &note.body))?;
                     (id, if last.is_some() { PrAction::Updated } else { PrAction::Created })
                 }
             };
             let url = format!("dir:{}/{}#{pull} line {id}", self.root.display(), self.repo);
-            Ok(Noted { url, action })
+            Ok(Noted { url, action, twins: vec![] })
         })
     }
 
@@ -230,10 +260,10 @@ impl Forge for Dir {
                     self.locked(|_, queue| Ok(queue.pulls().into_iter().find(|e| e.number == pull.number)))?;
                 found.and_then(|mut entry| updating(&mut entry, draft))
             }
-            Step::Ask { pull: None, text, .. } => Some(comment(0, "", text)),
-            Step::Ask { pull: Some(pull), text, .. } => {
-                let asked = self.locked(|_, queue| Ok(queue.asked(pull.number, &pull.head, text)))?;
-                asked.is_none().then(|| comment(pull.number, &pull.head, text))
+            Step::Ask { pull: None, asking } => Some(comment(0, "", asking.text)),
+            Step::Ask { pull: Some(pull), asking } => {
+                let asked = self.locked(|_, queue| Ok(queue.asked(pull.number, &pull.head, asking.text)))?;
+                (asked.is_none() || asking.again).then(|| comment(pull.number, &pull.head, asking.text))
             }
             Step::Explain { pull, note } => Some(comment(*pull, &self.pull(*pull)?.head, &note.body)),
         };

@@ -1,17 +1,20 @@
 //! Sends one HTTP request at a time, each with a deadline. Follows no redirects, and retries only requests that read.
 
 use std::io::Read;
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use lib_common::{Error, Result};
 use reqwest::blocking::{Client, Response};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
-use reqwest::{Method, Url, redirect};
+use reqwest::{Certificate, Method, Url, redirect};
 use serde_json::Value;
 
 use super::address::RepoName;
 use super::route::Call;
-use super::{permission, retry, wire};
+use super::{permission, wire};
+use crate::git::UNTRUSTED_HINT;
+use crate::retry;
 
 /// Longest answer that is accepted, in bytes.
 const MAX_BODY: u64 = 32 << 20;
@@ -37,17 +40,29 @@ pub struct Reply {
     location: Option<String>,
 }
 
-/// The result of one try of a request.
+impl Reply {
+    /// What a forge says of something that is not there.
+    #[must_use]
+    pub fn missing() -> Self {
+        let body = br#"{"message":"not found"}"#.to_vec();
+        Self { status: 404, body, total: None, retry_after: None, location: None }
+    }
+}
+
+/// What became of a request that is not retried.
 pub enum Sent {
     Answered(Reply),
-    /// There was no answer, or an error of a proxy, so the request may have been carried out. With the pause that the
-    /// answer asked for, if it did.
+    /// No answer, or one from half-way: it may have happened, or still be happening. With the pause that was asked for,
+    /// if any.
     Lost(Error, Option<Duration>),
+    /// It never left: asking again changes nothing.
+    Refused(Error),
 }
 
 impl Http {
-    /// `token` is put into one header and kept nowhere else.
-    pub fn new(forge: &Url, repo: RepoName, token: Option<&str>, timeout: Duration) -> Result<Self> {
+    /// `token` goes into one header and nowhere else.
+    pub fn new(forge: &Url, repo: RepoName, token: Option<&str>, trust: &Trust) -> Result<Self> {
+        let timeout = trust.timeout;
         let fail = |e: &dyn std::fmt::Display| Error::cannot("setting up HTTP", e);
         // Ignore the error: at a second call the provider is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -66,6 +81,7 @@ impl Http {
             .redirect(redirect::Policy::none())
             .connect_timeout(timeout.min(Duration::from_secs(10)))
             .timeout(timeout)
+            .tls_certs_merge(authorities(trust.ca_file)?)
             .build()
             .map_err(|e| fail(&e))?;
         let api = format!("{}/api/v1", forge.as_str().trim_end_matches('/'));
@@ -78,6 +94,7 @@ impl Http {
         loop {
             match self.send(call, None) {
                 Sent::Answered(reply) => return Ok(reply),
+                Sent::Refused(error) => return Err(error),
                 Sent::Lost(error, _) if tries == TRIES => return Err(error),
                 Sent::Lost(_, asked) => std::thread::sleep(retry::pause(tries, asked)),
             }
@@ -99,9 +116,12 @@ impl Http {
         let answer =
             request.send().map_err(|e| why(&e)).and_then(|response| read(response).map_err(|e| why(&*e)));
         match answer {
+            Err(cause) if is_untrusted(&cause) => {
+                let error = Error::cannot("asking the forge", cause).on(self.object(call));
+                Sent::Refused(error.hint(UNTRUSTED_HINT))
+            }
             Err(cause) => lost(cause, None),
-            // The forge may have carried the request out all the same, so the caller looks before it sends it again.
-            Ok(reply) if reply.status == 429 || reply.status >= 500 => {
+            Ok(reply) if [408, 425, 429].contains(&reply.status) || reply.status >= 500 => {
                 let cause = format!("HTTP {} {}", reply.status, wire::message(&reply.body));
                 lost(cause, reply.retry_after)
             }
@@ -114,9 +134,14 @@ impl Http {
         let message = wire::message(&reply.body);
         let mut cause = format!("HTTP {} {message}", reply.status);
         if let Some(location) = &reply.location {
-            cause = format!("HTTP {}: the forge redirects to {location}", reply.status);
+            cause = format!("HTTP {}: it redirects to {location}", reply.status);
+            if let Some(name) = permission::renamed(location) {
+                return Error::cannot("asking the forge", cause).on(self.object(call)).hint(name);
+            }
         }
-        let error = Error::cannot("asking the forge", cause.trim_end()).on(self.object(call));
+        let passing = [409, 412].contains(&reply.status) && matches!(call, Call::EditPull(_));
+        let error = if passing { Error::again } else { Error::cannot };
+        let error = error("asking the forge", cause.trim_end().to_owned()).on(self.object(call));
         match permission::hint(call, reply.status, &message) {
             Some(text) => error.hint(text),
             None => error,
@@ -156,7 +181,30 @@ fn read(response: Response) -> std::result::Result<Reply, Box<dyn std::error::Er
     Ok(reply)
 }
 
-/// The innermost cause of an error; the outer ones say nothing specific.
+/// What the connection is made with.
+#[derive(Debug, Clone, Copy)]
+pub struct Trust<'a> {
+    /// Certificates of authorities that are trusted besides the system's.
+    pub ca_file: Option<&'a Path>,
+    /// Deadline of each request.
+    pub timeout: Duration,
+}
+
+fn authorities(file: Option<&Path>) -> Result<Vec<Certificate>> {
+    let Some(path) = file else { return Ok(vec![]) };
+    let fail =
+        |cause: &dyn std::fmt::Display| Error::cannot("reading certificates", cause).on(path.display());
+    let text = std::fs::read(path).map_err(|e| fail(&e))?;
+    let found = Certificate::from_pem_bundle(&text).map_err(|e| fail(&why(&e)))?;
+    if found.is_empty() { Err(fail(&"it holds no certificate in PEM form")) } else { Ok(found) }
+}
+
+/// Whether the two ends do not trust each other, which no later try changes.
+fn is_untrusted(cause: &str) -> bool {
+    ["certificate", "UnknownIssuer", "NotValidForName"].iter().any(|sign| cause.contains(sign))
+}
+
+/// The innermost cause, which is the one that tells a person something.
 fn why(error: &(dyn std::error::Error + 'static)) -> String {
     let mut last = error;
     while let Some(source) = last.source() {

@@ -9,15 +9,17 @@ mod http;
 mod marker;
 mod permission;
 mod queue;
-mod retry;
 mod route;
 mod wire;
 
 pub use address::{Address, RepoName, is_part};
 pub use connect::{Connection, connect};
+pub use http::Trust;
 pub use marker::Marker;
 pub use queue::fold_anything;
 pub use wire::read_anything;
+
+use std::time::Duration;
 
 use lib_common::Result;
 use lib_common::record::pr::PrAction;
@@ -49,13 +51,20 @@ pub struct Pull {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Site {
     pub default_branch: String,
-    /// Whether the head branch is protected.
-    pub head_protected: bool,
-    /// Whether the token may push to the base or merge into it, which is more than a bot needs.
+    /// We could push to, or merge into, the base: more than a bot needs.
     pub too_strong: bool,
 }
 
-/// A pull request as it should be.
+/// What is going to be written, for which a token may lack the scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Writes {
+    /// Branches and pull requests.
+    pub code: bool,
+    /// Comments.
+    pub comments: bool,
+}
+
+/// A pull request to be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Draft {
     pub base: String,
@@ -67,6 +76,19 @@ pub struct Draft {
     pub labels: Vec<String>,
     /// User names of reviewers; asked only for a new pull request.
     pub reviewers: Vec<String>,
+    /// As [`Forge::look_up`] finds it.
+    pub found: Found,
+}
+
+/// What a forge knows of a pull request that is not there yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Those of the labels that are there.
+    pub labels: Vec<(i64, String)>,
+    /// What cannot be done as it was asked for, a sentence each.
+    pub lacking: Vec<String>,
+    /// The largest id of the statuses that the head has already.
+    pub after: u64,
 }
 
 /// The result of [`Forge::open`].
@@ -77,6 +99,30 @@ pub struct Opened {
     pub created: bool,
     /// What was asked for and is missing (labels, reviewers), one sentence each.
     pub lacking: Vec<String>,
+}
+
+/// A comment that asks CI for a run, whoever wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    pub id: u64,
+    /// RFC 3339.
+    pub at: String,
+    /// We wrote it, as far as known.
+    pub ours: bool,
+    /// On a forge that counts comments and statuses together: statuses with a larger id came after it.
+    pub after: Option<u64>,
+}
+
+/// How CI is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asking<'a> {
+    /// To the letter.
+    pub text: &'a str,
+    pub whose: Whose,
+    /// Although it was asked for this head.
+    pub again: bool,
+    /// Where this call neither opened nor pushed: how long somebody else, who did, is waited for.
+    pub grace: Option<Duration>,
 }
 
 /// An explanation to leave on a pull request, once.
@@ -93,6 +139,8 @@ pub struct Note {
 pub struct Noted {
     pub url: String,
     pub action: PrAction,
+    /// Others of ours with the same mark, by their addresses.
+    pub twins: Vec<String>,
 }
 
 /// Who wrote the body of a pull request.
@@ -120,8 +168,7 @@ pub enum Step<'a> {
     /// Asks for a run. Without `pull`, of the pull request that is opened just before.
     Ask {
         pull: Option<&'a Pull>,
-        text: &'a str,
-        whose: Whose,
+        asking: Asking<'a>,
     },
     Explain {
         pull: u64,
@@ -144,23 +191,33 @@ pub struct Status {
 
 /// A forge, for one repository.
 pub trait Forge {
-    /// Checks that a pull request to `base` can be opened; `branch` is the head branch, if it exists already.
-    fn site(&self, base: &str, branch: Option<&str>) -> Result<Site>;
+    /// Whether the token may do this, as far as the forge says so before it is tried.
+    fn may(&self, writes: Writes) -> Result<()>;
+    /// Whether a pull request to `base` can be opened at all.
+    fn site(&self, base: &str) -> Result<Site>;
+    /// Whether a branch that is there may be pushed to.
+    fn may_push(&self, branch: &str) -> Result<bool>;
     /// Every open pull request.
     fn open_pulls(&self) -> Result<Vec<Pull>>;
-    /// A pull request of this base and branch in any state; called when none is open.
+    /// The newest one of this base and branch that is closed or merged.
     fn past_pull(&self, base: &str, branch: &str) -> Result<Option<Pull>>;
-    /// Opens a pull request, unless one of this base and branch is open. `ask` says that [`Forge::trigger`] comes next.
+    /// Everything that [`Forge::open`] needs to know and that may be refused; nothing of it is worth failing for. `asks`:
+    /// CI will be asked for a head that the forge has already.
+    fn look_up(&self, draft: &Draft, asks: bool) -> Result<Found>;
+    /// Opens it, unless one of this base and branch is open. `ask`: [`Forge::trigger`] comes next.
     fn open(&self, draft: &Draft, ask: bool) -> Result<Opened>;
-    /// Updates title, body and, where the forge does not do it by itself, head.
+    /// Whether looking and opening are one step, so that no two can open at once.
+    fn opens_in_one_step(&self) -> bool;
+    /// Brings title, body and (where the forge does not see it by itself) head up to date.
     fn edit(&self, pull: &Pull, draft: &Draft) -> Result<Pull>;
     fn pull(&self, number: u64) -> Result<Pull>;
-    /// Asks CI for a run of `pull.head` by a comment that is exactly `text`, once per head. Returns the new value of
-    /// `Pull::asked`.
-    fn trigger(&self, pull: &Pull, text: &str, whose: Whose) -> Result<Marker>;
-    /// Writes the note as a comment, or updates the comment that has its mark.
+    /// Asks CI for a run of `pull.head` by a comment, once per head. Returns what `Pull::asked` becomes.
+    fn trigger(&self, pull: &Pull, asking: &Asking) -> Result<Marker>;
+    /// The newest comment that is exactly `text`, unless it is the one that `asked` speaks of.
+    fn newest_request(&self, number: u64, text: &str, asked: Option<&Marker>) -> Result<Option<Request>>;
+    /// Leaves the note as a comment, or brings our own one with its mark up to date.
     fn explain(&self, pull: u64, note: &Note) -> Result<Noted>;
-    /// All statuses of `commit`, in any order.
+    /// All statuses of `commit`, in any order; none where the forge lacks the commit.
     fn statuses(&self, commit: &str) -> Result<Vec<Status>>;
     /// The exact lines that a step would send, apart from secrets. Only reads.
     fn preview(&self, step: &Step) -> Result<Vec<String>>;

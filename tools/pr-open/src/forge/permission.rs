@@ -14,6 +14,9 @@ pub fn hint(call: &Call, status: u16, message: &str) -> Option<String> {
         300..=399 => "give the final address of the forge and the repository; redirects are not followed",
         401 => "the token is missing, expired or not valid: --token-file",
         403 if lower.contains("blocked") => "its owner has blocked the bot's user",
+        403 if lower.contains("locked") => {
+            "the conversation is locked: unlock it, or give the bot write access"
+        }
         403 if lower.contains("quota") => QUOTA,
         403 if lower.contains("archived") => ARCHIVED,
         403 if issue => "the token needs the scope write:issue, its user read access to the repository",
@@ -21,7 +24,7 @@ pub fn hint(call: &Call, status: u16, message: &str) -> Option<String> {
             "make the bot a collaborator with write access; its token needs the scope write:repository"
         }
         403 => "the token needs the scope write:repository, its user write access to the repository",
-        404 if matches!(call, Call::OpenPulls { .. } | Call::OpenPull) => {
+        404 if matches!(call, Call::Pulls { .. } | Call::OpenPull) => {
             "are pull requests switched on in the repository's settings, and may the token read its code?"
         }
         404 => "is the name right, and may the token read it? A private repository looks like this, too",
@@ -40,7 +43,15 @@ pub fn hint(call: &Call, status: u16, message: &str) -> Option<String> {
 const QUOTA: &str = "the owner's quota is used up: free space, or have it raised";
 const ARCHIVED: &str = "the repository is archived: unarchive it, or choose another one";
 
-/// The list in brackets in which forges name scopes.
+/// The name that a repository has now, where a redirect says so: the path behind the API's own.
+#[must_use]
+pub fn renamed(location: &str) -> Option<String> {
+    let (_, rest) = location.split_once("/api/v1/repos/")?;
+    let mut parts = rest.split(['/', '?']).filter(|part| !part.is_empty());
+    Some(format!("it is now called {}/{}: give that with --repo", parts.next()?, parts.next()?))
+}
+
+/// The list in `[...]`, as forges name scopes.
 fn bracketed(message: &str) -> Option<&str> {
     let (_, rest) = message.split_once('[')?;
     rest.split_once(']').map(|(list, _)| list.trim()).filter(|list| !list.is_empty())
@@ -49,6 +60,7 @@ fn bracketed(message: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::forge::route::PullState;
 
     #[test]
     fn each_says_what_is_missing() {
@@ -60,11 +72,12 @@ mod tests {
             (Call::OpenPull, 403, "user should be a collaborator", "collaborator with write access"),
             (Call::OpenPull, 403, "user is blocked", "blocked"),
             (Call::Comment(1), 403, "", "write:issue"),
+            (Call::Comment(1), 403, "You cannot comment on a locked issue.", "unlock it"),
             (Call::EditPull(1), 403, "", "write:repository"),
             (Call::EditPull(1), 403, "quota exceeded", "quota"),
             (Call::Comment(1), 423, "", "archived"),
             (Call::Comment(1), 403, "repo is archived", "archived"),
-            (Call::OpenPulls { page: 1 }, 404, "", "pull requests switched on"),
+            (Call::Pulls { state: PullState::Open, page: 1 }, 404, "", "pull requests switched on"),
             (Call::Repo, 404, "", "private"),
             (Call::Repo, 401, "", "--token-file"),
             (Call::OpenPull, 413, "", "quota"),
@@ -77,5 +90,7 @@ mod tests {
             assert!(text.contains(word), "{status} {message}: {text}");
         }
         assert_eq!(hint(&Call::Repo, 418, ""), None);
+        assert!(renamed("/git/api/v1/repos/o/new?x=1").unwrap().contains("o/new"));
+        assert_eq!(renamed("https://elsewhere/"), None);
     }
 }

@@ -67,6 +67,22 @@ pub struct Entry {
     pub merged: bool,
 }
 
+/// One comment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Comment<'a> {
+    /// The number of its line.
+    pub id: u64,
+    pub body: &'a str,
+    /// RFC 3339.
+    pub ts: &'a str,
+}
+
+impl<'e> Comment<'e> {
+    fn of(event: &'e Event) -> Self {
+        Self { id: event.id, body: event.body.as_deref().unwrap_or(""), ts: &event.ts }
+    }
+}
+
 /// The events of one repository.
 #[derive(Debug, Default)]
 pub struct Queue {
@@ -140,15 +156,15 @@ impl Queue {
             event.kind == "comment"
                 && event.number == number
                 && event.sha.as_deref() == Some(sha)
-                && event.body.as_deref() == Some(text)
+                && event.body.as_deref().is_some_and(|body| body.trim() == text)
         };
         self.events.iter().rfind(fits).map(|event| event.id)
     }
 
-    /// The id and text of every comment on `number`, oldest first.
-    pub fn comments(&self, number: u64) -> impl Iterator<Item = (u64, &str)> {
+    /// Every comment on `number`, oldest first.
+    pub fn comments(&self, number: u64) -> impl Iterator<Item = Comment<'_>> {
         let of_it = move |event: &&Event| event.kind == "comment" && event.number == number;
-        self.events.iter().filter(of_it).map(|event| (event.id, event.body.as_deref().unwrap_or("")))
+        self.events.iter().filter(of_it).map(Comment::of)
     }
 
     /// Statuses of a commit, oldest first.

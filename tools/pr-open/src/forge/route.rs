@@ -13,7 +13,7 @@ use super::address::RepoName;
 pub const PAGE: usize = 50;
 
 /// Method and path template of every request, below `/api/v1`.
-pub const ALLOWED: [(Method, &str); 16] = [
+pub const ALLOWED: [(Method, &str); 17] = [
     (Method::GET, "/repos/{owner}/{repo}"),
     (Method::GET, "/repos/{owner}/{repo}/branches/{branch}"),
     (Method::GET, "/repos/{owner}/{repo}/pulls"),
@@ -30,6 +30,7 @@ pub const ALLOWED: [(Method, &str); 16] = [
     (Method::POST, "/repos/{owner}/{repo}/pulls/{index}/requested_reviewers"),
     (Method::GET, "/user"),
     (Method::GET, "/users/{username}"),
+    (Method::GET, "/token"),
 ];
 
 /// One request.
@@ -37,7 +38,8 @@ pub const ALLOWED: [(Method, &str); 16] = [
 pub enum Call<'a> {
     Repo,
     Branch(&'a str),
-    OpenPulls {
+    Pulls {
+        state: PullState,
         page: usize,
     },
     PullOf {
@@ -64,17 +66,35 @@ pub enum Call<'a> {
     /// Who we are, by our token.
     Ourselves,
     Owner,
+    /// What our token may do, and whose it is.
+    Token,
+}
+
+/// Which pull requests a list has; a merged one is closed, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PullState {
+    Open,
+    Closed,
+}
+
+impl PullState {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Closed => "closed",
+        }
+    }
 }
 
 impl Call<'_> {
     /// The request's row in [`ALLOWED`]: method and path template.
     #[must_use]
     pub fn allowed(&self) -> &'static (Method, &'static str) {
-        static ROWS: [(Method, &str); 16] = ALLOWED;
+        static ROWS: [(Method, &str); 17] = ALLOWED;
         &ROWS[match self {
             Call::Repo => 0,
             Call::Branch(_) => 1,
-            Call::OpenPulls { .. } => 2,
+            Call::Pulls { .. } => 2,
             Call::PullOf { .. } => 3,
             Call::Pull(_) => 4,
             Call::OpenPull => 5,
@@ -88,20 +108,29 @@ impl Call<'_> {
             Call::RequestReviewers(_) => 13,
             Call::Ourselves => 14,
             Call::Owner => 15,
+            Call::Token => 16,
         }]
     }
 
-    /// Path and query below `/api/v1`. A number of 0 is not known yet (in a dry run), and stays `{index}`.
+    /// Whether sending it twice is the same as sending it once.
+    #[must_use]
+    pub fn is_harmless_twice(&self) -> bool {
+        matches!(self, Call::EditPull(_) | Call::EditComment(_) | Call::RequestReviewers(_))
+    }
+
+    /// Path and query below `/api/v1`. A number of 0 is one that nobody knows yet, and stays `{index}`.
     #[must_use]
     pub fn path(&self, repo: &RepoName) -> String {
         let (_, template) = self.allowed();
         let path = template.replace("{owner}", &repo.owner).replace("{repo}", &repo.name);
         match self {
-            Call::Repo | Call::OpenPull | Call::Ourselves => path,
+            Call::Repo | Call::OpenPull | Call::Ourselves | Call::Token => path,
             Call::Owner => path.replace("{username}", &repo.owner),
             Call::Branch(branch) => path.replace("{branch}", &segments(branch)),
-            Call::OpenPulls { page } => format!("{path}?state=open&limit={PAGE}&page={page}"),
-            // The forge takes the rest of the path for the head, so only a slash in the base must be escaped.
+            Call::Pulls { state, page } => {
+                format!("{path}?state={}&limit={PAGE}&page={page}", state.word())
+            }
+            // A slash in the base must be escaped; the head is the rest of the path.
             Call::PullOf { base, branch } => {
                 path.replace("{base}", &percent_encode(base)).replace("{head}", &segments(branch))
             }
@@ -111,8 +140,10 @@ impl Call<'_> {
             | Call::Comment(index)
             | Call::RequestReviewers(index) => numbered(path, "{index}", *index),
             Call::EditComment(id) => numbered(path, "{id}", *id),
+            // Newest first. By default, those of one second come in no order, and a page may leave some out.
             Call::Statuses { commit, page } => {
-                format!("{}?limit={PAGE}&page={page}", path.replace("{ref}", &percent_encode(commit)))
+                let path = path.replace("{ref}", &percent_encode(commit));
+                format!("{path}?sort=leastindex&limit={PAGE}&page={page}")
             }
             Call::Labels { page } => format!("{path}?limit={PAGE}&page={page}"),
             Call::OwnersLabels { page } => {
@@ -135,11 +166,11 @@ fn segments(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn all() -> [Call<'static>; 16] {
+    fn all() -> [Call<'static>; 17] {
         [
             Call::Repo,
             Call::Branch("fix/a/b"),
-            Call::OpenPulls { page: 2 },
+            Call::Pulls { state: PullState::Open, page: 2 },
             Call::PullOf { base: "release/1", branch: "fix/a/b c" },
             Call::Pull(7),
             Call::OpenPull,
@@ -153,6 +184,7 @@ mod tests {
             Call::RequestReviewers(7),
             Call::Ourselves,
             Call::Owner,
+            Call::Token,
         ]
     }
 
@@ -173,13 +205,14 @@ mod tests {
                 "PATCH /repos/o/r/pulls/7",
                 "GET /repos/o/r/issues/7/comments",
                 "POST /repos/o/r/issues/7/comments",
-                "GET /repos/o/r/commits/abc/statuses?limit=50&page=1",
+                "GET /repos/o/r/commits/abc/statuses?sort=leastindex&limit=50&page=1",
                 "PATCH /repos/o/r/issues/comments/9",
                 "GET /repos/o/r/labels?limit=50&page=1",
                 "GET /orgs/o/labels?limit=50&page=1",
                 "POST /repos/o/r/pulls/7/requested_reviewers",
                 "GET /user",
                 "GET /users/o",
+                "GET /token",
             ]
         );
     }

@@ -38,8 +38,8 @@ pub struct Permissions {
 pub struct Branch {
     #[serde(deserialize_with = "or_default")]
     pub protected: bool,
-    #[serde(deserialize_with = "or_default")]
-    pub user_can_push: bool,
+    /// Absent where a forge does not say it.
+    pub user_can_push: Option<bool>,
     #[serde(deserialize_with = "or_default")]
     pub user_can_merge: bool,
 }
@@ -125,6 +125,25 @@ pub struct Comment {
     pub body: String,
     #[serde(deserialize_with = "or_default")]
     pub created_at: String,
+    #[serde(deserialize_with = "or_default")]
+    pub user: User,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct User {
+    #[serde(deserialize_with = "or_default")]
+    pub login: String,
+}
+
+/// What a forge says of a token, where it says anything.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Token {
+    #[serde(deserialize_with = "or_default")]
+    pub scopes: Vec<String>,
+    #[serde(deserialize_with = "or_default")]
+    pub user: User,
 }
 
 /// A commit status. In lists its field is called `status`, elsewhere `state`.
@@ -181,7 +200,8 @@ pub fn read_anything(answer: &[u8]) {
     let statuses = serde_json::from_slice::<Vec<CommitStatus>>(answer).unwrap_or_default();
     let statuses: Vec<Status> = statuses.into_iter().map(Status::from).collect();
     let judged = crate::checks::judge(&statuses, 0, &[]);
-    assert!(judged.contexts.len() <= statuses.len(), "one word per context at most");
+    assert!(judged.contexts.len() <= statuses.len(), "no more than were read");
+    let _ = serde_json::from_slice::<Token>(answer);
     let short = message(answer);
     assert!(short.chars().count() <= MESSAGE && !short.contains(char::is_control), "one short line");
     let pulls = serde_json::from_slice::<Vec<PullRequest>>(answer).unwrap_or_default();

@@ -7,5 +7,7 @@ mod run;
 mod work;
 
 pub use author::Author;
+pub use push::Pushed;
+pub use refusal::UNTRUSTED_HINT;
 pub use run::{Git, Output};
 pub use work::{Remote, Work};

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use lib_common::redact::Redactor;
 use lib_common::{Error, Result};
 
 /// The program, and how long one call may take.
@@ -12,13 +13,15 @@ use lib_common::{Error, Result};
 pub struct Git {
     exe: PathBuf,
     timeout: Duration,
+    /// What git says must not hold these.
+    secrets: Vec<String>,
 }
 
 /// How a call ended.
 pub struct Output {
     pub ok: bool,
     pub stdout: Vec<u8>,
-    /// For people. It never holds the token, which git gets through its environment.
+    /// For people; never holds the token.
     pub stderr: String,
 }
 
@@ -30,27 +33,54 @@ impl Output {
     }
 }
 
-/// Variables that a hook, or git itself, may have set for another repository.
-const STRAY: [&str; 12] = [
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_COMMON_DIR",
-    "GIT_NAMESPACE",
-    "GIT_CEILING_DIRECTORIES",
-    "GIT_CONFIG",
-    "GIT_CONFIG_PARAMETERS",
-    "GIT_EXTERNAL_DIFF",
-    "GIT_DIFF_OPTS",
+/// What git needs of the caller's environment. Everything else is left out: a trace variable would print the token,
+/// and what a hook has set for another repository would lead git astray.
+const KEPT: [&str; 26] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "TMPDIR",
+    "XDG_CONFIG_HOME",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_SYSTEM",
+    "GIT_CONFIG_NOSYSTEM",
+    "GIT_EXEC_PATH",
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "GIT_SSH_VARIANT",
+    "SSH_AUTH_SOCK",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "GIT_SSL_CAINFO",
+    "GIT_SSL_CAPATH",
+    "http_proxy",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "no_proxy",
+    "NO_PROXY",
 ];
 
 impl Git {
     pub fn find(timeout: Duration) -> Result<Self> {
         let exe = which::which("git")
             .map_err(|e| Error::cannot("looking for git", e).hint("apt-get install git"))?;
-        Ok(Self { exe, timeout })
+        Ok(Self { exe, timeout, secrets: vec![] })
+    }
+
+    /// The same git, whose messages hold none of `secrets`.
+    #[must_use]
+    pub fn hiding(self, secrets: Vec<String>) -> Self {
+        Self { secrets, ..self }
+    }
+
+    /// The deadline of one call.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     /// Runs git on local files only. The caller's git configuration is ignored, so that the same patch on the same base
@@ -87,19 +117,17 @@ impl Git {
         let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
         let shown = args.iter().find(|arg| !arg.to_string_lossy().starts_with('-')).cloned();
         let doing = format!("running git {}", shown.unwrap_or_default().to_string_lossy());
-        let mut command =
-            duct::cmd(&self.exe, args).stdin_bytes(stdin).stdout_capture().stderr_capture().unchecked();
-        for name in STRAY {
-            command = command.env_remove(name);
-        }
-        for (name, value) in env {
-            command = command.env(name, value);
-        }
-        // Messages must be in English, because `refusal` reads them, and git must not ask, because nobody would answer.
         let quiet = [("LC_ALL", "C"), ("GIT_TERMINAL_PROMPT", "0"), ("GIT_ASKPASS", ""), ("SSH_ASKPASS", "")];
-        for (name, value) in quiet {
-            command = command.env(name, value);
-        }
+        let kept = KEPT.iter().filter_map(|name| Some(((*name).into(), std::env::var_os(name)?)));
+        let given = env.iter().map(|(name, value)| ((*name).into(), value.clone()));
+        let quiet = quiet.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        let whole: Vec<(OsString, OsString)> = kept.chain(given).chain(quiet).collect();
+        let command = duct::cmd(&self.exe, args)
+            .full_env(whole)
+            .stdin_bytes(stdin)
+            .stdout_capture()
+            .stderr_capture()
+            .unchecked();
         let handle = command.start().map_err(|e| Error::cannot(&*doing, e))?;
         let ended = handle.wait_timeout(self.timeout).map_err(|e| Error::cannot(&*doing, e))?;
         let Some(output) = ended else {
@@ -108,10 +136,21 @@ impl Git {
             let cause = format!("not done after {} s", self.timeout.as_secs());
             return Err(Error::again(doing, cause).hint("raise it with --git-timeout"));
         };
-        Ok(Output {
-            ok: output.status.success(),
-            stdout: output.stdout.clone(),
-            stderr: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-        })
+        let ok = output.status.success();
+        let mut said = output.stderr.clone();
+        if !ok {
+            // What a push was refused for is told on standard output, in lines that begin so.
+            let refused =
+                output.stdout.split_inclusive(|byte| *byte == b'\n').filter(|line| line.starts_with(b"!\t"));
+            refused.for_each(|line| said.extend_from_slice(&[b"\n", line].concat()));
+        }
+        Ok(Output { ok, stdout: output.stdout.clone(), stderr: self.hidden(&said) })
+    }
+
+    /// What git said, without the secrets.
+    fn hidden(&self, said: &[u8]) -> String {
+        let clean =
+            if self.secrets.is_empty() { said.to_vec() } else { Redactor::new(&self.secrets).text(said) };
+        String::from_utf8_lossy(&clean).trim().to_owned()
     }
 }

@@ -4,14 +4,19 @@
 //! followed, and nobody's checkout is disturbed.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use lib_common::{Error, Result};
+use lib_common::{Error, Exit, Result};
 use tempfile::TempDir;
 
 use super::author::Author;
 use super::refusal::{check, stale};
 use super::run::{Git, Output};
+use crate::retry;
+
+/// How often a reading call is tried.
+const TRIES: u32 = 4;
 
 /// Where git fetches from and pushes to.
 #[derive(Debug, Clone)]
@@ -20,6 +25,8 @@ pub struct Remote {
     /// Git settings with credentials. Git gets them as `GIT_CONFIG_KEY_n` and `GIT_CONFIG_VALUE_n`, since others could
     /// read its arguments.
     pub config: Vec<(String, String)>,
+    /// Certificates of the authorities that it is trusted by.
+    pub ca_file: Option<PathBuf>,
 }
 
 pub struct Work {
@@ -48,7 +55,7 @@ impl Work {
         let refs: Vec<String> = branches.iter().map(|branch| format!("refs/heads/{branch}")).collect();
         let mut args = vec!["ls-remote".to_owned(), self.remote.url.clone()];
         args.extend(refs.iter().cloned());
-        let listed = self.over_the_net(args, "reading the remote's branches")?.text();
+        let listed = self.over_the_net(&args, "reading the remote's branches")?.text();
         let commit = |name: &String| {
             let mut lines = listed.lines().filter_map(|line| line.split_once('\t'));
             lines.find(|(_, found)| found == name).map(|(commit, _)| commit.to_owned())
@@ -56,14 +63,35 @@ impl Work {
         Ok(refs.iter().map(commit).collect())
     }
 
-    /// Fetches the whole histories of `refs`, which are needed to find merge bases.
+    /// Fetches a branch and tells the commit that came: what the remote said a moment before may be gone by now.
+    pub fn fetch_branch(&self, branch: &str) -> Result<String> {
+        let name = format!("refs/heads/{branch}");
+        self.fetch(std::slice::from_ref(&name))?;
+        self.read(&["rev-parse", "--verify", &format!("refs/redfix/{name}")], &[])
+    }
+
+    /// A branch of the remote that keeps `branch` from being made: one that is a folder of its name, or in the folder
+    /// that its name would be.
+    pub fn in_the_way(&self, branch: &str) -> Result<Option<String>> {
+        let above = branch.match_indices('/').map(|(at, _)| format!("refs/heads/{}", &branch[..at]));
+        let patterns: Vec<String> = above.chain([format!("refs/heads/{branch}/*")]).collect();
+        let mut args = vec!["ls-remote".to_owned(), self.remote.url.clone()];
+        args.extend(patterns.iter().cloned());
+        let listed = self.over_the_net(&args, "reading the remote's branches")?.text();
+        let below = format!("refs/heads/{branch}/");
+        let names = listed.lines().filter_map(|line| line.split_once('\t')).map(|(_, name)| name);
+        let mut names = names.filter(|name| patterns.iter().any(|p| p == name) || name.starts_with(&below));
+        Ok(names.next().and_then(|name| name.strip_prefix("refs/heads/")).map(ToOwned::to_owned))
+    }
+
+    /// Fetches whole histories of `refs`, so that merge bases can be told.
     pub fn fetch(&self, refs: &[String]) -> Result<()> {
         let mut args = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no"]
             .map(String::from)
             .to_vec();
         args.push(self.remote.url.clone());
         args.extend(refs.iter().map(|name| format!("+{name}:refs/redfix/{name}")));
-        self.over_the_net(args, "fetching from the remote").map(drop)
+        self.over_the_net(&args, "fetching from the remote").map(drop)
     }
 
     /// Makes the patch one commit on `base`; `Ok(None)` if the base has the change already. The same patch, base, message
@@ -180,11 +208,56 @@ impl Work {
         Ok(named.text().split_whitespace().next().map(ToOwned::to_owned))
     }
 
-    /// The mail addresses of everybody who committed between `base` and `head`.
+    /// Mail addresses of those who committed between `base` and `head`. Who only merged the base into it ("Update
+    /// branch" on the forge's page) has added nothing.
     pub fn committers(&self, base: &str, head: &str) -> Result<Vec<String>> {
         let range = format!("{base}..{head}");
-        let listed = self.read(&["log", "--format=%ce", &range, "--"], &[])?;
-        Ok(listed.lines().map(ToOwned::to_owned).collect())
+        let listed = self.read(&["log", "--format=%H %ce", &range, "--"], &[])?;
+        let commits = listed.lines().filter_map(|line| line.split_once(' '));
+        let added = commits.filter(|(commit, _)| !self.only_updates(base, commit));
+        Ok(added.map(|(_, mail)| mail.to_owned()).collect())
+    }
+
+    /// Whether all that came between `ours` and `head` is the base.
+    pub fn only_updated(&self, base: &str, ours: &str, head: &str) -> Result<bool> {
+        let range = [head, &format!("^{base}"), &format!("^{ours}")].map(ToOwned::to_owned);
+        let listed = self.read(&["rev-list", &range[0], &range[1], &range[2], "--"], &[])?;
+        Ok(self.contains(head, ours)? && listed.lines().all(|commit| self.only_updates(base, commit)))
+    }
+
+    /// Whether a commit merges the base and is what git makes of that by itself.
+    fn only_updates(&self, base: &str, commit: &str) -> bool {
+        let text = |args: &[&str]| {
+            self.here(args, b"", &[]).ok().filter(|output| output.ok).map(|output| output.text())
+        };
+        let parents = text(&["show", "-s", "--format=%P", commit]).unwrap_or_default();
+        let [first, second] = parents.split(' ').collect::<Vec<_>>()[..] else { return false };
+        let tree = text(&["rev-parse", &format!("{commit}^{{tree}}")]);
+        let merged = || text(&["merge-tree", "--write-tree", first, second]);
+        self.contains(base, second).unwrap_or(false) && tree.is_some() && merged() == tree
+    }
+
+    /// Everything that a push of `head` would publish: who made each commit, its message, and the lines that it adds,
+    /// those of binary files included. The messages stand between the bytes 1 and 2.
+    pub fn published(&self, base: &str, head: &str) -> Result<Vec<u8>> {
+        let range = format!("{base}..{head}");
+        let format = "--format=%x01%an <%ae>%n%cn <%ce>%n%B%x02";
+        let args = [
+            "log",
+            "-p",
+            "-m",
+            "--text",
+            "-U0",
+            "--no-ext-diff",
+            "--no-textconv",
+            "--no-color",
+            format,
+            &range,
+            "--",
+        ];
+        let listed = self.here(&args, b"", &[])?;
+        check(&listed, "reading what would be pushed", head)?;
+        Ok(listed.stdout)
     }
 
     /// Where `head` left `base`: the merge base or, for a head that was merged into the base, its first parent.
@@ -208,12 +281,36 @@ impl Work {
         self.git.local(self.git_dir().chain(args.iter().map(OsString::from)), stdin, env)
     }
 
-    pub(super) fn over_the_net(&self, args: Vec<String>, doing: &str) -> Result<Output> {
-        // The token goes through the environment, because every user can read a process's arguments.
+    /// A reading call is tried again while the remote is away, as long as one call may take.
+    pub(super) fn over_the_net(&self, args: &[String], doing: &str) -> Result<Output> {
+        let reads = args.first().is_none_or(|command| command != "push");
+        let start = Instant::now();
+        let mut tries = 1;
+        loop {
+            match self.once_over_the_net(args, doing) {
+                Err(error) if error.exit() == Exit::Again && reads && tries < TRIES => {
+                    let pause = retry::pause(tries, None);
+                    if start.elapsed() + pause >= self.deadline() {
+                        return Err(error);
+                    }
+                    std::thread::sleep(pause);
+                }
+                outcome => return outcome,
+            }
+            tries += 1;
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Duration {
+        self.git.timeout()
+    }
+
+    fn once_over_the_net(&self, args: &[String], doing: &str) -> Result<Output> {
         let mut env = vec![
             ("GIT_ALLOW_PROTOCOL".to_owned(), OsString::from("file:http:https:ssh")),
             ("GIT_CONFIG_COUNT".to_owned(), self.remote.config.len().to_string().into()),
         ];
+        env.extend(self.remote.ca_file.iter().map(|path| ("GIT_SSL_CAINFO".to_owned(), path.into())));
         for (n, (key, value)) in self.remote.config.iter().enumerate() {
             env.push((format!("GIT_CONFIG_KEY_{n}"), key.into()));
             env.push((format!("GIT_CONFIG_VALUE_{n}"), value.into()));
@@ -221,7 +318,7 @@ impl Work {
         let env: Vec<(&str, OsString)> = env.iter().map(|(name, value)| (&**name, value.clone())).collect();
         let fixed =
             ["-c", "core.hooksPath=/dev/null", "-c", "http.followRedirects=false"].map(OsString::from);
-        let args = self.git_dir().chain(fixed).chain(args.into_iter().map(OsString::from));
+        let args = self.git_dir().chain(fixed).chain(args.iter().map(OsString::from));
         let output = self.git.remote(args, &env)?;
         check(&output, doing, &self.remote.url)?;
         Ok(output)

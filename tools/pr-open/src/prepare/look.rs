@@ -20,38 +20,36 @@ pub struct Looked<'a> {
     pub made: &'a Made,
 }
 
-pub fn plan(given: Given, looked: &Looked, draft: &Draft, diag: &Diag) -> Result<Plan> {
+/// The plan, and the pull requests of this base and branch that there are besides the one that counts.
+pub fn plan(given: Given, looked: &Looked, draft: &Draft, diag: &Diag) -> Result<(Plan, Vec<Pull>)> {
     let forge = given.to.forge.as_ref();
     let open = forge.open_pulls()?;
     let own = ours(&open, &draft.base, &draft.branch);
-    let mine = !own.is_empty();
-    // Another process may have pushed the same commit since we read the branch.
+    let (mine, changes) = (!own.is_empty(), looked.made.commit.is_some());
+    // Somebody may have pushed the same commit since we looked at the branch.
     let pushed = own.iter().any(|pull| looked.made.commit.as_ref() == Some(&pull.head));
     let past = if mine { None } else { forge.past_pull(&draft.base, &draft.branch)? };
-    if looked.made.commit.is_none() && !mine {
-        return Ok(past.filter(|past| past.merged).map_or(Plan::Nothing, Plan::Merged));
-    }
-    let same_patch = if mine { vec![] } else { looked.around(given, &open, diag) };
+    let same_patch = if mine || !changes { vec![] } else { looked.around(given, &open, diag) };
     let there = ForgeState {
         open: &open,
         past: past.as_ref(),
+        changes,
         branch_is_right: pushed || looked.branch_is_right(given)?,
         same_patch: &same_patch,
         reopen: given.args.reopen,
     };
-    decide(draft, &there)
+    Ok((decide(draft, &there), own.into_iter().skip(1).cloned().collect()))
 }
 
 impl Looked<'_> {
-    /// Whether the remote branch is right: for a patch, if it makes the same change; for the user's branch, if it is at
-    /// the same commit.
+    /// A branch of our own making is right if it changes the same; somebody's branch, if it is the same commit, or has
+    /// got nothing but the base since.
     fn branch_is_right(&self, given: Given) -> Result<bool> {
         // Without a commit the base has the whole change, so there is nothing to push.
         let Some(commit) = self.made.commit.as_deref() else { return Ok(true) };
         let Some(head) = self.remote_head else { return Ok(false) };
         match given.fix.change {
-            Change::Branch(_) => Ok(commit == head),
-            // The base may have moved since the push, so compare what the branch changes, not its commit.
+            Change::Branch(_) => Ok(commit == head || self.work.only_updated(self.base, commit, head)?),
             Change::Patch(_) => Ok(self.work.patch_id(self.base, head)? == self.made.patch),
         }
     }

@@ -6,14 +6,16 @@ mod make;
 mod support;
 
 use lib_common::diag::Diag;
+use lib_common::record::verdict::Route;
 use lib_common::{Error, Result};
 
 use crate::body::{Facts, PULL, redacted};
 use crate::cli::Args;
 use crate::fix::{Change, Fix};
-use crate::forge::{Connection, Draft, Site};
+use crate::forge::{Connection, Draft, Forge, Found, Pull, Site, Writes};
 use crate::git::{Git, Work};
 use crate::guard;
+use crate::leak;
 use crate::lock::Lock;
 use crate::plan::Plan;
 use crate::seen::Seen;
@@ -28,7 +30,9 @@ pub struct Job {
     pub work: Work,
     pub draft: Draft,
     pub plan: Plan,
-    /// The head branch's commit on the remote, if the branch exists.
+    /// Further open pull requests of this base and branch: a person closes them.
+    pub twins: Vec<Pull>,
+    /// Where the remote's head branch is now, if it is there.
     pub remote_head: Option<String>,
     /// The base's commit.
     pub base: String,
@@ -55,6 +59,11 @@ impl Job {
     pub fn prepare(given: Given, git: Git, diag: &Diag) -> Result<Self> {
         let Given { args, fix, to, .. } = given;
         let forge = to.forge.as_ref();
+        // The API says what is wrong in words that git does not have: it is asked first.
+        diag.phase(format_args!("asking {} about {}", to.address, to.repo));
+        forge.may(Writes { code: true, comments: args.ci.asks() })?;
+        let site = forge.site(&args.place.base)?;
+        permitted(args, &site, diag)?;
         diag.phase(format_args!("fetching {} from {}", args.place.base, to.remote.url));
         let work = Work::new(git, to.remote.clone())?;
         if let Some(dir) = &args.what.repo_dir {
@@ -63,39 +72,67 @@ impl Job {
         let base = fetch_base(&work, given)?;
         let made = make::make(given, &work, &base, diag)?;
         let recipe = recipe(given, &made.paths)?;
-        let branch = guarded(given, &recipe, &[&args.place.base])?;
+        let branch = guarded(given, &recipe, &[&args.place.base, &site.default_branch])?;
         guard::tests(&made.paths, &args.consent.tests_glob, args.consent.with_tests)?;
-        guard::recipes(&made.paths, args.consent.multi)?;
-        // If the base has the change already, nothing is opened, so no verdict is needed.
+        // A recipe's own repository holds one recipe, whatever its folders are called.
+        guard::recipes(&made.paths, args.consent.multi || fix.route == Route::RecipePr)?;
+        // What the base has already can only be reported.
         let grounds = grounds(given, &recipe, &made.paths, &made.patches, made.commit.is_none())?;
+        sealed(given, &work, &base, &made, &branch)?;
 
         let key = format!("{} {} {branch}", to.address, to.repo);
         let lock = (!args.dry_run).then(|| Lock::take(&key, args.place.git_timeout)).transpose()?;
         diag.phase(format_args!("asking {} for {branch}", to.address));
-        let remote_head = work.remote_heads(&[&branch])?.remove(0);
-        let site = forge.site(&args.place.base, remote_head.as_ref().map(|_| &*branch))?;
-        // Check the name again: the default branch is known only now.
-        guarded(given, &recipe, &[&args.place.base, &site.default_branch])?;
-        permitted(args, &branch, &site, diag)?;
-        if remote_head.is_some() {
-            work.fetch(&[format!("refs/heads/{branch}")])?;
-        }
+        let there = work.remote_heads(&[&branch])?.remove(0);
+        let remote_head = there.map(|_| work.fetch_branch(&branch)).transpose()?;
         let fix_id = format!("{recipe}/{}", fix.id);
         let draft = draft(given, &made, &grounds, branch, &fix_id);
-        let plan = {
+        let (plan, twins) = {
             let there =
                 look::Looked { work: &work, base: &base, remote_head: remote_head.as_deref(), made: &made };
             look::plan(given, &there, &draft, diag)?
         };
-        let job = Self { work, draft, plan, remote_head, base, patch: made.patch, grounds, fix_id, lock };
+        let mut job =
+            Self { work, draft, plan, twins, remote_head, base, patch: made.patch, grounds, fix_id, lock };
         job.spare_strangers(given)?;
+        if job.pushes() {
+            job.may_push(forge)?;
+        }
+        if matches!(job.plan, Plan::Open { .. }) {
+            let asks_there = args.ci.asks() && !job.pushes();
+            job.draft.found = forge.look_up(&job.draft, asks_there)?;
+        }
         Ok(job)
     }
 
-    /// Refuses to overwrite a branch to which somebody else has committed.
+    fn pushes(&self) -> bool {
+        matches!(self.plan, Plan::Open { push: true } | Plan::Update { push: true, .. })
+    }
+
+    /// What the remote would refuse, in better words than git's.
+    fn may_push(&self, forge: &dyn Forge) -> Result<()> {
+        let branch = &self.draft.branch;
+        if self.remote_head.is_some() && !forge.may_push(branch)? {
+            return Err(Error::no("checking the repository", "the head branch is protected")
+                .on(branch)
+                .hint("put the bot on the list of those who may push to it"));
+        }
+        let other = if self.remote_head.is_none() { self.work.in_the_way(branch)? } else { None };
+        match other {
+            None => Ok(()),
+            Some(other) => {
+                let cause =
+                    format!("the branch {other} is in the way: a name is a branch or a folder of branches");
+                Err(Error::cannot("pushing the branch", cause)
+                    .on(branch)
+                    .hint("rename or remove that branch"))
+            }
+        }
+    }
+
+    /// A branch that somebody else has committed to is not overwritten.
     fn spare_strangers(&self, given: Given) -> Result<()> {
-        let pushes = matches!(self.plan, Plan::Open { push: true } | Plan::Update { push: true, .. });
-        let Some(head) = self.remote_head.as_deref().filter(|_| pushes) else { return Ok(()) };
+        let Some(head) = self.remote_head.as_deref().filter(|_| self.pushes()) else { return Ok(()) };
         let overwritten = match given.fix.change {
             Change::Branch(_) => !self.work.contains(&self.draft.head, head)?,
             Change::Patch(_) => {
@@ -118,16 +155,46 @@ impl Job {
     }
 }
 
+/// The base's commit, as it came.
 fn fetch_base(work: &Work, given: Given) -> Result<String> {
     let base = &given.args.place.base;
-    let commit = work.remote_heads(&[base])?.remove(0).ok_or_else(|| {
+    if work.remote_heads(&[base])?.remove(0).is_none() {
         let repo = &given.to.repo;
-        Error::cannot("fetching the base", "there is no such branch")
+        return Err(Error::cannot("fetching the base", "there is no such branch")
             .on(format!("{repo} {base}"))
-            .hint("set --base")
-    })?;
-    work.fetch(&[format!("refs/heads/{base}")])?;
-    Ok(commit)
+            .hint("set --base"));
+    }
+    work.fetch_branch(base)
+}
+
+/// Nothing that leaves may hold a secret: not the commits, nor the words of a person, nor a name.
+fn sealed(given: Given, work: &Work, base: &str, made: &Made, branch: &str) -> Result<()> {
+    let secrets = given.to.secrets();
+    let guard = leak::Guard::new(&secrets);
+    words_sealed(given, &guard)?;
+    guard.text("the branch's name", branch.as_bytes())?;
+    match &made.commit {
+        Some(commit) => guard.commits(&work.published(base, commit)?),
+        None => Ok(()),
+    }
+}
+
+/// The words of a person, for a pull request or a comment.
+pub fn words_sealed(given: Given, guard: &leak::Guard) -> Result<()> {
+    let Given { args, fix, words, .. } = given;
+    guard.text("the title", fix.title.as_bytes())?;
+    guard.text("the explanation before the patch", fix.explanation.as_bytes())?;
+    guard.text("the text", words.own().unwrap_or_default().as_bytes())?;
+    for (place, name) in args.text.label.iter().map(|name| ("a label", name)).chain(
+        args.text
+            .reviewer
+            .iter()
+            .map(|name| ("a reviewer", name))
+            .chain(args.text.upstream_issue.iter().map(|name| ("--upstream-issue", name))),
+    ) {
+        guard.text(place, name.as_bytes())?;
+    }
+    Ok(())
 }
 
 /// The head branch's name, once it is checked; it must be none of `forbidden`.
@@ -141,10 +208,7 @@ fn guarded(given: Given, recipe: &str, forbidden: &[&str]) -> Result<String> {
     Ok(branch)
 }
 
-fn permitted(args: &Args, branch: &str, site: &Site, diag: &Diag) -> Result<()> {
-    if site.head_protected {
-        return Err(Error::no("checking the repository", "the head branch is protected").on(branch));
-    }
+fn permitted(args: &Args, site: &Site, diag: &Diag) -> Result<()> {
     if site.too_strong && args.place.strict {
         return Err(Error::no("checking the token", "it may push to, or merge into, the base")
             .on(&args.place.base)
@@ -157,7 +221,7 @@ fn permitted(args: &Args, branch: &str, site: &Site, diag: &Diag) -> Result<()> 
 }
 
 fn draft(given: Given, made: &Made, grounds: &Grounds, branch: String, fix_id: &str) -> Draft {
-    let Given { args, fix, words, seen, to, .. } = given;
+    let Given { args, fix, words, seen, to } = given;
     let patch = made.patch.as_deref().unwrap_or_default();
     let facts = Facts {
         fix,
@@ -170,7 +234,8 @@ fn draft(given: Given, made: &Made, grounds: &Grounds, branch: String, fix_id: &
         no_verdict: grounds.no_verdict,
         upstream_issue: args.text.upstream_issue.as_deref(),
     };
-    let secrets: Vec<&str> = to.token.iter().map(String::as_str).collect();
+    let secrets = to.secrets();
+    let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
     Draft {
         base: args.place.base.clone(),
         branch,
@@ -179,5 +244,6 @@ fn draft(given: Given, made: &Made, grounds: &Grounds, branch: String, fix_id: &
         body: words.body(PULL, &facts, &secrets),
         labels: args.text.label.clone(),
         reviewers: args.text.reviewer.clone(),
+        found: Found::default(),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use lib_common::record::verdict::Route;
 use lib_common::{Error, Result};
 
 use super::Given;
@@ -20,6 +21,8 @@ pub fn recipe(given: Given, paths: &[String]) -> Result<String> {
     let what = &given.args.what;
     let touched = guard::recipes_of(paths);
     let only = touched.first().filter(|_| touched.len() == 1).cloned();
+    // A recipe has a repository of its own name; the harness has a folder for each.
+    let only = if given.fix.route == Route::RecipePr { Some(given.to.repo.name.clone()) } else { only };
     what.recipe.clone().or_else(|| given.fix.recipe.clone()).or(only).ok_or_else(|| {
         Error::cannot("naming the fix", "nothing says for which recipe it is")
             .on(&given.fix.id)

@@ -18,7 +18,11 @@ impl Forge {
         command
             .args(["--forge", &self.fake.url, "--repo", "o/n", "--token-file"])
             .arg(self.world.path("token"));
-        command.arg("--git-url").arg(format!("file://{}", self.world.bare().display())).args(extra);
+        command
+            .arg("--git-url")
+            .arg(format!("file://{}", self.world.bare().display()))
+            .args(["--grace", "0s"])
+            .args(extra);
         run(command, stdin)
     }
 }
@@ -34,9 +38,9 @@ fn a_branch_that_is_there_is_proposed_as_it_is() {
     );
     assert_eq!((&record["fix_id"], &record["route"]), (&json!("by-hand"), &json!("harness-pr")));
     assert_eq!(record["cases"], json!([crate::fixture::CASE]));
-    forge.asks("repo base head list past create");
+    forge.asks("token repo base list past create list");
     assert_eq!(forge.run_branch(MINE, &[]).opened()["action"], "unchanged");
-    forge.asks("repo base head list");
+    forge.asks("token repo base list");
     let pull = forge.fake.state().pulls[0].clone();
     assert!(pull["body"].as_str().unwrap().contains("<!-- redfix-fix mumble/by-hand patch="), "{pull}");
 }
@@ -48,23 +52,28 @@ fn the_text_from_standard_input_and_the_verdict_from_the_ledger() {
     let file = forge.world.path("ledger.jsonl");
     std::fs::write(&file, ledger()).unwrap();
     let more = ["--body-file", "-", "--ledger", file.to_str().unwrap()];
-    let ran = forge.run_branch_with(MINE, &more, "It waits now.\nPOSTGRES_PASSWORD=s3cretvalue\n");
+    let secret = forge.run_branch_with(MINE, &more, "It waits now.\nPOSTGRES_PASSWORD=s3cretvalue\n");
+    secret.refused(1, &["the text line 2: it holds a secret", "nothing was pushed or sent"]);
+    assert!(!secret.stderr.contains("s3cretvalue"), "{}", secret.stderr);
+    forge.asks("token repo base");
+    let ran = forge.run_branch_with(MINE, &more, "It waits now.\n");
     let record = ran.opened();
     assert_eq!((record.get("no_verdict"), ran.stdout.lines().count()), (None, 1));
     assert_eq!(record["investigation"], "01JZZZZZZZZZZZZZZZZZZZZZZZ");
     let body = forge.fake.state().pulls[0]["body"].as_str().unwrap().to_owned();
-    assert!(body.starts_with("It waits now.\n") && !body.contains("s3cretvalue"), "{body}");
-    forge.asks("repo base head list past create");
+    assert!(body.starts_with("It waits now.\n"), "{body}");
+    forge.asks("token repo base list past create list");
     let kept = std::fs::read_to_string(&file).unwrap();
     assert!(kept.starts_with(&ledger()) && kept.contains("\"pr.opened\""), "{kept}");
 
     let without = forge.run_branch_with(MINE, &["--body-file", "-"], "text");
     without.refused(1, &["no flake.verdict"]);
+    forge.asks("token repo base");
     let own = forge.run_branch_with(MINE, &["--body-file", "-", "--no-verdict"], "text");
     assert_eq!(own.opened()["no_verdict"], true);
     let body = forge.fake.state().pulls[0]["body"].as_str().unwrap().to_owned();
     assert!(body.contains("without a verdict") && body.contains("\ntext\n"), "{body}");
-    forge.asks("repo base head list edit");
+    forge.asks("token repo base list edit");
 }
 
 #[test]
@@ -91,30 +100,33 @@ fn a_clone_is_pushed_from_and_never_changed() {
     let record = forge.run_branch(MINE, &from).opened();
     assert_eq!(record["head"], forge.world.git_in(&clone, &["rev-parse", MINE]));
     assert_eq!((record["head"].clone(), state()), (json!(forge.world.branch(MINE)), before));
-    forge.asks("repo base list past create");
+    forge.asks("token repo base list past create list");
 
     // A newer commit of ours is pushed; a commit of somebody else is not overwritten.
     forge.world.git_in(&clone, &["checkout", "-q", MINE]);
     forge.world.git_in(&clone, &["commit", "-q", "--allow-empty", "-m", "more"]);
     assert_eq!(forge.run_branch(MINE, &from).opened()["action"], "updated");
     assert_eq!(forge.world.branch(MINE), forge.world.git_in(&clone, &["rev-parse", MINE]));
-    forge.asks("repo base head list edit");
+    forge.asks("token repo base list head");
     forge.world.commit_on(MINE, "mumble/lifecycle", "by ann\n");
     forge.run_branch(MINE, &from).refused(1, &["somebody else has committed", "pull their commits"]);
-    forge.asks("repo base head list");
-    // With --fix, objects are borrowed from the clone, too.
+    forge.asks("token repo base list");
+    // The patch mode borrows from it, too.
     assert_eq!(forge.run(&from).opened()["action"], "created");
-    forge.asks("repo base list past create");
+    forge.asks("token repo base list past create list");
 }
 
 #[test]
 fn branches_that_cannot_be() {
     let forge = Forge::new();
     forge.run_branch("fix/mumble/nope", &[]).refused(2, &["there is no such branch", "--repo-dir"]);
+    forge.asks("token repo base");
     forge.world.commit_on("main", "mumble/lifecycle", "x\n");
     forge.run_branch("main", &["--recipe", "mumble"]).refused(1, &["people merge into this one"]);
+    forge.asks("token repo base");
     forge.world.commit_on(MINE, "mumble/custom/test_x.py", "assert 1\n");
     forge.run_branch(MINE, &[]).refused(1, &["changes a test"]);
+    forge.asks("token repo base");
     let mut command = bin();
     command.args(["--branch", MINE, "--forge", "dir:/x", "--repo", "o/n"]);
     let ran = run(command, "");

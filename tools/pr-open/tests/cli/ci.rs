@@ -10,16 +10,16 @@ use crate::forge::{BRANCH, Forge, LOOK, QUICK, run_hiding};
 fn testme_takes_three_more_requests_and_asks_once_per_head() {
     let forge = Forge::new();
     forge.run(&["--testme"]).opened();
-    forge.asks("repo base list past statuses create comment");
+    forge.asks("token repo base list past create list comment");
     assert_eq!(forge.fake.state().comments[0]["body"], "!testme");
 
     assert_eq!(forge.run(&["--testme"]).opened()["action"], "unchanged");
-    forge.asks("repo base head list comments");
+    forge.asks("token repo base list comments");
     forge.world.fix("readiness", &[("mumble/lifecycle", "one\ntwo\nvery ready\nthree\n")]);
     forge.run(&["--testme"]).opened();
-    forge.asks("repo base head list edit comments statuses edit comment");
+    forge.asks("token repo base list head edit comments statuses edit comment");
     forge.run(&["--testme"]).opened();
-    forge.asks("repo base head list comments");
+    forge.asks("token repo base list comments");
     assert_eq!(forge.bodies(), ["!testme", "!testme"]);
 }
 
@@ -28,7 +28,7 @@ fn another_trigger_is_another_word() {
     let forge = Forge::new();
     forge.run(&["--testme", "--trigger", "!testme --quick"]).opened();
     assert_eq!(forge.bodies(), ["!testme --quick"]);
-    forge.asks("repo base list past statuses create comment");
+    forge.asks("token repo base list past create list comment");
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn a_comment_of_somebody_else_does_not_count() {
     forge.fake.state().put_comment("1", "!testmexyz");
     forge.fake.state().put_comment("1", "please !testme");
     forge.run(&["--testme"]).opened();
-    forge.asks("repo base head list comments statuses edit comment");
+    forge.asks("token repo base list comments statuses edit comment");
     assert_eq!(forge.bodies().last().unwrap(), "!testme");
 }
 
@@ -63,7 +63,7 @@ fn none_then_red_then_green() {
 
 /// A wait makes as many requests as time allows; all must be reads, except for `writes`.
 fn only_reads_and(forge: &Forge, writes: &[&str]) {
-    let reads = ["repo", "base", "head", "list", "past", "comments", "statuses", "pull"];
+    let reads = ["token", "repo", "base", "head", "list", "past", "comments", "statuses", "pull"];
     let asked = forge.fake.asked();
     let stray = asked.split(' ').find(|word| !reads.contains(word) && !writes.contains(word));
     assert_eq!(stray, None, "{asked}");
@@ -81,8 +81,8 @@ fn one_request_a_look_while_waiting() {
     let ran = forge.run(&["--testme", "--wait", "--poll", "20ms", "--require-context", "ci"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     forge.asks(
-        "repo base list past statuses create comment \
-         statuses statuses statuses pull statuses statuses pull",
+        "token repo base list past create list comment \
+         comments statuses statuses statuses pull comments statuses statuses comments pull",
     );
 }
 
@@ -93,7 +93,7 @@ fn a_required_context_decides() {
     let ran = forge.run(&["--testme", "--wait", "--poll", "20ms", "--require-context", "cc-ci/testme"]);
     assert_eq!((ran.code, &ran.checked()["state"]), (0, &json!("green")), "{}", ran.stderr);
     assert_eq!(ran.checked()["contexts"].as_array().unwrap().len(), 2);
-    forge.asks("repo base list past statuses create comment statuses statuses pull");
+    forge.asks("token repo base list past create list comment comments statuses statuses comments pull");
 }
 
 #[test]
@@ -171,12 +171,9 @@ fn progress_is_for_terminals() {
         let ran = run_hiding(command);
         assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
         let text = ran.stdout + &ran.stderr;
-        assert_eq!(
-            text.contains("\r\x1b[Kpr-open: https://git.example/o/n/pulls/1: CI is not done"),
-            terminal
-        );
+        assert_eq!(text.contains(&format!("\r\x1b[Kpr-open: {}: CI is not done", forge.link(1))), terminal);
         assert_eq!(text.contains('\x1b'), terminal, "{text}");
         let asked = forge.fake.asked();
-        assert!(asked.starts_with(&format!("{LOOK} statuses create comment statuses")), "{asked}");
+        assert!(asked.starts_with(&format!("{LOOK} create list comment comments statuses")), "{asked}");
     }
 }

@@ -68,12 +68,12 @@ impl World {
             std::fs::write(seed.join(name), text).unwrap();
         }
         self.git_in(&seed, &["add", "."]);
-        let diff = self.git_in(&seed, &["diff", "--cached"]);
+        let diff = self.git_in(&seed, &["diff", "--cached", "--binary"]);
         self.git_in(&seed, &["reset", "-q", "--hard"]);
         let dir = self.fix_dir(id);
         std::fs::create_dir_all(&dir).unwrap();
         for (name, text) in [
-            ("patch", format!("{diff}\n").as_str()),
+            ("patch", format!("{diff}\n\n").as_str()),
             ("repo", "harness\n"),
             ("route", "harness-pr\n"),
             ("title", "mumble: wait until it is ready\n"),

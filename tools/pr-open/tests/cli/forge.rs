@@ -4,12 +4,12 @@
 use std::process::Command;
 
 use crate::fake::Fake;
+pub use crate::fake::TOKEN;
 use crate::fixture::{Ran, World, bin, ledger, run};
 
-pub const TOKEN: &str = "0123456789abcdef-t0ken";
 pub const BRANCH: &str = "fix/mumble/readiness";
-/// The requests with which a run that opens a pull request begins; if the branch exists, `head` follows `base`.
-pub const LOOK: &str = "repo base list past";
+/// What a run that opens one asks first.
+pub const LOOK: &str = "token repo base list past";
 pub const QUICK: [&str; 8] =
     ["--testme", "--wait", "--poll", "20ms", "--settle", "60ms", "--first-wait", "400ms"];
 
@@ -37,7 +37,7 @@ impl Forge {
     pub fn opened() -> Self {
         let forge = Self::new();
         forge.run(&[]).opened();
-        forge.asks(&format!("{LOOK} create"));
+        forge.asks(&format!("{LOOK} create list"));
         forge
     }
 
@@ -58,10 +58,24 @@ impl Forge {
             command.arg("--git-url").arg(format!("file://{}", self.world.bare().display()));
         }
         command.arg("--token-file").arg(self.world.path("token")).args(extra);
+        // Nobody else is at it, unless a test says so.
+        if !extra.contains(&"--grace") {
+            command.args(["--grace", "0s"]);
+        }
         command
     }
 
-    /// Asserts the whole sequence of requests since the last call.
+    /// The address of a pull request, as the forge gives it to who asked there.
+    pub fn link(&self, number: u64) -> String {
+        format!("{}/o/n/pulls/{number}", self.fake.url)
+    }
+
+    /// Another patch, as somebody mends the fix.
+    pub fn mend(&self) {
+        self.world.fix("readiness", &[("mumble/lifecycle", "one\ntwo\nreally ready\nthree\n")]);
+    }
+
+    /// The whole set of requests since the last call, in their order.
     #[track_caller]
     pub fn asks(&self, words: &str) {
         assert_eq!(self.fake.asked(), words);

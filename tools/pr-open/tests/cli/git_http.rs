@@ -11,7 +11,7 @@ use crate::forge::{BRANCH, Forge, TOKEN, run_hiding};
 const HOOK: &str = r#"#!/bin/sh
 while read old new ref; do
   case $ref in
-    refs/heads/main | refs/heads/protected/*) echo "Gitea: Not allowed to push to protected branch ${ref#refs/heads/}" >&2; exit 1 ;;
+    refs/heads/main | refs/heads/protected/*) printf "\\nerror:\\nerror: Not allowed to push to protected branch %s\\n" "${ref#refs/heads/}" >&2; exit 1 ;;
     refs/heads/fix/gitea/*) echo "Forgejo: Not allowed to push to protected branch ${ref#refs/heads/}" >&2; exit 1 ;;
   esac
 done
@@ -24,7 +24,6 @@ impl Forge {
         std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
         std::fs::write(&hook, HOOK).unwrap();
         std::fs::set_permissions(&hook, PermissionsExt::from_mode(0o755)).unwrap();
-        forge.fake.state().traps.git_token = Some(TOKEN.into());
         forge
     }
 
@@ -37,7 +36,7 @@ impl Forge {
             "--repo",
             "o/n",
         ]);
-        command.arg("--token-file").arg(self.world.path("token")).args(extra);
+        command.arg("--token-file").arg(self.world.path("token")).args(["--grace", "0s"]).args(extra);
         run_hiding(command)
     }
 
@@ -52,7 +51,7 @@ fn pushed_opened_and_updated() {
     let forge = Forge::protected();
     let first = forge.run_all_http(&["--testme"]).opened();
     assert_eq!((&first["action"], &first["head"]), (&json!("created"), &json!(forge.head())));
-    forge.asks("repo base list past statuses create comment");
+    forge.asks("token repo base list past create list comment");
     let seen = forge.fake.state().seen.clone();
     let git: Vec<_> = seen.iter().filter(|request| request.path.contains(".git/")).collect();
     assert!(git.iter().all(|request| request.path.starts_with("/o/n.git/") && !request.path.contains(TOKEN)));
@@ -60,10 +59,10 @@ fn pushed_opened_and_updated() {
     assert_eq!(forge.pushes(), 1);
 
     assert_eq!(forge.run_all_http(&[]).opened()["action"], "unchanged");
-    forge.asks("repo base head list");
+    forge.asks("token repo base list");
     forge.world.fix("readiness", &[("mumble/lifecycle", "one\ntwo\nreally ready\nthree\n")]);
     assert_eq!(forge.run_all_http(&[]).opened()["action"], "updated");
-    forge.asks("repo base head list edit");
+    forge.asks("token repo base list head edit");
     assert_eq!(forge.pushes(), 2);
 }
 
@@ -84,7 +83,7 @@ fn a_big_patch_goes_in_pieces() {
         r.header("transfer-encoding") == "chunked" && r.path.ends_with("receive-pack")
     };
     assert!(forge.fake.state().seen.iter().find(chunked).is_some());
-    forge.asks("repo base list past create");
+    forge.asks("token repo base list past create list");
 }
 
 /// If the API does not say that the branch is protected but a hook refuses the push, nothing is opened.
@@ -94,7 +93,7 @@ fn a_hook_that_refuses_is_a_no_that_says_why() {
     let main = forge.world.branch("main");
     let ran = forge.run_all_http(&["--recipe", "gitea", "--no-verdict"]);
     ran.refused(1, &["pushing the branch", "protected branch fix/gitea/readiness", "may the bot push"]);
-    forge.asks("repo base list past");
+    forge.asks("token repo base list past");
     assert!(forge.fake.state().pulls.is_empty());
     assert_eq!(forge.world.branch("main"), main);
 }
@@ -124,6 +123,7 @@ fn the_base_is_never_pushed_to() {
     command.args(["--forge", &forge.fake.url, "--repo", "o/n", "--repo-dir"]).arg(&clone);
     command.arg("--token-file").arg(forge.world.path("token"));
     run(command, "").refused(1, &["people merge into this one"]);
+    forge.asks("token repo base");
     assert_eq!((forge.pushes(), forge.world.branch("main")), (0, main));
 }
 
@@ -131,9 +131,8 @@ fn the_base_is_never_pushed_to() {
 fn a_wrong_token_is_named() {
     let forge = Forge::protected();
     std::fs::write(forge.world.path("token"), "another-token\n").unwrap();
-    forge
-        .run_all_http(&[])
-        .refused(2, &["reading the remote's branches", "--token-file", "write:repository"]);
+    forge.run_all_http(&[]).refused(2, &["HTTP 401", "--token-file"]);
+    forge.asks("token");
 }
 
 #[test]
@@ -148,8 +147,10 @@ fn a_server_that_hangs_is_given_up() {
         "--repo",
         "o/n",
     ]);
+    command.arg("--token-file").arg(forge.world.path("token"));
     command.args(["--git-url", &url, "--git-timeout", "300ms", "--no-verdict"]);
     run(command, "").refused(75, &["not done after", "--git-timeout"]);
+    forge.asks("token repo base");
 }
 
 /// If somebody else pushes between our reading the branch and our push, the lease refuses the push; the next run
@@ -158,10 +159,10 @@ fn a_server_that_hangs_is_given_up() {
 fn a_lease_is_never_broken() {
     let forge = Forge::protected();
     forge.run_all_http(&[]).opened();
-    forge.asks("repo base list past create");
+    forge.asks("token repo base list past create list");
     let theirs = forge.world.commit_on(BRANCH, "mumble/lifecycle", "by ann\n");
     forge.world.fix("readiness", &[("mumble/lifecycle", "one\ntwo\nreally ready\nthree\n")]);
     forge.run_all_http(&[]).refused(1, &["somebody else has committed"]);
     assert_eq!(forge.head(), theirs);
-    forge.asks("repo base head list");
+    forge.asks("token repo base list");
 }

@@ -4,49 +4,53 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
+use crate::fake::bot;
 use crate::fixture::{Ran, ledger};
 use crate::forge::{BRANCH, Forge, LOOK, TOKEN};
 
 #[test]
-fn created_with_five_requests_then_unchanged_with_four() {
+fn created_with_six_requests_then_unchanged_with_four() {
     let forge = Forge::new();
     let first = forge.run(&[]).opened();
     assert_eq!((&first["action"], &first["number"]), (&json!("created"), &json!(1)));
-    assert_eq!(first["url"], "https://git.example/o/n/pulls/1");
+    assert_eq!(first["url"], forge.link(1));
     assert_eq!(first["forge"], forge.fake.url);
     assert_eq!(first["head"], forge.head());
     assert!(first.get("warnings").is_none());
-    forge.asks("repo base list past create");
+    forge.asks("token repo base list past create list");
     for request in &forge.fake.state().seen {
         assert_eq!(request.header("authorization"), format!("token {TOKEN}"));
         assert!(request.header("user-agent").starts_with("redfix-pr-open/"));
     }
     assert_eq!(forge.run(&[]).opened()["action"], "unchanged");
-    forge.asks("repo base head list");
+    forge.asks("token repo base list");
     forge.fake.state().traps.crlf = true;
     assert_eq!(forge.run(&[]).opened()["action"], "unchanged");
-    forge.asks("repo base head list");
+    forge.asks("token repo base list");
 }
 
 /// The longest sequence: the branch exists, labels are the repository's and its owner's, reviewers and CI are asked.
 #[test]
-fn a_full_create_takes_eight_requests_and_eleven_with_testme() {
+fn a_full_create_takes_eleven_requests_and_thirteen_with_testme() {
     let full = ["--label", "flake,redfix", "--reviewer", "ann", "--reviewer", "bob"];
     let forge = Forge::new();
+    let scopes = "write:repository write:issue read:organization";
+    forge.fake.state().users.insert(TOKEN.into(), bot(scopes));
     let record = forge.run(&full).opened();
     assert!(record.get("warnings").is_none(), "{record}");
-    assert_eq!(count(&forge, "repo base list past labels org-labels create review"), 8);
+    assert_eq!(count(&forge, "token repo base list past labels org-labels create review review list"), 11);
     let pull = forge.fake.state().pulls[0].clone();
     assert_eq!((&pull["labels"][0]["id"], &pull["labels"][1]["id"]), (&json!(31), &json!(41)));
     assert_eq!(pull["requested_reviewers"], json!([{"login": "ann"}, {"login": "bob"}]));
 
     let forge = Forge::new();
+    forge.fake.state().users.insert(TOKEN.into(), bot(scopes));
     forge.run(&[]).opened();
-    forge.asks("repo base list past create");
+    forge.asks("token repo base list past create list");
     forge.fake.state().pulls.clear();
     forge.run(&[&full[..], &["--testme"]].concat()).opened();
-    let words = "repo base head list past labels org-labels statuses create review comment";
-    assert_eq!(count(&forge, words), 11);
+    let words = "token repo base list past labels org-labels statuses create review review list comment";
+    assert_eq!(count(&forge, words), 13);
     assert_eq!(forge.bodies(), ["!testme"]);
 }
 
@@ -64,7 +68,7 @@ fn an_update_edits_title_and_body_only() {
     assert_eq!((&record["action"], &record["head"]), (&json!("updated"), &json!(forge.head())));
     let edit = forge.fake.state().log.last().cloned().unwrap();
     assert_eq!(edit.body.unwrap().as_object().unwrap().keys().collect::<Vec<_>>(), ["body", "title"]);
-    forge.asks("repo base head list edit");
+    forge.asks("token repo base list head edit");
 }
 
 #[test]
@@ -78,11 +82,11 @@ fn somebody_elses_with_the_same_patch_is_adopted() {
         (&record["action"], &record["number"], &record["head"]),
         (&json!("adopted"), &json!(1), &json!(head))
     );
-    // No marker is written into somebody else's text.
-    forge.asks("repo base list past comments statuses comment");
+    // Nothing is noted in somebody else's text.
+    forge.asks("token repo base list past comments statuses comment");
     assert_eq!((forge.bodies(), forge.fake.state().pulls.len()), (vec!["!testme".to_owned()], 1));
     forge.run(&["--testme"]).opened();
-    forge.asks("repo base list past comments statuses");
+    forge.asks("token repo base list past comments statuses");
 }
 
 #[test]
@@ -93,7 +97,7 @@ fn one_that_touches_the_same_file_is_shown() {
     let ran = forge.run(&[]);
     assert_eq!(ran.opened()["number"], 2);
     assert!(ran.stderr.contains("pulls/1 changes mumble/lifecycle, too"), "{}", ran.stderr);
-    forge.asks("repo base list past create");
+    forge.asks("token repo base list past create list");
 }
 
 #[test]
@@ -127,7 +131,7 @@ fn six_without_a_common_lock_end_with_one() {
 /// Runs `many` processes at once; each has the TMPDIR that `tmp` gives, if it gives one.
 fn at_once(forge: &Forge, many: usize, tmp: impl Fn(usize) -> Option<std::path::PathBuf>) -> Vec<Value> {
     let spawn = |n: usize| {
-        let mut command = forge.command(&forge.fake.url, &["--no-verdict", "--testme"]);
+        let mut command = forge.command(&forge.fake.url, &["--no-verdict", "--testme", "--grace", "3s"]);
         if let Some(tmp) = tmp(n) {
             command.env("TMPDIR", tmp).args(["--trigger", "!testme"]);
         }
@@ -145,9 +149,9 @@ fn the_dead_are_not_raised() {
     ran.refused(1, &["closed without a merge", "--reopen"]);
     let skipped = &ran.records("pr.skipped")[0];
     assert_eq!((&skipped["state"], &skipped["number"]), (&json!("closed"), &json!(1)));
-    forge.asks("repo base head list past");
+    forge.asks("token repo base list past closed");
     assert_eq!(forge.run(&["--reopen"]).opened()["number"], 2);
-    forge.asks("repo base head list past create");
+    forge.asks("token repo base list past closed create list");
 
     let forge = Forge::opened();
     forge.fake.state().pulls[0]["state"] = json!("closed");
@@ -155,7 +159,7 @@ fn the_dead_are_not_raised() {
     let ran = forge.run(&["--testme", "--wait"]);
     assert_eq!(ran.opened()["action"], "unchanged");
     assert_eq!((&ran.checked()["merged"], &ran.checked()["state"]), (&json!(true), &json!("none")));
-    forge.asks("repo base head list past");
+    forge.asks("token repo base list past closed");
 }
 
 #[test]
@@ -175,7 +179,7 @@ fn a_dry_run_prints_the_requests_and_only_reads() {
     let forge = Forge::new();
     let ran = forge.run(&["--dry-run", "--testme", "--wait", "--label", "flake,nope", "--reviewer", "ann"]);
     assert_eq!((ran.code, &ran.stdout), (0, &ledger()));
-    forge.asks("repo base list past labels org-labels statuses");
+    forge.asks("token repo base list past labels org-labels");
     let api = format!("{}/api/v1/repos/o/n", forge.fake.url);
     for words in [
         format!("would run: git push --force-with-lease=refs/heads/{BRANCH}: file://"),
@@ -200,23 +204,23 @@ fn a_dry_run_prints_the_requests_and_only_reads() {
     let log = forge.fake.state().log.clone();
     let create = log.iter().find(|e| e.method == "POST").unwrap();
     assert_eq!(create.body, Some(printed));
-    forge.asks("repo base list past labels org-labels statuses create review comment");
+    forge.asks("token repo base list past labels org-labels create review list comment");
 
     // The same for an update: the edit, the marker for the new head, the comment.
     let dry = forge.run(&["--dry-run", "--testme", "--title", "mumble: another title"]);
-    forge.asks("repo base head list comments");
+    forge.asks("token repo base list comments");
     assert_eq!(dry.stderr.matches("would send: PATCH").count(), 1, "{}", dry.stderr);
     forge.world.fix("readiness", &[("mumble/lifecycle", "one\ntwo\nreally ready\nthree\n")]);
     let dry = forge.run(&["--dry-run", "--testme"]);
-    forge.asks("repo base head list comments statuses");
+    forge.asks("token repo base list head comments statuses");
     let sends = ["git push --force-with-lease", "PATCH", "PATCH", "/issues/1/comments"];
     let found: Vec<&str> = dry.stderr.lines().filter(|line| line.contains("would ")).skip(1).collect();
     assert_eq!(found.len(), sends.len(), "{found:#?}");
     assert!(found.iter().zip(sends).all(|(line, word)| line.contains(word)), "{found:#?}");
     forge.run(&["--testme"]).opened();
-    forge.asks("repo base head list edit comments statuses edit comment");
+    forge.asks("token repo base list head edit comments statuses edit comment");
 
     let ran = forge.run(&["--dry-run", "--testme"]);
     assert!(!ran.stderr.contains("would send") && ran.stderr.contains("up to date"), "{}", ran.stderr);
-    forge.asks("repo base head list comments");
+    forge.asks("token repo base list comments");
 }

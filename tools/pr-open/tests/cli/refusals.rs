@@ -38,17 +38,15 @@ fn proxies_are_honoured() {
     with(&forge, &mut command, "");
     assert_eq!(run_hiding(command).opened()["forge"], "http://git.example.invalid");
     let seen = forge.fake.state().seen.clone();
-    assert!(
-        seen.iter().all(|request| request.path.starts_with("http://git.example.invalid/api/v1/repos/o/n"))
-    );
+    assert!(seen.iter().all(|request| request.path.starts_with("http://git.example.invalid/api/v1/")));
     assert!(seen.iter().all(|request| request.header("authorization") == format!("token {TOKEN}")));
-    forge.asks("repo base list past create");
+    forge.asks("token repo base list past create list");
 
     let other = Fake::new(forge.world.bare());
     let mut command = forge.command(&other.url, &["--forge-timeout", "5s"]);
     with(&forge, &mut command, "127.0.0.1");
     run_hiding(command).opened();
-    assert_eq!(other.asked(), "repo base head list past create");
+    assert_eq!(other.asked(), "token repo base list past create list");
 }
 
 #[test]
@@ -62,6 +60,7 @@ fn an_answer_that_is_none() {
 fn a_base_that_is_not_there() {
     let forge = Forge::new();
     forge.run(&["--base", "nope"]).refused(2, &["o/n nope", "--base"]);
+    forge.asks("token repo head");
 }
 
 #[test]

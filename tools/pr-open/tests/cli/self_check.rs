@@ -1,6 +1,6 @@
 //! `--self-check`: what an operator learns before the night.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::PermissionsExt;
 
 use crate::fixture::{Ran, bin, run};
 use crate::forge::{Forge, TOKEN};

@@ -12,13 +12,13 @@ fn trap_01_conflict_means_somebody_was_faster() {
     forge.fake.state().traps.hide_until_post = true;
     let record = forge.run(&[]).opened();
     assert_eq!((&record["action"], &record["number"]), (&json!("unchanged"), &json!(1)));
-    forge.asks("repo base head list past create list");
+    forge.asks("token repo base list past create list");
     assert_eq!(forge.fake.state().pulls.len(), 1);
 
     let forge = Forge::new();
     forge.fake.state().traps.refuse = vec![("POST", "/repos/{owner}/{repo}/pulls", 409, "already exists")];
     forge.run(&[]).refused(2, &["HTTP 409 already exists", "may not see"]);
-    forge.asks("repo base list past create list");
+    forge.asks("token repo base list past create list");
 }
 
 /// A forge accepts a pull request without any difference, so none is opened.
@@ -30,7 +30,7 @@ fn trap_02_no_difference_no_pull_request() {
     let ran = forge.run_branch("fix/mumble/empty", &[]);
     ran.refused(1, &["nothing to do"]);
     assert_eq!(ran.records("pr.skipped")[0]["state"], "nothing-to-do");
-    forge.asks("repo base head list past");
+    forge.asks("token repo base list past");
 }
 
 /// Filters of lists are not relied on, and `head` is the branch's name alone; otherwise every second run would end with
@@ -46,12 +46,12 @@ fn trap_03_filters_are_applied_here() {
     }
     assert_eq!(forge.run(&[]).opened()["number"], 7);
     let log = forge.fake.state().log.clone();
-    let create = log.last().unwrap().body.clone().unwrap();
+    let create = log.iter().find(|e| e.method == "POST").unwrap().body.clone().unwrap();
     assert_eq!(create["head"], BRANCH);
     assert!(log.iter().any(|e| e.path.ends_with("/pulls?state=open&limit=50&page=1")));
-    forge.asks("repo base list past create");
+    forge.asks("token repo base list past create list");
     assert_eq!(forge.run(&[]).opened()["action"], "unchanged");
-    forge.asks("repo base head list");
+    forge.asks("token repo base list");
 }
 
 /// A search by base and head may find an old closed pull request although one is open, so the open ones are read first.
@@ -60,10 +60,10 @@ fn trap_04_an_old_one_does_not_hide_the_open_one() {
     let forge = Forge::opened();
     forge.fake.state().pulls[0]["state"] = json!("closed");
     forge.run(&["--reopen"]).opened();
-    forge.asks("repo base head list past create");
+    forge.asks("token repo base list past closed create list");
     let record = forge.run(&[]).opened();
     assert_eq!((&record["action"], &record["number"]), (&json!("unchanged"), &json!(2)));
-    forge.asks("repo base head list");
+    forge.asks("token repo base list");
 }
 
 /// A slash in the base is escaped, one in the head is not.
@@ -76,7 +76,7 @@ fn trap_04_slashes() {
     let paths: Vec<String> = forge.fake.state().log.iter().map(|e| e.path.clone()).collect();
     assert!(paths.contains(&"/repos/o/n/pulls/release%2F1/fix/mumble/readiness".to_owned()), "{paths:?}");
     assert!(paths.contains(&"/repos/o/n/branches/release/1".to_owned()), "{paths:?}");
-    forge.asks("repo head list past create");
+    forge.asks("token repo head list past create list");
 }
 
 /// Our pull request may be on any page of the list.
@@ -91,7 +91,7 @@ fn trap_05_all_pages_are_looked_at() {
     forge.fake.state().pulls.push(ours);
     forge.fake.state().traps.max_page = 2;
     assert_eq!(forge.run(&[]).opened()["action"], "unchanged");
-    forge.asks("repo base head list list:2 list:3");
+    forge.asks("token repo base list list:2 list:3");
 }
 
 /// A pull request is not ours if its head's repository is gone or a fork, or if it was made with `AGit` and has no
@@ -107,7 +107,7 @@ fn trap_06_heads_of_others() {
         (pull["head"]["label"], pull["head"]["repo_id"]) = (json!(label), repo);
     }
     assert_eq!(forge.run(&[]).opened()["number"], 4);
-    forge.asks("repo base list past create");
+    forge.asks("token repo base list past create list");
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn trap_07_a_draft_is_a_title_that_says_so() {
     let ran = forge.run(&[]);
     assert!(ran.opened()["warnings"][0].as_str().unwrap().contains("draft"), "{}", ran.stderr);
     assert!(ran.stderr.contains("draft"));
-    forge.asks("repo base list past create");
+    forge.asks("token repo base list past create list");
     forge.run(&["--title", &"x".repeat(256)]).refused(2, &["at most 255"]);
 }
 
@@ -127,7 +127,7 @@ fn trap_08_mergeable_says_nothing() {
     let forge = Forge::opened();
     assert_eq!(forge.fake.state().pulls[0]["mergeable"], false);
     assert_eq!(forge.run(&[]).opened()["action"], "unchanged");
-    forge.asks("repo base head list");
+    forge.asks("token repo base list");
 }
 
 /// An edit is answered with 201, and sends only title and body: labels in it would replace those that people have set.
@@ -138,7 +138,7 @@ fn trap_09_an_edit_leaves_the_rest_alone() {
     forge.fake.state().pulls[0]["labels"] = json!([{"id": 99, "name": "people"}]);
     assert_eq!(forge.run(&["--label", "flake"]).opened()["action"], "updated");
     assert_eq!(forge.fake.state().log.last().unwrap().status, 201);
-    forge.asks("repo base head list edit");
+    forge.asks("token repo base list edit");
     assert_eq!(forge.fake.state().pulls[0]["labels"][0]["id"], 99);
 }
 
@@ -151,17 +151,17 @@ fn trap_10_labels_that_are_not_there() {
     let warnings = ran.opened()["warnings"].clone();
     assert!(warnings[0].as_str().unwrap().contains("no label 'nope'"), "{warnings}");
     assert!(warnings[1].as_str().unwrap().contains("dropped the label 'flake'"), "{warnings}");
-    forge.asks("repo base list past labels org-labels create");
+    forge.asks("token repo base list past labels org-labels create list");
 
     let forge = Forge::new();
     forge.fake.state().traps.max_page = 1;
     forge.run(&["--label", "harness"]).opened();
-    forge.asks("repo base list past labels labels:2 create");
+    forge.asks("token repo base list past labels labels:2 create list");
     let strict = Forge::new();
     let ran = strict.run(&["--strict", "--label", "nope"]);
     assert_eq!((ran.code, ran.records("pr.opened").len()), (1, 1), "{}", ran.stderr);
     assert!(ran.stderr.contains("no label 'nope'") && ran.stderr.contains("--strict"), "{}", ran.stderr);
-    strict.asks("repo base list past labels org-labels create");
+    strict.asks("token repo base list past labels org-labels create list");
 }
 
 /// Reviewers are asked in a separate request, which every version has; a refusal is a warning.
@@ -176,7 +176,7 @@ fn trap_11_reviewers() {
         let create =
             forge.fake.state().log.iter().find(|e| e.method == "POST").unwrap().body.clone().unwrap();
         assert!(create.get("reviewers").is_none());
-        forge.asks("repo base list past create review");
+        forge.asks("token repo base list past create review list");
     }
 }
 
@@ -193,6 +193,6 @@ fn trap_12_permissions_to_create() {
         let forge = Forge::new();
         forge.fake.state().traps.refuse = vec![("POST", "/repos/{owner}/{repo}/pulls", status, message)];
         forge.run(&[]).refused(2, &words);
-        forge.asks("repo base list past create");
+        forge.asks("token repo base list past create");
     }
 }

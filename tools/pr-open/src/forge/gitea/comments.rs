@@ -1,36 +1,30 @@
-//! Comments: one asks CI for a run, one explains a fix. Each is first planned, which only reads, then sent, so that a
-//! dry run can show what would be sent.
+//! The comment that asks CI for a run, and what CI has said. It is planned first (only reading), then sent, so that a
+//! dry run shows what would be sent.
+
+use std::time::Instant;
 
 use lib_common::Result;
-use lib_common::record::pr::PrAction;
 use serde_json::json;
 
 use super::Gitea;
-use super::client::Request;
+use super::client::{Outcome, Sending};
+use crate::checks::{self, at};
 use crate::forge::http::Reply;
 use crate::forge::marker::Marker;
 use crate::forge::route::Call;
-use crate::forge::{Note, Noted, Pull, Status, Whose, wire};
+use crate::forge::{Asking, Forge as _, Pull, Status, Whose, wire};
+use crate::retry;
 
-/// The requests that ask CI for a run.
-pub struct Asking<'a> {
+/// What asking for a run takes.
+pub struct AskingPlan<'a> {
     pub marker: Marker,
-    /// Writes the marker into the pull request's body. It is sent before the comment: if the process dies in between,
-    /// the next one sees a marker without a comment after it and asks, and no run is asked for twice.
-    pub note: Option<Request<'a>>,
-    /// The comment itself; `None` if CI was asked already.
-    pub comment: Option<Request<'a>>,
-}
-
-/// The request that writes a note; `None` if the note exists and is up to date.
-pub struct Explaining<'a> {
-    pub request: Option<Request<'a>>,
-    there: Option<wire::Comment>,
-    newest: u64,
+    /// Notes the marker in the body. First: a run that dies in between asks again, none asks twice.
+    pub note: Option<Sending<'a>>,
+    pub comment: Option<Sending<'a>>,
 }
 
 impl Gitea {
-    fn comments(&self, number: u64) -> Result<Vec<wire::Comment>> {
+    pub fn comments(&self, number: u64) -> Result<Vec<wire::Comment>> {
         self.get(&Call::Comments(number))
     }
 
@@ -39,98 +33,79 @@ impl Gitea {
         Ok(max(self.all_statuses(commit)?.iter().map(|status| status.id)))
     }
 
+    /// A commit that the forge lacks has none.
     pub fn all_statuses(&self, commit: &str) -> Result<Vec<Status>> {
-        let all: Vec<wire::CommitStatus> = self.pages(|page| Call::Statuses { commit, page })?;
-        Ok(all.into_iter().map(Status::from).collect())
+        let all: Option<Vec<wire::CommitStatus>> =
+            self.pages_if_there(|page| Call::Statuses { commit, page })?;
+        Ok(all.unwrap_or_default().into_iter().map(Status::from).collect())
     }
 
-    pub fn plan_asking<'a>(&self, pull: &Pull, text: &str, whose: Whose) -> Result<Asking<'a>> {
-        let number = pull.number;
-        let comment = || Request { call: Call::Comment(number), body: json!({ "body": text }) };
-        let noted = pull.asked.clone().filter(|marker| marker.head == pull.head);
-        if let Some(marker) = noted.clone().filter(|_| whose == Whose::JustOpened) {
-            return Ok(Asking { marker, note: None, comment: Some(comment()) });
+    /// Asks, unless somebody has. Where another process may be about to ask (it opened or pushed, this one did not), it is
+    /// waited for.
+    pub fn ask(&self, pull: &Pull, asking: &Asking) -> Result<Marker> {
+        let mut plan = self.plan_asking(pull, asking)?;
+        if let Some(grace) = asking.grace.filter(|_| plan.comment.is_some() && !asking.again) {
+            let (start, grace) = (Instant::now(), retry::jittered(grace));
+            while plan.comment.is_some() && start.elapsed() < grace {
+                std::thread::sleep((grace / 4).min(grace.saturating_sub(start.elapsed())));
+                plan = self.plan_asking(&self.pull(pull.number)?, asking)?;
+            }
         }
-        let said = |comment: &&wire::Comment| comment.body.trim() == text;
+        if let Some(note) = &plan.note {
+            self.patch(pull.number, note)?;
+        }
+        if let Some(comment) = &plan.comment {
+            self.comment(pull.number, comment, plan.marker.comments)?;
+        }
+        Ok(plan.marker)
+    }
+
+    pub fn plan_asking<'a>(&self, pull: &Pull, asking: &Asking) -> Result<AskingPlan<'a>> {
+        let number = pull.number;
+        let comment = || Sending { call: Call::Comment(number), body: json!({ "body": asking.text }) };
+        let noted = pull.asked.clone().filter(|marker| marker.head == pull.head);
+        if let Some(marker) = noted.clone().filter(|_| asking.whose == Whose::JustOpened) {
+            return Ok(AskingPlan { marker, note: None, comment: Some(comment()) });
+        }
         let comments = self.comments(number)?;
         let newest = max(comments.iter().map(|comment| comment.id));
-        // There is no marker in other people's text, since we do not write into it: compare times instead.
-        if whose == Whose::Others {
-            return self.plan_asking_by_time(pull, &comments, comment, text);
+        let requests = || comments.iter().filter(|comment| comment.body.trim() == asking.text);
+        if asking.whose == Whose::Others {
+            let asked = requests().max_by_key(|comment| comment.id).filter(|_| !asking.again);
+            let statuses = self.all_statuses(&pull.head)?;
+            let after = asked.map_or_else(
+                || max(statuses.iter().map(|status| status.id)),
+                |comment| checks::before(&statuses, &at(&comment.created_at), false),
+            );
+            let marker = Marker { head: pull.head.clone(), after, comments: newest };
+            return Ok(AskingPlan { marker, note: None, comment: asked.is_none().then(comment) });
         }
-        if let Some(marker) = noted {
-            let asked = comments.iter().filter(said).any(|comment| comment.id > marker.comments);
-            return Ok(Asking { marker, note: None, comment: (!asked).then(comment) });
+        if let Some(marker) = noted.filter(|_| !asking.again) {
+            let asked = requests().any(|comment| comment.id > marker.comments);
+            return Ok(AskingPlan { marker, note: None, comment: (!asked).then(comment) });
         }
         // The marker goes into the body before the comment is written. After a crash between the two, the next call finds the
         // marker without a comment and writes the comment.
         let after = self.newest_status(&pull.head)?;
         let marker = Marker { head: pull.head.clone(), after, comments: newest };
-        let body = json!({ "title": pull.title, "body": marker.on(&pull.body) });
-        let note = Request { call: Call::EditPull(number), body };
-        Ok(Asking { marker, note: Some(note), comment: Some(comment()) })
+        let note = Self::editing(number, &pull.title, &marker.on(&pull.body));
+        Ok(AskingPlan { marker, note: Some(note), comment: Some(comment()) })
     }
 
-    /// For a pull request of somebody else, into whose body we write nothing: whether a status is older than the comment
-    /// that asked for a run is told by the forge's times.
-    fn plan_asking_by_time<'a>(
-        &self,
-        pull: &Pull,
-        comments: &[wire::Comment],
-        comment: impl Fn() -> Request<'a>,
-        text: &str,
-    ) -> Result<Asking<'a>> {
-        let statuses = self.all_statuses(&pull.head)?;
-        let asked = comments.iter().rfind(|comment| comment.body.trim() == text);
-        let before = |status: &&Status| asked.is_none_or(|comment| status.created < comment.created_at);
-        let after = max(statuses.iter().filter(before).map(|status| status.id));
-        let newest = max(comments.iter().map(|comment| comment.id));
-        let marker = Marker { head: pull.head.clone(), after, comments: newest };
-        Ok(Asking { marker, note: None, comment: asked.is_none().then(comment) })
-    }
-
-    /// Sends a comment. After a lost answer, a comment with the same text and an id above `newest` is taken for it.
-    pub fn comment(&self, number: u64, request: &Request, newest: u64) -> Result<wire::Comment> {
-        let accept = |reply: &Reply| (reply.status == 201).then(|| self.parse(&request.call, reply));
+    /// Sends a comment; one of the same text and newer than `newest` is this one come through.
+    pub fn comment(&self, number: u64, sending: &Sending, newest: u64) -> Result<wire::Comment> {
+        let accept = |reply: &Reply| match reply.status {
+            201 => Outcome::Done(self.parse(&sending.call, reply)),
+            _ => Outcome::Refused,
+        };
         let came_through = || {
-            let same = |comment: &wire::Comment| comment.id > newest && request.body["body"] == *comment.body;
+            let same = |comment: &wire::Comment| comment.id > newest && sending.body["body"] == *comment.body;
             Ok(self.comments(number)?.into_iter().find(same))
         };
-        self.write(request, accept, came_through)
-    }
-
-    pub fn plan_explaining<'a>(&self, pull: u64, note: &Note) -> Result<Explaining<'a>> {
-        let comments = self.comments(pull)?;
-        let newest = max(comments.iter().map(|comment| comment.id));
-        // The mark must be the last line: somebody who quotes our comment has it further up.
-        let marked = |comment: &wire::Comment| comment.body.lines().next_back() == Some(&*note.mark);
-        let there = comments.into_iter().find(marked);
-        let plain = |text: &str| text.replace("\r\n", "\n").trim_end().to_owned();
-        let call = match &there {
-            Some(comment) if plain(&comment.body) == plain(&note.body) => None,
-            Some(comment) => Some(Call::EditComment(comment.id)),
-            None => Some(Call::Comment(pull)),
-        };
-        let request = call.map(|call| Request { call, body: json!({ "body": note.body }) });
-        Ok(Explaining { request, there, newest })
-    }
-
-    pub fn carry_out_explaining(&self, pull: u64, plan: Explaining) -> Result<Noted> {
-        let Explaining { request, there, newest } = plan;
-        let noted = |comment: &wire::Comment, action| Noted { url: comment.html_url.clone(), action };
-        match (request, there) {
-            (Some(request), None) => Ok(noted(&self.comment(pull, &request, newest)?, PrAction::Created)),
-            (Some(request), Some(there)) => {
-                let accept = |reply: &Reply| [200, 201, 204].contains(&reply.status).then_some(Ok(()));
-                // After a lost answer just send it again: setting the same text twice is harmless.
-                self.write(&request, accept, || Ok(None))?;
-                Ok(noted(&there, PrAction::Updated))
-            }
-            (None, there) => Ok(noted(&there.unwrap_or_default(), PrAction::Unchanged)),
-        }
+        self.write(sending, accept, came_through)
     }
 }
 
-fn max(ids: impl Iterator<Item = u64>) -> u64 {
+pub fn max(ids: impl Iterator<Item = u64>) -> u64 {
     ids.max().unwrap_or(0)
 }

@@ -1,83 +1,86 @@
-//! Labels and reviewers of a new pull request. A forge silently drops those that it does not accept, so its answer is
-//! compared with what was asked for. What is missing is a warning, not an error.
+//! Labels and reviewers of a new pull request. None of them is worth failing for: what cannot be had becomes a sentence.
+//! A forge drops labels that it does not like without a word, so the answer is compared with what was asked for.
 
-use lib_common::Result;
+use lib_common::Error;
 use serde_json::json;
 
 use super::Gitea;
-use super::client::Request;
+use super::client::{Outcome, Sending};
 use crate::forge::route::Call;
 use crate::forge::wire;
 
-/// The labels that the forge has, and the names that it does not know.
-#[derive(Default)]
-pub struct Labels {
-    pub known: Vec<wire::Label>,
-    pub unknown: Vec<String>,
-}
-
-impl Labels {
-    pub fn ids(&self) -> Vec<i64> {
-        self.known.iter().map(|label| label.id).collect()
-    }
-
-    /// A sentence for each label that the pull request did not get.
-    pub fn lacking(&self, there: &[wire::Label]) -> Vec<String> {
-        let unknown = self.unknown.iter().map(|name| format!("there is no label '{name}'"));
-        let dropped = self.known.iter().filter(|label| !there.iter().any(|other| other.id == label.id));
-        let dropped = dropped
-            .map(|label| format!("the forge dropped the label '{}': has the bot write access?", label.name));
-        unknown.chain(dropped).collect()
-    }
+/// A sentence for each label that the forge has and did not give.
+pub fn dropped(asked: &[(i64, String)], there: &[wire::Label]) -> Vec<String> {
+    let dropped = asked.iter().filter(|(id, _)| !there.iter().any(|label| label.id == *id));
+    dropped
+        .map(|(_, name)| format!("the forge dropped the label '{name}': has the bot write access?"))
+        .collect()
 }
 
 impl Gitea {
-    /// Looks the labels up among the repository's, then among its owner's, if that is an organization.
-    pub fn labels(&self, names: &[String]) -> Result<Labels> {
-        let mut labels = Labels { unknown: names.to_vec(), ..Labels::default() };
+    /// The ids of the labels of these names, and a sentence for each that nobody has: the repository's first, then its
+    /// owner's, if that is an organization and the token may look.
+    pub fn labels(&self, names: &[String]) -> (Vec<(i64, String)>, Vec<String>) {
+        let (mut known, mut unknown) = (vec![], names.to_vec());
         if names.is_empty() {
-            return Ok(labels);
+            return (known, vec![]);
         }
-        labels.take_from(self.pages(|page| Call::Labels { page })?);
-        if !labels.unknown.is_empty() {
-            // 404 means that the owner is a person, or that the token may not read this.
-            let owners = self.get_if_there::<Vec<wire::Label>>(&Call::OwnersLabels { page: 1 })?;
-            let more = owners.as_ref().is_some_and(|page| page.len() >= crate::forge::route::PAGE);
-            labels.take_from(owners.unwrap_or_default());
-            if more && !labels.unknown.is_empty() {
-                labels.take_from(self.pages(|page| Call::OwnersLabels { page: page + 1 })?);
+        let mut take = |there: Vec<wire::Label>, unknown: &mut Vec<String>| {
+            for label in there {
+                if let Some(at) = unknown.iter().position(|name| *name == label.name) {
+                    known.push((label.id, unknown.remove(at)));
+                }
+            }
+        };
+        let mut why = String::new();
+        match self.pages(|page| Call::Labels { page }) {
+            Ok(there) => take(there, &mut unknown),
+            Err(error) => why = reason(&error),
+        }
+        if !unknown.is_empty() {
+            match self.pages(|page| Call::OwnersLabels { page }) {
+                Ok(there) => take(there, &mut unknown),
+                // The owner is a person, or the token may not look.
+                Err(error) if !error.cause().starts_with("HTTP 404") && why.is_empty() => {
+                    why = reason(&error);
+                }
+                Err(_) => {}
             }
         }
-        Ok(labels)
+        let lacking = unknown.iter().map(|name| match &*why {
+            "" => format!("there is no label '{name}'"),
+            why => format!("there is no label '{name}' that the token can see: {why}"),
+        });
+        let lacking = lacking.collect();
+        (known, lacking)
     }
 
-    /// The request for reviews. It is sent separately because not every version takes reviewers when a pull request is
-    /// opened.
-    pub fn reviewers<'a>(number: u64, users: &[String]) -> Option<Request<'a>> {
-        let body = json!({ "reviewers": users });
-        (!users.is_empty()).then_some(Request { call: Call::RequestReviewers(number), body })
+    /// In a request of its own for each: not every version takes reviewers when a pull request is opened, and one that
+    /// is refused would keep all others from being asked.
+    pub fn review<'a>(number: u64, user: &str) -> Sending<'a> {
+        Sending { call: Call::RequestReviewers(number), body: json!({ "reviewers": [user] }) }
     }
 
     /// Asks for reviews; returns a sentence if the forge refuses.
     pub fn request_reviews(&self, number: u64, users: &[String]) -> Vec<String> {
-        let Some(request) = Self::reviewers(number, users) else { return vec![] };
-        // After a lost answer just send it again: asking somebody twice is harmless.
-        let asked = self.write(&request, |reply| (reply.status == 201).then_some(Ok(())), || Ok(None));
-        let refused = asked.err().map(|error| match error.hint_text() {
-            Some(hint) => format!("no review was asked of {}: {} ({hint})", users.join(", "), error.cause()),
-            None => format!("no review was asked of {}: {}", users.join(", "), error.cause()),
-        });
-        refused.into_iter().collect()
+        let refusal = |user: &String| {
+            let sending = Self::review(number, user);
+            // Asking somebody twice is harmless, so nothing is looked for.
+            let accept = |reply: &crate::forge::http::Reply| match reply.status {
+                201 => Outcome::Done(Ok(())),
+                _ => Outcome::Refused,
+            };
+            let asked = self.write(&sending, accept, || Ok(None));
+            asked.err().map(|error| format!("no review was asked of {user}: {}", reason(&error)))
+        };
+        users.iter().filter_map(refusal).collect()
     }
 }
 
-impl Labels {
-    fn take_from(&mut self, there: Vec<wire::Label>) {
-        for label in there {
-            if let Some(at) = self.unknown.iter().position(|name| *name == label.name) {
-                self.unknown.remove(at);
-                self.known.push(label);
-            }
-        }
+/// Why, and what to do, in one line.
+fn reason(error: &Error) -> String {
+    match error.hint_text() {
+        Some(hint) => format!("{} ({hint})", error.cause()),
+        None => error.cause().to_owned(),
     }
 }

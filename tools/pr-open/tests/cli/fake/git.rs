@@ -4,13 +4,36 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use super::Who;
 use super::server::{Incoming, Outgoing};
 
-/// `root` is the folder with `o/n.git`. With a `token`, requests without it are refused.
-pub fn serve(root: &Path, token: Option<&str>, incoming: &Incoming) -> Outgoing {
-    if token.is_some_and(|token| !bears(incoming, token)) {
+/// `root`: the folder with `o/n.git`. What a person may see of a refusal stands in its text.
+pub fn serve(root: &Path, who: &Who, renamed: Option<u16>, archived: bool, incoming: &Incoming) -> Outgoing {
+    let pushes = incoming.path.contains("git-receive-pack");
+    if let Some(status) = renamed {
+        let there = incoming.path.replace("/o/n.git", "/o/new.git");
+        return Outgoing { status, headers: vec![("Location".to_owned(), there)], ..Outgoing::default() };
+    }
+    if who.is_wrong || (pushes && who.login.is_empty()) {
         let ask = ("WWW-Authenticate".to_owned(), "Basic realm=\"forge\"".to_owned());
         return Outgoing { status: 401, headers: vec![ask], ..Outgoing::default() };
+    }
+    if !incoming.path.starts_with("/o/n.git/") {
+        return says(404, "Not found.");
+    }
+    let has = |scopes: &[&str]| who.login.is_empty() || who.scopes.iter().any(|one| scopes.contains(&&**one));
+    if !has(if pushes {
+        &["write:repository", "all"]
+    } else {
+        &["read:repository", "write:repository", "all"]
+    }) {
+        return says(403, "Forbidden");
+    }
+    if pushes && archived {
+        return says(
+            403,
+            "This repo is archived. You can view files and clone it, but cannot push or open issues/pull-requests.",
+        );
     }
     let (path, query) = incoming.path.split_once('?').unwrap_or((&incoming.path, ""));
     let mut child = Command::new("git")
@@ -39,11 +62,19 @@ pub fn serve(root: &Path, token: Option<&str>, incoming: &Incoming) -> Outgoing 
     parse(&output.stdout)
 }
 
-fn bears(incoming: &Incoming, token: &str) -> bool {
+fn says(status: u16, text: &str) -> Outgoing {
+    let kind = ("Content-Type".to_owned(), "text/plain; charset=utf-8".to_owned());
+    Outgoing { status, headers: vec![kind], body: format!("{text}\n").into_bytes(), ..Outgoing::default() }
+}
+
+/// What stands in a header for user and password.
+pub fn password(header: &str) -> String {
     use base64::Engine as _;
-    let basic = incoming.header("authorization").strip_prefix("Basic ").unwrap_or_default();
+    let basic = header.strip_prefix("Basic ").unwrap_or_default();
     let decoded = base64::engine::general_purpose::STANDARD.decode(basic).unwrap_or_default();
-    decoded.ends_with(format!(":{token}").as_bytes())
+    String::from_utf8_lossy(&decoded)
+        .split_once(':')
+        .map_or(String::new(), |(_, password)| password.to_owned())
 }
 
 /// Parses a CGI's answer: header lines, an empty line, the body.

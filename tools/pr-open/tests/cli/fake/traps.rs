@@ -47,8 +47,20 @@ pub struct Traps {
     pub nonsense: Option<&'static str>,
     /// CRLF in bodies, as a web form leaves them.
     pub crlf: bool,
-    /// git's requests need this token.
-    pub git_token: Option<String>,
+    /// The repository has another name now, and this status says so.
+    pub renamed: Option<u16>,
+    /// How long a comment takes to be written, however long the client waits for it.
+    pub slow_comment: Option<std::time::Duration>,
+    /// So many of git's requests are answered with 503 first.
+    pub git_away: u32,
+    /// Nobody but writers may comment.
+    pub locked: bool,
+    /// The token's user may read, and no more.
+    pub reader: bool,
+    /// A forge that does not know the question whose a token is.
+    pub no_introspection: bool,
+    /// The token's user is on the list of those who may push to the protected branch.
+    pub on_push_list: bool,
 }
 
 pub fn json_answer(status: u16, body: &Value) -> Outgoing {
@@ -62,6 +74,17 @@ impl State {
         if let Some(location) = &self.traps.redirect {
             let there = ("Location".to_owned(), format!("{location}{}", incoming.path));
             return Outgoing { status: 307, headers: vec![there], ..Outgoing::default() };
+        }
+        if let (Some(status), true) = (self.traps.renamed, incoming.path.contains("/repos/o/n")) {
+            // Without scheme and host, and a line of HTML.
+            let location = incoming.path.replace("/repos/o/n", "/repos/o/new");
+            let headers = vec![("Location".to_owned(), location)];
+            return Outgoing {
+                status,
+                headers,
+                body: b"<a href=\"/\">Moved</a>".to_vec(),
+                ..Outgoing::default()
+            };
         }
         if let Some(text) = self.traps.nonsense {
             return Outgoing { status: 200, body: text.into(), ..Outgoing::default() };
@@ -91,12 +114,14 @@ impl State {
         let refused = self.traps.refuse.iter().position(|(m, t, ..)| *m == incoming.method && *t == template);
         let (mut status, mut reply, total) = if let Some(at) = refused {
             let (_, _, status, message) = self.traps.refuse.remove(at);
-            (status, serde_json::json!({"message": message, "url": "https://docs"}), None)
+            (status, serde_json::json!({"message": message, "url": "http://forge/api/swagger"}), None)
         } else {
             let reply = self.route(&incoming.method, template, below, body.as_ref());
             (reply.status, reply.body, reply.total)
         };
         let mut fault = refused.is_some() || (self.traps.odd_words && template.ends_with("/statuses"));
+        // No description has these for every path, and each forge has them for every path.
+        fault |= [401, 403, 500].contains(&status);
         let mut reset = false;
         if status < 300 && self.traps.lose_answers.front() == Some(&&*incoming.method) {
             self.traps.lose_answers.pop_front();
@@ -105,6 +130,10 @@ impl State {
         }
         self.log(incoming, below, body, (template, status, reply.clone()), fault);
         let mut out = Outgoing { reset, ..json_answer(status, &reply) };
+        if reply.is_null() {
+            // Some refusals have no body at all, and so no type.
+            (out.headers, out.body) = (vec![], vec![]);
+        }
         let total = total.filter(|_| !self.traps.no_total);
         out.headers.extend(total.map(|total| ("X-Total-Count".to_owned(), total.to_string())));
         out

@@ -20,7 +20,14 @@ pub fn pause(tries: u32, asked: Option<Duration>) -> Duration {
     asked.unwrap_or(base).min(MAX) + Duration::from_millis(jitter)
 }
 
-/// Parses `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3).
+/// At least `time` and at most twice that, so that many who began together do not act together.
+#[must_use]
+pub fn jittered(time: Duration) -> Duration {
+    let share = RandomState::new().hash_one(0) % 1000;
+    time + time * u32::try_from(share).unwrap_or(0) / 1000
+}
+
+/// `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3).
 #[must_use]
 pub fn after(header: &str, now: SystemTime) -> Option<Duration> {
     let header = header.trim();
