@@ -7,7 +7,7 @@
 cd "$root"
 count=${1:-1000} seed=${2:-$EPOCHSECONDS}
 [[ $count =~ ^[1-9][0-9]*$ && $seed =~ ^[0-9]+$ ]] || cannot "reading arguments: $*: expected numbers" "make faults N=1000 SEED=1"
-"$check/fetch" test
+"$root/check/fetch" test
 cargo build --locked --workspace --quiet
 undo "engine down --name faults"
 interruptible engine up --name faults

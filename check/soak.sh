@@ -11,7 +11,7 @@
 cd "$root"
 seconds=$(seconds_in "${1:-20m}") || cannot "reading arguments: $1: no time" "make soak T=20m"
 RANDOM=${2:-1}
-"$check/fetch" test
+"$root/check/fetch" test
 cargo build --locked --workspace --quiet
 cargo test --locked --quiet -p e2e --test campaign --no-run
 export REDFIX_BIN=${CARGO_TARGET_DIR:-$root/target}/debug

@@ -283,17 +283,17 @@ experiment() {
 # propose RECIPE [FIX...]: a pull request for each fix (all in its folder), in the repository that it is for, tested by the
 # CI there.
 propose() {
-  local fixes fix repo options=()
-  mapfile -t fixes < <(fixes_of "$@")
-  ((${#fixes[@]})) || { cat && return; }
-  fix=$recipes/$1/fixes/${fixes[0]}
+  local chosen fix repo options=()
+  mapfile -t chosen < <(fixes_of "$@")
+  ((${#chosen[@]})) || { cat && return; }
+  fix=$recipes/$1/fixes/${chosen[0]}
   repo=$(<"$fix/repo")
   [[ $repo != recipe ]] || repo=$1
   [[ ! -e $fix/options ]] || mapfile -t options <"$fix/options"
   # A queue on disk may be asked often, and what its one CI has said stands.
   [[ $REDFIX_FORGE != dir:* ]] || options+=(--poll 100ms --require-context cc-ci/testme)
   try_later pr-open -v --fix "$fix" --repo "$repo" --testme --wait ${options[@]+"${options[@]}"} |
-    if ((${#fixes[@]} > 1)); then propose "$1" "${fixes[@]:1}"; else cat; fi
+    if ((${#chosen[@]} > 1)); then propose "$1" "${chosen[@]:1}"; else cat; fi
 }
 
 # fixes_of RECIPE [FIX...]: these, else all in its folder.
@@ -305,9 +305,9 @@ fixes_of() {
 
 # trial RECIPE [FIX...]: each proved fix (all in its folder) is promoted on a copy of the recipe's canonical.
 trial() {
-  local fixes
-  mapfile -t fixes < <(fixes_of "$@")
-  if ((${#fixes[@]})); then promote "$1" "${fixes[@]/#/--trial=}"; else cat; fi
+  local chosen
+  mapfile -t chosen < <(fixes_of "$@")
+  if ((${#chosen[@]})); then promote "$1" "${chosen[@]/#/--trial=}"; else cat; fi
 }
 
 # try_later COMMAND...: run it; where it says 75, the investigation stays open and the same command goes on.
@@ -320,8 +320,8 @@ try_later() {
 
 # newest RECIPE [REDFIX_DIR]: the folder of its latest investigation; 1 where there is none.
 newest() {
-  local all=("${2:-$REDFIX_DIR}/$1"/*/ledger.jsonl)
-  [[ -e ${all[-1]} ]] && dirname "${all[-1]}"
+  local ledgers=("${2:-$REDFIX_DIR}/$1"/*/ledger.jsonl)
+  [[ -e ${ledgers[-1]} ]] && dirname "${ledgers[-1]}"
 }
 
 # open_investigation RECIPE: go on with the one that was interrupted, which has no report.md yet, or begin a new one.

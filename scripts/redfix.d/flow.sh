@@ -5,8 +5,8 @@
 
 # sweep_folder: the results to begin with: those that were asked for, else the last sweep's.
 sweep_folder() {
-  local all=("$REDFIX_DIR"/sweep-*/failed.jsonl) folder
-  folder=${sweep:-$(dirname "${all[-1]}")}
+  local sweeps=("$REDFIX_DIR"/sweep-*/failed.jsonl) folder
+  folder=${sweep:-$(dirname "${sweeps[-1]}")}
   [[ -r $folder/failed.jsonl ]] || cannot "reading the sweep: $folder: no failed.jsonl" "scripts/sweep makes it; or --sweep DIR"
   readlink -f "$folder"
 }

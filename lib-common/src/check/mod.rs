@@ -1,6 +1,6 @@
 //! `--self-check`: each setting is read by the parser of the option that it is the twin of, and then tried.
 //!
-//! [`twins`] reads what the environment sets; the tool's own [`SelfCheck`] tries what it uses, with the help of [`tries`] and
+//! `twins` reads what the environment sets; the tool's own [`SelfCheck`] tries what it uses, with the help of [`tries`] and
 //! [`engine`]. What is found is printed for people, one line for each setting.
 
 #[cfg(feature = "docker")]

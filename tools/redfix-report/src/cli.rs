@@ -128,7 +128,7 @@ pub enum Format {
     Html,
     /// A table for a spreadsheet
     Csv,
-    /// JUnit XML with a suite per gate and a test per case
+    /// `JUnit` XML with a suite per gate and a test per case
     Junit,
     /// One JSON object for another program
     Json,

@@ -7,6 +7,7 @@
 
 mod cli;
 mod facts;
+mod fault;
 #[doc(hidden)]
 pub mod fuzzing;
 mod history;

@@ -85,7 +85,10 @@ impl Tail {
             fs::read(folder.join("hostconfig.json")).ok().and_then(|text| serde_json::from_slice(&text).ok());
         let keeps =
             host.as_ref().and_then(|host| host["LogConfig"]["Config"]["max-file"].as_str()?.parse().ok());
-        Some(Self { keeps: keeps.or((driver == Driver::Local).then_some(LOCAL_KEEPS)), ..Self::new(path, driver) })
+        Some(Self {
+            keeps: keeps.or((driver == Driver::Local).then_some(LOCAL_KEEPS)),
+            ..Self::new(path, driver)
+        })
     }
 
     #[must_use]
