@@ -27,10 +27,13 @@ pub enum Kind {
     Image,
     /// Absolute path of a folder of the host: it, and what lies in it, may be mounted.
     Path,
+    /// Further log driver, which may send logs away from the node.
+    LogDriver,
 }
 
 impl Kind {
-    const ALL: [Self; 6] = [Self::Network, Self::Exec, Self::Domain, Self::Stack, Self::Image, Self::Path];
+    const ALL: [Self; 7] =
+        [Self::Network, Self::Exec, Self::Domain, Self::Stack, Self::Image, Self::Path, Self::LogDriver];
 
     /// The word before the `=`.
     #[must_use]
@@ -42,6 +45,7 @@ impl Kind {
             Self::Stack => "stack",
             Self::Image => "image",
             Self::Path => "path",
+            Self::LogDriver => "log-driver",
         }
     }
 }
@@ -168,6 +172,7 @@ mod tests {
             ("domain=*", r#"{"kind":"domain","value":"*"}"#),
             ("stack=immi-??????.ci", r#"{"kind":"stack","value":"immi-??????.ci"}"#),
             ("path=/srv/a=b", r#"{"kind":"path","value":"/srv/a=b"}"#),
+            ("log-driver=gelf", r#"{"kind":"log-driver","value":"gelf"}"#),
         ] {
             let allow: Allow = text.parse().unwrap();
             assert_eq!(serde_json::to_string(&allow).unwrap(), json);

@@ -7,6 +7,8 @@ set -euo pipefail
 here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
 harness_dir=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 name=$(basename "$here")
+# shellcheck source=ground/rows/lib/env.sh
+. "$harness_dir/lib/env.sh"
 export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$harness_dir/lib${PYTHONPATH:+:$PYTHONPATH}
 
 # cannot DOING CAUSE: end without a verdict.
@@ -173,12 +175,9 @@ lint() {
 # then the app's own environment, which wins.
 merge_env() {
   local file
-  set -a
   for file in "$1/abra.sh" "${app_env-}"; do
-    # shellcheck source=/dev/null
-    [[ ! -f $file ]] || . "$file"
+    [[ ! -f $file ]] || read_env "$file"
   done
-  set +a
 }
 
 # deploy_release VERSION [COMPOSE...]: what `abra app deploy` does with the release's compose files (compose.yml).

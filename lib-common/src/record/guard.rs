@@ -56,9 +56,13 @@ pub struct GuardFinished {
     pub owner: String,
     pub requests: u64,
     pub refused: u64,
-    /// Objects of the owner that the engine shows and the guard never saw being created: it was bypassed.
+    /// Objects of the owner that the guard never saw being created, and what was done to the owner's objects by no call
+    /// that passed: it was bypassed.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub unseen: Vec<String>,
+    /// What was done to objects of others meanwhile, by whom is not known: it is told, and nothing follows from it.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub beside: Vec<String>,
     /// Why it is not proved that there are no others, where it is not.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub unproved: Option<String>,

@@ -6,7 +6,7 @@ use crate::facts::{Facts, Found, Known};
 use crate::policy::Policy;
 use crate::refusal::Refusal;
 use crate::request::Head;
-use crate::decision::{Outgoing, Stop};
+use crate::decision::{Kind, Outgoing, Stop};
 use crate::{images, json, route};
 
 /// The archive of images that would be sent to the engine; `None` if it is refused.
@@ -34,6 +34,7 @@ pub fn decide(method: &str, target: &str, body: &[u8]) -> Option<String> {
         exec: Vec::new(),
         images: Vec::new(),
         folders: vec!["/scratch".into()],
+        log_drivers: Vec::new(),
     };
     let (known, mut facts) = (Known::default(), Facts::default());
     loop {
@@ -47,7 +48,11 @@ pub fn decide(method: &str, target: &str, body: &[u8]) -> Option<String> {
             known: &known,
         }) {
             Err(Stop::Need(kind, reference)) => {
-                facts.learn(kind, reference, Found::Missing(404, String::new()));
+                let found = match kind {
+                    Kind::Node | Kind::Names | Kind::Ports | Kind::Ranges => Found::World(Box::default()),
+                    _ => Found::Missing(404, String::new()),
+                };
+                facts.learn(kind, reference, found);
             }
             Err(_) => return None,
             Ok(forward) => {

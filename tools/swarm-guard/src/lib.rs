@@ -31,12 +31,16 @@ mod serve;
 mod shape;
 mod shared;
 mod socket;
+mod stage;
 mod stop;
+mod subnet;
+mod survey;
 mod tell;
 #[cfg(test)]
 mod tests;
 mod decision;
 mod watch;
+mod world;
 
 pub use cli::Args;
 

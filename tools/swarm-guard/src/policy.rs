@@ -24,6 +24,8 @@ pub struct Policy {
     pub images: Vec<String>,
     /// Folders of the host, with symbolic links resolved, that may be mounted with all below them.
     pub folders: Vec<PathBuf>,
+    /// Log drivers that the owner may use besides those that keep logs on the node.
+    pub log_drivers: Vec<String>,
 }
 
 impl Policy {
@@ -41,6 +43,7 @@ impl Policy {
             exec: list(Kind::Exec),
             images: list(Kind::Image),
             folders: values(&given.allow, Kind::Path).map(folder).collect(),
+            log_drivers: list(Kind::LogDriver),
         }
     }
 
@@ -107,6 +110,7 @@ pub mod tests {
             exec: vec!["backups_app".into()],
             images: vec!["localhost/ci/".into(), "ours".into()],
             folders: vec!["/scratch".into()],
+            log_drivers: vec!["gelf".into()],
         }
     }
 

@@ -13,12 +13,14 @@ use lib_common::record::guard::{GuardCreated, GuardPassed, GuardRefused};
 use lib_common::swarm::label::{self, STACK};
 use lib_common::text::Text;
 use serde_json::{Value, json};
+use tokio::sync::SemaphorePermit;
 
 use crate::ask::{Ask, text};
 use crate::bulk;
 use crate::facts::{Facts, Found};
 use crate::forward::{self, Body};
 use crate::images;
+use crate::labels;
 use crate::refusal::Refusal;
 use crate::request::Head;
 use crate::resolve;
@@ -28,7 +30,13 @@ use crate::tell::{Event, Unheard};
 use crate::decision::{Answer, Forward, Kind, Outgoing, Stop};
 
 /// Largest JSON body that the guard accepts.
-const MAX_BODY: usize = 16 * 1024 * 1024;
+const MAX_BODY: usize = 2 * 1024 * 1024;
+/// Most values in a JSON body: each takes many times its bytes in memory.
+const MAX_VALUES: usize = 20_000;
+/// A JSON body of at most so many bytes is read at once; larger ones wait for their turn.
+const SMALL_BODY: usize = 64 * 1024;
+/// How long a client may take to send a JSON body.
+const BODY_TIME: Duration = Duration::from_secs(60);
 /// Most objects that one request may name; each costs a call of the engine.
 const MAX_LOOK_UPS: usize = 1000;
 /// Largest answer of the engine that the guard has to parse: the id of a new object, or the swarm's description.
@@ -102,8 +110,9 @@ async fn handle(
     let client = hyper::upgrade::on(&mut request);
     let (parts, body) = request.into_parts();
     let mut body = Some(body);
-    let json = read(route, &mut body, &parts.headers).await?;
-    let forward = match decide(shared, route, &head, &params, json.as_ref()).await {
+    let (json, _turn) = read(shared, route, &mut body, &parts.headers).await?;
+    let decided = decide(shared, route, &head, &params, json.as_ref()).await;
+    let forward = match decided {
         Ok(forward) => forward,
         Err(failure) => {
             if let Some(body) = body {
@@ -112,7 +121,7 @@ async fn handle(
             return Err(failure);
         }
     };
-    if forward.creates.is_none() {
+    if forward.creates.is_none() && forward.updates.is_none() {
         return carry_out(shared, forward, &parts, body, Some(client)).await;
     }
     // A task of its own goes on when the client goes away: the guard must see which object the engine creates.
@@ -135,15 +144,16 @@ fn no_form(request: &Request<Stream>) -> Result<(), Refusal> {
 }
 
 /// Reads and parses the body if the route has a JSON body. An archive stays in the stream.
-async fn read(
+async fn read<'s>(
+    shared: &'s Shared,
     route: &Route,
     body: &mut Option<Stream>,
     headers: &hyper::HeaderMap,
-) -> Result<Option<Value>, Failure> {
+) -> Result<(Option<Value>, Option<SemaphorePermit<'s>>), Failure> {
     if route.incoming == Incoming::Archive {
-        return Ok(None);
+        return Ok((None, None));
     }
-    let Some(stream) = body.take() else { return Ok(None) };
+    let Some(stream) = body.take() else { return Ok((None, None)) };
     let announced = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
     let large = || {
         Refusal::new("body", format!("more than {} MiB of JSON", MAX_BODY >> 20)).remedy("send less at once")
@@ -152,13 +162,20 @@ async fn read(
         drain(stream).await;
         return Err(large().into());
     }
-    let bytes = Limited::new(stream, MAX_BODY).collect().await.map_err(|_| large())?.to_bytes();
+    let is_small = hyper::body::Body::is_end_stream(&stream) || announced.is_some_and(|length| length <= SMALL_BODY);
+    let turn = if is_small { None } else { shared.large_bodies.acquire().await.ok() };
+    let all = tokio::time::timeout(BODY_TIME, Limited::new(stream, MAX_BODY).collect()).await;
+    let late = || Refusal::new("body", "it does not arrive").remedy("send it at once");
+    let bytes = all.map_err(|_| late())?.map_err(|_| large())?.to_bytes();
     let empty = bytes.iter().all(u8::is_ascii_whitespace);
     match route.incoming {
-        _ if empty => Ok(None),
+        _ if empty => Ok((None, None)),
+        Incoming::Json if bytes.iter().filter(|byte| b",[{".contains(byte)).count() > MAX_VALUES => {
+            Err(Refusal::new("body", format!("more than {MAX_VALUES} values")).remedy("send less at once").into())
+        }
         Incoming::Json => {
             let odd = |e| Refusal::new("body", format!("not plain JSON: {e}")).remedy("send UTF-8, each key once");
-            Ok(Some(crate::json::parse(&bytes).map_err(odd)?))
+            Ok((Some(crate::json::parse(&bytes).map_err(odd)?), turn))
         }
         _ => Err(Refusal::new("body", "this call takes no body").remedy("send none").into()),
     }
@@ -187,7 +204,7 @@ async fn decide(
                 let recalled = shared.state().known.recall(kind, &reference);
                 let found = match recalled {
                     Some(object) => Found::Object(Box::new(object)),
-                    None => resolve::look_up(&shared.engine, kind, &reference)
+                    None => resolve::look_up(shared, kind, &reference)
                         .await
                         .map_err(|e: ApiError| Failure::Engine(e.message))?,
                 };
@@ -207,6 +224,10 @@ async fn carry_out(
     client: Option<hyper::upgrade::OnUpgrade>,
 ) -> Result<Response<Body>, Failure> {
     let owner = &shared.policy.owner;
+    if forward.starts {
+        // Whatever is created now is checked before it can start.
+        drop(shared.creating.write().await);
+    }
     if forward.head.changes() {
         let (method, path) = (forward.head.method.clone(), forward.head.path());
         shared.teller.tell(Event::Passed(GuardPassed { owner: owner.clone(), method, path })).await?;
@@ -220,7 +241,10 @@ async fn carry_out(
     {
         let known = &mut shared.state().known;
         known.built |= forward.builds;
+        known.nameless_volumes |= forward.nameless_volumes;
         known.expected_volumes.extend(forward.expect_volumes);
+        known.ports.extend(forward.ports);
+        known.call(&forward.head);
     }
     if let Some((name, value)) = &forward.secret {
         let told = shared.secrets.tell(name, value).await;
@@ -256,6 +280,14 @@ async fn carry_out(
     let response = sent.map_err(Failure::Engine)?;
     if let Some(creates) = creates {
         return created(shared, creates, response).await;
+    }
+    if let Some(service) = &forward.updates {
+        let success = response.status().is_success();
+        let (parts, bytes) = whole(response).await?;
+        if success {
+            note_spec(shared, service).await;
+        }
+        return Ok(Response::from_parts(parts, forward::whole(bytes)));
     }
     if forward.answer == Answer::Scrubbed {
         return scrubbed(response).await;
@@ -295,8 +327,38 @@ async fn created(
     if let Some(id) = id.filter(|_| success) {
         shared.state().known.stacks.insert(made.stack);
         remember(shared, made.kind, id, &made.name).await?;
+        match made.kind {
+            Kind::Container => look_again(shared, id).await?,
+            Kind::Service => note_spec(shared, id).await,
+            _ => {}
+        }
     }
     Ok(Response::from_parts(parts, forward::whole(bytes)))
+}
+
+/// Checks the labels of a new container once more, with those that it has from its image: the image's name may have come to
+/// mean another one after the guard looked. Until this is done nobody can start the container through the guard.
+async fn look_again(shared: &Shared, id: &str) -> Result<(), Failure> {
+    let made = match shared.engine.get(&format!("/containers/{id}/json")).await {
+        Ok(made) => made,
+        Err(e) if e.is_missing() => return Ok(()),
+        Err(e) => return Err(Failure::Engine(e.message)),
+    };
+    let labels = made["Config"]["Labels"].as_object().into_iter().flatten();
+    let checked = labels::inherited(&shared.policy, labels);
+    if checked.is_err() {
+        let removed = shared.engine.delete(&format!("/containers/{id}?force=1&v=1")).await;
+        removed.map_err(|e| Failure::Engine(e.message))?;
+    }
+    Ok(checked?)
+}
+
+/// Notes what the engine has made of a service's spec, so that another one shows that somebody went around the guard.
+async fn note_spec(shared: &Shared, id: &str) {
+    // A service that is gone again has none.
+    if let Ok(service) = shared.engine.get(&format!("/services/{id}")).await {
+        shared.state().known.spec(id, &service["Spec"]);
+    }
 }
 
 /// Notes that the object is the owner's, and records `guard.created`.

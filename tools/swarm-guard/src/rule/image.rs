@@ -3,7 +3,7 @@
 use lib_common::swarm::label;
 use serde_json::{Value, json};
 
-use crate::ask::Ask;
+use crate::ask::{Ask, text};
 use crate::labels;
 use crate::refusal::Refusal;
 use crate::shape::container::COMMIT;
@@ -100,6 +100,25 @@ pub fn commit(ask: &Ask) -> Decision {
     }
 }
 
+/// Checks an image's labels: what is made of it inherits them, and Traefik and others follow them.
+pub fn inherited(ask: &Ask, image: &str) -> Result<(), Stop> {
+    if let Some(found) = ask.facts.find(Kind::Image, image)? {
+        labels::inherited(ask.policy, found.labels.iter())?;
+    }
+    Ok(())
+}
+
+/// The same for the tasks of a service. What their image will be when they start is not known, so a Traefik that reads
+/// containers is told to leave them alone, unless the container's own labels say otherwise.
+pub fn of_tasks(ask: &Ask, container: &mut Value) -> Result<(), Stop> {
+    inherited(ask, text(container, "Image"))?;
+    let has_own = container["Labels"].as_object().into_iter().flatten().any(|(key, _)| labels::is_traefik(key));
+    if !has_own {
+        container["Labels"][labels::TRAEFIK_ENABLE] = "false".into();
+    }
+    Ok(())
+}
+
 /// Adds the owner's label as the last of the `changes` to the new image, so that none before it can undo it.
 fn labelled(ask: &Ask, forward: &mut Forward) {
     forward.head.query.push(("changes".into(), format!("LABEL {}={}", label::RUN, ask.policy.owner)));
@@ -127,6 +146,20 @@ pub fn delete(ask: &Ask) -> Decision {
             .into());
     }
     Ok(ask.forward())
+}
+
+/// `GET /images/get` and `GET /images/{}/get`: an archive of the owner's images.
+pub fn save(ask: &Ask) -> Decision {
+    let named = ask.head.query.iter().filter(|(key, _)| key == "names").flat_map(|(_, names)| names.split(','));
+    for name in ask.params.iter().map(String::as_str).chain(named) {
+        let image = ask.facts.must(Kind::Image, name)?;
+        if !ask.is_own(Kind::Image, image) && ask.policy.image(name).is_err() {
+            return Err(Refusal::new("of others", format!("image '{name}'"))
+                .remedy("save images of your own; what a container may run is no archive for you")
+                .into());
+        }
+    }
+    Ok(Forward { answer: Answer::Bulk, ..ask.forward() })
 }
 
 /// `POST /images/load`: the tags are inside the archive, so `images` checks it before it is sent on.

@@ -11,13 +11,18 @@ use crate::facts::{Facts, Found, Known, Object};
 use crate::policy::tests::{RUN, policy};
 use crate::request::Head;
 use crate::decision::{Forward, Kind, Outgoing, Stop};
+use crate::world::{Name, World};
 use crate::{json as strict, route};
 
 /// Objects named `own...` are the owner's, `live...` are others', `proxy` is allowed. A full id is the name and `-id`.
 fn look_up(kind: Kind, reference: &str) -> Found {
-    if kind == Kind::Path {
+    if let Kind::Path | Kind::NewPath = kind {
         let id = reference.replace("/scratch/link", "/etc");
-        return Found::Object(Box::new(Object { id, ..Object::default() }));
+        let mount = Some(Ok(reference.replace("/scratch", "/run/swarm-guard/x")));
+        return Found::Object(Box::new(Object { id, mount, ..Object::default() }));
+    }
+    if let Kind::Node | Kind::Names | Kind::Ports | Kind::Ranges = kind {
+        return Found::World(Box::new(world()));
     }
     let name = reference.strip_suffix("-id").unwrap_or(reference);
     let own = name.starts_with("own") || name.starts_with("iso-x_ci_example_own");
@@ -39,7 +44,21 @@ fn look_up(kind: Kind, reference: &str) -> Found {
             _ => vec!["live:1".into()],
         },
         labels: labels.unwrap_or_default(),
+        mount: None,
     }))
+}
+
+/// What the fake engine and its node have together.
+fn world() -> World {
+    let name = |name: &str, is_short| Name { name: name.into(), by: "live_app".into(), is_short };
+    World {
+        node: "here".into(),
+        nodes: 2,
+        names: vec![name("live_app", false), name("tasks.live_app", false), name("shop", false), name("app", true)],
+        ports: vec![((8080, "tcp".into()), "service live_app".into())],
+        ranges: vec![("10.9.0.0/16".parse().unwrap(), "network live".into())],
+        problem: None,
+    }
 }
 
 /// The decision. An error is a refusal's rule, or the status of the engine's answer to a look-up.

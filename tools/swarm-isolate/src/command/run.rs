@@ -18,7 +18,7 @@ use crate::finished::{End, Ran};
 use crate::guard::{self, Guard, policy};
 use crate::load::makers;
 use crate::load::sampler::{self, Load, Own};
-use crate::slot::Slot;
+use crate::slot::{Hold, Slot};
 
 /// Time that a companion gets after SIGTERM, because it may have to write out what it captured.
 const COMPANION_GRACE: Duration = Duration::from_secs(30);
@@ -72,12 +72,13 @@ pub async fn run(
     strays::kill().await;
     let during = sampling.end().await;
     let conflict = makers::conflict(context, attempt).await;
+    // Before `--check`, which sees the engine itself: what that does is not the command's.
+    let guard = guard.stop().await;
+    notes.extend(guard.note.clone());
     let checked = match (&end, &context.args.command.check) {
         (End::Exited(_), Some(line)) => Some(check(context, attempt, line, scratch.path()).await),
         _ => None,
     };
-    let guard = guard.stop().await;
-    notes.extend(guard.note.clone());
     let ended = match companion {
         Some(companion) => companion.stop(COMPANION_GRACE).await,
         None => Ended::default(),
@@ -159,7 +160,7 @@ async fn end(
     command: &mut Group,
 ) -> End {
     let args = &context.args.command;
-    let (mut stop, mut lost, activity) = (context.stop.clone(), slot.lost(), command.activity());
+    let (mut stop, mut hold, activity) = (context.stop.clone(), slot.hold(), command.activity());
     let idle = async {
         match args.idle_timeout {
             Some(limit) => idle::wait(context.engine, &stacks, &activity, limit).await,
@@ -171,7 +172,7 @@ async fn end(
         () = tokio::time::sleep(args.timeout) => End::Timeout,
         () = idle => End::Idle,
         _ = stop.wait_for(Option::is_some) => End::Stopped(context.stop.borrow().unwrap_or_default()),
-        _ = lost.wait_for(|lost| *lost) => End::SlotLost,
+        lost = hold.wait_for(Hold::is_lost) => End::SlotLost(lost.map_or(Hold::Taken, |hold| *hold)),
         () = context.budget.spent() => End::Budget,
         () = guard.gone() => End::Unguarded,
     }
