@@ -60,7 +60,8 @@ pub struct GuardFinished {
     /// that passed: it was bypassed.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub unseen: Vec<String>,
-    /// What was done to objects of others meanwhile, by whom is not known: it is told, and nothing follows from it.
+    /// What happened beside: what was done to objects of others, by whom is not known, and short names on a network by
+    /// which others are asked for, too. It is told, and nothing follows from it.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub beside: Vec<String>,
     /// Why it is not proved that there are no others, where it is not.

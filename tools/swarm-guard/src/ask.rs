@@ -3,13 +3,13 @@
 use lib_common::swarm::label;
 use serde_json::{Value, json};
 
+use crate::decision::{Forward, Kind, Stop};
 use crate::facts::{Facts, Known, Object};
 use crate::labels;
 use crate::policy::Policy;
 use crate::refusal::Refusal;
 use crate::request::Head;
 use crate::shape::{self, Shape};
-use crate::decision::{Forward, Kind, Stop};
 
 /// Everything that a rule may base its decision on.
 pub struct Ask<'a> {

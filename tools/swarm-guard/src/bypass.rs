@@ -66,7 +66,17 @@ const DEEDS: [(&str, Kind, &[&str]); 12] = [
 const EXEC: &str = "exec_create";
 /// The events that the guard wants to hear of.
 pub const ACTIONS: [&str; 12] = [
-    "create", EXEC, "rename", "update", "attach", "export", "commit", "archive-path", "extract-to-dir", "pause", "unpause",
+    "create",
+    EXEC,
+    "rename",
+    "update",
+    "attach",
+    "export",
+    "commit",
+    "archive-path",
+    "extract-to-dir",
+    "pause",
+    "unpause",
     "remove",
 ];
 /// Most deeds that are told of others' objects.
@@ -77,7 +87,7 @@ const MOST: usize = 20;
 pub struct Verdict {
     /// It was bypassed: each of these is the owner's, and came past the guard.
     pub unseen: Vec<String>,
-    /// Done to others' objects, by whom is not known.
+    /// Done to others' objects, by whom is not known; and what others may have felt of what passed.
     pub beside: Vec<String>,
 }
 
@@ -111,16 +121,33 @@ impl Sightings {
     }
 
     #[allow(clippy::too_many_arguments)] // they are the event's own
-    fn deed(&mut self, policy: &Policy, known: &Known, kind: Kind, id: &str, name: &str, action: &str, labels: &Value) {
+    fn deed(
+        &mut self,
+        policy: &Policy,
+        known: &Known,
+        kind: Kind,
+        id: &str,
+        name: &str,
+        action: &str,
+        labels: &Value,
+    ) {
         let command = exec_of(action).filter(|_| kind == Kind::Container);
         let is_wanted = DEEDS.iter().any(|(word, of, _)| *word == action && *of == kind);
         let is_own = labels[label::RUN] == policy.owner.as_str() || known.has(kind, id);
         if command.is_none() && !(is_wanted && is_own) {
             return;
         }
-        let exec = command.map(|command| (labels["execID"].as_str().unwrap_or_default().to_owned(), command.to_owned()));
+        let exec = command
+            .map(|command| (labels["execID"].as_str().unwrap_or_default().to_owned(), command.to_owned()));
         let action = if exec.is_some() { "exec" } else { action };
-        self.deeds.insert(Deed { kind, id: id.into(), name: name.into(), action: action.into(), exec, is_own });
+        self.deeds.insert(Deed {
+            kind,
+            id: id.into(),
+            name: name.into(),
+            action: action.into(),
+            exec,
+            is_own,
+        });
     }
 
     /// The container of an exec in this event, if its health check is not known yet.
@@ -191,7 +218,9 @@ impl Sightings {
                 .is_some_and(|stack| *stack != policy.stack && !known.stacks.contains(stack));
             !known.has(*kind, id) && !expected && !foreign
         });
-        verdict.unseen.extend(strange.map(|((kind, _), sighting)| format!("{} {}", kind.word(), sighting.name)));
+        verdict
+            .unseen
+            .extend(strange.map(|((kind, _), sighting)| format!("{} {}", kind.word(), sighting.name)));
         for deed in self.deeds.iter().filter(|deed| !self.is_explained(known, deed)) {
             let words = format!("{} of {} {}", deed.action, deed.kind.word(), deed.name);
             let is_known = deed.exec.is_none() || matches!(self.health.get(&deed.id), Some(Some(_)));
@@ -201,6 +230,7 @@ impl Sightings {
                 verdict.beside.push(words);
             }
         }
+        verdict.beside.extend(known.notes.iter().take(MOST).cloned());
         let strange = self.specs.iter().filter(|(id, _, hash)| !known.is_spec(id, *hash));
         verdict.unseen.extend(strange.map(|(_, name, _)| format!("update of service {name}")));
         verdict.unseen.dedup();
@@ -217,7 +247,8 @@ impl Sightings {
             // What is not known was not created through this guard: its calls were not noted.
             None => {
                 let calls = DEEDS.iter().filter(|(word, kind, _)| *word == deed.action && *kind == deed.kind);
-                !known.has(deed.kind, &deed.id) || calls.into_iter().any(|(_, _, words)| known.called(&deed.id, words))
+                !known.has(deed.kind, &deed.id)
+                    || calls.into_iter().any(|(_, _, words)| known.called(&deed.id, words))
             }
         }
     }
@@ -325,7 +356,8 @@ mod tests {
         let (policy, mut known) = (policy(), Known::default());
         let mut sightings = Sightings::default();
         let mut happen = |kind: &str, action: &str, id: &str, attributes: Value| {
-            let event = json!({"Type": kind, "Action": action, "Actor": {"ID": id, "Attributes": attributes}});
+            let event =
+                json!({"Type": kind, "Action": action, "Actor": {"ID": id, "Attributes": attributes}});
             if let Some(wanted) = sightings.wants_health(&event) {
                 let config = json!({"Config": {"Healthcheck": {"Test": ["CMD-SHELL", "check it"]}}});
                 sightings.health(wanted, Some(&config));

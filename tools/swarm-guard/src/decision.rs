@@ -132,6 +132,8 @@ pub struct Forward {
     pub nameless_volumes: bool,
     /// Ports that the object will publish.
     pub ports: Vec<Port>,
+    /// What others may come to feel of it, in words: it is told when the guard ends.
+    pub notes: Vec<String>,
     /// Name and base64 value of a secret that is to be created.
     pub secret: Option<(String, String)>,
     /// The request is a build, for whose steps the engine creates containers by itself.
@@ -150,6 +152,7 @@ impl Forward {
             make_volumes: Vec::new(),
             expect_volumes: Vec::new(),
             nameless_volumes: false,
+            notes: Vec::new(),
             ports: Vec::new(),
             secret: None,
             builds: false,

@@ -56,6 +56,8 @@ pub struct Known {
     pub stacks: BTreeSet<String>,
     /// Ports that the owner published: a proxy of the engine may still listen there for a moment.
     pub ports: BTreeSet<Port>,
+    /// What others may have felt of calls that passed, in words.
+    pub notes: BTreeSet<String>,
     /// Calls that passed for one object: its id, and the last word of the path, or `DELETE`.
     calls: BTreeSet<(String, String)>,
     /// The specs that services had after a call that passed, by id, each as a hash.

@@ -2,11 +2,11 @@
 //! archive of images.
 
 use crate::ask::Ask;
+use crate::decision::{Kind, Outgoing, Stop};
 use crate::facts::{Facts, Found, Known};
 use crate::policy::Policy;
 use crate::refusal::Refusal;
 use crate::request::Head;
-use crate::decision::{Kind, Outgoing, Stop};
 use crate::{images, json, route};
 
 /// The archive of images that would be sent to the engine; `None` if it is refused.

@@ -20,9 +20,8 @@ pub fn check<'v>(policy: &Policy, labels: impl Iterator<Item = Pair<'v>>) -> Res
     for (key, value) in labels {
         let value = value.as_str().unwrap_or_default();
         if key.to_ascii_lowercase().starts_with(OURS) && !(key == label::RUN && value == policy.owner) {
-            return Err(
-                Refusal::new("reserved label", key.clone()).remedy("leave out labels redfix.*: the tools set them")
-            );
+            return Err(Refusal::new("reserved label", key.clone())
+                .remedy("leave out labels redfix.*: the tools set them"));
         }
         one(policy, key, value)?;
     }
@@ -33,8 +32,10 @@ pub fn check<'v>(policy: &Policy, labels: impl Iterator<Item = Pair<'v>>) -> Res
 pub fn inherited<'v>(policy: &Policy, labels: impl Iterator<Item = Pair<'v>>) -> Result<(), Refusal> {
     for (key, value) in labels.filter(|(key, _)| *key != label::RUN) {
         let value = value.as_str().unwrap_or_default();
-        one(policy, key, value)
-            .map_err(|refusal| Refusal { what: format!("{}, in a label of the image", refusal.what), ..refusal })?;
+        one(policy, key, value).map_err(|refusal| Refusal {
+            what: format!("{}, in a label of the image", refusal.what),
+            ..refusal
+        })?;
     }
     Ok(())
 }
@@ -49,8 +50,10 @@ fn one(policy: &Policy, key: &str, value: &str) -> Result<(), Refusal> {
     }
     // Traefik names routers after it.
     if key == label::COMPOSE_PROJECT && !policy.is_name(value) {
-        return Err(Refusal::new("namespace", format!("compose project '{value}'"))
-            .remedy(format!("set COMPOSE_PROJECT_NAME={}, or allow it: --allow stack=PATTERN", policy.stack)));
+        return Err(Refusal::new("namespace", format!("compose project '{value}'")).remedy(format!(
+            "set COMPOSE_PROJECT_NAME={}, or allow it: --allow stack=PATTERN",
+            policy.stack
+        )));
     }
     traefik(policy, key, value)
 }
@@ -74,9 +77,14 @@ pub fn traefik(policy: &Policy, key: &str, value: &str) -> Result<(), Refusal> {
             policy.domains.first().map_or("", String::as_str)
         )))
     };
-    let Some(label) = Label::parse(key).filter(|_| key.is_ascii()) else { return refuse(format!("label {key}")) };
+    let Some(label) = Label::parse(key).filter(|_| key.is_ascii()) else {
+        return refuse(format!("label {key}"));
+    };
     let parts = label.parts();
-    if matches!(parts[..], ["enable" | "tags" | "constraint-label"] | ["docker" | "swarm", "network" | "lbswarm"]) {
+    if matches!(
+        parts[..],
+        ["enable" | "tags" | "constraint-label"] | ["docker" | "swarm", "network" | "lbswarm"]
+    ) {
         return Ok(());
     }
     let Some(element) = label.element() else { return refuse(format!("label {key}")) };
@@ -95,7 +103,9 @@ pub fn traefik(policy: &Policy, key: &str, value: &str) -> Result<(), Refusal> {
     };
     match (*section, &field[..]) {
         // A UDP router has no rule: it takes all traffic of its entry points, and without any, that of all.
-        ("routers", _) if *protocol == Protocol::Udp && !anything => refuse(format!("UDP router '{written}'")),
+        ("routers", _) if *protocol == Protocol::Udp && !anything => {
+            refuse(format!("UDP router '{written}'"))
+        }
         ("routers", ["rule"]) if !rule::confined(value, &policy.domains) => refuse(format!("rule {value}")),
         ("routers", ["service"]) | ("middlewares", [.., "service"]) if !is_own(value) => {
             refuse(format!("service '{value}', which is not yours"))
@@ -113,7 +123,9 @@ pub fn traefik(policy: &Policy, key: &str, value: &str) -> Result<(), Refusal> {
         {
             refuse(format!("server {what}"))
         }
-        ("services", ["loadbalancer", "healthcheck", "path"]) if !value.starts_with('/') || value.starts_with("//") => {
+        ("services", ["loadbalancer", "healthcheck", "path"])
+            if !value.starts_with('/') || value.starts_with("//") =>
+        {
             refuse(format!("health check of {value}"))
         }
         ("services", [first, ..]) if *first != "loadbalancer" => refuse(format!("service of kind {first}")),
@@ -150,8 +162,13 @@ fn is_local(url: &str) -> bool {
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let host = if host.starts_with('[') { host } else { host.split(':').next().unwrap_or_default() };
     let plain = host.trim_end_matches('.').to_ascii_lowercase();
-    let is_number = plain.rsplit('.').next().is_some_and(|last| last.starts_with(|c: char| c.is_ascii_digit()));
-    plain.is_empty() || plain.starts_with('[') || is_number || plain == "localhost" || plain.ends_with(".localhost")
+    let is_number =
+        plain.rsplit('.').next().is_some_and(|last| last.starts_with(|c: char| c.is_ascii_digit()));
+    plain.is_empty()
+        || plain.starts_with('[')
+        || is_number
+        || plain == "localhost"
+        || plain.ends_with(".localhost")
 }
 
 #[cfg(test)]

@@ -12,14 +12,15 @@ mod bulk;
 mod bypass;
 mod child;
 mod cli;
+mod decision;
 mod facts;
 mod forward;
 #[doc(hidden)]
 pub mod fuzz;
+mod images;
 mod json;
 mod labels;
 mod listen;
-mod images;
 mod policy;
 mod refusal;
 mod request;
@@ -38,7 +39,6 @@ mod survey;
 mod tell;
 #[cfg(test)]
 mod tests;
-mod decision;
 mod watch;
 mod world;
 

@@ -43,7 +43,9 @@ impl Head {
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             let decoded = decode(key, true).zip(decode(value, true)).filter(|_| !pair.contains(';'));
-            pairs.push(decoded.ok_or_else(|| Refusal::new("query", "the query holds bytes that are not UTF-8, or a ';'"))?);
+            pairs.push(decoded.ok_or_else(|| {
+                Refusal::new("query", "the query holds bytes that are not UTF-8, or a ';'")
+            })?);
         }
         Ok(Self { method: method.to_owned(), version, segments, query: pairs })
     }

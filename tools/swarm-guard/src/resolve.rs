@@ -7,8 +7,8 @@ use lib_common::docker::{ApiError, Engine, filters, percent_encode};
 use lib_common::swarm::label::{self, SERVICE_NAME};
 use serde_json::Value;
 
-use crate::facts::{Found, Object};
 use crate::decision::Kind;
+use crate::facts::{Found, Object};
 use crate::shared::Shared;
 use crate::survey;
 
@@ -20,7 +20,13 @@ pub async fn look_up(shared: &Shared, kind: Kind, reference: &str) -> Result<Fou
             return Ok(match survey::path(shared, kind, reference) {
                 Ok(object) => Found::Object(Box::new(object)),
                 // Nothing is told of the host where the owner may not look.
-                Err(why) if shared.policy.folders.iter().any(|folder| Path::new(reference).starts_with(folder)) => {
+                Err(why)
+                    if shared
+                        .policy
+                        .folders
+                        .iter()
+                        .any(|folder| Path::new(reference).starts_with(folder)) =>
+                {
                     Found::Missing(400, format!("{reference}: {why}"))
                 }
                 Err(_) => Found::Object(Box::new(Object { id: reference.to_owned(), ..Object::default() })),

@@ -2,10 +2,10 @@
 //! Every other request is refused. No I/O.
 
 use crate::ask::Ask;
+use crate::decision::Decision;
 use crate::refusal::Refusal;
 use crate::request::Head;
 use crate::rule::{container, exec, image, network, read, service, store, volume};
-use crate::decision::Decision;
 
 /// The body that the client may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -204,10 +204,8 @@ pub fn find(head: &Head) -> Result<(&'static Route, Vec<String>), Refusal> {
 fn check_query(route: &Route, head: &Head) -> Result<(), Refusal> {
     for (at, (key, _)) in head.query.iter().enumerate() {
         if !route.query.contains(&"*") && !route.query.contains(&key.as_str()) {
-            return Err(
-                Refusal::new("query", format!("{key}, which the guard does not know for this call"))
-                .remedy("leave it out")
-            );
+            return Err(Refusal::new("query", format!("{key}, which the guard does not know for this call"))
+                .remedy("leave it out"));
         }
         let again = head.query[..at].iter().any(|(earlier, _)| earlier == key);
         if again && !REPEATED.contains(&key.as_str()) {

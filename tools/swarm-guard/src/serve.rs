@@ -17,6 +17,7 @@ use tokio::sync::SemaphorePermit;
 
 use crate::ask::{Ask, text};
 use crate::bulk;
+use crate::decision::{Answer, Forward, Kind, Outgoing, Stop};
 use crate::facts::{Facts, Found};
 use crate::forward::{self, Body};
 use crate::images;
@@ -27,7 +28,6 @@ use crate::resolve;
 use crate::route::{self, Incoming, Route};
 use crate::shared::Shared;
 use crate::tell::{Event, Unheard};
-use crate::decision::{Answer, Forward, Kind, Outgoing, Stop};
 
 /// Largest JSON body that the guard accepts.
 const MAX_BODY: usize = 2 * 1024 * 1024;
@@ -138,7 +138,9 @@ fn no_form(request: &Request<Stream>) -> Result<(), Refusal> {
     let kind = request.headers().get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
     let kind = String::from_utf8_lossy(kind).trim().to_ascii_lowercase();
     if kind.starts_with("application/x-www-form-urlencoded") || kind.starts_with("multipart/") {
-        return Err(Refusal::new("form", "the body is a form").remedy("send JSON, and parameters in the query"));
+        return Err(
+            Refusal::new("form", "the body is a form").remedy("send JSON, and parameters in the query")
+        );
     }
     Ok(())
 }
@@ -162,7 +164,8 @@ async fn read<'s>(
         drain(stream).await;
         return Err(large().into());
     }
-    let is_small = hyper::body::Body::is_end_stream(&stream) || announced.is_some_and(|length| length <= SMALL_BODY);
+    let is_small =
+        hyper::body::Body::is_end_stream(&stream) || announced.is_some_and(|length| length <= SMALL_BODY);
     let turn = if is_small { None } else { shared.large_bodies.acquire().await.ok() };
     let all = tokio::time::timeout(BODY_TIME, Limited::new(stream, MAX_BODY).collect()).await;
     let late = || Refusal::new("body", "it does not arrive").remedy("send it at once");
@@ -171,10 +174,13 @@ async fn read<'s>(
     match route.incoming {
         _ if empty => Ok((None, None)),
         Incoming::Json if bytes.iter().filter(|byte| b",[{".contains(byte)).count() > MAX_VALUES => {
-            Err(Refusal::new("body", format!("more than {MAX_VALUES} values")).remedy("send less at once").into())
+            Err(Refusal::new("body", format!("more than {MAX_VALUES} values"))
+                .remedy("send less at once")
+                .into())
         }
         Incoming::Json => {
-            let odd = |e| Refusal::new("body", format!("not plain JSON: {e}")).remedy("send UTF-8, each key once");
+            let odd =
+                |e| Refusal::new("body", format!("not plain JSON: {e}")).remedy("send UTF-8, each key once");
             Ok((Some(crate::json::parse(&bytes).map_err(odd)?), turn))
         }
         _ => Err(Refusal::new("body", "this call takes no body").remedy("send none").into()),
@@ -244,11 +250,14 @@ async fn carry_out(
         known.nameless_volumes |= forward.nameless_volumes;
         known.expected_volumes.extend(forward.expect_volumes);
         known.ports.extend(forward.ports);
+        known.notes.extend(forward.notes);
         known.call(&forward.head);
     }
     if let Some((name, value)) = &forward.secret {
         let told = shared.secrets.tell(name, value).await;
-        told.map_err(|e| Failure::Engine(format!("writing the secret's value to the pipe for secrets: {e}")))?;
+        told.map_err(|e| {
+            Failure::Engine(format!("writing the secret's value to the pipe for secrets: {e}"))
+        })?;
     }
     let creates = forward.creates.map(|kind| Created::of(kind, &forward.body));
     let (kind, body) = match forward.body {

@@ -15,8 +15,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, mkdirat, openat};
 use rustix::mount::{
-    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_change, move_mount,
-    open_tree, unmount,
+    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_change,
+    move_mount, open_tree, unmount,
 };
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
 
@@ -94,7 +94,8 @@ impl Stage {
     }
 
     fn make(&self) -> io::Result<Place> {
-        let engine = self.engine.as_ref().ok_or_else(|| io::Error::other("the engine is not on this machine"))?;
+        let engine =
+            self.engine.as_ref().ok_or_else(|| io::Error::other("the engine is not on this machine"))?;
         let namespace: OwnedFd = File::open(format!("/proc/{}/ns/mnt", survey::process(engine)?))?.into();
         let (folder, lock) = within(&namespace, || {
             sweep();
@@ -147,7 +148,10 @@ fn within<T: Send>(namespace: &OwnedFd, work: impl FnOnce() -> io::Result<T> + S
         work()
     };
     std::thread::scope(|scope| {
-        scope.spawn(thread).join().unwrap_or_else(|_| Err(io::Error::other("the thread that mounts has died")))
+        scope
+            .spawn(thread)
+            .join()
+            .unwrap_or_else(|_| Err(io::Error::other("the thread that mounts has died")))
     })
 }
 
@@ -162,7 +166,8 @@ fn enter(namespace: &OwnedFd) -> io::Result<()> {
 /// `mount_setattr(2)`: mounts of the tree are nobody's peers any more.
 #[allow(unsafe_code)]
 fn make_private(tree: &OwnedFd) -> io::Result<()> {
-    let attributes = libc::mount_attr { attr_set: 0, attr_clr: 0, propagation: libc::MS_PRIVATE, userns_fd: 0 };
+    let attributes =
+        libc::mount_attr { attr_set: 0, attr_clr: 0, propagation: libc::MS_PRIVATE, userns_fd: 0 };
     let flags = libc::AT_EMPTY_PATH | libc::AT_RECURSIVE;
     // SAFETY: the path is a string that ends, the attributes live until the call returns, and their size is theirs.
     let result = unsafe {
@@ -273,7 +278,8 @@ fn named(file: OwnedFd) -> io::Result<Opened> {
     let real = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
     // Of what was removed, the kernel adds " (deleted)" to the path.
     let meta = fstat(&file)?;
-    let same = fs::symlink_metadata(&real).is_ok_and(|there| (there.dev(), there.ino()) == (meta.st_dev, meta.st_ino));
+    let same = fs::symlink_metadata(&real)
+        .is_ok_and(|there| (there.dev(), there.ino()) == (meta.st_dev, meta.st_ino));
     if same { Ok(Opened { file, real }) } else { Err(io::Error::from(io::ErrorKind::NotFound)) }
 }
 

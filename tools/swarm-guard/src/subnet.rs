@@ -82,7 +82,8 @@ impl fmt::Display for Subnet {
 /// A range that overlaps none of these.
 pub fn free(taken: &[Subnet]) -> Option<Subnet> {
     let all = (128..=254).flat_map(|b| (0..=255).map(move |c| Ipv4Addr::new(10, b, c, 0)));
-    all.filter_map(|address| Subnet::of(address.into(), 24)).find(|range| !taken.iter().any(|it| it.overlaps(*range)))
+    all.filter_map(|address| Subnet::of(address.into(), 24))
+        .find(|range| !taken.iter().any(|it| it.overlaps(*range)))
 }
 
 #[cfg(test)]
@@ -102,9 +103,14 @@ mod tests {
             ("fd00::/64", "fd00::1/128"),
             ("::/0", "fd00::1/128"),
         ] {
-            assert!(subnet(one).overlaps(subnet(other)) && subnet(other).overlaps(subnet(one)), "{one} {other}");
+            assert!(
+                subnet(one).overlaps(subnet(other)) && subnet(other).overlaps(subnet(one)),
+                "{one} {other}"
+            );
         }
-        for (one, other) in [("10.0.0.0/24", "10.0.1.0/24"), ("10.0.0.0/8", "11.0.0.0/8"), ("0.0.0.0/0", "::/0")] {
+        for (one, other) in
+            [("10.0.0.0/24", "10.0.1.0/24"), ("10.0.0.0/8", "11.0.0.0/8"), ("0.0.0.0/0", "::/0")]
+        {
             assert!(!subnet(one).overlaps(subnet(other)), "{one} {other}");
         }
     }
@@ -114,15 +120,24 @@ mod tests {
         for own in ["10.1.2.0/24", "172.31.0.0/16", "192.168.0.0/16", "fd00:1::/64"] {
             assert!(subnet(own).is_private(), "{own}");
         }
-        for others in ["1.1.1.0/24", "198.18.111.0/25", "0.0.0.0/1", "10.0.0.0/7", "172.32.0.0/16", "2001:db8::/64",
-            "::ffff:10.0.0.0/120"] {
+        for others in [
+            "1.1.1.0/24",
+            "198.18.111.0/25",
+            "0.0.0.0/1",
+            "10.0.0.0/7",
+            "172.32.0.0/16",
+            "2001:db8::/64",
+            "::ffff:10.0.0.0/120",
+        ] {
             assert!(!subnet(others).is_private(), "{others}");
         }
     }
 
     #[test]
     fn odd_ranges_are_none_and_a_free_one_is_found() {
-        for odd in ["", "10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/+8", "10.0.0/8", "x/8", "010.0.0.0/8"] {
+        for odd in
+            ["", "10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/+8", "10.0.0/8", "x/8", "010.0.0.0/8"]
+        {
             assert!(odd.parse::<Subnet>().is_err(), "{odd}");
         }
         assert_eq!(free(&[]).unwrap().to_string(), "10.128.0.0/24");

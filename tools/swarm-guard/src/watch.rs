@@ -46,7 +46,10 @@ pub async fn conclude(shared: &Shared, watch: Watch) -> GuardFinished {
     watch.following.abort();
     let unproved = match looked {
         Ok(()) if settled => None,
-        Ok(()) => Some("the engine has not answered every call of the owner, so what those created is not known".to_owned()),
+        Ok(()) => Some(
+            "the engine has not answered every call of the owner, so what those created is not known"
+                .to_owned(),
+        ),
         Err(e) => Some(format!("it is not known whether anything went around the guard: {}", e.message)),
     };
     let state = shared.state();
@@ -90,7 +93,11 @@ async fn look(shared: &Shared, began: bool) -> ApiResult<()> {
             let listed = answer.as_array().into_iter().flatten().find(|one| one["Id"] == object.id.as_str());
             let image = listed.and_then(|one| one["Image"].as_str()).unwrap_or_default();
             let (id, name) = (object.id.as_str(), object.name.as_str());
-            state.sightings.see(&shared.policy, &state.known, &Seen { kind: kind.into(), id, name, labels: &labels, image });
+            state.sightings.see(
+                &shared.policy,
+                &state.known,
+                &Seen { kind: kind.into(), id, name, labels: &labels, image },
+            );
         }
         for service in answer.as_array().into_iter().flatten().filter(|_| kind == object::Kind::Service) {
             let id = service["ID"].as_str().unwrap_or_default();

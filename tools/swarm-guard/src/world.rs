@@ -47,7 +47,8 @@ pub fn names(services: &Value, containers: &Value, network: &[&str], owner: &str
     for service in items(services).filter(|service| !is_of(&service["Spec"]["Labels"], owner)) {
         let spec = &service["Spec"];
         let full = text(&spec["Name"]);
-        let mut add = |name: &str, is_short| found.push(Name { name: plain(name), by: full.to_owned(), is_short });
+        let mut add =
+            |name: &str, is_short| found.push(Name { name: plain(name), by: full.to_owned(), is_short });
         let attached = items(&spec["TaskTemplate"]["Networks"]).chain(items(&spec["Networks"]));
         let attached: Vec<&Value> = attached.filter(|one| network.contains(&text(&one["Target"]))).collect();
         if attached.is_empty() {
@@ -68,8 +69,10 @@ pub fn names(services: &Value, containers: &Value, network: &[&str], owner: &str
         if is_of(labels, owner) || labels[SERVICE_ID].is_string() {
             continue;
         }
-        let names: Vec<&str> =
-            items(&container["Names"]).filter_map(Value::as_str).map(|name| name.trim_start_matches('/')).collect();
+        let names: Vec<&str> = items(&container["Names"])
+            .filter_map(Value::as_str)
+            .map(|name| name.trim_start_matches('/'))
+            .collect();
         let by = names.first().copied().unwrap_or_else(|| text(&container["Id"])).to_owned();
         let mut add = |name: &str, is_short| found.push(Name { name: plain(name), by: by.clone(), is_short });
         names.iter().for_each(|name| add(name, false));
@@ -91,7 +94,9 @@ pub fn ports(
 ) -> Vec<(Port, String)> {
     let (mut found, mut own) = (Vec::new(), Vec::new());
     let mut add = |labels: &Value, port: Option<u64>, protocol: &str, by: String| {
-        let Some(number) = port.and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0) else { return };
+        let Some(number) = port.and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0) else {
+            return;
+        };
         let port = (number, if protocol.is_empty() { "tcp".to_owned() } else { protocol.to_owned() });
         if is_of(labels, owner) { own.push(port) } else { found.push((port, by)) }
     };
@@ -137,7 +142,8 @@ fn listener(line: &str, protocol: &str) -> Option<u16> {
     let (address, port) = words.get(1)?.rsplit_once(':')?;
     let port = u16::from_str_radix(port, 16).ok()?;
     let state = *words.get(3)?;
-    let is_loopback = (address.len() == 8 && address.ends_with("7F")) || address == "00000000000000000000000001000000";
+    let is_loopback =
+        (address.len() == 8 && address.ends_with("7F")) || address == "00000000000000000000000001000000";
     let listens = if protocol == "tcp" { state == "0A" } else { state == "07" && port < EPHEMERAL };
     (listens && !is_loopback).then_some(port)
 }
@@ -157,7 +163,9 @@ pub fn ranges(networks: &Value, nodes: &Value, kernel: &Kernel) -> Vec<(Subnet, 
         found.extend(address.map(|address| (Subnet::one(address), by)));
     }
     let routes = fib(&kernel.fib_trie).chain(ipv6(&kernel.ipv6_route));
-    found.extend(routes.filter(|range| !range.is_everything()).map(|range| (range, "a route of the node".to_owned())));
+    found.extend(
+        routes.filter(|range| !range.is_everything()).map(|range| (range, "a route of the node".to_owned())),
+    );
     let resolvers = kernel.resolv_conf.lines().filter_map(|line| line.trim().strip_prefix("nameserver"));
     let resolvers = resolvers.filter_map(|address| address.trim().parse().ok());
     found.extend(resolvers.map(|address| (Subnet::one(address), "a name server of the node".to_owned())));
@@ -253,14 +261,18 @@ mod tests {
             {"Spec": {"Name": "live", "EndpointSpec": {"Ports": [{"PublishedPort": 80, "Protocol": "tcp"}, {"TargetPort": 1}]}}},
             {"Spec": {"Name": "own", "Labels": {label::RUN: "me"}, "EndpointSpec": {"Ports": [{"PublishedPort": 81}]}}},
         ]);
-        let containers = json!([{"Names": ["/c"], "Ports": [{"PublicPort": 82, "Type": "udp"}, {"PrivatePort": 9}]}]);
-        let stopped = [json!({"Name": "/s", "HostConfig": {"PortBindings": {"9/tcp": [{"HostPort": "83"}], "8/tcp": null}}})];
+        let containers =
+            json!([{"Names": ["/c"], "Ports": [{"PublicPort": 82, "Type": "udp"}, {"PrivatePort": 9}]}]);
+        let stopped = [
+            json!({"Name": "/s", "HostConfig": {"PortBindings": {"9/tcp": [{"HostPort": "83"}], "8/tcp": null}}}),
+        ];
         let tcp = "  sl  local_address rem_address   st\n   0: 00000000:0016 00000000:0000 0A 0\n   1: 0100007F:0050 00000000:0000 0A 0\n\
                       2: 00000000:0051 00000000:0000 0A 0\n   3: 00000000:0099 0200000A:0050 01 0\n   4: 00000000:0055 00000000:0000 0A 0\n";
         let udp = "   0: 00000000:0035 00000000:0000 07 0\n   1: 00000000:9000 00000000:0000 07 0\n";
         let listening = [("tcp", tcp.to_owned()), ("udp", udp.to_owned())];
         let found = ports(&services, &containers, &stopped, &listening, "me", &|port| port.0 == 0x55);
-        let found: Vec<String> = found.iter().map(|((port, kind), by)| format!("{port}/{kind} {by}")).collect();
+        let found: Vec<String> =
+            found.iter().map(|((port, kind), by)| format!("{port}/{kind} {by}")).collect();
         assert_eq!(
             found,
             [
@@ -275,7 +287,8 @@ mod tests {
 
     #[test]
     fn ranges_of_networks_nodes_and_routes() {
-        let networks = json!([{"Name": "n", "IPAM": {"Config": [{"Subnet": "10.5.0.0/24"}, {}]}}, {"Name": "host"}]);
+        let networks =
+            json!([{"Name": "n", "IPAM": {"Config": [{"Subnet": "10.5.0.0/24"}, {}]}}, {"Name": "host"}]);
         let nodes = json!([{"Description": {"Hostname": "b"}, "Status": {"Addr": "10.6.0.2"}}]);
         let kernel = Kernel {
             fib_trie: "Main:\n  +-- 0.0.0.0/0 3 0 5\n     |-- 0.0.0.0\n        /0 universe UNICAST\n     +-- 10.7.0.0/24 2 0 2\n\

@@ -148,7 +148,7 @@ impl Subject {
         }
         if subjects.is_empty() {
             return Err(Error::cannot("planning a run", "no domain.leased on standard input")
-            .hint("give --domain, or put warm-domain-alloc before this stage of the pipe"));
+                .hint("give --domain, or put warm-domain-alloc before this stage of the pipe"));
         }
         Ok((subjects, without))
     }

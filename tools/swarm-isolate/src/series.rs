@@ -146,8 +146,8 @@ impl<'a> Series<'a> {
             companion.iter().cloned().partition(|line| is_object(line));
         if !other.is_empty() {
             io.diag.warn(format_args!(
-            "left out {} lines that the companion printed, since they are no records",
-            other.len()
+                "left out {} lines that the companion printed, since they are no records",
+                other.len()
             ));
         }
         lines.push(self.emitter.line(io, &records.run)?);

@@ -160,8 +160,7 @@ fn unread(e: &io::Error) -> Refusal {
 }
 
 fn unwritten(e: &io::Error) -> Refusal {
-    Refusal::new("image", format!("the archive could not be copied: {e}"))
-        .remedy("is there room in TMPDIR?")
+    Refusal::new("image", format!("the archive could not be copied: {e}")).remedy("is there room in TMPDIR?")
 }
 
 #[cfg(test)]

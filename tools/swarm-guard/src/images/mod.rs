@@ -73,8 +73,7 @@ fn whole(mut file: File) -> Body {
 }
 
 fn failed(e: &io::Error) -> Refusal {
-    Refusal::new("image", format!("the archive could not be stored: {e}"))
-        .remedy("is there room in TMPDIR?")
+    Refusal::new("image", format!("the archive could not be stored: {e}")).remedy("is there room in TMPDIR?")
 }
 
 /// The client's body as a blocking reader.

@@ -5,10 +5,10 @@ use serde_json::{Map, Value};
 use super::names::{self, Wanted};
 use super::{logging, mounts, ports};
 use crate::ask::{Ask, text};
+use crate::decision::{Answer, Decision, Forward, Kind, Outgoing, Stop};
 use crate::facts::Object;
 use crate::refusal::Refusal;
 use crate::shape::container;
-use crate::decision::{Answer, Decision, Forward, Kind, Outgoing, Stop};
 
 const ALONE: &str = "run it without: it would reach beyond its own containers";
 
@@ -36,7 +36,7 @@ pub fn create(ask: &Ask) -> Decision {
         ports::check(ask, &wanted)?;
         forward.ports = wanted;
     }
-    networks(ask, &mut body)?;
+    networks(ask, &mut body, &mut forward.notes)?;
     Ok(forward.json(body))
 }
 
@@ -83,7 +83,7 @@ pub fn links(ask: &Ask, list: &mut Value) -> Result<(), Stop> {
 }
 
 /// Checks the network of `NetworkMode` and those of `EndpointsConfig`, and replaces their names by full ids.
-fn networks(ask: &Ask, body: &mut Value) -> Result<(), Stop> {
+fn networks(ask: &Ask, body: &mut Value, notes: &mut Vec<String>) -> Result<(), Stop> {
     let names = Wanted::of_container(&body["Labels"], text(body, "Hostname"), text(body, "Domainname"));
     let mode = text(&body["HostConfig"], "NetworkMode").to_owned();
     let main = match mode.as_str() {
@@ -94,18 +94,18 @@ fn networks(ask: &Ask, body: &mut Value) -> Result<(), Stop> {
     };
     names::addresses(ask, main, body)?;
     if let Some(main) = main {
-        names::check(ask, main, &names)?;
+        names::check(ask, main, &names, notes)?;
         body["HostConfig"]["NetworkMode"] = main.id.clone().into();
     }
     let Some(endpoints) = body["NetworkingConfig"]["EndpointsConfig"].as_object_mut() else { return Ok(()) };
     let mut resolved = Map::new();
     for (name, mut endpoint) in std::mem::take(endpoints) {
         let key = if ["default", "bridge", "none"].contains(&name.as_str()) {
-            endpoint_of(ask, &mut endpoint, None, &names)?;
+            endpoint_of(ask, &mut endpoint, None, &names, notes)?;
             name
         } else {
             let network = ask.network(Kind::Network, &name)?;
-            endpoint_of(ask, &mut endpoint, Some(network), &names)?;
+            endpoint_of(ask, &mut endpoint, Some(network), &names, notes)?;
             // The engine looks up the endpoint of `NetworkMode` by that value, now an id, and the others by
             // name.
             let is_main = main.is_some_and(|main| main.id == network.id);
@@ -119,7 +119,13 @@ fn networks(ask: &Ask, body: &mut Value) -> Result<(), Stop> {
 
 /// Checks a container's endpoint on a network; `None` stands for the engine's own bridge. The engine takes the network that
 /// `NetworkID` names, whatever the request's path says.
-pub fn endpoint_of(ask: &Ask, endpoint: &mut Value, network: Option<&Object>, names: &Wanted) -> Result<(), Stop> {
+pub fn endpoint_of(
+    ask: &Ask,
+    endpoint: &mut Value,
+    network: Option<&Object>,
+    names: &Wanted,
+    notes: &mut Vec<String>,
+) -> Result<(), Stop> {
     if !endpoint.is_object() {
         return Ok(());
     }
@@ -130,16 +136,19 @@ pub fn endpoint_of(ask: &Ask, endpoint: &mut Value, network: Option<&Object>, na
     if !id.is_empty() {
         let named = ask.network(Kind::Network, id)?;
         if network.is_some_and(|network| network.id != named.id) {
-            return Err(Refusal::new("network", format!("NetworkID of '{}' for another network", named.name))
-                .remedy("leave NetworkID out")
-                .into());
+            return Err(Refusal::new(
+                "network",
+                format!("NetworkID of '{}' for another network", named.name),
+            )
+            .remedy("leave NetworkID out")
+            .into());
         }
         endpoint["NetworkID"] = named.id.clone().into();
     }
     names::addresses(ask, network, endpoint)?;
     if let Some(network) = network {
         let all = names.and(&endpoint["Aliases"]).and(&endpoint["DNSNames"]);
-        names::check(ask, network, &all)?;
+        names::check(ask, network, &all, notes)?;
     }
     Ok(())
 }

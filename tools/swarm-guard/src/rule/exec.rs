@@ -1,8 +1,8 @@
 //! Rules for commands that are executed inside containers.
 
 use crate::ask::Ask;
-use crate::shape::container;
 use crate::decision::{Answer, Decision, Forward, Kind, Stop};
+use crate::shape::container;
 
 pub fn create(ask: &Ask) -> Decision {
     let target = ask.exec_target(&ask.params[0])?.id.clone();

@@ -4,10 +4,10 @@ use lib_common::swarm::label;
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, text};
+use crate::decision::{Answer, Decision, Forward, Kind, Outgoing, Stop};
 use crate::labels;
 use crate::refusal::Refusal;
 use crate::shape::container::COMMIT;
-use crate::decision::{Answer, Decision, Forward, Kind, Outgoing, Stop};
 
 const PLAIN: &str = "build it without";
 
@@ -112,7 +112,8 @@ pub fn inherited(ask: &Ask, image: &str) -> Result<(), Stop> {
 /// containers is told to leave them alone, unless the container's own labels say otherwise.
 pub fn of_tasks(ask: &Ask, container: &mut Value) -> Result<(), Stop> {
     inherited(ask, text(container, "Image"))?;
-    let has_own = container["Labels"].as_object().into_iter().flatten().any(|(key, _)| labels::is_traefik(key));
+    let has_own =
+        container["Labels"].as_object().into_iter().flatten().any(|(key, _)| labels::is_traefik(key));
     if !has_own {
         container["Labels"][labels::TRAEFIK_ENABLE] = "false".into();
     }
@@ -150,7 +151,8 @@ pub fn delete(ask: &Ask) -> Decision {
 
 /// `GET /images/get` and `GET /images/{}/get`: an archive of the owner's images.
 pub fn save(ask: &Ask) -> Decision {
-    let named = ask.head.query.iter().filter(|(key, _)| key == "names").flat_map(|(_, names)| names.split(','));
+    let named =
+        ask.head.query.iter().filter(|(key, _)| key == "names").flat_map(|(_, names)| names.split(','));
     for name in ask.params.iter().map(String::as_str).chain(named) {
         let image = ask.facts.must(Kind::Image, name)?;
         if !ask.is_own(Kind::Image, image) && ask.policy.image(name).is_err() {

@@ -8,16 +8,27 @@ use crate::refusal::Refusal;
 /// Drivers that keep logs on the node.
 const HERE: [&str; 5] = ["", "json-file", "local", "none", "journald"];
 /// Their options.
-const OPTIONS: [&str; 10] =
-    ["max-size", "max-file", "max-buffer-size", "compress", "labels", "labels-regex", "env", "env-regex", "tag", "mode"];
+const OPTIONS: [&str; 10] = [
+    "max-size",
+    "max-file",
+    "max-buffer-size",
+    "compress",
+    "labels",
+    "labels-regex",
+    "env",
+    "env-regex",
+    "tag",
+    "mode",
+];
 
 /// `name` is the key of the driver's name in `config`, `options` that of its options.
 pub fn check(ask: &Ask, config: &Value, name: &str, options: &str) -> Result<(), Refusal> {
     let driver = text(config, name);
     let allowed = ask.policy.log_drivers.iter().any(|one| one == driver);
     if !HERE.contains(&driver) && !allowed {
-        return Err(Refusal::new("log driver", driver.to_owned())
-            .remedy(format!("use json-file, local, journald or none, or allow it: --allow log-driver={driver}")));
+        return Err(Refusal::new("log driver", driver.to_owned()).remedy(format!(
+            "use json-file, local, journald or none, or allow it: --allow log-driver={driver}"
+        )));
     }
     for (key, value) in config[options].as_object().into_iter().flatten() {
         let value = value.as_str().unwrap_or_default();

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::volume;
 use crate::ask::{Ask, text};
-use crate::refusal::Refusal;
 use crate::decision::{Forward, Kind, Stop};
+use crate::refusal::Refusal;
 
 /// `HostConfig.Binds`: `SOURCE:TARGET[:MODE]`, a path or the name of a volume.
 pub fn binds(ask: &Ask, binds: &mut Value, forward: &mut Forward) -> Result<(), Stop> {
@@ -105,7 +105,9 @@ pub fn on_this_node(ask: &Ask, mounts: &Value, placement: &Value) -> Result<(), 
     let world = ask.facts.world(Kind::Node, "")?;
     let constraints = placement["Constraints"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let is_here = |constraint: &str| {
-        constraint.split_once("==").is_some_and(|(key, id)| key.trim() == "node.id" && id.trim() == world.node)
+        constraint
+            .split_once("==")
+            .is_some_and(|(key, id)| key.trim() == "node.id" && id.trim() == world.node)
     };
     if world.nodes <= 1 || constraints.into_iter().any(is_here) {
         return Ok(());

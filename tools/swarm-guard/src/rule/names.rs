@@ -58,25 +58,36 @@ impl Wanted {
 
 /// Refuses names by which others on the network are asked for, and names with a dot that are not the owner's: on a network
 /// with others they would take a domain's visitors. What a stack calls its service by itself (`app`) is everybody's.
-pub fn check(ask: &Ask, network: &Object, wanted: &Wanted) -> Result<(), Stop> {
+///
+/// Those are added to `notes`.
+pub fn check(ask: &Ask, network: &Object, wanted: &Wanted, notes: &mut Vec<String>) -> Result<(), Stop> {
     let mut names = wanted.names.iter().filter(|name| !name.is_empty()).peekable();
     if ask.is_own(Kind::Network, network) || names.peek().is_none() {
         return Ok(());
     }
     let taken = &ask.facts.world(Kind::Names, &network.id)?.names;
     for name in names {
-        let refuse = |what: String| Err(Refusal::new("name", what).remedy(format!(
-            "on '{}' take a name that begins with '{}_', or a network of your own",
-            network.name, ask.policy.stack
-        )));
+        let refuse = |what: String| {
+            Err(Refusal::new("name", what).remedy(format!(
+                "on '{}' take a name that begins with '{}_', or a network of your own",
+                network.name, ask.policy.stack
+            )))
+        };
         let fixed = TEMPLATES.iter().fold(name.replace(' ', ""), |rest, template| rest.replace(template, ""));
         if fixed.contains("{{") {
             return Ok(refuse(format!("the template '{name}'"))?);
         }
         let plain = world::plain(name);
         let is_short = wanted.short.contains(&plain);
-        if let Some(theirs) = taken.iter().find(|one| one.name == plain && !(one.is_short && is_short)) {
-            return Ok(refuse(format!("'{name}', by which '{}' is asked for on '{}'", theirs.by, network.name))?);
+        let mut theirs = taken.iter().filter(|one| one.name == plain);
+        notes.extend(theirs.clone().next().filter(|one| one.is_short && is_short).map(|one| {
+            format!("the name '{name}' on '{}', by which '{}' is asked for, too", network.name, one.by)
+        }));
+        if let Some(theirs) = theirs.find(|one| !(one.is_short && is_short)) {
+            return Ok(refuse(format!(
+                "'{name}', by which '{}' is asked for on '{}'",
+                theirs.by, network.name
+            ))?);
         }
         let own = ask.policy.is_name(plain.strip_prefix("tasks.").unwrap_or(&plain));
         if fixed.contains('.') && !own && !is_own_domain(ask, &plain) {

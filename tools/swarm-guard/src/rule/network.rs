@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
+use super::names::Wanted;
 use crate::ask::{Ask, text};
+use crate::decision::{Decision, Forward, Kind, Stop};
 use crate::refusal::Refusal;
 use crate::shape::small;
-use crate::decision::{Decision, Forward, Kind, Stop};
 use crate::subnet::{self, Subnet};
-use super::names::Wanted;
 
 pub fn create(ask: &Ask) -> Decision {
     let mut body = ask.body(&small::NETWORK)?;
@@ -44,25 +44,35 @@ fn member(ask: &Ask, mut body: Value) -> Decision {
     let network = ask.network(Kind::Network, &ask.params[0])?;
     let container = ask.own(Kind::Container, text(&body, "Container"))?;
     let names = Wanted::of_container(&Value::from(container.labels.clone()), "", "");
-    super::container::endpoint_of(ask, &mut body["EndpointConfig"], Some(network), &names)?;
+    let mut forward = ask.forward_to(&network.id);
+    super::container::endpoint_of(
+        ask,
+        &mut body["EndpointConfig"],
+        Some(network),
+        &names,
+        &mut forward.notes,
+    )?;
     if body["EndpointConfig"].is_null() {
         body.as_object_mut().map(|map| map.remove("EndpointConfig"));
     }
     body["Container"] = container.id.clone().into();
-    Ok(ask.forward_to(&network.id).json(body))
+    Ok(forward.json(body))
 }
 
 /// Refuses ranges that overlap what is in use on the node: a bridge would take the traffic to it. A range that is nobody's
 /// own is reached by the default route.
 fn ranges(ask: &Ask, config: &Value) -> Result<(), Stop> {
-    for given in config.as_array().into_iter().flatten().map(|one| text(one, "Subnet")).filter(|it| !it.is_empty()) {
+    for given in
+        config.as_array().into_iter().flatten().map(|one| text(one, "Subnet")).filter(|it| !it.is_empty())
+    {
         let world = ask.facts.world(Kind::Ranges, "")?;
         let taken: Vec<Subnet> = world.ranges.iter().map(|(range, _)| *range).collect();
         let remedy = subnet::free(&taken).map_or_else(
             || "leave it out, and the engine chooses a range".to_owned(),
             |free| format!("leave it out, and the engine chooses a range, or take {free}"),
         );
-        let refuse = |why: &str| Err(Refusal::new("range", format!("{given}: {why}")).remedy(remedy.clone()).into());
+        let refuse =
+            |why: &str| Err(Refusal::new("range", format!("{given}: {why}")).remedy(remedy.clone()).into());
         let Ok(range) = given.parse::<Subnet>() else { return refuse("no range of addresses") };
         if let Some(problem) = &world.problem {
             return refuse(problem);

@@ -14,7 +14,8 @@ pub fn of_service(list: &Value) -> Result<Vec<Port>, Stop> {
         .map(|port| {
             let published = &port["PublishedPort"];
             let number = published.as_u64().or_else(|| published.is_null().then_some(0));
-            let number = number.and_then(|number| u16::try_from(number).ok()).ok_or_else(|| odd(published))?;
+            let number =
+                number.and_then(|number| u16::try_from(number).ok()).ok_or_else(|| odd(published))?;
             Ok((number, protocol(text(port, "Protocol"))))
         })
         .collect();

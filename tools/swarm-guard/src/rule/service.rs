@@ -5,9 +5,9 @@ use serde_json::Value;
 use super::names::{self, Wanted};
 use super::{image, logging, mounts, ports};
 use crate::ask::{Ask, text};
+use crate::decision::{Decision, Forward, Kind, Stop};
 use crate::refusal::Refusal;
 use crate::shape::service::SPEC;
-use crate::decision::{Decision, Forward, Kind, Stop};
 
 pub fn create(ask: &Ask) -> Decision {
     let (body, forward) = checked(ask, ask.forward())?;
@@ -32,7 +32,7 @@ fn checked(ask: &Ask, mut forward: Forward) -> Result<(Value, Forward), Stop> {
     let mut body = ask.body(&SPEC)?;
     ask.stamp(&mut body, "Labels")?;
     let names = Wanted::of_service(ask, &body);
-    networks(ask, &mut body["Networks"], &names)?;
+    networks(ask, &mut body["Networks"], &names, &mut forward.notes)?;
     let wanted = ports::of_service(&body["EndpointSpec"]["Ports"])?;
     ports::check(ask, &wanted)?;
     forward.ports = wanted;
@@ -41,7 +41,7 @@ fn checked(ask: &Ask, mut forward: Forward) -> Result<(Value, Forward), Stop> {
     if !["", "container"].contains(&runtime) {
         return Err(Refusal::new("plugin", format!("runtime '{runtime}'")).into());
     }
-    networks(ask, &mut task["Networks"], &names)?;
+    networks(ask, &mut task["Networks"], &names, &mut forward.notes)?;
     logging::check(ask, &task["LogDriver"], "Name", "Options")?;
     mounts::on_this_node(ask, &task["ContainerSpec"]["Mounts"], &task["Placement"])?;
     let container = &mut task["ContainerSpec"];
@@ -56,10 +56,10 @@ fn checked(ask: &Ask, mut forward: Forward) -> Result<(Value, Forward), Stop> {
     Ok((body, forward))
 }
 
-fn networks(ask: &Ask, list: &mut Value, names: &Wanted) -> Result<(), Stop> {
+fn networks(ask: &Ask, list: &mut Value, names: &Wanted, notes: &mut Vec<String>) -> Result<(), Stop> {
     for attachment in list.as_array_mut().into_iter().flatten() {
         let network = ask.network(Kind::SwarmNetwork, text(attachment, "Target"))?;
-        names::check(ask, network, &names.and(&attachment["Aliases"]))?;
+        names::check(ask, network, &names.and(&attachment["Aliases"]), notes)?;
         attachment["Target"] = network.id.clone().into();
     }
     Ok(())

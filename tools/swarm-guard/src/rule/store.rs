@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use crate::ask::{Ask, text};
+use crate::decision::{Decision, Forward, Kind, Stop};
 use crate::refusal::Refusal;
 use crate::shape::small;
-use crate::decision::{Decision, Forward, Kind, Stop};
 
 pub fn create_config(ask: &Ask) -> Decision {
     create(ask, Kind::Config)

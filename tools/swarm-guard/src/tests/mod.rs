@@ -2,15 +2,16 @@
 
 mod container;
 mod objects;
+mod others;
 mod prop;
 
 use serde_json::{Value, json};
 
 use crate::ask::Ask;
+use crate::decision::{Forward, Kind, Outgoing, Stop};
 use crate::facts::{Facts, Found, Known, Object};
 use crate::policy::tests::{RUN, policy};
 use crate::request::Head;
-use crate::decision::{Forward, Kind, Outgoing, Stop};
 use crate::world::{Name, World};
 use crate::{json as strict, route};
 
@@ -54,7 +55,12 @@ fn world() -> World {
     World {
         node: "here".into(),
         nodes: 2,
-        names: vec![name("live_app", false), name("tasks.live_app", false), name("shop", false), name("app", true)],
+        names: vec![
+            name("live_app", false),
+            name("tasks.live_app", false),
+            name("shop", false),
+            name("app", true),
+        ],
         ports: vec![((8080, "tcp".into()), "service live_app".into())],
         ranges: vec![("10.9.0.0/16".parse().unwrap(), "network live".into())],
         problem: None,

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::{RUN, decide, decide_raw};
-use crate::shape;
 use crate::decision::Outgoing;
+use crate::shape;
 
 /// Nested JSON with keys that the rules look at, and a few others.
 fn value() -> impl Strategy<Value = Value> {

@@ -106,8 +106,8 @@ impl Guard {
         if !matches!(tokio::time::timeout(deadline, is_ready).await, Ok(Ok(()))) {
             let cause = "the guard did not begin to listen";
             return Err(Error::again(doing, cause)
-            .on(start.program.display())
-            .hint("its own message, above, says why"));
+                .on(start.program.display())
+                .hint("its own message, above, says why"));
         }
         let engine = start.engine.endpoint().socket().map(ToOwned::to_owned);
         Ok(Self {

@@ -23,10 +23,8 @@ pub async fn ask(command: &str) -> Result<bool> {
     match status.code() {
         Some(0 | 75) => Ok(true),
         Some(1) => Ok(false),
-        _ => {
-            Err(fail(format!("{status}"))
-                .hint("the command must exit 0 if the CI is deploying, 1 if not, 75 if it cannot tell now"))
-        }
+        _ => Err(fail(format!("{status}"))
+            .hint("the command must exit 0 if the CI is deploying, 1 if not, 75 if it cannot tell now")),
     }
 }
 

@@ -108,8 +108,13 @@ mod tests {
             since: "1970-01-01T00:00:00.000Z".into(),
             ..Holding::default()
         };
-        let seen =
-            |place, holding| SlotRead { place, config_id: String::new(), version: 1, total: Some(2), holding };
+        let seen = |place, holding| SlotRead {
+            place,
+            config_id: String::new(),
+            version: 1,
+            total: Some(2),
+            holding,
+        };
         let clock = FixedClock(jiff::Timestamp::from_second(120).unwrap());
         let slots = vec![seen(Place::Slot(0), Some(held("1@h"))), seen(Place::Slot(1), None)];
         let marker = |holder| Some(seen(Place::Exclusive, Some(held(holder))));

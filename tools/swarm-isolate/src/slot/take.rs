@@ -129,7 +129,12 @@ impl<S: Store> Slots<S> {
 
     /// Takes over the slot of a holder that the caller knows to be dead; `None` if the slot has changed meanwhile. The
     /// dead holder's stacks are in [`Slot::inherited`].
-    pub async fn take_over(&self, seen: &SlotRead, attempt: &str, ttl: Duration) -> ApiResult<Option<Slot<S>>> {
+    pub async fn take_over(
+        &self,
+        seen: &SlotRead,
+        attempt: &str,
+        ttl: Duration,
+    ) -> ApiResult<Option<Slot<S>>> {
         let slot = Slot::new(self.store.clone(), self.somebody(attempt, ttl));
         let lock = self.locks.grab(seen.place).ok();
         Ok(slot.take(seen, lock).await?.then_some(slot))
@@ -191,8 +196,9 @@ impl<S: Store> Slots<S> {
                 Ok(Round::Wait(holders)) => format!("held by {holders}"),
                 Ok(Round::Never(wanted, total)) => {
                     let cause = format!("{wanted} deploys at once, and the swarm has {total} slots");
-                    return Err(Error::cannot(DOING, cause)
-                    .hint("ask for fewer --neighbours, or add slots with 'swarm-isolate slots --resize N'"));
+                    return Err(Error::cannot(DOING, cause).hint(
+                        "ask for fewer --neighbours, or add slots with 'swarm-isolate slots --resize N'",
+                    ));
                 }
                 // The engine is away (0) or the swarm has no leader (5xx). Both pass; `ask.wait` bounds the wait.
                 Err(e) if e.status == 0 || e.status >= 500 => e.message,

@@ -133,7 +133,8 @@ impl Down<'_> {
         let (objects, rest): (Vec<Object>, Vec<Object>) =
             now.objects.into_iter().partition(|object| self.target.owns(object) || around(object));
         let suspects = rest.iter().filter(|object| self.target.suspects(object));
-        let suspects = suspects.map(|object| format!("{object} (known by its name; it has no label of the run)"));
+        let suspects =
+            suspects.map(|object| format!("{object} (known by its name; it has no label of the run)"));
         outcome.left = objects.iter().map(ToString::to_string).chain(suspects).collect();
         let fresh: Vec<String> =
             outcome.left.iter().filter(|object| !outcome.created.contains(object)).cloned().collect();

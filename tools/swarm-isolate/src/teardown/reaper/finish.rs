@@ -25,7 +25,7 @@ use super::super::{Teardown, calls::Calls};
 use super::processes;
 use crate::command::cgroup;
 use crate::proc;
-use crate::slot::{Board, SlotRead, Slot, Slots};
+use crate::slot::{Board, Slot, SlotRead, Slots};
 
 /// TTL of a reaper's slot: how long the slot stays held if the reaper is killed, too.
 const SLOT_TTL: Duration = Duration::from_mins(1);
