@@ -137,6 +137,12 @@ pub struct Policy {
     pub stack: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub allow: Vec<Allow>,
+    /// Nothing may be changed at all.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub read_only: bool,
+    /// Objects of others are neither listed nor described.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub hide_others: bool,
 }
 
 impl Policy {

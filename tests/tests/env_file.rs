@@ -28,7 +28,10 @@ fn an_env_file_is_read_and_never_run() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("app.env"), FILE).unwrap();
     let lib = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ground/rows/lib/env.sh").canonicalize().unwrap();
-    let script = format!("set -euo pipefail; harness_dir=kept; . {}; read_env app.env; echo \"$harness_dir\"; env", lib.display());
+    let script = format!(
+        "set -euo pipefail; harness_dir=kept; . {}; read_env app.env; echo \"$harness_dir\"; env",
+        lib.display()
+    );
     let mut bash = Command::new("bash");
     bash.args(["-c", &script]).current_dir(dir.path()).env_clear().env("PATH", "/usr/bin:/bin");
     let output = bash.env("DOCKER_HOST", "guard").env("REDFIX_STACK", "own").output().unwrap();

@@ -35,6 +35,8 @@ pub fn decide(method: &str, target: &str, body: &[u8]) -> Option<String> {
         images: Vec::new(),
         folders: vec!["/scratch".into()],
         log_drivers: Vec::new(),
+        read_only: false,
+        hide_others: false,
     };
     let (known, mut facts) = (Known::default(), Facts::default());
     loop {

@@ -155,8 +155,8 @@ fn is_plain(element: &Element) -> bool {
     known && fields && !element.written.is_empty() && !element.written.contains(['[', ']'])
 }
 
-/// Whether a URL leads to the proxy's own machine, or past names to any.
-fn is_local(url: &str) -> bool {
+/// Whether a URL leads to the machine itself that follows it, or past names to any.
+pub fn is_local(url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);

@@ -26,6 +26,10 @@ pub struct Policy {
     pub folders: Vec<PathBuf>,
     /// Log drivers that the owner may use besides those that keep logs on the node.
     pub log_drivers: Vec<String>,
+    /// Nothing may be changed at all.
+    pub read_only: bool,
+    /// Objects of others are neither listed nor described.
+    pub hide_others: bool,
 }
 
 impl Policy {
@@ -44,6 +48,8 @@ impl Policy {
             images: list(Kind::Image),
             folders: values(&given.allow, Kind::Path).map(folder).collect(),
             log_drivers: list(Kind::LogDriver),
+            read_only: given.read_only,
+            hide_others: given.hide_others,
         }
     }
 
@@ -111,6 +117,8 @@ pub mod tests {
             images: vec!["localhost/ci/".into(), "ours".into()],
             folders: vec!["/scratch".into()],
             log_drivers: vec!["gelf".into()],
+            read_only: false,
+            hide_others: false,
         }
     }
 

@@ -100,6 +100,8 @@ async fn handle(
     mut request: Request<Stream>,
 ) -> Result<Response<Body>, Failure> {
     let found = route::find(&head).and_then(|found| no_form(&request).map(|()| found));
+    let found = found
+        .and_then(|found| if shared.policy.read_only { reads(&head).map(|()| found) } else { Ok(found) });
     let (route, params) = match found {
         Ok(found) => found,
         Err(refusal) => {
@@ -131,6 +133,15 @@ async fn handle(
         carry_out(&shared, forward, &parts, body, None).await
     });
     work.await.map_err(|e| Failure::Engine(e.to_string()))?
+}
+
+/// Refuses what may change something.
+fn reads(head: &Head) -> Result<(), Refusal> {
+    if head.changes() {
+        return Err(Refusal::new("read only", head.to_string())
+            .remedy("ask a guard that was started without --read-only"));
+    }
+    Ok(())
 }
 
 /// Refuses a body with form values: the engine would read them in preference to the query that was checked.

@@ -27,6 +27,7 @@ pub fn create(ask: &Ask) -> Decision {
         runtime(text(host, "Runtime"))?;
         super::volume::driver(text(host, "VolumeDriver"), &Value::Null)?;
         security(&host["SecurityOpt"])?;
+        killable(&host["OomScoreAdj"])?;
         mounts::binds(ask, &mut host["Binds"], &mut forward)?;
         mounts::mounts(ask, &mut host["Mounts"], &mut forward)?;
         links(ask, &mut host["VolumesFrom"])?;
@@ -69,6 +70,14 @@ fn security(options: &Value) -> Result<(), Refusal> {
     let odd =
         options.as_array().into_iter().flatten().filter_map(Value::as_str).find(|o| !harmless.contains(o));
     odd.map_or(Ok(()), |option| Err(Refusal::new("security option", option.to_owned()).remedy(ALONE)))
+}
+
+/// Refuses what the kernel would spare when memory is short: it would end something of others instead.
+pub fn killable(score: &Value) -> Result<(), Refusal> {
+    if score.as_f64().is_some_and(|score| score < 0.0) {
+        return Err(Refusal::new("resources", format!("OomScoreAdj {score}")).remedy("leave it out"));
+    }
+    Ok(())
 }
 
 /// Replaces container names by full ids, in a list of `NAME:ALIAS` (`Links`) or `NAME:MODE` (`VolumesFrom`).
@@ -132,7 +141,7 @@ pub fn endpoint_of(
     if let Some(list) = endpoint.get_mut("Links") {
         links(ask, list)?;
     }
-    let id = text(endpoint, "NetworkID");
+    let (mut network, id) = (network, text(endpoint, "NetworkID"));
     if !id.is_empty() {
         let named = ask.network(Kind::Network, id)?;
         if network.is_some_and(|network| network.id != named.id) {
@@ -143,6 +152,7 @@ pub fn endpoint_of(
             .remedy("leave NetworkID out")
             .into());
         }
+        network = Some(named);
         endpoint["NetworkID"] = named.id.clone().into();
     }
     names::addresses(ask, network, endpoint)?;

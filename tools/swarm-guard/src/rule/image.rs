@@ -33,6 +33,7 @@ pub fn build(ask: &Ask) -> Decision {
         network => forward.head.set("networkmode", ask.network(Kind::Network, network)?.id.clone()),
     }
     outputs(head.get("outputs").unwrap_or_default())?;
+    remote(head.get("remote").unwrap_or_default())?;
     let mut given = parsed(head.get("labels").unwrap_or_default())?;
     labels::check(ask.policy, given.as_object().into_iter().flatten())?;
     given[label::RUN] = ask.policy.owner.clone().into();
@@ -41,6 +42,14 @@ pub fn build(ask: &Ask) -> Decision {
     forward.head.set("rm", "1");
     forward.head.set("forcerm", "1");
     Ok(forward)
+}
+
+/// Refuses a source that the engine would fetch from the node itself, or from an address: it could be anybody's.
+fn remote(source: &str) -> Result<(), Stop> {
+    let fine = ["", "-", "client-session"].contains(&source) || !labels::is_local(source);
+    Ok(fine.then_some(()).ok_or_else(|| {
+        Refusal::new("image", format!("the source {source}")).remedy("send it from here, or name its host")
+    })?)
 }
 
 /// Allows the `BuildKit` outputs that go to the client. The others could give images names of others.
@@ -76,6 +85,7 @@ pub fn create(ask: &Ask) -> Decision {
     let mut forward = ask.forward();
     let import = ask.head.get("fromSrc").is_some_and(|source| !source.is_empty());
     if import {
+        remote(ask.head.get("fromSrc").unwrap_or_default())?;
         if let Some(repo) = ask.head.get("repo").filter(|repo| !repo.is_empty()) {
             ask.policy.image(repo)?;
         }

@@ -18,7 +18,7 @@ pub fn binds(ask: &Ask, binds: &mut Value, forward: &mut Forward) -> Result<(), 
         let parts: Vec<&str> = given.split(':').collect();
         let (source, rest) = match parts[..] {
             // A target alone asks for an anonymous volume, which belongs to its container.
-            [_] => continue,
+            [target] if target.starts_with('/') => continue,
             [source, target] => (source, target.to_owned()),
             [source, target, mode] => {
                 check_mode(mode)?;

@@ -50,6 +50,7 @@ fn checked(ask: &Ask, mut forward: Forward) -> Result<(Value, Forward), Stop> {
     }
     ask.stamp(container, "Labels")?;
     image::of_tasks(ask, container)?;
+    super::container::killable(&container["OomScoreAdj"])?;
     mounts::mounts(ask, &mut container["Mounts"], &mut forward)?;
     references(ask, &mut container["Secrets"], Kind::Secret, "SecretID", "SecretName")?;
     references(ask, &mut container["Configs"], Kind::Config, "ConfigID", "ConfigName")?;

@@ -102,6 +102,7 @@ fn every_way_to_the_host_is_refused() {
             json!({"Mounts": [{"Type": "volume", "Target": "/x", "VolumeOptions": {"Labels": {"redfix.run": "x"}}}]}),
             "reserved label",
         ),
+        (json!({"OomScoreAdj": -1000}), "resources"),
         (json!({"NewFlag": true}), "unknown key"),
         (json!([]), "body"),
     ] {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::ask::Ask;
 use crate::decision::{Forward, Kind, Outgoing, Stop};
 use crate::facts::{Facts, Found, Known, Object};
+use crate::policy::Policy;
 use crate::policy::tests::{RUN, policy};
 use crate::request::Head;
 use crate::world::{Name, World};
@@ -69,10 +70,14 @@ fn world() -> World {
 
 /// The decision. An error is a refusal's rule, or the status of the engine's answer to a look-up.
 fn decide_raw(method: &str, target: &str, body: &[u8]) -> Result<Forward, String> {
+    decide_by(policy(), method, target, body)
+}
+
+fn decide_by(policy: Policy, method: &str, target: &str, body: &[u8]) -> Result<Forward, String> {
     let head = Head::parse(method, target).map_err(|refusal| refusal.rule.to_owned())?;
     let (route, params) = route::find(&head).map_err(|refusal| refusal.rule.to_owned())?;
     let body = if body.is_empty() { None } else { Some(strict::parse(body).map_err(|_| "body")?) };
-    let (policy, known, mut facts) = (policy(), Known::default(), Facts::default());
+    let (known, mut facts) = (Known::default(), Facts::default());
     loop {
         let body = body.as_ref();
         let ask = Ask { head: &head, params: &params, body, policy: &policy, facts: &facts, known: &known };

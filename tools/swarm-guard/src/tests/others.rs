@@ -3,8 +3,10 @@
 
 use serde_json::{Value, json};
 
-use super::{decide, refused, sent};
+use super::{RUN, decide, refused, sent};
 use crate::decision::Answer;
+use crate::policy::Policy;
+use crate::policy::tests::policy;
 
 const NAME: &str = "iso-x_ci_example_app";
 
@@ -92,6 +94,10 @@ fn the_network_that_is_joined_is_the_one_that_is_named() {
     refused("POST", "/networks/own-net/connect", &connect("proxy"), "network");
     let (_, body) = sent("POST", "/networks/own-net/connect", &connect("own-net"));
     assert_eq!(body["EndpointConfig"]["NetworkID"], "own-net-id");
+    // The engine's own bridge can be named only by the key, and the network that the id names counts.
+    let aliases = json!({"bridge": {"NetworkID": "proxy", "Aliases": ["live_app"]}});
+    let create = json!({"Image": "image", "NetworkingConfig": {"EndpointsConfig": aliases}});
+    refused("POST", "/containers/create", &create, "name");
     let endpoint = json!({"own-net": {"NetworkID": "proxy"}});
     let create = json!({"Image": "image", "NetworkingConfig": {"EndpointsConfig": endpoint}});
     refused("POST", "/containers/create", &create, "network");
@@ -224,4 +230,33 @@ fn archives_of_images_of_others_stay_theirs() {
     ] {
         refused("GET", target, &Value::Null, "of others");
     }
+}
+
+#[test]
+fn others_can_be_hidden() {
+    let decide =
+        |target: &str| super::decide_by(Policy { hide_others: true, ..policy() }, "GET", target, b"");
+    for target in ["/containers/json?all=1", "/services", "/events", "/images/json", "/networks"] {
+        let sent = decide(target).unwrap().head.target();
+        assert!(sent.contains(&format!("redfix.run%3D{RUN}")), "{sent}");
+    }
+    for kind in [
+        "containers/{}/json",
+        "containers/{}/top",
+        "services/{}",
+        "tasks/{}",
+        "volumes/{}",
+        "configs/{}",
+        "secrets/{}",
+    ] {
+        assert!(decide(&format!("/{}", kind.replace("{}", "own-x"))).is_ok(), "{kind}");
+        assert_eq!(
+            decide(&format!("/{}", kind.replace("{}", "live-x"))).err().as_deref(),
+            Some("of others"),
+            "{kind}"
+        );
+    }
+    assert!(decide("/networks/proxy").is_ok() && decide("/containers/backup-c/json").is_ok());
+    assert_eq!(decide("/networks/live").err().as_deref(), Some("of others"));
+    assert_eq!(decide("/system/df").err().as_deref(), Some("hidden"));
 }
