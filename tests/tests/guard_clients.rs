@@ -194,7 +194,7 @@ fn containers(client: &Client, dir: &Path) {
     client.run(&["tag", IMAGE, &format!("{stack}/renamed:1")]);
     // An archive with a name that is not the owner's; through the guard nobody gets one of what is not his.
     docker(["save", "-o", saved, IMAGE]);
-    let output = client.command(&["save", "-o", "/dev/null", IMAGE]).output().unwrap();
+    let output = client.command(&["save", "-o", saved, IMAGE]).output().unwrap();
     assert!(String::from_utf8_lossy(&output.stderr).contains("swarm-guard: refused: of others"));
     let output = client.command(&["load", "-i", saved]).output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -335,7 +335,7 @@ fn what_is_done_past_the_guard_is_seen() {
             format!("{keep}; {past} exec past_c true; docker exec past_c true; docker rm -f past_c"),
             "exec of container past_c",
         ),
-        (format!("{keep}; {past} rename past_c past_d; docker rm -f past_d"), "rename of container past_c"),
+        (format!("{keep}; {past} rename past_c past_d; docker rm -f past_d"), "rename of container past_d"),
         (
             format!(
                 "{service}; {past} service update -q -d --no-resolve-image --mount-add type=bind,src=/,dst=/h past_s; docker service rm past_s"

@@ -231,9 +231,12 @@ fn gets_out(path: &str, sent: &Value) -> Option<String> {
         let text = value.as_str().unwrap_or_default().to_lowercase();
         let word = text.split(':').next().unwrap_or_default();
         let on_others = at.contains(".proxy") || at.contains(".bridge") || path.contains("/proxy/");
+        // Nobody is asked for by name on the engine's own bridge.
+        let is_asked = on_others && !(at.contains(".bridge") && !joins_others);
         let is_taken = ["live_app", "tasks.live_app", "shop", "api.pay.example"].contains(&word);
-        let is_path =
-            ["Source", "Binds", "device"].iter().any(|end| at.ends_with(end)) && text.starts_with('/');
+        // A bind without a source is a volume of the container's own.
+        let is_source = at.ends_with("Source") || at.ends_with("device") || (at.ends_with("Binds") && text.contains(':'));
+        let is_path = is_source && text.starts_with('/');
         let is_reference = REFERENCES.iter().any(|end| at.ends_with(end));
         let bad = (is_reference && word.contains("live"))
             || at.contains("live")
@@ -248,7 +251,7 @@ fn gets_out(path: &str, sent: &Value) -> Option<String> {
             || (at.ends_with("Subnet") && ["10.9.0.0/24", "1.1.1.0/24"].contains(&text.as_str()))
             || (at.ends_with("IPv4Address") && on_others && !text.is_empty())
             || (at.ends_with("EndpointConfig.MacAddress") && on_others && !text.is_empty())
-            || (at.ends_with("Aliases") && on_others && is_taken)
+            || (at.ends_with("Aliases") && is_asked && is_taken)
             || (at.ends_with("Hostname") && joins_others && is_taken);
         if bad {
             found = Some(format!("{at}: {value}"));
