@@ -28,14 +28,12 @@ pub fn check<'v>(policy: &Policy, labels: impl Iterator<Item = Pair<'v>>) -> Res
     Ok(())
 }
 
-/// The same for labels that come with an image. An owner's name in them is overwritten.
-pub fn inherited<'v>(policy: &Policy, labels: impl Iterator<Item = Pair<'v>>) -> Result<(), Refusal> {
+/// The same for the labels that a container has in the end, its image's among them. An owner's name in those is overwritten.
+pub fn effective<'v>(policy: &Policy, labels: impl Iterator<Item = Pair<'v>>) -> Result<(), Refusal> {
     for (key, value) in labels.filter(|(key, _)| *key != label::RUN) {
         let value = value.as_str().unwrap_or_default();
-        one(policy, key, value).map_err(|refusal| Refusal {
-            what: format!("{}, in a label of the image", refusal.what),
-            ..refusal
-        })?;
+        one(policy, key, value)
+            .map_err(|refusal| Refusal { what: format!("{}, in a label of the image", refusal.what), ..refusal })?;
     }
     Ok(())
 }
@@ -49,7 +47,7 @@ fn one(policy: &Policy, key: &str, value: &str) -> Result<(), Refusal> {
             .remedy(format!("deploy it as '{}', or allow it: --allow stack=PATTERN", policy.stack)));
     }
     // Traefik names routers after it.
-    if key == label::COMPOSE_PROJECT && !policy.is_name(value) {
+    if key == label::COMPOSE_PROJECT && !value.is_empty() && !policy.is_name(value) {
         return Err(Refusal::new("namespace", format!("compose project '{value}'")).remedy(format!(
             "set COMPOSE_PROJECT_NAME={}, or allow it: --allow stack=PATTERN",
             policy.stack
@@ -99,7 +97,8 @@ pub fn traefik(policy: &Policy, key: &str, value: &str) -> Result<(), Refusal> {
     let is_own = |name: &str| {
         let name = name.trim();
         let name = name.strip_suffix("@docker").or_else(|| name.strip_suffix("@swarm")).unwrap_or(name);
-        !name.contains('@') && policy.is_router(name)
+        // What answers nothing, for routers that only redirect.
+        name == "noop@internal" || (!name.contains('@') && policy.is_router(name))
     };
     match (*section, &field[..]) {
         // A UDP router has no rule: it takes all traffic of its entry points, and without any, that of all.
@@ -198,6 +197,7 @@ mod tests {
             "traefik.http.routers.iso-x_ci_example.service": "iso-x_ci_example@swarm",
             "traefik.http.routers.iso-x_ci_example.middlewares": "iso-x_ci_example-redirect,security-headers@file",
             "traefik.http.services.iso-x_ci_example.loadbalancer.healthcheck.path": "/ping",
+            "traefik.http.routers.iso-x_ci_example-plain.service": "noop@internal",
             "traefik.http.services.iso-x_ci_example.loadbalancer.server.scheme": "https",
             "traefik.http.services.iso-x_ci_example.loadbalancer.sticky.cookie.name": "x",
             "traefik.tcp.services.iso-x_ci_example.loadbalancer.proxyprotocol.version": "2",

@@ -17,7 +17,7 @@ pub async fn look_up(shared: &Shared, kind: Kind, reference: &str) -> Result<Fou
     let engine = &shared.engine;
     match kind {
         Kind::Path | Kind::NewPath => {
-            return Ok(match survey::path(shared, kind, reference) {
+            return Ok(match survey::path(shared, kind, reference).await {
                 Ok(object) => Found::Object(Box::new(object)),
                 // Nothing is told of the host where the owner may not look.
                 Err(why)

@@ -365,7 +365,7 @@ async fn look_again(shared: &Shared, id: &str) -> Result<(), Failure> {
         Err(e) => return Err(Failure::Engine(e.message)),
     };
     let labels = made["Config"]["Labels"].as_object().into_iter().flatten();
-    let checked = labels::inherited(&shared.policy, labels);
+    let checked = labels::effective(&shared.policy, labels);
     if checked.is_err() {
         let removed = shared.engine.delete(&format!("/containers/{id}?force=1&v=1")).await;
         removed.map_err(|e| Failure::Engine(e.message))?;

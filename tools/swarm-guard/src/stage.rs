@@ -4,7 +4,7 @@
 //! So the guard opens the path, looks where that led, and mounts what it opened at a place below a folder that only root
 //! may write, in the engine's own mount namespace. The request names that place instead.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -26,6 +26,8 @@ use crate::survey;
 const BASE: &str = "/run/swarm-guard";
 /// Most files and folders that one guard mounts.
 const MOST: usize = 1000;
+/// How many of them are kept whether they are used or not.
+const NEW: usize = 100;
 
 /// The mounts of one guard. They are made when they are needed, and gone when this is dropped.
 pub struct Stage {
@@ -39,6 +41,8 @@ struct State {
     place: Option<Place>,
     /// Where what the engine may mount is, by device and inode.
     given: HashMap<(u64, u64), Given>,
+    /// How many there have been.
+    count: usize,
 }
 
 /// One file or folder that the engine may mount.
@@ -48,6 +52,7 @@ pub struct Given {
     pub real: PathBuf,
     /// Where the engine finds it.
     pub mount: PathBuf,
+    number: usize,
 }
 
 /// The folder that holds the mounts.
@@ -83,14 +88,37 @@ impl Stage {
             Some(place) => place,
             None => self.make()?,
         };
-        let mount = place.folder.join(state.given.len().to_string());
+        let number = state.count;
+        state.count += 1;
+        let mount = place.folder.join(number.to_string());
         let is_folder = FileType::from_raw_mode(meta.st_mode) == FileType::Directory;
         let mounted = place.mount(&opened.file, &mount, is_folder);
         state.place = Some(place);
         mounted?;
-        let given = Given { real: opened.real.clone(), mount };
+        let given = Given { real: opened.real.clone(), mount, number };
         state.given.insert((meta.st_dev, meta.st_ino), given.clone());
         Ok(given)
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.state().given.len() >= MOST
+    }
+
+    /// Takes away what is not `used` by a container or service, and not so new that its request may be under way.
+    pub fn forget(&self, used: &BTreeSet<String>) {
+        let mut state = self.state();
+        let State { place, given, count } = &mut *state;
+        let Some(place) = place else { return };
+        let is_needed = |one: &Given| one.number + NEW >= *count || used.contains(&*one.mount.to_string_lossy());
+        let gone: Vec<PathBuf> = given.values().filter(|one| !is_needed(one)).map(|one| one.mount.clone()).collect();
+        given.retain(|_, one| is_needed(one));
+        let _ = within(&place.namespace, || {
+            for mount in &gone {
+                let _ = unmount(mount, UnmountFlags::DETACH);
+                let _ = fs::remove_dir(mount).or_else(|_| fs::remove_file(mount));
+            }
+            Ok(())
+        });
     }
 
     fn make(&self) -> io::Result<Place> {

@@ -1,5 +1,6 @@
 //! Looks up what rules have to know of the node and of all objects together (`world`), on the engine and in the kernel.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -116,9 +117,24 @@ fn kernel(engine: &Engine) -> io::Result<Kernel> {
     })
 }
 
+/// The paths of the host that containers and services mount.
+async fn mounted(engine: &Engine) -> Result<BTreeSet<String>, ApiError> {
+    let (containers, services) = (engine.get("/containers/json?all=1").await?, services(engine).await?);
+    let items = |list: &Value| list.as_array().cloned().unwrap_or_default();
+    let of_containers = items(&containers).into_iter().flat_map(|one| items(&one["Mounts"]));
+    let of_services =
+        items(&services).into_iter().flat_map(|one| items(&one["Spec"]["TaskTemplate"]["ContainerSpec"]["Mounts"]));
+    let sources = of_containers.chain(of_services).filter_map(|mount| mount["Source"].as_str().map(ToOwned::to_owned));
+    Ok(sources.collect())
+}
+
 /// Opens a path of this machine and, where it lies in an allowed folder, has the engine find the same file or folder at a
 /// place that nobody else can change. The error is a sentence for the client.
-pub fn path(shared: &Shared, kind: Kind, given: &str) -> Result<Object, String> {
+pub async fn path(shared: &Shared, kind: Kind, given: &str) -> Result<Object, String> {
+    if shared.stage.is_full() {
+        let used = mounted(&shared.engine).await.map_err(|e| e.message)?;
+        shared.stage.forget(&used);
+    }
     if let Some(known) = shared.stage.given(Path::new(given)) {
         let mount = known.mount.to_string_lossy().into_owned();
         return Ok(Object { id: text(&known.real)?, mount: Some(Ok(mount)), ..Object::default() });

@@ -18,7 +18,8 @@ pub fn create(ask: &Ask) -> Decision {
         ask.policy.name("container", name.trim_start_matches('/'))?;
     }
     ask.stamp(&mut body, "Labels")?;
-    super::image::inherited(ask, text(&body, "Image"))?;
+    let image = text(&body, "Image").to_owned();
+    super::image::inherited(ask, &image, &mut body["Labels"])?;
     let mut forward = Forward { creates: Some(Kind::Container), ..ask.forward() };
     runtime(text(&body, "Runtime"))?;
     let host = &mut body["HostConfig"];

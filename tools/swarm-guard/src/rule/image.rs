@@ -110,10 +110,17 @@ pub fn commit(ask: &Ask) -> Decision {
     }
 }
 
-/// Checks an image's labels: what is made of it inherits them, and Traefik and others follow them.
-pub fn inherited(ask: &Ask, image: &str) -> Result<(), Stop> {
-    if let Some(found) = ask.facts.find(Kind::Image, image)? {
-        labels::inherited(ask.policy, found.labels.iter())?;
+/// Checks an image's labels, which what is made of it inherits, and Traefik and others follow. Many an image was built by
+/// compose and names the project of its author: that is blanked in `labels`, those of the new object.
+pub fn inherited(ask: &Ask, image: &str, labels: &mut Value) -> Result<(), Stop> {
+    let Some(found) = ask.facts.find(Kind::Image, image)? else { return Ok(()) };
+    let is_compose = |key: &str| [label::COMPOSE_PROJECT, label::COMPOSE_SERVICE].contains(&key);
+    labels::effective(ask.policy, found.labels.iter().filter(|(key, _)| !is_compose(key)))?;
+    let project = found.labels.get(label::COMPOSE_PROJECT).and_then(Value::as_str).unwrap_or_default();
+    if !ask.policy.is_name(project) && labels[label::COMPOSE_PROJECT].is_null() {
+        for (key, _) in found.labels.iter().filter(|(key, _)| is_compose(key)) {
+            labels[key] = "".into();
+        }
     }
     Ok(())
 }
@@ -121,7 +128,8 @@ pub fn inherited(ask: &Ask, image: &str) -> Result<(), Stop> {
 /// The same for the tasks of a service. What their image will be when they start is not known, so a Traefik that reads
 /// containers is told to leave them alone, unless the container's own labels say otherwise.
 pub fn of_tasks(ask: &Ask, container: &mut Value) -> Result<(), Stop> {
-    inherited(ask, text(container, "Image"))?;
+    let image = text(container, "Image").to_owned();
+    inherited(ask, &image, &mut container["Labels"])?;
     let has_own =
         container["Labels"].as_object().into_iter().flatten().any(|(key, _)| labels::is_traefik(key));
     if !has_own {

@@ -206,6 +206,9 @@ fn tasks_mount_folders_of_this_node_only_on_this_node() {
 fn what_comes_with_an_image_routes_nothing() {
     let service = |image: &str, labels: Value| json!({"Name": NAME, "TaskTemplate": {"ContainerSpec": {"Image": image, "Labels": labels}}});
     refused("POST", "/services/create", &service("image-with-routes", json!({})), "route");
+    let (_, body) = sent("POST", "/containers/create", &json!({"Image": "image-by-compose"}));
+    let blanked = json!({"com.docker.compose.project": "", "com.docker.compose.service": "", "redfix.run": RUN});
+    assert_eq!(body["Labels"], blanked, "Traefik would name it after its author's");
     let (_, body) = sent("POST", "/services/create", &service("image", json!({"a": "b"})));
     let labels = &body["TaskTemplate"]["ContainerSpec"]["Labels"];
     assert_eq!(labels["traefik.enable"], "false", "for a Traefik that reads containers");

@@ -235,7 +235,8 @@ fn gets_out(path: &str, sent: &Value) -> Option<String> {
         let is_asked = on_others && !(at.contains(".bridge") && !joins_others);
         let is_taken = ["live_app", "tasks.live_app", "shop", "api.pay.example"].contains(&word);
         // A bind without a source is a volume of the container's own.
-        let is_source = at.ends_with("Source") || at.ends_with("device") || (at.ends_with("Binds") && text.contains(':'));
+        let is_source =
+            at.ends_with("Source") || at.ends_with("device") || (at.ends_with("Binds") && text.contains(':'));
         let is_path = is_source && text.starts_with('/');
         let is_reference = REFERENCES.iter().any(|end| at.ends_with(end));
         let bad = (is_reference && word.contains("live"))

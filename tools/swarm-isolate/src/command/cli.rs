@@ -19,8 +19,8 @@ pub struct CommandArgs {
         hide_env_values = true
     )]
     pub mappings: Vec<Mapping>,
-    /// What the command may do beyond touching its own objects: network, exec, domain, stack, image or path
-    /// (repeatable)
+    /// What the command may do beyond touching its own objects: network, exec, domain, stack, image, path
+    /// or log-driver (repeatable)
     #[arg(
         long,
         value_name = "KIND=VALUE",
