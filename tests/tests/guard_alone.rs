@@ -197,14 +197,29 @@ fn two_owners_on_one_engine_see_and_change_only_their_own() {
     let app = |guard: &Standing| format!("{}_app", guard.owner);
     for guard in &guards {
         let name = app(guard);
-        let create = ["service", "create", "-d", "--no-resolve-image", "--name", &name, "--replicas", "0", IMAGE, "true"];
+        let create = [
+            "service",
+            "create",
+            "-d",
+            "--no-resolve-image",
+            "--name",
+            &name,
+            "--replicas",
+            "0",
+            IMAGE,
+            "true",
+        ];
         assert!(guard.docker(&create).status.success());
     }
     for (own, other) in [(0, 1), (1, 0)] {
         let (guard, theirs) = (&guards[own], app(&guards[other]));
         let list = guard.docker(&["service", "ls", "--format", "{{.Name}}"]);
         assert_eq!(String::from_utf8(list.stdout).unwrap().trim(), app(guard));
-        for call in [&["service", "inspect", &theirs][..], &["service", "rm", &theirs], &["service", "inspect", &stranger.0]] {
+        for call in [
+            &["service", "inspect", &theirs][..],
+            &["service", "rm", &theirs],
+            &["service", "inspect", &stranger.0],
+        ] {
             assert!(said(&guard.docker(call)).contains("swarm-guard: refused: of others: "), "{call:?}");
         }
     }

@@ -357,7 +357,7 @@ fn what_is_done_past_the_guard_is_seen() {
     let (last, output) = alone(
         "past",
         &format!(
-            "{past} exec {stranger} true; {keep}; docker update --memory 50m past_c; docker rm -f past_c"
+            "{past} exec {stranger} true; {keep}; docker update --cpu-shares 100 past_c; docker rm -f past_c"
         ),
     );
     docker(["rm", "-f", &stranger]);

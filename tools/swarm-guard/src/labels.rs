@@ -32,8 +32,10 @@ pub fn check<'v>(policy: &Policy, labels: impl Iterator<Item = Pair<'v>>) -> Res
 pub fn effective<'v>(policy: &Policy, labels: impl Iterator<Item = Pair<'v>>) -> Result<(), Refusal> {
     for (key, value) in labels.filter(|(key, _)| *key != label::RUN) {
         let value = value.as_str().unwrap_or_default();
-        one(policy, key, value)
-            .map_err(|refusal| Refusal { what: format!("{}, in a label of the image", refusal.what), ..refusal })?;
+        one(policy, key, value).map_err(|refusal| Refusal {
+            what: format!("{}, in a label of the image", refusal.what),
+            ..refusal
+        })?;
     }
     Ok(())
 }

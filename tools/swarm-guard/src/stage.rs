@@ -109,8 +109,10 @@ impl Stage {
         let mut state = self.state();
         let State { place, given, count } = &mut *state;
         let Some(place) = place else { return };
-        let is_needed = |one: &Given| one.number + NEW >= *count || used.contains(&*one.mount.to_string_lossy());
-        let gone: Vec<PathBuf> = given.values().filter(|one| !is_needed(one)).map(|one| one.mount.clone()).collect();
+        let is_needed =
+            |one: &Given| one.number + NEW >= *count || used.contains(&*one.mount.to_string_lossy());
+        let gone: Vec<PathBuf> =
+            given.values().filter(|one| !is_needed(one)).map(|one| one.mount.clone()).collect();
         given.retain(|_, one| is_needed(one));
         let _ = within(&place.namespace, || {
             for mount in &gone {

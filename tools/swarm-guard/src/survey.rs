@@ -122,9 +122,11 @@ async fn mounted(engine: &Engine) -> Result<BTreeSet<String>, ApiError> {
     let (containers, services) = (engine.get("/containers/json?all=1").await?, services(engine).await?);
     let items = |list: &Value| list.as_array().cloned().unwrap_or_default();
     let of_containers = items(&containers).into_iter().flat_map(|one| items(&one["Mounts"]));
-    let of_services =
-        items(&services).into_iter().flat_map(|one| items(&one["Spec"]["TaskTemplate"]["ContainerSpec"]["Mounts"]));
-    let sources = of_containers.chain(of_services).filter_map(|mount| mount["Source"].as_str().map(ToOwned::to_owned));
+    let of_services = items(&services)
+        .into_iter()
+        .flat_map(|one| items(&one["Spec"]["TaskTemplate"]["ContainerSpec"]["Mounts"]));
+    let sources =
+        of_containers.chain(of_services).filter_map(|mount| mount["Source"].as_str().map(ToOwned::to_owned));
     Ok(sources.collect())
 }
 

@@ -33,7 +33,8 @@ fn look_up(kind: Kind, reference: &str) -> Found {
     }
     let id = if kind == Kind::Volume { name.to_owned() } else { format!("{name}-id") };
     let routes = json!({"traefik.http.routers.live.rule": "Host(`live.ci.example`)"});
-    let compose = json!({"com.docker.compose.project": "author", "com.docker.compose.service": "x", "a": "b"});
+    let compose =
+        json!({"com.docker.compose.project": "author", "com.docker.compose.service": "x", "a": "b"});
     let labels = match name {
         "image-with-routes" => routes.as_object().cloned(),
         "image-by-compose" => compose.as_object().cloned(),

@@ -207,7 +207,8 @@ fn what_comes_with_an_image_routes_nothing() {
     let service = |image: &str, labels: Value| json!({"Name": NAME, "TaskTemplate": {"ContainerSpec": {"Image": image, "Labels": labels}}});
     refused("POST", "/services/create", &service("image-with-routes", json!({})), "route");
     let (_, body) = sent("POST", "/containers/create", &json!({"Image": "image-by-compose"}));
-    let blanked = json!({"com.docker.compose.project": "", "com.docker.compose.service": "", "redfix.run": RUN});
+    let blanked =
+        json!({"com.docker.compose.project": "", "com.docker.compose.service": "", "redfix.run": RUN});
     assert_eq!(body["Labels"], blanked, "Traefik would name it after its author's");
     let (_, body) = sent("POST", "/services/create", &service("image", json!({"a": "b"})));
     let labels = &body["TaskTemplate"]["ContainerSpec"]["Labels"];
