@@ -43,7 +43,7 @@ plan: build ## runs and hours for what the last sweep left red
 	@exec scripts/redfix plan
 
 redfix: build ## sweep, investigation, fixes, pull requests, verification, report (SHORT=1: what CI runs; FORGE, STATE_DIR)
-	@exec scripts/all-rows $(if $(SHORT),--short) $(if $(STATE_DIR),--state-dir $(STATE_DIR)) $(if $(BUDGET),--budget $(BUDGET))
+	@$(if $(FORGE),REDFIX_FORGE='$(FORGE)') exec scripts/all-rows $(if $(SHORT),--short) $(if $(STATE_DIR),--state-dir $(STATE_DIR)) $(if $(BUDGET),--budget $(BUDGET))
 
 recheck: build ## the second look, from a fresh clone: verdicts derived again, one run per recipe made again
 	@exec scripts/recheck $(if $(STATE_DIR),--state-dir $(STATE_DIR))

@@ -15,7 +15,7 @@ scripts/fetch bench
 undo "engine down --name bench"
 engine up --name bench
 eval "$(engine env --name bench)"
-export DOCKER_HOST REDFIX_NODE_ADDR REDFIX_NODE_ADDRS REDFIX_NODES REDFIX_BIN=$root/target/release
+export DOCKER_HOST REDFIX_NODE_ADDR REDFIX_NODES REDFIX_BIN=$root/target/release
 ground/images/build busybox >&2
 : >"$out"
 failed=()

@@ -7,12 +7,12 @@
 : "${DOCKER_HOST:?an engine: scripts/engine up; eval \"\$(scripts/engine env)\"}"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-export REDFIX_MAX_FOREIGN_CPU=1 REDFIX_MAX_PRESSURE=100 REDFIX_RECIPE=bench REDFIX_MIN_FREE=1MiB
 unset REDFIX_LEDGER
 
 # isolate COMMAND...: becomes one run of it.
 isolate() {
-  exec swarm-isolate --domain bench.ci.example --evidence "$scratch/evidence" -- "$@" >/dev/null </dev/null
+  exec swarm-isolate --domain bench.ci.example --recipe bench --evidence "$scratch/evidence" --min-free 1MiB \
+    --max-foreign-cpu 1 --max-pressure 100 -- "$@" >/dev/null </dev/null
 }
 
 # bare: seconds from just before a process is started until it says what time it is.

@@ -26,7 +26,7 @@ inside() {
   turn=${TURNS[16#$(git rev-parse HEAD | cut -c1-7) % ${#TURNS[@]}]}
   if [[ $long == 1 ]]; then
     profile=long turn='none()'
-    export REDFIX_STORM_SECONDS=120
+    export E2E_STORM_SECONDS=120
   fi
   step 'build' cargo build --locked --offline --workspace --all-targets --quiet
   step 'tests that measure isolation' tests alone --profile "$profile" -E 'group(alone)'
@@ -40,7 +40,7 @@ inside() {
   step 'fuzz targets over their seeds' check/fuzz.sh check
   step 'the report in a browser' check/page.sh
   [[ $long == 0 ]] || step 'cargo install of each tool' check/cargo-install.sh
-  step 'what the tools emitted against the schema' "${CARGO_TARGET_DIR:-$root/target}/debug/conform" "$EMITTED_RECORDS"
+  step 'what the tools emitted against the schema' "${CARGO_TARGET_DIR:-$root/target}/debug/conform" "$E2E_RECORDS"
   leave 0
 }
 

@@ -17,10 +17,9 @@ missing=$("$root/scripts/fetch" --has engine) || {
   exit 2
 }
 PATH=$PATH:/usr/sbin:/sbin
-unset ENGINE DOCKER_HOST DOCKER_CONTEXT REDFIX_ENGINE_NODES
+unset DOCKER_HOST DOCKER_CONTEXT
 # The engine under test, and the one behind a packet filter; short names, which are those of their links, too.
 name=$APART-c walled=$APART-f
-export REDFIX_ENGINE_NAME=$name
 case=setup
 work=$(mktemp -d /tmp/redfix-check.XXXXXX)
 trap clean_up EXIT

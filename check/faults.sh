@@ -12,12 +12,12 @@ cargo build --locked --workspace --quiet
 undo "engine down --name faults"
 interruptible engine up --name faults
 eval "$(engine env --name faults)"
-export DOCKER_HOST REDFIX_NODE_ADDR REDFIX_NODES REDFIX_FAULT_SEED=$seed
+export DOCKER_HOST REDFIX_NODE_ADDR REDFIX_NODES E2E_FAULT_SEED=$seed
 interruptible "$ground/images/build" busybox
 log=$(mktemp)
 undo "rm -f '$log'"
 campaign() { # NUMBER ARGUMENT...
-  REDFIX_FAULTS=$1 interruptible cargo test --locked --quiet "${@:2}" -- --nocapture --test-threads=1 > >(tee -a "$log") 2>&1 || status=1
+  E2E_FAULTS=$1 interruptible cargo test --locked --quiet "${@:2}" -- --nocapture --test-threads=1 > >(tee -a "$log") 2>&1 || status=1
   [[ -z $caught ]] || leave 1
 }
 status=0

@@ -6,11 +6,11 @@ export REDFIX_ENV=/dev/null # no operator's settings
 check=$root/check
 cd "$root"
 # Never an operator's engine.
-unset ENGINE DOCKER_HOST DOCKER_CONTEXT REDFIX_ENGINE_NODES REDFIX_NODES REDFIX_NODE_ADDR
+unset DOCKER_HOST DOCKER_CONTEXT REDFIX_NODES REDFIX_NODE_ADDR
 # What is kept of a call: junit/, evidence/ of red tests, a log for each step, and `steps`.
 keep() {
   kept=$root/target/$1
-  export EMITTED_RECORDS=$kept/emitted.jsonl E2E_EVIDENCE=$kept/evidence
+  export E2E_RECORDS=$kept/emitted.jsonl E2E_EVIDENCE=$kept/evidence
 }
 keep test
 eval "$("$scripts/fetch" --path)"

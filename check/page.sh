@@ -7,4 +7,4 @@
 page=${1-$root/tools/redfix-report/tests/data/report.html}
 need node chromium
 [[ -d $NODE_PATH/axe-core && -d $NODE_PATH/puppeteer-core ]] || cannot "looking for modules: $NODE_PATH: not there" 'scripts/fetch test'
-exec node "$root/check/page.cjs" "$(readlink -f "$page")" "${REDFIX_SHOTS-}"
+exec node "$root/check/page.cjs" "$(readlink -f "$page")" "${E2E_SHOTS-}"

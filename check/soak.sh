@@ -23,7 +23,7 @@ mkdir "$TMPDIR"
 undo "engine down --name soak"
 interruptible engine up --name soak --nodes 3
 eval "$(engine env --name soak)"
-export DOCKER_HOST REDFIX_NODE_ADDR REDFIX_NODE_ADDRS REDFIX_NODES
+export DOCKER_HOST REDFIX_NODE_ADDR REDFIX_NODES
 interruptible "$ground/images/build" busybox
 export REDFIX_ENV=/dev/null REDFIX_MAX_FOREIGN_CPU=2 REDFIX_RECIPES=$work/recipes
 
@@ -105,7 +105,7 @@ while ((SECONDS < end)); do
     restarts=$((restarts + 1))
   fi
   flow "$rounds" || { broken+=("round $rounds: the flow ended with $?") && tail -n 20 "$work/log" >&2; }
-  REDFIX_FAULTS=12 REDFIX_FAULT_SEED=$RANDOM interruptible cargo test --locked --quiet -p e2e --test campaign -- --nocapture \
+  E2E_FAULTS=12 E2E_FAULT_SEED=$RANDOM interruptible cargo test --locked --quiet -p e2e --test campaign -- --nocapture \
     >"$work/faults" 2>&1 || { broken+=("round $rounds: faults lost something") && grep LOST "$work/faults" >&2; }
   [[ -z $caught ]] || leave 1
   faults=$((faults + $(awk '/^faults: tried/ { print $3 }' "$work/faults")))

@@ -4,6 +4,6 @@
 
 offline unit
 step 'unit and pipe tests' tests unit -E 'not (group(engine) | group(trio) | group(alone))'
-step 'what the tools emitted against the schema' "${CARGO_TARGET_DIR:-$root/target}/debug/conform" "$EMITTED_RECORDS"
+step 'what the tools emitted against the schema' "${CARGO_TARGET_DIR:-$root/target}/debug/conform" "$E2E_RECORDS"
 summary && leave 0
 leave 1

@@ -58,7 +58,7 @@ stack_of() {
   printf '%s\n' "${stack:0:45}"
 }
 
-# The operator's settings; every one of them is the twin of a tool's flag.
+# The operator's settings: redfix.d/settings lists them.
 settings=${REDFIX_ENV:-/etc/redfix/env}
 if [[ -r $settings ]]; then
   set -a
@@ -68,13 +68,13 @@ if [[ -r $settings ]]; then
 fi
 # Who is started from here has them, and what was set since counts.
 export REDFIX_ENV=/dev/null
-export REDFIX_DIR=${REDFIX_DIR:-${XDG_STATE_HOME:-$HOME/.local/state}/redfix}
+export REDFIX_DIR=${REDFIX_DIR:-$HOME/.local/state/redfix}
 export REDFIX_BASE_DOMAIN=${REDFIX_BASE_DOMAIN:-ci.example}
 # What is started from here may start in another folder (the CI behind the queue does, in its clone) and means the same.
-while read -r name kind; do
-  [[ $kind =~ ^(file|folder|place)$ || $name =~ ^REDFIX_(DIR|HARNESS)$ ]] || continue
+while read -r name kind _; do
+  [[ $kind == path ]] || continue
   [[ -z ${!name-} || ${!name} == /* ]] || export "$name=$PWD/${!name}"
-done <"$scripts/redfix.d/settings"
+done < <(cat "$scripts/redfix.d/settings" - <<<'REDFIX_HARNESS path')
 case ${REDFIX_FORGE-} in dir:[!/]*) export REDFIX_FORGE=dir:$PWD/${REDFIX_FORGE#dir:} ;; esac
 # The folder of recipes: ours, or somebody else's in the same shape (without lib/: then ours is used).
 recipes=${REDFIX_RECIPES:-$ground/rows}
@@ -143,8 +143,7 @@ leave() {
   exit "$1"
 }
 
-# engine_up NAME: use the engine that DOCKER_HOST or ENGINE=host names, else a private one, which goes again
-# at the end unless it was there before.
+# engine_up NAME: use the engine that DOCKER_HOST names, else a private one, which goes again at the end unless it was there before.
 engine_up() {
   if [[ -z ${DOCKER_HOST-} ]]; then
     if ! engine status --name "$1" >/dev/null 2>&1; then
@@ -163,9 +162,8 @@ neighbours_lock() {
 }
 
 # allowed RECIPE: the options of swarm-isolate for what the recipe's runs may do beyond touching their own (`needs` in its
-# recipe.json; {base} is the base domain), and for what every run may (REDFIX_ALLOW, which an option would replace).
+# recipe.json; {base} is the base domain).
 allowed() {
-  [[ -z ${REDFIX_ALLOW-} ]] || printf -- '--allow=%s\n' "$REDFIX_ALLOW"
   jq -r --arg base "$REDFIX_BASE_DOMAIN" '.needs[]? | "--allow=\(.kind)=\(.value | gsub("\\{base\\}"; $base))"' \
     "$recipes/$1/recipe.json"
 }
@@ -224,8 +222,6 @@ forge() {
   export REDFIX_FORGE=${REDFIX_FORGE:-dir:$REDFIX_DIR/forge}
   export REDFIX_OWNER=${REDFIX_OWNER:-recipe-maintainers}
   [[ $REDFIX_FORGE == dir:* ]] || return 0
-  # A queue on disk may be asked often, and what its one CI has said stands.
-  export REDFIX_CI_POLL=${REDFIX_CI_POLL:-100ms} REDFIX_CI_CONTEXTS=${REDFIX_CI_CONTEXTS:-cc-ci/testme}
   local version
   publish "$REDFIX_OWNER/harness" "$recipes" 'the harness as it is'
   [[ ! -d ${REDFIX_FORGE#dir:}/$REDFIX_OWNER/$1.git ]] || return 0
@@ -242,10 +238,12 @@ lease() {
 
 # propose RECIPE FIX [OPTION...]: the pull request of that fix, in the repository that it is for, tested by the CI there.
 propose() {
-  local folder=$recipes/$1/fixes/$2 repo
+  local folder=$recipes/$1/fixes/$2 repo often=()
   repo=$(<"$folder/repo")
   [[ $repo != recipe ]] || repo=$1
-  pr-open -v --fix "$folder" --repo "$REDFIX_OWNER/$repo" --testme --wait "${@:3}"
+  # A queue on disk may be asked often, and what its one CI has said stands.
+  [[ $REDFIX_FORGE != dir:* ]] || often=(--poll 100ms --require-context cc-ci/testme)
+  pr-open -v --fix "$folder" --repo "$repo" --testme --wait ${often[@]+"${often[@]}"} "${@:3}"
 }
 
 # review_ci: the CI behind the built-in queue, beside us until the end.
@@ -271,7 +269,7 @@ open_investigation() {
     (umask 077 && mkdir "$folder")
     ln -sfnr "$folder" "$open"
   fi
-  export REDFIX_INVESTIGATION=${folder##*/} REDFIX_LEDGER=$folder/ledger.jsonl REDFIX_LEDGER_DIR=$folder
+  export REDFIX_INVESTIGATION=${folder##*/} REDFIX_LEDGER=$folder/ledger.jsonl
   undo "warm-domain-alloc release --holder '$REDFIX_INVESTIGATION' </dev/null >/dev/null"
 }
 

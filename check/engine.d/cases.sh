@@ -9,14 +9,13 @@ arguments() {
   check 'unknown option' fails_with 2 'unknown option' engine up --frobnicate
   check 'bad name' fails_with 2 '--name: a/b' engine up --name a/b
   check 'bad node count' fails_with 2 '--nodes: 0' engine up --nodes 0
-  check 'bad ENGINE' fails_with 2 'must be private or host' env ENGINE=cloud "$root/scripts/engine" up
   check 'status of nothing exits 1' fails_with 1 'not running' engine status
   check 'env of nothing exits 2' fails_with 2 'hint: scripts/engine up' engine env
   check 'down of nothing is done' engine down
   # The checkout may lie where others cannot look.
   cp -a "$root/scripts" "$work/scripts"
   chmod -R a+rX "$work"
-  check 'without root it names ENGINE=host' fails_with 2 'ENGINE=host' \
+  check 'without root it names --host' fails_with 2 'up --host' \
     setpriv --reuid 65534 --clear-groups bash "$work/scripts/engine" up
   check 'without apt-get it says so' fails_with 2 'there is no apt-get' unshare --mount bash -c \
     "mount --bind /dev/null $(command -v apt-get); mount --bind /dev/null $(command -v dockerd); $root/scripts/engine up"
@@ -37,10 +36,10 @@ one_node() {
   check 'status' engine status
   check 'the node is a ready manager called n1' test "$(on n1 node ls --format '{{.Hostname}} {{.Status}} {{.ManagerStatus}}')" = 'n1 Ready Leader'
   load_image "/run/redfix-engine/$name/n1/docker.sock"
-  check 'env names an engine that answers' bash -c "eval \"\$($root/scripts/engine env)\"; docker node ls && [[ \$REDFIX_NODES == n1=\$DOCKER_HOST && \$REDFIX_NODE_ADDRS == n1=\$REDFIX_NODE_ADDR ]]"
+  check 'env names an engine that answers' bash -c "eval \"\$($root/scripts/engine env --name $name)\"; docker node ls && [[ \$REDFIX_NODES == n1=\$DOCKER_HOST && -n \$REDFIX_NODE_ADDR ]]"
   eval "$(engine env)"
   addr=$REDFIX_NODE_ADDR
-  unset DOCKER_HOST REDFIX_NODE_ADDR REDFIX_NODE_ADDRS REDFIX_NODES
+  unset DOCKER_HOST REDFIX_NODE_ADDR REDFIX_NODES
   check 'a service with a host-mode port' serve
   check 'its port answers from outside' within 180 answers "$addr" 18080
 }
@@ -88,7 +87,7 @@ stopped() {
   local pid status signal code
   for signal in TERM:143 INT:130; do
     code=${signal#*:} signal=${signal%:*} status=0
-    env --default-signal=INT "$root/scripts/engine" up --nodes 2 >"$work/up" 2>&1 &
+    env --default-signal=INT "$root/scripts/engine" up --name "$name" --nodes 2 >"$work/up" 2>&1 &
     pid=$!
     within 180 test -e "/var/lib/redfix-engine/$name/state"
     kill -s "$signal" "$pid"
@@ -96,7 +95,7 @@ stopped() {
     check "up stopped by SIG$signal dies of it" test "$status" = "$code"
     check 'and leaves nothing' nothing_left
   done
-  "$root/scripts/engine" up >"$work/up1" 2>&1 &
+  "$root/scripts/engine" up --name "$name" >"$work/up1" 2>&1 &
   pid=$!
   check 'two ups at once: the second' engine up
   status=0
@@ -109,13 +108,14 @@ stopped() {
 three_nodes() {
   local node other names
   check "up, three nodes (Debian's docker client)" \
-    env PATH=/usr/sbin:/usr/bin:/sbin:/bin "$root/scripts/engine" up --nodes 3
+    env PATH=/usr/sbin:/usr/bin:/sbin:/bin "$root/scripts/engine" up --name "$name" --nodes 3
   names=$(on n2 node ls --format '{{.Hostname}} {{.Status}}' | sort | paste -sd ,)
   check 'all are ready managers' test "$names" = 'n1 Ready,n2 Ready,n3 Ready'
   for node in n1 n2 n3; do load_image "/run/redfix-engine/$name/$node/docker.sock"; done
   check 'a service on each node' serve
-  for other in $(engine env | sed -n 's/^export REDFIX_NODE_ADDRS="\(.*\)"$/\1/p'); do
-    check "port of ${other%=*} answers from outside" within 180 answers "${other#*=}" 18080
+  for node in n1 n2 n3; do
+    other=$(on n1 node inspect --format '{{.ManagerStatus.Addr}}' "$node")
+    check "port of $node answers from outside" within 180 answers "${other%:*}" 18080
   done
   on n1 network create -d overlay --attachable net >/dev/null
   on n1 run -d --name alpha --network net redfix-check:1 busybox httpd -f -p 8080 -h /redfix-check >/dev/null
@@ -159,17 +159,17 @@ forward_drop() {
 
 host_mode() {
   local theirs=unix://$work/stranger/docker.sock
-  check 'ENGINE=host refuses an engine that is no manager' fails_with 2 'not a Swarm manager' \
-    env ENGINE=host DOCKER_HOST="$theirs" "$root/scripts/engine" up
-  check 'ENGINE=host, nobody answers: try again' fails_with 75 "$work/none" \
-    env ENGINE=host DOCKER_HOST="unix://$work/none" "$root/scripts/engine" up
+  check '--host refuses an engine that is no manager' fails_with 2 'not a Swarm manager' \
+    env DOCKER_HOST="$theirs" "$root/scripts/engine" up --host
+  check '--host, nobody answers: try again' fails_with 75 "$work/none" \
+    env DOCKER_HOST="unix://$work/none" "$root/scripts/engine" up --host
   engine up
   local ours=unix:///run/redfix-engine/$name/n1/docker.sock
-  check 'ENGINE=host takes a manager' env ENGINE=host DOCKER_HOST="$ours" "$root/scripts/engine" up
-  check 'ENGINE=host env' test "$(ENGINE=host DOCKER_HOST=$ours "$root/scripts/engine" env | paste -sd ' ')" = \
-    "export DOCKER_HOST=$ours export REDFIX_NODE_ADDR=127.0.0.1 export REDFIX_NODE_ADDRS=\"n1=127.0.0.1\" export REDFIX_NODES=\"n1=$ours\""
-  check 'ENGINE=host status' env ENGINE=host DOCKER_HOST="$ours" "$root/scripts/engine" status
-  check 'ENGINE=host down does nothing' env ENGINE=host DOCKER_HOST="$ours" "$root/scripts/engine" down
+  check '--host takes a manager' env DOCKER_HOST="$ours" "$root/scripts/engine" up --host
+  check '--host env' test "$(DOCKER_HOST=$ours "$root/scripts/engine" env --host | paste -sd ' ')" = \
+    "export DOCKER_HOST=$ours export REDFIX_NODE_ADDR=127.0.0.1 export REDFIX_NODES=\"n1=$ours\""
+  check '--host status' env DOCKER_HOST="$ours" "$root/scripts/engine" status --host
+  check '--host down does nothing' env DOCKER_HOST="$ours" "$root/scripts/engine" down --host
   check 'the engine is still there' engine status
   engine down
 }

@@ -19,7 +19,8 @@ check() {
   fi
 }
 
-engine() { "$root/scripts/engine" "$@"; }
+# engine ARGUMENT...: the one under test; whose arguments name another keeps it.
+engine() { "$root/scripts/engine" --name "$name" "$@"; }
 
 # fails_with CODE TEXT COMMAND...: it must exit with CODE and say TEXT.
 fails_with() {

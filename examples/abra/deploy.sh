@@ -6,11 +6,11 @@
 # before the deploy has settled; whether that happens is asked of the engine.
 set -euo pipefail
 : "${1:?RECIPE}" "${REDFIX_BASE_DOMAIN:?}"
-export RECIPE=$1 REDFIX_HOLDER=abra-$$ ABRA_HOME=${ABRA_DIR:-$HOME/.abra}
-trap 'warm-domain-alloc release --holder "$REDFIX_HOLDER" </dev/null >/dev/null' EXIT
+export RECIPE=$1 ABRA_HOME=${ABRA_DIR:-$HOME/.abra}
+trap 'warm-domain-alloc release --holder "abra-$$" </dev/null >/dev/null' EXIT
 
 # shellcheck disable=SC2016 # the command's own shell expands it
-warm-domain-alloc --recipe "$RECIPE" --class run </dev/null |
+warm-domain-alloc --recipe "$RECIPE" --class run --holder "abra-$$" </dev/null |
   swarm-isolate --pty --wait 8h --recipe "$RECIPE" -- bash -euc '
     mkdir -p "$ABRA_DIR/recipes"
     cp -a "$ABRA_HOME/recipes/$RECIPE" "$ABRA_DIR/recipes/"

@@ -1,4 +1,5 @@
-//! Arguments that several tools share. Every setting has a `REDFIX_*` twin, shown in `--help`.
+//! Arguments that several tools share. What an operator sets once per machine has a twin in the environment, shown in
+//! `--help`; `scripts/redfix.d/settings` lists all of them.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -29,8 +30,11 @@ pub struct Voice {
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// Colour on standard error
-    #[arg(long, global = true, value_enum, default_value_t, env = "REDFIX_COLOR", hide_env_values = true)]
+    #[arg(long, global = true, value_enum, default_value_t)]
     pub color: Color,
+    /// Check every setting of this tool, try what it uses, and print a line about each; exit 1 when one is to be mended
+    #[arg(long)]
+    pub self_check: bool,
 }
 
 /// Flags of every tool that passes records on.
@@ -42,8 +46,7 @@ pub struct Common {
     #[arg(long, global = true)]
     pub lenient: bool,
     /// Longest line that is accepted
-    #[arg(long, global = true, value_name = "SIZE", value_parser = size, default_value = "16MiB",
-          env = "REDFIX_MAX_LINE", hide_env_values = true)]
+    #[arg(long, global = true, value_name = "SIZE", value_parser = size, default_value = "16MiB")]
     pub max_line: u64,
     /// Investigation that new records belong to (default: that of the records on standard input, else a new one)
     #[arg(long, global = true, value_name = "ID", env = "REDFIX_INVESTIGATION", hide_env_values = true)]
@@ -65,8 +68,7 @@ pub struct EngineArg {
     #[arg(short = 'H', long, value_name = "URL", env = "DOCKER_HOST", hide_env_values = true)]
     pub host: Option<String>,
     /// Deadline of each engine call
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s",
-          env = "REDFIX_ENGINE_TIMEOUT", hide_env_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s")]
     pub engine_timeout: Duration,
 }
 

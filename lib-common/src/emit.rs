@@ -94,11 +94,11 @@ impl Emitter {
     }
 }
 
-/// What is built for tests also appends each record to the file that `EMITTED_RECORDS` names, so that the output of the
+/// What is built for tests also appends each record to the file that `E2E_RECORDS` names, so that the output of the
 /// whole test suite can be held against the schema.
 #[cfg(debug_assertions)]
 fn note(line: &[u8]) {
-    let Some(path) = std::env::var_os("EMITTED_RECORDS") else { return };
+    let Some(path) = std::env::var_os("E2E_RECORDS") else { return };
     let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
     // Some tests run a tool as a user who may not write there: its records are not looked at.
     let _ = file.and_then(|mut file| file.write_all(&[line, b"\n"].concat()));

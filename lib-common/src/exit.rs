@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::check::{self, SelfCheck};
 use crate::cli::Voice;
 use crate::clock::{Clock, SystemClock};
 use crate::code::Exit;
@@ -26,11 +27,17 @@ pub trait ToolArgs: Parser {
     /// went away just ends.
     const CHANGES_THE_WORLD: bool = false;
 
+    /// What `--self-check` takes and tries.
+    type Check: SelfCheck;
+
     fn voice(&self) -> &Voice;
 }
 
 /// Parses the arguments, runs the tool, reports its error in the one voice and returns its exit code.
 pub fn main<A: ToolArgs>(tool: &'static str, run: impl FnOnce(&A, &mut Io) -> Result<Exit>) -> ExitCode {
+    if check::is_asked(std::env::args_os()) {
+        return check::main::<A>(tool);
+    }
     let args = match A::try_parse() {
         Ok(args) => args,
         Err(usage) => {

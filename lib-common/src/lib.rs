@@ -7,6 +7,7 @@
 pub mod allow;
 pub mod blocks;
 pub mod case;
+pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod code;

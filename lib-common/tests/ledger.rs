@@ -11,7 +11,7 @@ use lib_common::diag::Diag;
 use lib_common::ledger::{Ledger, folder_of};
 
 /// Set for a child: the ledger that it appends to, and its number.
-const CHILD: &str = "REDFIX_TEST_LEDGER_CHILD";
+const CHILD: &str = "E2E_LEDGER_CHILD";
 const LINES: usize = 40;
 
 fn open(path: &Path) -> Ledger {

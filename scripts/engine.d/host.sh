@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The four commands with ENGINE=host: look at a manager that exists, change nothing.
+# The four commands with --host: look at a manager that exists, change nothing.
 
 # host_info FORMAT: ask the engine that the caller's environment names.
 host_info() {
@@ -20,11 +20,11 @@ host_require() {
   [[ -x $(command -v docker) ]] || die 2 "asking the host's engine: docker: no such program" "apt-get install docker-cli or, on Debian 12, docker.io"
   endpoint=$(host_endpoint)
   answer=$(timeout 20 docker version --format '{{.Server.Version}}' 2>&1) ||
-    die "$1" "asking the host's engine: $endpoint: ${answer##*$'\n'}" "set DOCKER_HOST, or use the private engine: unset ENGINE"
+    die "$1" "asking the host's engine: $endpoint: ${answer##*$'\n'}" "set DOCKER_HOST, or use the private engine: leave --host out"
   answer=$(host_info '{{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}}')
   [[ $answer == *"active true"* ]] ||
     die 2 "asking the host's engine: $endpoint: not a Swarm manager" \
-      "name a manager with DOCKER_HOST; this script never makes a swarm there" "or use the private engine: unset ENGINE"
+      "name a manager with DOCKER_HOST; this script never makes a swarm there" "or use the private engine: leave --host out"
 }
 
 host_up() {
@@ -32,22 +32,18 @@ host_up() {
 }
 
 host_down() {
-  say "ENGINE=host: nothing to do, the host's engine stays as it is"
+  say "--host: nothing to do, the host's engine stays as it is"
 }
 
 host_env() {
   host_require 75
-  local endpoint name addr ids addrs
+  local endpoint name addr
   endpoint=$(host_endpoint)
   name=$(host_info '{{.Name}}')
   addr=$(host_info '{{.Swarm.NodeAddr}}')
   if [[ $endpoint == unix://* ]]; then addr=127.0.0.1; fi
-  mapfile -t ids < <(docker node ls -q)
-  addrs=$(docker node inspect --format '{{.Description.Hostname}}={{.Status.Addr}}' "${ids[@]}" |
-    sed "s/^$name=.*/$name=$addr/" | paste -sd ' ')
   printf 'export DOCKER_HOST=%s\n' "$endpoint"
   printf 'export REDFIX_NODE_ADDR=%s\n' "$addr"
-  printf 'export REDFIX_NODE_ADDRS="%s"\n' "$addrs"
   printf 'export REDFIX_NODES="%s=%s"\n' "$name" "$endpoint"
 }
 

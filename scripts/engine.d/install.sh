@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2154 # `here` is set by engine
 # What a private engine needs from the machine.
 
-HOST_HINT='or use a Swarm manager that exists: ENGINE=host DOCKER_HOST=... scripts/engine up'
+HOST_HINT='or use a Swarm manager that exists: DOCKER_HOST=... scripts/engine up --host'
 
 # require_machine: this is Linux and we are root.
 require_machine() {

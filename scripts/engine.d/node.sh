@@ -4,12 +4,12 @@
 # dock NODE ARGUMENT...: the docker client on that node, bounded, whatever the caller's environment says.
 dock() {
   env -u DOCKER_CONTEXT -u DOCKER_TLS -u DOCKER_TLS_VERIFY -u DOCKER_CERT_PATH -u DOCKER_API_VERSION \
-    timeout "${DOCK_TIMEOUT:-20}" docker -H "unix://$(node_socket "$1")" "${@:2}"
+    timeout "${patience:-20}" docker -H "unix://$(node_socket "$1")" "${@:2}"
 }
 
 # node_answers NODE: its socket answers.
 node_answers() {
-  [[ -S $(node_socket "$1") ]] && DOCK_TIMEOUT=5 dock "$1" version --format '{{.Server.Version}}' >/dev/null 2>&1
+  [[ -S $(node_socket "$1") ]] && patience=5 dock "$1" version --format '{{.Server.Version}}' >/dev/null 2>&1
 }
 
 # clear_node NODE [gently]: no process, mount, link, cgroup or run folder of the node is left; its data stay.

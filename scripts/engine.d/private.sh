@@ -145,7 +145,6 @@ private_env() {
   fi
   printf 'export DOCKER_HOST=unix://%s\n' "$(node_socket n1)"
   printf 'export REDFIX_NODE_ADDR=%s\n' "$(node_addr n1)"
-  printf 'export REDFIX_NODE_ADDRS="%s"\n' "$(for node in $(node_names); do printf '%s=%s ' "$node" "$(node_addr "$node")"; done | sed 's/ $//')"
   printf 'export REDFIX_NODES="%s"\n' "$(for node in $(node_names); do printf '%s=unix://%s ' "$node" "$(node_socket "$node")"; done | sed 's/ $//')"
 }
 

@@ -28,12 +28,12 @@ swarm_do() {
   local node=$1 addr output
   addr=$(node_addr "$node")
   set -- swarm "$2" --advertise-addr "$addr" --listen-addr "$addr:2377" --data-path-addr "$addr" "${@:3}"
-  output=$(DOCK_TIMEOUT=40 dock "$node" "$@" 2>&1) && return 0
+  output=$(patience=40 dock "$node" "$@" 2>&1) && return 0
   sleep 1
   case $(swarm_state "$node") in
     active | pending) return 0 ;;
   esac
-  output=$(DOCK_TIMEOUT=40 dock "$node" "$@" 2>&1) ||
+  output=$(patience=40 dock "$node" "$@" 2>&1) ||
     die 75 "making the swarm: node $node: $(tail -n 1 <<<"$output")" "scripts/engine down --name $NAME, then up again"
 }
 

@@ -31,7 +31,7 @@ pub const TOOLS: [&str; 8] = [
     "redfix-report",
 ];
 
-/// A built tool: from `REDFIX_BIN_DIR`, else from beside the test's own binary.
+/// A built tool: from `E2E_BIN_DIR`, else from beside the test's own binary.
 ///
 /// # Panics
 /// When it was not built.
@@ -41,7 +41,7 @@ pub fn tool(name: &str) -> PathBuf {
         let test = std::env::current_exe().expect("the test's own path");
         test.parent().and_then(Path::parent).expect("target/debug").to_owned()
     };
-    let path = std::env::var_os("REDFIX_BIN_DIR").map_or_else(beside, PathBuf::from).join(name);
+    let path = std::env::var_os("E2E_BIN_DIR").map_or_else(beside, PathBuf::from).join(name);
     assert!(path.exists(), "{} is not built: run 'make test' or 'cargo build --workspace'", path.display());
     path
 }

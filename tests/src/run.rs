@@ -62,18 +62,21 @@ impl Run {
     /// Operands are the caller's.
     #[must_use]
     pub fn tool(&self, options: &[&str]) -> Command {
+        let domain = format!("{}.ci.example", self.name);
+        let ours = [
+            ("--domain", domain.as_str()),
+            ("--recipe", "t"),
+            ("--max-foreign-cpu", "2"),
+            ("--max-pressure", "100"),
+            ("--min-free", "1MiB"),
+            ("--grace", "2s"),
+        ];
         let mut command = Command::new(tool("swarm-isolate"));
-        command
-            .args(options)
-            .env("REDFIX_DOMAIN", format!("{}.ci.example", self.name))
-            .env("REDFIX_RECIPE", "t")
-            .env("REDFIX_MAX_FOREIGN_CPU", "2")
-            .env("REDFIX_MAX_PRESSURE", "100")
-            .env("REDFIX_MIN_FREE", "1MiB")
-            .env("REDFIX_GRACE", "2s")
-            .env("REDFIX_LEDGER", self.ledger())
-            .current_dir(self.dir.path())
-            .stdin(Stdio::null());
+        for (option, value) in ours.iter().filter(|(option, _)| !options.contains(option)) {
+            command.args([option, value]);
+        }
+        command.args(options).env("REDFIX_LEDGER", self.ledger()).current_dir(self.dir.path());
+        command.stdin(Stdio::null());
         command
     }
 

@@ -38,7 +38,7 @@ pub fn faults(record: &Value) -> Vec<String> {
     STRICT.iter_errors(record).map(|fault| format!("{}: {fault}", fault.instance_path())).collect()
 }
 
-/// How many lines of each type the file of `EMITTED_RECORDS` has, and what is wrong with those that are not as they must be.
+/// How many lines of each type the file of `E2E_RECORDS` has, and what is wrong with those that are not as they must be.
 #[must_use]
 pub fn conformance(emitted: &str) -> (BTreeMap<String, usize>, Vec<String>) {
     let (mut count, mut wrong) = (BTreeMap::new(), Vec::new());

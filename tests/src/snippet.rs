@@ -104,7 +104,7 @@ impl Home {
     /// What an operator's settings would say.
     pub fn dress(&self, command: &mut Command) {
         command
-            .envs([("REDFIX_HOME", self.path("home")), ("REDFIX_DIR", self.path("state"))])
+            .envs([("CHECKOUT", self.path("home")), ("REDFIX_DIR", self.path("state"))])
             .env("REDFIX_RECIPES", self.path("recipes"))
             .env("REDFIX_BIN", self.path("home/target/release"))
             .env("REDFIX_ENV", "/dev/null")
@@ -115,7 +115,7 @@ impl Home {
                 ("REDFIX_ACCEPT_CORRELATED", "true"),
                 ("REDFIX_SPACING", "1s"),
             ])
-            .env_remove("REDFIX_BIN_DIR")
+            .env_remove("E2E_BIN_DIR")
             .current_dir(self.dir.path())
             .stdin(Stdio::null());
     }

@@ -3,7 +3,7 @@
 //! there, a stack, slot or lease that nobody can find and end, a bystander that was touched, a secret in what is
 //! printed or kept, a tool that hangs, panics, or fails in silence. Goal: nothing in 1,000.
 //!
-//! `REDFIX_FAULTS=N` tries N of them, `REDFIX_FAULT_SEED=S` the same ones again, `REDFIX_FAULT_ONLY=I` the I-th alone.
+//! `E2E_FAULTS=N` tries N of them, `E2E_FAULT_SEED=S` the same ones again, `E2E_FAULT_ONLY=I` the I-th alone.
 //! Needs the private engine of `make faults` and root.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
@@ -77,10 +77,10 @@ fn play(kind: usize, dice: &mut Dice, bystander: &Bystander, talker: &snap::Talk
 fn nothing_is_lost() {
     require_engine();
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    let seed = number("REDFIX_FAULT_SEED").unwrap_or(now.as_secs());
-    let count = number("REDFIX_FAULTS").unwrap_or(40);
-    let numbers = number("REDFIX_FAULT_ONLY").map_or(0..count, |only| only..only + 1);
-    println!("faults: REDFIX_FAULT_SEED={seed} REDFIX_FAULTS={count}");
+    let seed = number("E2E_FAULT_SEED").unwrap_or(now.as_secs());
+    let count = number("E2E_FAULTS").unwrap_or(40);
+    let numbers = number("E2E_FAULT_ONLY").map_or(0..count, |only| only..only + 1);
+    println!("faults: E2E_FAULT_SEED={seed} E2E_FAULTS={count}");
     let (bystander, talker) = (Bystander::new("camp"), snap::Talker::new());
     let (mut tried, mut lost) = (BTreeMap::new(), Vec::new());
     let mut order = Vec::new();
@@ -106,7 +106,7 @@ fn nothing_is_lost() {
         if let Err(what) = outcome {
             entry.1 += 1;
             println!(
-                "faults: LOST {} (REDFIX_FAULT_SEED={seed} REDFIX_FAULT_ONLY={number}): {what}",
+                "faults: LOST {} (E2E_FAULT_SEED={seed} E2E_FAULT_ONLY={number}): {what}",
                 KINDS[kind].0
             );
             lost.push(number);

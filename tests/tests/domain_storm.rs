@@ -11,11 +11,10 @@ use std::time::Duration;
 use domain_lease::{Scene, cases, field, finish, kill, ok, records, stderr};
 use serde_json::Value;
 
-/// Processes and leases of each: a tenth of them unless `REDFIX_STORM=64x50` asks for all.
+/// Processes and leases of each: a tenth of them unless `E2E_STORM=64x50` asks for all.
 fn storm() -> (usize, usize) {
-    let text = std::env::var("REDFIX_STORM").unwrap_or_else(|_| "16x20".into());
-    let (processes, each) =
-        text.split_once('x').unwrap_or_else(|| panic!("REDFIX_STORM={text} is not 64x50"));
+    let text = std::env::var("E2E_STORM").unwrap_or_else(|_| "16x20".into());
+    let (processes, each) = text.split_once('x').unwrap_or_else(|| panic!("E2E_STORM={text} is not 64x50"));
     (processes.parse().unwrap(), each.parse().unwrap())
 }
 

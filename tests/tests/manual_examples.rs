@@ -124,7 +124,6 @@ fn every_example_of_every_page_runs() {
                 .env("REDFIX_STACK", "s")
                 .env("REDFIX_BASE_DOMAIN", "ci.example")
                 .env("REDFIX_FORGE", format!("dir:{}", dir.path().join("review").display()))
-                .env("REDFIX_REPO", "ci/harness")
                 .current_dir(dir.path())
                 .stdin(Stdio::null())
                 .output()

@@ -103,7 +103,7 @@ fn nanoseconds() -> u64 {
 #[test]
 fn eight_processes_for_three_slots() {
     require_engine();
-    let seconds: u64 = std::env::var("REDFIX_STORM_SECONDS").map_or(45, |text| text.parse().unwrap());
+    let seconds: u64 = std::env::var("E2E_STORM_SECONDS").map_or(45, |text| text.parse().unwrap());
     let events = Events::follow();
     let end = Instant::now() + Duration::from_secs(seconds);
     let workers: Vec<_> = (0..8)
@@ -307,7 +307,7 @@ fn a_series_is_spaced_takes_nodes_in_turn_and_gives_its_lease_back() {
     let series = |path: &str, input: &[u8]| {
         let mut command = isolate(&["--recipe", "t", "--condition", "loaded", "--load-with", "sleep 60"]);
         command
-            .args(["--min-foreign-cpu", "0", "--runs", "2", "--spacing", "4s", "--", "/bin/sh", "-c"])
+            .args(["--min-foreign-cpu", "0", "--runs", "2", "--apart", "4s", "--", "/bin/sh", "-c"])
             .arg("echo $REDFIX_NODE >>nodes")
             .env("REDFIX_NODES", std::env::var("REDFIX_NODES").unwrap_or_default())
             .env("PATH", path)

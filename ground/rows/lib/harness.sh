@@ -9,7 +9,7 @@ harness_dir=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 name=$(basename "$here")
 # shellcheck source=ground/rows/lib/env.sh
 . "$harness_dir/lib/env.sh"
-export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$harness_dir/lib${PYTHONPATH:+:$PYTHONPATH}
+export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$harness_dir/lib
 
 # cannot DOING CAUSE: end without a verdict.
 cannot() {

@@ -1,4 +1,4 @@
-//! conform FILE: holds every record that the tests made the tools emit (`EMITTED_RECORDS=FILE`) against the schema.
+//! conform FILE: holds every record that the tests made the tools emit (`E2E_RECORDS=FILE`) against the schema.
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;

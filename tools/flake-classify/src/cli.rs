@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::{Parser, ValueEnum};
+use lib_common::check::Nothing;
 use lib_common::cli::{Common, Voice, duration};
 use lib_common::exit::ToolArgs;
 use lib_common::{Error, Result};
@@ -36,7 +37,7 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = cap, default_value = "20", env = "REDFIX_CAP", hide_env_values = true)]
     pub cap: u32,
     /// Decide by totals, for runs whose order means nothing; costs about one run more
-    #[arg(long, env = "REDFIX_ORDER_FREE", hide_env_values = true, value_parser = BoolishValueParser::new())]
+    #[arg(long)]
     pub order_free: bool,
     /// Failing isolated runs on one machine are independent from this time on, first to last
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10m", env = "REDFIX_SPACING",
@@ -46,7 +47,7 @@ pub struct Args {
     #[arg(long, env = "REDFIX_ACCEPT_CORRELATED", hide_env_values = true, value_parser = BoolishValueParser::new())]
     pub accept_correlated: bool,
     /// Count runs whose condition is claimed and not measured, as --from writes them; the verdict says so
-    #[arg(long, env = "REDFIX_ACCEPT_CLAIMED", hide_env_values = true, value_parser = BoolishValueParser::new())]
+    #[arg(long)]
     pub accept_claimed: bool,
     #[command(flatten)]
     pub sweep: Sweep,
@@ -63,16 +64,16 @@ pub struct Sweep {
           conflicts_with_all = ["next", "explain", "recheck", "require"])]
     pub emit: Option<Emit>,
     /// Recipe that the FILEs are about, where they do not say it
-    #[arg(long, value_name = "NAME", env = "REDFIX_RECIPE", hide_env_values = true)]
+    #[arg(long, value_name = "NAME")]
     pub recipe: Option<String>,
     /// Its version, where they do not say it
-    #[arg(long, value_name = "V", env = "REDFIX_VERSION", hide_env_values = true)]
+    #[arg(long, value_name = "V")]
     pub version_under_test: Option<String>,
     /// Factor that may be varied, with its levels, that of the red run first (repeatable)
     #[arg(long, value_name = "FACTOR=LEVEL,...", value_parser = contrast)]
     pub contrast: Vec<(String, Vec<String>)>,
     /// Condition of all their runs, isolated or loaded, or the column that says it (default: unknown)
-    #[arg(long, value_name = "LEVEL|COLUMN", env = "REDFIX_CONDITION", hide_env_values = true)]
+    #[arg(long, value_name = "LEVEL|COLUMN")]
     pub condition: Option<String>,
     /// Run that made you ask, by its id: it was selected for being red and does not count (repeatable)
     #[arg(long, value_name = "RUN", requires = "from")]
@@ -125,6 +126,9 @@ impl Args {
 }
 
 impl ToolArgs for Args {
+    // Whether its settings are right, their parsers know.
+    type Check = Nothing;
+
     fn voice(&self) -> &Voice {
         &self.common.voice
     }

@@ -177,8 +177,8 @@ fn flags_and_their_twins() {
     let verdict = |output: &Output| records(&stdout(output), "flake.verdict")[0].clone();
     assert_eq!(verdict(&run(&[], &input))["verdict"], "flake");
     assert_eq!(verdict(&run(&["--order-free"], &input))["verdict"], "inconclusive");
-    let mut twin = tool(&[]);
-    twin.env("REDFIX_ORDER_FREE", "1").env("REDFIX_CAP", "40");
+    let mut twin = tool(&["--order-free"]);
+    twin.env("REDFIX_CAP", "40");
     let twin = verdict(&feed(twin, &input));
     assert_eq!((&twin["verdict"], &twin["thresholds"]["cap"]), (&"inconclusive".into(), &40.into()));
     let red = format!("{}{}", failed(), history("a", "IIIII", "none"));

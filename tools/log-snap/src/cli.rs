@@ -8,6 +8,8 @@ use lib_common::cli::{Common, EngineArg, Voice, duration, size};
 use lib_common::exit::ToolArgs;
 use lib_common::swarm::nodes::NodeArg;
 
+use crate::check::CheckArgs;
+
 const EXAMPLES: &str = "\
 Examples:
   # record from before the deploy until SIGTERM, then print one log.snapped
@@ -70,10 +72,10 @@ pub struct Secrecy {
     #[arg(long, value_name = "N", env = "REDFIX_SECRETS_FD", hide_env_values = true)]
     pub secrets_fd: Option<i32>,
     /// More redaction rules, TOML as gitleaks has it
-    #[arg(long, value_name = "FILE", env = "REDFIX_SNAP_RULES", hide_env_values = true)]
+    #[arg(long, value_name = "FILE")]
     pub rules: Option<PathBuf>,
     /// Key of the pseudonyms, made where it is not there (default: redact.key in --relative-to's folder)
-    #[arg(long, value_name = "FILE", env = "REDFIX_SNAP_KEY", hide_env_values = true)]
+    #[arg(long, value_name = "FILE")]
     pub key_file: Option<PathBuf>,
     /// Print the bundle's path relative to this folder
     #[arg(long, value_name = "DIR", env = "REDFIX_LEDGER_DIR", hide_env_values = true)]
@@ -86,7 +88,7 @@ pub struct Capture {
     #[arg(long, value_name = "NAME", env = "REDFIX_STACK", hide_env_values = true)]
     pub stack: Option<String>,
     /// Folder of the bundle; it must not exist yet (default: snap in the evidence folder)
-    #[arg(long, value_name = "DIR", env = "REDFIX_SNAP_OUT", hide_env_values = true)]
+    #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// The attempt's evidence folder
     #[arg(long, value_name = "DIR", env = "REDFIX_EVIDENCE", hide_env_values = true)]
@@ -104,27 +106,22 @@ pub struct Capture {
     )]
     pub nodes: Vec<NodeArg>,
     /// Ask the engine for logs even where the file of the driver could be read
-    #[arg(long, env = "REDFIX_SNAP_NO_FILES", hide_env_values = true)]
+    #[arg(long)]
     pub no_files: bool,
     /// How long taking the rest may last; the bundle is written after it in any case
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "20s",
-          env = "REDFIX_SNAP_DEADLINE", hide_env_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "20s")]
     pub deadline: Duration,
     /// Longest silence of one log before it counts as stalled
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5s",
-          env = "REDFIX_SNAP_IDLE", hide_env_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5s")]
     pub idle: Duration,
     /// Memory of the whole process; where it is not enough, the middle of the largest log goes
-    #[arg(long, value_name = "SIZE", value_parser = memory, default_value = "64MiB",
-          env = "REDFIX_SNAP_MEMORY", hide_env_values = true)]
+    #[arg(long, value_name = "SIZE", value_parser = memory, default_value = "64MiB")]
     pub memory: u64,
     /// Bytes that are kept of one log: head and tail, with a mark between
-    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "16MiB",
-          env = "REDFIX_SNAP_MAX_BYTES", hide_env_values = true)]
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "16MiB")]
     pub max_bytes: u64,
     /// Longest log line that is kept whole
-    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "1MiB",
-          env = "REDFIX_SNAP_MAX_LOG_LINE", hide_env_values = true)]
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "1MiB")]
     pub max_log_line: u64,
     #[command(flatten)]
     pub secrecy: Secrecy,
@@ -137,7 +134,7 @@ pub struct Attach {
     #[command(flatten)]
     pub capture: Capture,
     /// Stop by itself when the stack was there and is gone
-    #[arg(long, env = "REDFIX_SNAP_UNTIL_GONE", hide_env_values = true)]
+    #[arg(long)]
     pub until_gone: bool,
 }
 
@@ -232,6 +229,8 @@ fn memory(text: &str) -> Result<u64, String> {
 }
 
 impl ToolArgs for Args {
+    type Check = CheckArgs;
+
     fn voice(&self) -> &Voice {
         &self.common.voice
     }

@@ -10,6 +10,7 @@ pub mod assemble;
 pub mod bundle;
 pub mod capture;
 mod cause;
+mod check;
 pub mod clean;
 mod cli;
 mod compare;

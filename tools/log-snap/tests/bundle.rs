@@ -67,9 +67,7 @@ fn bundle(dir: &Path, name: &str, ended: &str, rows: &[Row], failed: &[&str]) ->
 
 fn log_snap(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_log-snap"));
-    for name in
-        ["REDFIX_LEDGER", "REDFIX_LEDGER_DIR", "REDFIX_SECRETS_FD", "REDFIX_SNAP_KEY", "REDFIX_SNAP_RULES"]
-    {
+    for name in ["REDFIX_LEDGER", "REDFIX_LEDGER_DIR", "REDFIX_SECRETS_FD"] {
         command.env_remove(name);
     }
     command.args(args).stdin(Stdio::null()).output().unwrap()

@@ -16,14 +16,7 @@ const ODD: &str = "{\"type\":\"x.y\",\"n\":1.10,\"big\":12345678901234567890123}
 
 fn log_snap(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_log-snap"));
-    for name in [
-        "REDFIX_STACK",
-        "REDFIX_EVIDENCE",
-        "REDFIX_ATTEMPT",
-        "REDFIX_LEDGER_DIR",
-        "REDFIX_SNAP_OUT",
-        "REDFIX_NODES",
-    ] {
+    for name in ["REDFIX_STACK", "REDFIX_EVIDENCE", "REDFIX_ATTEMPT", "REDFIX_LEDGER_DIR", "REDFIX_NODES"] {
         command.env_remove(name);
     }
     command.env("DOCKER_HOST", "unix:///nonexistent/docker.sock").args(args);

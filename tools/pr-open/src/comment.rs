@@ -48,15 +48,15 @@ pub fn comment(given: Given, number: u64, git: Git, io: &mut Io, emitter: &mut E
         explain::note(number, &note, to)?;
         return Ok(Exit::Done);
     }
-    let key = format!("{} {} #{number} {fix_id}", args.place.forge, args.place.repo);
+    let key = format!("{} {} #{number} {fix_id}", to.address, to.repo);
     let _lock = Lock::take(&key, args.place.git_timeout)?;
     let noted = to.forge.explain(number, &note)?;
     let url = if noted.url.is_empty() { pull.url } else { noted.url };
     let record = PrCommented {
         cases: grounds.cases,
         action: noted.action,
-        forge: args.place.forge.to_string(),
-        repo: args.place.repo.to_string(),
+        forge: to.address.to_string(),
+        repo: to.repo.to_string(),
         number,
         url: url.clone(),
         fix_id: fix.id.clone(),

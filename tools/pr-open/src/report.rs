@@ -21,8 +21,8 @@ pub fn opened(given: Given, job: &Job, done: &Done, io: &mut Io, emitter: &mut E
     let record = PrOpened {
         cases: job.grounds.cases.clone(),
         action: done.action,
-        forge: args.place.forge.to_string(),
-        repo: args.place.repo.to_string(),
+        forge: given.to.address.to_string(),
+        repo: given.to.repo.to_string(),
         number: pull.number,
         url: pull.url.clone(),
         branch: pull.branch.clone(),
@@ -49,13 +49,13 @@ pub fn opened(given: Given, job: &Job, done: &Done, io: &mut Io, emitter: &mut E
 
 /// `pr.skipped`, and the error that says why there is no pull request.
 pub fn skipped(given: Given, job: &Job, io: &mut Io, emitter: &mut Emitter) -> Result<Error> {
-    let Given { args, fix, .. } = given;
+    let fix = given.fix;
     let earlier = if let Plan::Closed(pull) = &job.plan { Some(pull) } else { None };
     let record = PrSkipped {
         cases: job.grounds.cases.clone(),
         state: if earlier.is_some() { SkipState::Closed } else { SkipState::NothingToDo },
-        forge: args.place.forge.to_string(),
-        repo: args.place.repo.to_string(),
+        forge: given.to.address.to_string(),
+        repo: given.to.repo.to_string(),
         branch: job.draft.branch.clone(),
         base: job.draft.base.clone(),
         fix_id: fix.id.clone(),
@@ -83,11 +83,10 @@ pub fn checked(
     io: &mut Io,
     emitter: &mut Emitter,
 ) -> Result<()> {
-    let args = given.args;
     let record = PrChecked {
         cases: job.grounds.cases.clone(),
-        forge: args.place.forge.to_string(),
-        repo: args.place.repo.to_string(),
+        forge: given.to.address.to_string(),
+        repo: given.to.repo.to_string(),
         number: done.pull.number,
         head: done.pull.head.clone(),
         patch: done.patch.clone(),

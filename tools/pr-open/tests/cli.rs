@@ -31,6 +31,8 @@ mod pipe;
 mod refusals;
 #[path = "cli/review_ci.rs"]
 mod review_ci;
+#[path = "cli/self_check.rs"]
+mod self_check;
 #[path = "cli/traps_ask.rs"]
 mod traps_ask;
 #[path = "cli/traps_open.rs"]

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::FalseyValueParser;
 use clap::{Parser, Subcommand, ValueEnum};
 use lib_common::cli::{Common, LedgerArg, Voice, duration, size};
 use lib_common::exit::ToolArgs;
 
+use crate::check::CheckArgs;
 use crate::gate::GateName;
 
 const EXAMPLES: &str = "\
@@ -37,37 +37,25 @@ pub struct Args {
 #[derive(clap::Args, Clone, Debug)]
 pub struct ReportArgs {
     /// How the report is written; several with --out DIR
-    #[arg(
-        long,
-        value_enum,
-        value_delimiter = ',',
-        default_value = "text",
-        env = "REDFIX_FORMAT",
-        hide_env_values = true
-    )]
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "text")]
     pub format: Vec<Format>,
     /// Markdown of at most this many bytes: details go first, the gates and their tables never
-    #[arg(long, value_name = "SIZE", value_parser = size, env = "REDFIX_MAX_BYTES", hide_env_values = true)]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
     pub max_bytes: Option<u64>,
     /// Gate that decides the exit code; may be repeated (default: both)
-    #[arg(
-        long,
-        value_enum,
-        ignore_case = true,
-        value_delimiter = ',',
-        value_name = "GATE",
-        env = "REDFIX_GATE",
-        hide_env_values = true
-    )]
+    #[arg(long, value_enum, ignore_case = true, value_delimiter = ',', value_name = "GATE")]
     pub gate: Vec<GateName>,
     /// Write to this file, or into this folder as report.FORMAT; only the gate lines go to standard output
-    #[arg(long, value_name = "PATH", env = "REDFIX_OUT", hide_env_values = true)]
+    #[arg(long, value_name = "PATH")]
     pub out: Option<PathBuf>,
     /// Keep STATUS, BACKLOG, REVIEW and JOURNAL-redfix.md and the canon exceptions of DECISIONS.md in this folder current
     #[arg(long, value_name = "DIR", env = "REDFIX_STATE_DIR", hide_env_values = true)]
     pub state_dir: Option<PathBuf>,
     #[command(flatten)]
     pub proof: ProofArgs,
+    /// Ledger that standard input is a copy of: evidence paths are relative to its folder, too
+    #[arg(long, value_name = "FILE", env = "REDFIX_LEDGER", hide_env_values = true)]
+    pub ledger: Option<PathBuf>,
     /// Ledgers to read, in any order (default or `-`: standard input)
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
@@ -77,21 +65,19 @@ pub struct ReportArgs {
 #[derive(clap::Args, Clone, Debug)]
 pub struct ProofArgs {
     /// Folder that evidence paths are relative to, besides the folders of the ledgers
-    #[arg(long, value_name = "DIR", env = "REDFIX_LEDGER_DIR", hide_env_values = true)]
+    #[arg(long, value_name = "DIR")]
     pub evidence: Option<PathBuf>,
     /// Verify every attempt's evidence and, with `log-snap verify`, every log bundle: gate M1 fails by a mismatch
-    #[arg(long, value_parser = FalseyValueParser::new(), env = "REDFIX_VERIFY_EVIDENCE", hide_env_values = true)]
+    #[arg(long)]
     pub verify_evidence: bool,
     /// Deadline of verifying one log bundle, and of reading the first errors out of all
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s",
-          env = "REDFIX_BUNDLE_TIMEOUT", hide_env_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s")]
     pub bundle_timeout: Duration,
     /// Have `flake-classify --recheck` derive every verdict again; gate M1 fails where it disagrees
-    #[arg(long, value_parser = FalseyValueParser::new(), env = "REDFIX_RECHECK", hide_env_values = true)]
+    #[arg(long)]
     pub recheck: bool,
     /// Deadline of the re-derivation
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5m",
-          env = "REDFIX_RECHECK_TIMEOUT", hide_env_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5m")]
     pub recheck_timeout: Duration,
     /// Who made the fixes: a review by the same name does not count
     #[arg(long, value_name = "NAME", env = "REDFIX_AUTHOR", hide_env_values = true)]
@@ -107,7 +93,7 @@ pub enum Command {
 #[derive(clap::Args, Clone, Debug)]
 pub struct ReviewArgs {
     /// Who reviews; must not be the author
-    #[arg(long, value_name = "NAME", env = "REDFIX_REVIEWER", hide_env_values = true)]
+    #[arg(long, value_name = "NAME")]
     pub reviewer: String,
     /// Gate that was reviewed
     #[arg(long, value_enum, ignore_case = true, value_name = "GATE")]
@@ -159,6 +145,8 @@ impl Format {
 }
 
 impl ToolArgs for Args {
+    type Check = CheckArgs;
+
     fn voice(&self) -> &Voice {
         &self.common.voice
     }

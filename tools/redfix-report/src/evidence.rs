@@ -120,7 +120,7 @@ mod tests {
         std::fs::create_dir(dir.path().join("a")).unwrap();
         std::fs::write(dir.path().join("a/log"), "1").unwrap();
         let blake3 = root_hash(&dir.path().join("a")).unwrap();
-        let folders = Folders::of(None, &[dir.path().join("ledger.jsonl"), "-".into()]);
+        let folders = Folders::of(None, &["-".into()], Some(&dir.path().join("ledger.jsonl")));
         let verify = |path: &str| folders.verify(&Evidence { path: path.into(), blake3: blake3.clone() });
         assert_eq!(verify("a"), Ok(()));
         for (path, why) in [("b", "not there"), ("../a", "leaves"), ("/etc", "leaves"), ("", "leaves")] {
@@ -135,6 +135,6 @@ mod tests {
     #[test]
     fn standard_input_alone_has_no_folder() {
         let evidence = Evidence { path: "a".into(), blake3: String::new() };
-        assert!(Folders::of(None, &[]).verify(&evidence).unwrap_err().contains("not known"));
+        assert!(Folders::of(None, &[], None).verify(&evidence).unwrap_err().contains("not known"));
     }
 }

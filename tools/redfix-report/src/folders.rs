@@ -14,14 +14,12 @@ const TAIL: u64 = 16 * 1024;
 pub struct Folders(pub Vec<PathBuf>);
 
 impl Folders {
-    /// `named` first, then the folder of each ledger file.
+    /// `named` first, then the folder of each ledger file, then that of the ledger that standard input is a copy of.
     #[must_use]
-    pub fn of(named: Option<&Path>, files: &[PathBuf]) -> Self {
-        let mut bases: Vec<PathBuf> = named.map(Path::to_owned).into_iter().collect();
-        for file in files.iter().filter(|file| *file != Path::new("-")) {
-            let folder = folder_of(file);
-            bases.push(folder.to_owned());
-        }
+    pub fn of(named: Option<&Path>, files: &[PathBuf], ledger: Option<&Path>) -> Self {
+        let files = files.iter().map(PathBuf::as_path).filter(|file| *file != Path::new("-"));
+        let folders = files.chain(ledger).map(folder_of);
+        let mut bases: Vec<PathBuf> = named.into_iter().chain(folders).map(Path::to_owned).collect();
         bases.dedup();
         Self(bases)
     }

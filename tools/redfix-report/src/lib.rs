@@ -7,6 +7,7 @@
 
 pub mod bound;
 pub mod bundles;
+mod check;
 mod cli;
 pub mod duration;
 pub mod escape;
@@ -94,8 +95,9 @@ fn print(args: &Args, options: &ReportArgs, io: &mut Io) -> Result<Exit> {
     let keep = Keep { raw: options.proof.recheck, journal: options.state_dir.is_some() };
     let input = input::read(&options.files, &args.common, io, keep, false)?;
     let rederive = FlakeClassify { deadline: options.proof.recheck_timeout };
-    let mut proofs = prove(&input, &options.files, &options.proof, &rederive)?;
-    quote_logs(&mut proofs, &input, &options.files, &options.proof);
+    let folders = Folders::of(options.proof.evidence.as_deref(), &options.files, options.ledger.as_deref());
+    let mut proofs = prove(&input, &options.files, &folders, &options.proof, &rederive)?;
+    quote_logs(&mut proofs, &input, &folders, &options.proof);
     let report =
         Report::new(&input.fold, &proofs, &options.gate, &input.hash, options.proof.author.as_deref());
     if let Some(folder) = &options.state_dir {
@@ -122,13 +124,18 @@ fn print(args: &Args, options: &ReportArgs, io: &mut Io) -> Result<Exit> {
 }
 
 /// Does the I/O that the gates need.
-fn prove(input: &Input, files: &[PathBuf], options: &ProofArgs, rederive: &dyn Rederive) -> Result<Proofs> {
+fn prove(
+    input: &Input,
+    files: &[PathBuf],
+    folders: &Folders,
+    options: &ProofArgs,
+    rederive: &dyn Rederive,
+) -> Result<Proofs> {
     let rederivation = if options.recheck { rederive.rederive(&input.raw)? } else { Rederivation::NotAsked };
-    let folders = Folders::of(options.evidence.as_deref(), files);
-    let evidence = verify_deciding(&input.fold, &folders);
+    let evidence = verify_deciding(&input.fold, folders);
     let faults = if options.verify_evidence {
-        let log_snap = LogSnap::new(&folders, options.bundle_timeout);
-        evidence::verify_all(&input.fold, &evidence, &folders, &log_snap)?
+        let log_snap = LogSnap::new(folders, options.bundle_timeout);
+        evidence::verify_all(&input.fold, &evidence, folders, &log_snap)?
     } else {
         Vec::new()
     };
@@ -140,10 +147,9 @@ fn prove(input: &Input, files: &[PathBuf], options: &ProofArgs, rederive: &dyn R
 }
 
 /// Does the I/O that the pages need besides: no gate looks at it.
-fn quote_logs(proofs: &mut Proofs, input: &Input, files: &[PathBuf], options: &ProofArgs) {
-    let folders = Folders::of(options.evidence.as_deref(), files);
-    let log_snap = LogSnap::new(&folders, options.bundle_timeout);
-    proofs.logs = evidence::logs(&input.fold, &folders, &proofs.evidence);
+fn quote_logs(proofs: &mut Proofs, input: &Input, folders: &Folders, options: &ProofArgs) {
+    let log_snap = LogSnap::new(folders, options.bundle_timeout);
+    proofs.logs = evidence::logs(&input.fold, folders, &proofs.evidence);
     proofs.first_errors = bundles::first_errors(&input.fold, &log_snap, options.bundle_timeout);
 }
 

@@ -6,6 +6,7 @@ use lib_common::record::verdict::ReviewRecorded;
 use lib_common::{Error, Exit, Io, Result};
 
 use crate::cli::{Args, ReviewArgs};
+use crate::folders::Folders;
 use crate::input::Keep;
 use crate::recheck::Rederive;
 use crate::report::{Report, is_same_person};
@@ -26,7 +27,9 @@ pub fn run(args: &Args, review: &ReviewArgs, rederive: &dyn Rederive, io: &mut I
         true,
     )?;
     let investigation = args.common.investigation.clone().or_else(|| input.investigation.clone());
-    let proofs = crate::prove(&input, &review.files, &review.proof, rederive)?;
+    let ledger = review.durable.ledger.as_deref();
+    let folders = Folders::of(review.proof.evidence.as_deref(), &review.files, ledger);
+    let proofs = crate::prove(&input, &review.files, &folders, &review.proof, rederive)?;
     let report = Report::new(&input.fold, &proofs, &[review.gate], &input.hash, author);
     let body = ReviewRecorded {
         reviewer: review.reviewer.clone(),

@@ -75,7 +75,7 @@ fn a_whole_ledger_passes_from_a_file_and_from_standard_input() {
         assert_eq!((piped.status.code(), out(&piped)), (Some(0), out(&file)));
     }
     let mut by_environment = args(&["--gate", "M1"]);
-    by_environment.env("REDFIX_LEDGER_DIR", &evidence);
+    by_environment.env("REDFIX_LEDGER", ledger(&dir));
     assert_eq!(fed(by_environment, both().text().as_bytes()).status.code(), Some(0));
 }
 
@@ -214,9 +214,8 @@ fn a_rederivation_sees_every_line_and_its_no_fails_m1() {
 fn a_rederivation_has_a_deadline() {
     let dir = folder(&both());
     let bin = tempfile::tempdir().unwrap();
-    let output = args(&["--recheck-timeout", "200ms", &ledger(&dir)])
+    let output = args(&["--recheck", "--recheck-timeout", "200ms", &ledger(&dir)])
         .env("PATH", fake(bin.path(), "flake-classify", "exec sleep 60"))
-        .env("REDFIX_RECHECK", "1")
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(75));

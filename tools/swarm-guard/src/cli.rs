@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use lib_common::allow::{self, Allow, Policy};
+use lib_common::check::{self, Finding, SelfCheck};
 use lib_common::cli::{EngineArg, Place, Voice};
 use lib_common::exit::ToolArgs;
 use lib_common::{Error, Io, Result};
@@ -74,8 +75,22 @@ impl Args {
     }
 }
 
+/// What `--self-check` tries.
+#[derive(clap::Args, Debug)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    engine: EngineArg,
+}
+
+impl SelfCheck for CheckArgs {
+    fn try_all(&self) -> Vec<Finding> {
+        check::engine::answers(&self.engine)
+    }
+}
+
 impl ToolArgs for Args {
     const CHANGES_THE_WORLD: bool = true;
+    type Check = CheckArgs;
 
     fn voice(&self) -> &Voice {
         &self.voice

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use lib_common::cli::{Common, EngineArg, LedgerArg, Voice, duration};
 use lib_common::exit::ToolArgs;
 
+use crate::check::CheckArgs;
 use crate::command::cli::CommandArgs;
 use crate::load::cli::LoadArgs;
 use crate::sequence::SequenceArgs;
@@ -58,41 +59,34 @@ pub struct RunArgs {
     #[arg(long, value_name = "NAME=LEVEL", value_parser = factor)]
     pub factor: Vec<(String, String)>,
     /// How many runs of each recipe
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 1,
-        conflicts_with = "until",
-        env = "REDFIX_RUNS",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "until")]
     pub runs: u32,
     /// Shell command that reads all records before each run; it prints a run.planned, or exits 0 when all is settled
-    #[arg(long, value_name = "CMD", env = "REDFIX_UNTIL", hide_env_values = true)]
+    #[arg(long, value_name = "CMD")]
     pub until: Option<String>,
     /// Shell command that runs beside the command, from before its start until just before teardown
-    #[arg(long, value_name = "CMD", env = "REDFIX_COMPANION", hide_env_values = true)]
+    #[arg(long, value_name = "CMD")]
     pub companion: Option<String>,
     /// Recipe (default: that of the case on standard input)
-    #[arg(long, value_name = "NAME", env = "REDFIX_RECIPE", hide_env_values = true)]
+    #[arg(long, value_name = "NAME")]
     pub recipe: Option<String>,
     /// Version of the recipe (default: that of the case on standard input)
-    #[arg(long, value_name = "V", env = "REDFIX_VERSION", hide_env_values = true)]
+    #[arg(long, value_name = "V")]
     pub version_under_test: Option<String>,
     /// Domain to derive the attempts' domains and stacks from (default: the lease on standard input)
-    #[arg(long, value_name = "NAME", env = "REDFIX_DOMAIN", hide_env_values = true)]
+    #[arg(long, value_name = "NAME")]
     pub domain: Option<String>,
     /// Longest wait for the slot, and for a calm node before an isolated run
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1h", env = "REDFIX_WAIT", hide_env_values = true)]
     pub wait: Duration,
     /// A slot whose holder gave no sign for this long is taken over
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "60s", env = "REDFIX_SLOT_TTL", hide_env_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "60s")]
     pub slot_ttl: Duration,
     /// Longest teardown; what is left after it is named, and the exit code is 2
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2m", env = "REDFIX_TEARDOWN_TIMEOUT", hide_env_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2m")]
     pub teardown_timeout: Duration,
     /// Folder for the evidence of each attempt (default: the ledger's folder, else a temporary one)
-    #[arg(long, value_name = "DIR", env = "REDFIX_EVIDENCE_DIR", hide_env_values = true)]
+    #[arg(long, value_name = "DIR")]
     pub evidence: Option<PathBuf>,
     /// Say what would be run, change nothing
     #[arg(short = 'n', long)]
@@ -116,6 +110,7 @@ fn factor(text: &str) -> Result<(String, String), String> {
 
 impl ToolArgs for Args {
     const CHANGES_THE_WORLD: bool = true;
+    type Check = CheckArgs;
 
     fn voice(&self) -> &Voice {
         &self.common.voice

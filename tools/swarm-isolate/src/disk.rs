@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use lib_common::check::tries::existing;
 use lib_common::docker::Engine;
 use lib_common::docker::models::SystemInfo;
 use lib_common::{Error, Result};
@@ -27,11 +28,6 @@ pub fn check(folders: &[&Path], least: u64) -> Result<()> {
 /// The engine's data folder, if the engine runs on this machine.
 pub fn engine_folder<'i>(engine: &Engine, info: &'i SystemInfo) -> Option<&'i Path> {
     info.docker_root_dir.as_deref().filter(|_| engine.endpoint().is_local()).map(Path::new)
-}
-
-/// The folder itself, or the nearest folder above it that exists.
-fn existing(folder: &Path) -> &Path {
-    folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"))
 }
 
 fn mib(bytes: u64) -> String {

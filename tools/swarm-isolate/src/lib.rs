@@ -6,6 +6,7 @@
 
 mod admitted;
 mod attempt;
+mod check;
 mod clean;
 mod cli;
 mod command;
@@ -230,7 +231,7 @@ async fn apart(
     mut stop: signals::Stop,
 ) -> Result<bool> {
     let now = io.clock.now();
-    let pause = spacing::wait(args.run.sequence.spacing, series.seen.last_start, not_before, now);
+    let pause = spacing::wait(args.run.sequence.apart, series.seen.last_start, not_before, now);
     if pause.is_zero() {
         return Ok(true);
     }

@@ -57,8 +57,10 @@ fn its_exit_codes_are_those_of_env() {
 
 #[test]
 fn the_environment_is_the_commands_and_not_the_launchers() {
-    let output =
-        tool(&["launch", "--", "sh", "-c", "echo $REDFIX_RUNS"]).env("REDFIX_RUNS", "many").output().unwrap();
+    let output = tool(&["launch", "--", "sh", "-c", "echo $REDFIX_SLOTS"])
+        .env("REDFIX_SLOTS", "many")
+        .output()
+        .unwrap();
     assert_eq!(output.stdout, b"many\n", "{}", stderr(&output));
 }
 

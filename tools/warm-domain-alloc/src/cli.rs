@@ -10,6 +10,7 @@ use lib_common::exit::ToolArgs;
 use lib_common::swarm::nodes::NodeArg;
 use regex::Regex;
 
+use crate::check::CheckArgs;
 use crate::name::{Base, Class, Pattern};
 use crate::probe::target::Target;
 
@@ -86,37 +87,37 @@ pub struct ProbeArgs {
     #[arg(long, value_name = "FILE")]
     pub from: Vec<PathBuf>,
     /// Address to ask in place of DNS (repeatable)
-    #[arg(long, value_name = "IP", env = "REDFIX_RESOLVE", value_delimiter = ',', hide_env_values = true)]
+    #[arg(long, value_name = "IP", value_delimiter = ',')]
     pub resolve: Vec<IpAddr>,
     /// Where Traefik's API answers, to compare it with the engine
-    #[arg(long, value_name = "URL", env = "REDFIX_TRAEFIK", hide_env_values = true)]
+    #[arg(long, value_name = "URL")]
     pub traefik: Option<String>,
     /// Name of Traefik's service, where the swarm has several (default: the first that runs)
-    #[arg(long, value_name = "SERVICE", env = "REDFIX_PROXY", hide_env_values = true)]
+    #[arg(long, value_name = "SERVICE")]
     pub proxy: Option<String>,
     /// PEM file of authorities to trust besides the system's (repeatable)
-    #[arg(long, value_name = "FILE", env = "REDFIX_CA_FILE", value_delimiter = ':', hide_env_values = true)]
+    #[arg(long, value_name = "FILE")]
     pub ca_file: Vec<PathBuf>,
     /// Accept a certificate that does not verify
-    #[arg(long, env = "REDFIX_INSECURE", hide_env_values = true)]
+    #[arg(long)]
     pub insecure: bool,
     /// Expression that the page must match, to check whose page it is
-    #[arg(long, value_name = "REGEX", value_parser = Regex::new, env = "REDFIX_EXPECT", hide_env_values = true)]
+    #[arg(long, value_name = "REGEX", value_parser = Regex::new)]
     pub expect: Option<Regex>,
     /// Compose file of the recipe, to recognise names that are too long for the engine (repeatable)
-    #[arg(long, value_name = "FILE", num_args = 1.., env = "REDFIX_COMPOSE", value_delimiter = ':', hide_env_values = true)]
+    #[arg(long, value_name = "FILE", num_args = 1..)]
     pub compose: Vec<PathBuf>,
     /// Deadline of each layer
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s", env = "REDFIX_PROBE_TIMEOUT", hide_env_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
     pub timeout: Duration,
     /// Ask again until all domains route
     #[arg(long)]
     pub wait: bool,
     /// Deadline of the whole call
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5m", env = "REDFIX_PROBE_DEADLINE", hide_env_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5m")]
     pub deadline: Duration,
     /// How many domains are asked at the same time
-    #[arg(long, value_name = "N", value_parser = at_once, default_value = "16", env = "REDFIX_AT_ONCE", hide_env_values = true)]
+    #[arg(long, value_name = "N", value_parser = at_once, default_value = "16")]
     pub at_once: usize,
 }
 
@@ -137,33 +138,29 @@ pub struct AllocArgs {
     #[arg(long, value_name = "DOMAIN", value_parser = Base::parse, env = "REDFIX_BASE_DOMAIN", hide_env_values = true)]
     pub base: Option<Base>,
     /// Recipe to lease for, instead of those of the failed cases on standard input (repeatable)
-    #[arg(long, value_name = "NAME", env = "REDFIX_RECIPE", hide_env_values = true)]
+    #[arg(long, value_name = "NAME")]
     pub recipe: Vec<String>,
     /// What kind of deployment: run, cold, canon or another; decides the name's prefix
-    #[arg(long, value_name = "CLASS", value_parser = Class::parse, default_value = "run",
-          env = "REDFIX_CLASS", hide_env_values = true)]
+    #[arg(long, value_name = "CLASS", value_parser = Class::parse, default_value = "run")]
     pub class: Class,
     /// What the lease is for; one recipe, purpose and holder has one lease (default: the class)
-    #[arg(long, value_name = "TEXT", env = "REDFIX_PURPOSE", hide_env_values = true)]
+    #[arg(long, value_name = "TEXT")]
     pub purpose: Option<String>,
     /// Who holds the lease (default: the investigation)
-    #[arg(long, value_name = "TEXT", env = "REDFIX_HOLDER", hide_env_values = true)]
+    #[arg(long, value_name = "TEXT")]
     pub holder: Option<String>,
     /// Time to live after the last renewal
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "8h",
-          env = "REDFIX_TTL", hide_env_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "8h")]
     pub ttl: Duration,
     /// How the first label is made of {class}, {recipe} and {short} (six random hex digits)
-    #[arg(long, value_name = "TEXT", value_parser = Pattern::parse, default_value = "{class}-{recipe}-{short}",
-          env = "REDFIX_PATTERN", hide_env_values = true)]
+    #[arg(long, value_name = "TEXT", value_parser = Pattern::parse, default_value = "{class}-{recipe}-{short}")]
     pub pattern: Pattern,
     /// Refuse names that match, because another harness's janitor would sweep them (repeatable)
-    #[arg(long, value_name = "REGEX", value_parser = Regex::new, env = "REDFIX_AVOID", hide_env_values = true)]
+    #[arg(long, value_name = "REGEX", value_parser = Regex::new)]
     pub avoid: Vec<Regex>,
     /// Compose file of the recipe: its object names must fit the engine's limits, and its external networks are the
     /// shared ones (repeatable)
-    #[arg(long, value_name = "FILE", num_args = 1.., env = "REDFIX_COMPOSE", value_delimiter = ':',
-          hide_env_values = true)]
+    #[arg(long, value_name = "FILE", num_args = 1..)]
     pub compose: Vec<PathBuf>,
     /// Shared network that the recipe joins (repeatable; default: those of --compose, else every shared one)
     #[arg(
@@ -177,16 +174,10 @@ pub struct AllocArgs {
     #[command(flatten)]
     pub nodes: NodesArg,
     /// abra's folder; the domains and stacks in its servers/*/*.env count as taken
-    #[arg(long, value_name = "DIR", env = "REDFIX_ABRA_DIR", hide_env_values = true)]
+    #[arg(long, value_name = "DIR")]
     pub abra_dir: Option<PathBuf>,
     /// Name that the certificate covers, e.g. *.ci.example; domains that none covers are refused (repeatable)
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "REDFIX_CERTIFICATE",
-        value_delimiter = ',',
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub certificate: Vec<String>,
     /// Say what would be leased, change nothing
     #[arg(short = 'n', long)]
@@ -204,13 +195,13 @@ pub struct SelectArgs {
     #[arg(long, value_name = "ID")]
     pub lease: Option<String>,
     /// Leases of this holder (renew and release without --lease: the investigation)
-    #[arg(long, value_name = "TEXT", env = "REDFIX_HOLDER", hide_env_values = true)]
+    #[arg(long, value_name = "TEXT")]
     pub holder: Option<String>,
     /// Leases for this recipe
-    #[arg(long, value_name = "NAME", env = "REDFIX_RECIPE", hide_env_values = true)]
+    #[arg(long, value_name = "NAME")]
     pub recipe: Option<String>,
     /// Leases for this purpose
-    #[arg(long, value_name = "TEXT", env = "REDFIX_PURPOSE", hide_env_values = true)]
+    #[arg(long, value_name = "TEXT")]
     pub purpose: Option<String>,
     /// Say what would be changed, change nothing
     #[arg(short = 'n', long)]
@@ -219,6 +210,7 @@ pub struct SelectArgs {
 
 impl ToolArgs for Args {
     const CHANGES_THE_WORLD: bool = true;
+    type Check = CheckArgs;
 
     fn voice(&self) -> &Voice {
         &self.common.voice

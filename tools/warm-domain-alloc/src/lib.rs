@@ -8,6 +8,7 @@
 mod abra;
 mod audit;
 mod batch;
+mod check;
 mod clash;
 mod cli;
 mod compose;

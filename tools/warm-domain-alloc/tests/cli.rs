@@ -90,9 +90,8 @@ fn settings_from_the_environment_do_not_disturb_commands() {
     let mut list = tool(&["list"]);
     list.envs([
         ("REDFIX_BASE_DOMAIN", "ci.example"),
-        ("REDFIX_CLASS", "cold"),
-        ("REDFIX_TTL", "1h"),
-        ("REDFIX_AVOID", "x"),
+        ("REDFIX_SHARED_NETWORK", "proxy"),
+        ("REDFIX_NODES", "n1=unix:///nowhere"),
     ]);
     assert_eq!(run(list, "").status.code(), Some(75));
     let mut alloc = tool(&[]);
@@ -129,7 +128,7 @@ fn a_closed_pipe_is_an_error_of_a_tool_that_changes_the_world() {
 fn help_is_the_same_long_and_short_and_has_examples() {
     let help = |flag: &str| String::from_utf8(run(tool(&[flag]), "").stdout).unwrap();
     assert_eq!(help("-h"), help("--help"));
-    assert!(help("-h").contains("Examples:") && help("-h").contains("REDFIX_AVOID"));
+    assert!(help("-h").contains("Examples:") && help("-h").contains("REDFIX_BASE_DOMAIN"));
 }
 
 /// A fake engine with an empty swarm, which never answers a create; it signals when it gets one.

@@ -8,8 +8,10 @@ use clap::Parser;
 use lib_common::cli::{Common, LedgerArg, Voice};
 use lib_common::exit::ToolArgs;
 
+use crate::forge::check::CheckArgs;
+
 pub use ci::CiArgs;
-pub use place::PlaceArgs;
+pub use place::{PlaceArgs, SiteArgs};
 pub use what::{ConsentArgs, TextArgs, WhatArgs};
 
 const EXAMPLES: &str = "\
@@ -17,8 +19,9 @@ Examples:
   ... | flake-classify | pr-open --fix ground/rows/mumble/fixes/readiness \\
       --forge https://git.example --repo ci/harness --token-file /etc/redfix/token --testme --wait
   pr-open --fix fixes/readiness --forge dir:/srv/review --repo ci/harness --dry-run <ledger.jsonl
-  pr-open --branch fix/gitea/ini --route recipe-pr --title 'gitea: a writable app.ini' --body-file why.md <ledger.jsonl
-  pr-open --comment --pr 4 --fix fixes/stale-test <ledger.jsonl
+  pr-open --branch fix/gitea/ini --route recipe-pr --title 'gitea: a writable app.ini' --body-file why.md \\
+      --repo ci/gitea <ledger.jsonl
+  pr-open --comment --pr 4 --fix fixes/stale-test --repo ci/harness <ledger.jsonl
 
 Exit status: 0 open and, with --wait, green; 1 red, or refused by a guard; 2 cannot; 75 still pending,
 or the forge is away";
@@ -57,6 +60,7 @@ pub struct Args {
 
 impl ToolArgs for Args {
     const CHANGES_THE_WORLD: bool = true;
+    type Check = CheckArgs;
 
     fn voice(&self) -> &Voice {
         &self.common.voice

@@ -21,7 +21,7 @@ pub struct WhatArgs {
     #[arg(long, value_name = "ROUTE", value_parser = parse_route, requires = "branch")]
     pub route: Option<Route>,
     /// A clone to push --branch from, and to borrow objects from; never changed
-    #[arg(long, value_name = "DIR", env = "REDFIX_REPO_DIR", hide_env_values = true)]
+    #[arg(long, value_name = "DIR")]
     pub repo_dir: Option<PathBuf>,
     /// Name of the fix (default: the folder's name, or the last part of the branch's)
     #[arg(long, value_name = "ID")]
@@ -53,13 +53,13 @@ pub struct TextArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "template")]
     pub body_file: Option<PathBuf>,
     /// Text of the pull request with {title}, {explanation}, {cases}, {evidence}, {fix}, {diff}, {verified}, {upstream}
-    #[arg(long, value_name = "FILE", env = "REDFIX_PR_TEMPLATE", hide_env_values = true)]
+    #[arg(long, value_name = "FILE")]
     pub template: Option<PathBuf>,
     /// Issue of the upstream project that tracks the defect; in the text and in the record
     #[arg(long, value_name = "URL", value_parser = web_address)]
     pub upstream_issue: Option<String>,
     /// Label for a new pull request, by its name; may be repeated
-    #[arg(long, value_name = "NAME", value_delimiter = ',', env = "REDFIX_LABELS", hide_env_values = true)]
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub label: Vec<String>,
     /// User who is asked to review a new pull request; may be repeated
     #[arg(
@@ -85,8 +85,7 @@ pub struct ConsentArgs {
     #[arg(long)]
     pub multi: bool,
     /// What counts as a test; may be repeated
-    #[arg(long, value_name = "GLOB", value_delimiter = ',', default_values = crate::guard::TESTS,
-          env = "REDFIX_TESTS_GLOB", hide_env_values = true)]
+    #[arg(long, value_name = "GLOB", value_delimiter = ',', default_values = crate::guard::TESTS)]
     pub tests_glob: Vec<String>,
 }
 

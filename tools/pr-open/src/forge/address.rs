@@ -50,6 +50,13 @@ impl fmt::Display for Address {
     }
 }
 
+/// Whether it can be the name of an owner, or of one of their repositories.
+#[must_use]
+pub fn is_part(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    !text.is_empty() && !text.starts_with('.') && text.chars().all(plain)
+}
+
 /// `owner/name`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepoName {
@@ -61,12 +68,8 @@ impl FromStr for RepoName {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let good = |part: &str| {
-            let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-            !part.is_empty() && !part.starts_with('.') && part.chars().all(plain)
-        };
         match text.split_once('/') {
-            Some((owner, name)) if good(owner) && good(name) => {
+            Some((owner, name)) if is_part(owner) && is_part(name) => {
                 Ok(Self { owner: owner.into(), name: name.into() })
             }
             _ => Err(format!("'{text}' is not of the form OWNER/NAME")),

@@ -1,6 +1,7 @@
 //! A forge, as far as `pr-open` needs one. No method merges, closes, approves or writes a file.
 
 mod address;
+pub mod check;
 mod connect;
 mod dir;
 mod gitea;
@@ -12,7 +13,7 @@ mod retry;
 mod route;
 mod wire;
 
-pub use address::{Address, RepoName};
+pub use address::{Address, RepoName, is_part};
 pub use connect::{Connection, connect};
 pub use marker::Marker;
 pub use queue::fold_anything;

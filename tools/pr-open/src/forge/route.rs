@@ -13,7 +13,7 @@ use super::address::RepoName;
 pub const PAGE: usize = 50;
 
 /// Method and path template of every request, below `/api/v1`.
-pub const ALLOWED: [(Method, &str); 14] = [
+pub const ALLOWED: [(Method, &str); 16] = [
     (Method::GET, "/repos/{owner}/{repo}"),
     (Method::GET, "/repos/{owner}/{repo}/branches/{branch}"),
     (Method::GET, "/repos/{owner}/{repo}/pulls"),
@@ -28,6 +28,8 @@ pub const ALLOWED: [(Method, &str); 14] = [
     (Method::GET, "/repos/{owner}/{repo}/labels"),
     (Method::GET, "/orgs/{org}/labels"),
     (Method::POST, "/repos/{owner}/{repo}/pulls/{index}/requested_reviewers"),
+    (Method::GET, "/user"),
+    (Method::GET, "/users/{username}"),
 ];
 
 /// One request.
@@ -35,25 +37,40 @@ pub const ALLOWED: [(Method, &str); 14] = [
 pub enum Call<'a> {
     Repo,
     Branch(&'a str),
-    OpenPulls { page: usize },
-    PullOf { base: &'a str, branch: &'a str },
+    OpenPulls {
+        page: usize,
+    },
+    PullOf {
+        base: &'a str,
+        branch: &'a str,
+    },
     Pull(u64),
     OpenPull,
     EditPull(u64),
     Comments(u64),
     Comment(u64),
-    Statuses { commit: &'a str, page: usize },
+    Statuses {
+        commit: &'a str,
+        page: usize,
+    },
     EditComment(u64),
-    Labels { page: usize },
-    OwnersLabels { page: usize },
+    Labels {
+        page: usize,
+    },
+    OwnersLabels {
+        page: usize,
+    },
     RequestReviewers(u64),
+    /// Who we are, by our token.
+    Ourselves,
+    Owner,
 }
 
 impl Call<'_> {
     /// Method and template; the index is the row of [`ALLOWED`].
     #[must_use]
     pub fn allowed(&self) -> &'static (Method, &'static str) {
-        static ROWS: [(Method, &str); 14] = ALLOWED;
+        static ROWS: [(Method, &str); 16] = ALLOWED;
         &ROWS[match self {
             Call::Repo => 0,
             Call::Branch(_) => 1,
@@ -69,6 +86,8 @@ impl Call<'_> {
             Call::Labels { .. } => 11,
             Call::OwnersLabels { .. } => 12,
             Call::RequestReviewers(_) => 13,
+            Call::Ourselves => 14,
+            Call::Owner => 15,
         }]
     }
 
@@ -78,7 +97,8 @@ impl Call<'_> {
         let (_, template) = self.allowed();
         let path = template.replace("{owner}", &repo.owner).replace("{repo}", &repo.name);
         match self {
-            Call::Repo | Call::OpenPull => path,
+            Call::Repo | Call::OpenPull | Call::Ourselves => path,
+            Call::Owner => path.replace("{username}", &repo.owner),
             Call::Branch(branch) => path.replace("{branch}", &segments(branch)),
             Call::OpenPulls { page } => format!("{path}?state=open&limit={PAGE}&page={page}"),
             // A slash in the base must be escaped; the head is the rest of the path.
@@ -115,7 +135,7 @@ fn segments(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn all() -> [Call<'static>; 14] {
+    fn all() -> [Call<'static>; 16] {
         [
             Call::Repo,
             Call::Branch("fix/a/b"),
@@ -131,6 +151,8 @@ mod tests {
             Call::Labels { page: 1 },
             Call::OwnersLabels { page: 1 },
             Call::RequestReviewers(7),
+            Call::Ourselves,
+            Call::Owner,
         ]
     }
 
@@ -156,6 +178,8 @@ mod tests {
                 "GET /repos/o/r/labels?limit=50&page=1",
                 "GET /orgs/o/labels?limit=50&page=1",
                 "POST /repos/o/r/pulls/7/requested_reviewers",
+                "GET /user",
+                "GET /users/o",
             ]
         );
     }

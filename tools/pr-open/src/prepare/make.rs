@@ -65,8 +65,7 @@ fn of_branch(given: Given, work: &Work, base: &str, branch: &str) -> Result<Made
         None => work.remote_heads(&[branch])?.remove(0),
     };
     let Some(commit) = found else {
-        let place =
-            repo_dir.map_or_else(|| given.args.place.repo.to_string(), |dir| dir.display().to_string());
+        let place = repo_dir.map_or_else(|| given.to.repo.to_string(), |dir| dir.display().to_string());
         return Err(Error::cannot("reading the branch", "there is no such branch")
             .on(format!("{place} {branch}"))
             .hint("push it first, or name the clone that has it: --repo-dir"));

@@ -60,7 +60,7 @@ impl Job {
         if let Some(dir) = &args.what.repo_dir {
             work.borrow_from(dir)?;
         }
-        let base = fetch_base(&work, args)?;
+        let base = fetch_base(&work, given)?;
         let made = make::make(given, &work, &base, diag)?;
         let recipe = recipe(given, &made.paths)?;
         let branch = guarded(given, &recipe, &[&args.place.base])?;
@@ -69,9 +69,9 @@ impl Job {
         // What the base has already can only be reported.
         let grounds = grounds(given, &recipe, &made.paths, &made.patches, made.commit.is_none())?;
 
-        let key = format!("{} {} {branch}", args.place.forge, args.place.repo);
+        let key = format!("{} {} {branch}", to.address, to.repo);
         let lock = (!args.dry_run).then(|| Lock::take(&key, args.place.git_timeout)).transpose()?;
-        diag.phase(format_args!("asking {} for {branch}", args.place.forge));
+        diag.phase(format_args!("asking {} for {branch}", to.address));
         let remote_head = work.remote_heads(&[&branch])?.remove(0);
         let site = forge.site(&args.place.base, remote_head.as_ref().map(|_| &*branch))?;
         guarded(given, &recipe, &[&args.place.base, &site.default_branch])?;
@@ -117,10 +117,10 @@ impl Job {
     }
 }
 
-fn fetch_base(work: &Work, args: &Args) -> Result<String> {
-    let base = &args.place.base;
+fn fetch_base(work: &Work, given: Given) -> Result<String> {
+    let base = &given.args.place.base;
     let commit = work.remote_heads(&[base])?.remove(0).ok_or_else(|| {
-        let repo = &args.place.repo;
+        let repo = &given.to.repo;
         Error::cannot("fetching the base", "there is no such branch")
             .on(format!("{repo} {base}"))
             .hint("set --base")

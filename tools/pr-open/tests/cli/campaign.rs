@@ -1,6 +1,6 @@
 //! The forge's share of the random fault campaign: errors, lost answers, nonsense and kills, and then a second try. Lost
 //! is: a second pull request or a second `!testme` for one fix, a torn ledger, a token that shows, a try that does not
-//! heal. `REDFIX_FAULTS=N`, `REDFIX_FAULT_SEED=S`, `REDFIX_FAULT_ONLY=I` as in `make faults`.
+//! heal. `E2E_FAULTS=N`, `E2E_FAULT_SEED=S`, `E2E_FAULT_ONLY=I` as in `make faults`.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
@@ -149,10 +149,10 @@ fn number(name: &str) -> Option<u64> {
 #[test]
 fn nothing_is_lost_between_here_and_the_forge() {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    let seed = number("REDFIX_FAULT_SEED").unwrap_or(now.as_secs());
-    let count = number("REDFIX_FAULTS").unwrap_or(6);
-    let numbers = number("REDFIX_FAULT_ONLY").map_or(0..count, |only| only..only + 1);
-    println!("faults: REDFIX_FAULT_SEED={seed} REDFIX_FAULTS={count}");
+    let seed = number("E2E_FAULT_SEED").unwrap_or(now.as_secs());
+    let count = number("E2E_FAULTS").unwrap_or(6);
+    let numbers = number("E2E_FAULT_ONLY").map_or(0..count, |only| only..only + 1);
+    println!("faults: E2E_FAULT_SEED={seed} E2E_FAULTS={count}");
     let (mut tried, mut lost) = (0, Vec::new());
     for number in numbers {
         let mut dice = Dice(seed.wrapping_mul(1_000_003).wrapping_add(number));
@@ -160,7 +160,7 @@ fn nothing_is_lost_between_here_and_the_forge() {
         tried += 1;
         let played = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| play(&mut dice)));
         if played.is_err() {
-            println!("faults: LOST (REDFIX_FAULT_SEED={seed} REDFIX_FAULT_ONLY={number})");
+            println!("faults: LOST (E2E_FAULT_SEED={seed} E2E_FAULT_ONLY={number})");
             lost.push(number);
         }
     }

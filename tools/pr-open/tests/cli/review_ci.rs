@@ -27,7 +27,7 @@ impl Ci {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ground/review-ci");
         let mut command = Command::new(script);
         command.arg("--forge").arg(self.world.path("forge")).args(options).arg("--").args(cmd);
-        command.env("TMPDIR", self.world.path("tmp")).env_remove("REDFIX_FORGE").env_remove("REDFIX_TRIGGER");
+        command.env("TMPDIR", self.world.path("tmp")).env_remove("REDFIX_FORGE");
         command
     }
 

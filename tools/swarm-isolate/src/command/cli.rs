@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use clap::builder::FalseyValueParser;
 use lib_common::allow::Allow;
 use lib_common::cli::{Place, duration, size};
 
@@ -11,45 +10,33 @@ use super::env::Mapping;
 #[derive(clap::Args, Debug, Clone)]
 pub struct CommandArgs {
     /// Set VAR for the command; {domain}, {stack}, {ref} and others are replaced by this attempt's values (repeatable)
-    #[arg(
-        long = "env",
-        value_name = "VAR=VALUE",
-        value_delimiter = '\n',
-        env = "REDFIX_COMMAND_ENV",
-        hide_env_values = true
-    )]
+    #[arg(long = "env", value_name = "VAR=VALUE")]
     pub mappings: Vec<Mapping>,
     /// What the command may do beyond touching its own objects: network, exec, domain, stack, image, path
     /// or log-driver (repeatable)
-    #[arg(
-        long,
-        value_name = "KIND=VALUE",
-        value_delimiter = ',',
-        env = "REDFIX_ALLOW",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "KIND=VALUE", value_delimiter = ',')]
     pub allow: Vec<Allow>,
     /// Give the command a pseudo-terminal
-    #[arg(long, value_parser = FalseyValueParser::new(), env = "REDFIX_PTY", hide_env_values = true)]
+    #[arg(long)]
     pub pty: bool,
     /// Shell command that decides the outcome from recorded state: exit 0 pass, 1 fail, others undecided
-    #[arg(long, value_name = "CMD", env = "REDFIX_CHECK", hide_env_values = true)]
+    #[arg(long, value_name = "CMD")]
     pub check: Option<String>,
     /// Longest time that the command may take
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1h", env = "REDFIX_TIMEOUT", hide_env_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1h")]
     pub timeout: Duration,
     /// Longest time without output and without progress of the stack's tasks (default: no limit)
-    #[arg(long, value_name = "TIME", value_parser = duration, env = "REDFIX_IDLE_TIMEOUT", hide_env_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
     pub idle_timeout: Option<Duration>,
     /// Time between SIGTERM and SIGKILL, for the command and its helpers
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s", env = "REDFIX_GRACE", hide_env_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
     pub grace: Duration,
     /// Append records to this file, or write them to the open descriptor with this number; standard output, standard
     /// error and the exit code are then the command's own
-    #[arg(long, value_name = "FILE|FD", env = "REDFIX_RECORDS", hide_env_values = true)]
+    #[arg(long, value_name = "FILE|FD")]
     pub records: Option<Place>,
     /// Free space that the evidence folder and the engine's folder need before a run
-    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "2GiB", env = "REDFIX_MIN_FREE", hide_env_values = true)]
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "2GiB")]
     pub min_free: u64,
 }
 

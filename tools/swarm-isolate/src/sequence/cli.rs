@@ -7,7 +7,6 @@ use lib_common::cli::duration;
 #[derive(clap::Args, Debug)]
 pub struct SequenceArgs {
     /// Least time between the starts of two runs; runs on record count, too
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0s",
-          env = "REDFIX_SPACING", hide_env_values = true)]
-    pub spacing: Duration,
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0s")]
+    pub apart: Duration,
 }

@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// How long until the next run may start: `spacing` after the start of the last one, and not before `not_before`. If the
-/// clock was put back, the wait is still not longer than `spacing`.
+/// How long until the next run may start: `apart` after the start of the last one, and not before `not_before`. If the
+/// clock was put back, the wait is still not longer than `apart`.
 pub fn wait(
-    spacing: Duration,
+    apart: Duration,
     last_start: Option<Timestamp>,
     not_before: Option<Timestamp>,
     now: Timestamp,
 ) -> Duration {
     let between =
         |from: Timestamp, to: Timestamp| Duration::try_from(to.duration_since(from)).unwrap_or_default();
-    let apart = last_start.map_or(Duration::ZERO, |last| spacing.saturating_sub(between(last, now)));
-    not_before.map_or(apart, |then| apart.max(between(now, then)))
+    let rest = last_start.map_or(Duration::ZERO, |last| apart.saturating_sub(between(last, now)));
+    not_before.map_or(rest, |then| rest.max(between(now, then)))
 }
 
 /// The node that the next run is asked to use: after `attempts` runs, the nodes take turns.

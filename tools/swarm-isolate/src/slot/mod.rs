@@ -28,10 +28,11 @@ pub use choose::{Board, Want};
 pub use cli::{ShowArgs, SlotArgs};
 pub use hold::{Hold, Slot};
 pub use labels::{Place, SlotRead};
+pub use show::on_record;
 pub use take::{Ask, Slots};
 
 /// The number of slots, unless `--slots` said otherwise when they were made.
-const DEFAULT: u32 = 3;
+pub const DEFAULT: u32 = 3;
 
 /// For the fuzz targets: reads config objects and decides on them; returns how many are slots.
 pub fn look_at(configs: &serde_json::Value) -> usize {

@@ -1,12 +1,13 @@
 //! `swarm-isolate slots`: prints one record for each slot; with `--resize` changes their number.
 
 use lib_common::clock::Clock;
-use lib_common::docker::Engine;
+use lib_common::docker::{ApiResult, Engine};
 use lib_common::emit::Emitter;
 use lib_common::record::slot::{SlotSeen, SlotState};
 use lib_common::{Exit, Io, Result};
 
 use super::cli::ShowArgs;
+use super::store::Store as _;
 use super::{Ask, Board, SlotRead, Slots, Want};
 use crate::cli::RunArgs;
 use crate::signals::Stop;
@@ -43,6 +44,11 @@ pub async fn slots(
         emitter.emit(io, &record)?;
     }
     Ok(Exit::Done)
+}
+
+/// How many slots the swarm has; none where they were never made. Makes none.
+pub async fn on_record(engine: &Engine) -> ApiResult<Option<u32>> {
+    Ok(Board::new(engine.list().await?).map(|board| board.total))
 }
 
 fn records(board: &Board, clock: &dyn Clock, dead: impl Fn(&SlotRead) -> bool) -> Vec<SlotSeen> {

@@ -16,7 +16,7 @@ pub mod kept;
 mod look;
 pub mod objects;
 mod order;
-mod pattern;
+pub mod pattern;
 pub mod protect;
 pub mod reap;
 pub mod reaper;

@@ -40,6 +40,8 @@ impl State {
         let parts: Vec<&str> = route.split('/').skip(1).collect();
         match (method, &parts[..]) {
             ("GET", ["orgs", "o", "labels"]) => "/orgs/{org}/labels",
+            ("GET", ["user"]) => "/user",
+            ("GET", ["users", _]) => "/users/{username}",
             (_, ["repos", "o", "n", rest @ ..]) => match (method, rest) {
                 ("GET", []) => "/repos/{owner}/{repo}",
                 ("GET", ["branches", ..]) => "/repos/{owner}/{repo}/branches/{branch}",
@@ -95,6 +97,8 @@ impl State {
             ("GET", "/labels") => page(&self.labels, query, max),
             ("GET", "/orgs/{org}/labels") => page(&self.org_labels, query, max),
             ("GET", "/commits/{ref}/statuses") => self.statuses(parts[1], query),
+            ("GET", "/user") => ok(200, json!({"id": 3, "login": "bot"})),
+            ("GET", "/users/{username}") if below == "/users/o" => ok(200, json!({"id": 4, "login": "o"})),
             _ => no(404, "not found"),
         }
     }

@@ -109,6 +109,8 @@ fn word(exchange: &Exchange) -> String {
         ("PATCH", "/issues/comments/{id}") => "edit-comment",
         ("GET", "/commits/{ref}/statuses") => "statuses",
         ("GET", "/labels") => "labels",
+        ("GET", "/user") => "ourselves",
+        ("GET", "/users/{username}") => "owner",
         ("GET", "/orgs/{org}/labels") => "org-labels",
         ("POST", "/pulls/{index}/requested_reviewers") => "review",
         (method, _) => panic!("{method} {} is not allowed", exchange.path),
