@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Bytes, Incoming as Stream};
@@ -13,9 +12,9 @@ use lib_common::record::guard::{GuardCreated, GuardPassed, GuardRefused};
 use lib_common::swarm::label::{self, STACK};
 use lib_common::text::Text;
 use serde_json::{Value, json};
-use tokio::sync::SemaphorePermit;
 
 use crate::ask::{Ask, text};
+use crate::body;
 use crate::bulk;
 use crate::decision::{Answer, Forward, Kind, Outgoing, Stop};
 use crate::facts::{Facts, Found};
@@ -25,18 +24,10 @@ use crate::labels;
 use crate::refusal::Refusal;
 use crate::request::Head;
 use crate::resolve;
-use crate::route::{self, Incoming, Route};
+use crate::route::{self, Route};
 use crate::shared::Shared;
 use crate::tell::{Event, Unheard};
 
-/// Largest JSON body that the guard accepts.
-const MAX_BODY: usize = 2 * 1024 * 1024;
-/// Most values in a JSON body: each takes many times its bytes in memory.
-const MAX_VALUES: usize = 20_000;
-/// A JSON body of at most so many bytes is read at once; larger ones wait for their turn.
-const SMALL_BODY: usize = 64 * 1024;
-/// How long a client may take to send a JSON body.
-const BODY_TIME: Duration = Duration::from_secs(60);
 /// Most objects that one request may name; each costs a call of the engine.
 const MAX_LOOK_UPS: usize = 1000;
 /// Largest answer of the engine that the guard has to parse: the id of a new object, or the swarm's description.
@@ -72,7 +63,7 @@ pub async fn serve(shared: Arc<Shared>, request: Request<Stream>) -> Result<Resp
         Err(refusal) => {
             let path = target.split('?').next().unwrap_or_default();
             let shown: String = path.chars().take(80).flat_map(char::escape_default).collect();
-            drain(request.into_body()).await;
+            body::drain(request.into_body()).await;
             return Ok(refuse(&shared, format!("{method} {shown}"), refusal).await);
         }
     };
@@ -99,26 +90,26 @@ async fn handle(
     head: Head,
     mut request: Request<Stream>,
 ) -> Result<Response<Body>, Failure> {
-    let found = route::find(&head).and_then(|found| no_form(&request).map(|()| found));
+    let found = route::find(&head).and_then(|found| body::no_form(&request).map(|()| found));
     let found = found
         .and_then(|found| if shared.policy.read_only { reads(&head).map(|()| found) } else { Ok(found) });
     let (route, params) = match found {
         Ok(found) => found,
         Err(refusal) => {
-            drain(request.into_body()).await;
+            body::drain(request.into_body()).await;
             return Err(refusal.into());
         }
     };
     let client = hyper::upgrade::on(&mut request);
     let (parts, body) = request.into_parts();
     let mut body = Some(body);
-    let (json, _turn) = read(shared, route, &mut body, &parts.headers).await?;
+    let (json, _turn) = body::read(shared, route, &mut body, &parts.headers).await?;
     let decided = decide(shared, route, &head, &params, json.as_ref()).await;
     let forward = match decided {
         Ok(forward) => forward,
         Err(failure) => {
             if let Some(body) = body {
-                drain(body).await;
+                body::drain(body).await;
             }
             return Err(failure);
         }
@@ -142,60 +133,6 @@ fn reads(head: &Head) -> Result<(), Refusal> {
             .remedy("ask a guard that was started without --read-only"));
     }
     Ok(())
-}
-
-/// Refuses a body with form values: the engine would read them in preference to the query that was checked.
-fn no_form(request: &Request<Stream>) -> Result<(), Refusal> {
-    let kind = request.headers().get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
-    let kind = String::from_utf8_lossy(kind).trim().to_ascii_lowercase();
-    if kind.starts_with("application/x-www-form-urlencoded") || kind.starts_with("multipart/") {
-        return Err(
-            Refusal::new("form", "the body is a form").remedy("send JSON, and parameters in the query")
-        );
-    }
-    Ok(())
-}
-
-/// Reads and parses the body if the route has a JSON body. An archive stays in the stream.
-async fn read<'s>(
-    shared: &'s Shared,
-    route: &Route,
-    body: &mut Option<Stream>,
-    headers: &hyper::HeaderMap,
-) -> Result<(Option<Value>, Option<SemaphorePermit<'s>>), Failure> {
-    if route.incoming == Incoming::Archive {
-        return Ok((None, None));
-    }
-    let Some(stream) = body.take() else { return Ok((None, None)) };
-    let announced = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
-    let large = || {
-        Refusal::new("body", format!("more than {} MiB of JSON", MAX_BODY >> 20)).remedy("send less at once")
-    };
-    if announced.is_some_and(|length: usize| length > MAX_BODY) {
-        drain(stream).await;
-        return Err(large().into());
-    }
-    let is_small =
-        hyper::body::Body::is_end_stream(&stream) || announced.is_some_and(|length| length <= SMALL_BODY);
-    let turn = if is_small { None } else { shared.large_bodies.acquire().await.ok() };
-    let all = tokio::time::timeout(BODY_TIME, Limited::new(stream, MAX_BODY).collect()).await;
-    let late = || Refusal::new("body", "it does not arrive").remedy("send it at once");
-    let bytes = all.map_err(|_| late())?.map_err(|_| large())?.to_bytes();
-    let empty = bytes.iter().all(u8::is_ascii_whitespace);
-    match route.incoming {
-        _ if empty => Ok((None, None)),
-        Incoming::Json if bytes.iter().filter(|byte| b",[{".contains(byte)).count() > MAX_VALUES => {
-            Err(Refusal::new("body", format!("more than {MAX_VALUES} values"))
-                .remedy("send less at once")
-                .into())
-        }
-        Incoming::Json => {
-            let odd =
-                |e| Refusal::new("body", format!("not plain JSON: {e}")).remedy("send UTF-8, each key once");
-            Ok((Some(crate::json::parse(&bytes).map_err(odd)?), turn))
-        }
-        _ => Err(Refusal::new("body", "this call takes no body").remedy("send none").into()),
-    }
 }
 
 /// Calls the rule until it decides; each time it lacks a fact, that is looked up and the rule called again.
@@ -409,16 +346,6 @@ async fn whole(response: Response<Stream>) -> Result<(hyper::http::response::Par
     let bytes = Limited::new(body, MAX_ANSWER).collect().await.map_err(|e| Failure::Engine(e.to_string()))?;
     parts.headers.remove(hyper::header::TRANSFER_ENCODING);
     Ok((parts, bytes.to_bytes()))
-}
-
-/// Reads the rest of a refused request for up to 2 s. A client that is still sending would otherwise get a reset
-/// connection instead of the answer.
-async fn drain(body: Stream) {
-    let all = async {
-        let mut body = Limited::new(body, 64 * 1024 * 1024);
-        while body.frame().await.is_some_and(|frame| frame.is_ok()) {}
-    };
-    let _ = tokio::time::timeout(Duration::from_secs(2), all).await;
 }
 
 async fn refuse(shared: &Shared, call: String, refusal: Refusal) -> Response<Body> {
