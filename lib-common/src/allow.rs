@@ -27,10 +27,13 @@ pub enum Kind {
     Image,
     /// Absolute path of a folder of the host that may be mounted, with everything in it.
     Path,
+    /// Further log driver, which may send logs away from the node.
+    LogDriver,
 }
 
 impl Kind {
-    const ALL: [Self; 6] = [Self::Network, Self::Exec, Self::Domain, Self::Stack, Self::Image, Self::Path];
+    const ALL: [Self; 7] =
+        [Self::Network, Self::Exec, Self::Domain, Self::Stack, Self::Image, Self::Path, Self::LogDriver];
 
     /// The word before the `=`.
     #[must_use]
@@ -42,6 +45,7 @@ impl Kind {
             Self::Stack => "stack",
             Self::Image => "image",
             Self::Path => "path",
+            Self::LogDriver => "log-driver",
         }
     }
 }
@@ -134,6 +138,12 @@ pub struct Policy {
     pub stack: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub allow: Vec<Allow>,
+    /// Nothing may be changed at all.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub read_only: bool,
+    /// Objects of others are neither listed nor described.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub hide_others: bool,
 }
 
 impl Policy {
@@ -173,6 +183,7 @@ mod tests {
             ("domain=*", r#"{"kind":"domain","value":"*"}"#),
             ("stack=immi-??????.ci", r#"{"kind":"stack","value":"immi-??????.ci"}"#),
             ("path=/srv/a=b", r#"{"kind":"path","value":"/srv/a=b"}"#),
+            ("log-driver=gelf", r#"{"kind":"log-driver","value":"gelf"}"#),
         ] {
             let allow: Allow = text.parse().unwrap();
             assert_eq!(serde_json::to_string(&allow).unwrap(), json);

@@ -189,7 +189,52 @@ fn a_policy_in_a_file_says_the_same_as_options() {
     docker(["network", "rm", &net]);
 }
 
-/// Runs the tool with a shell script as its command.
+#[test]
+fn two_owners_on_one_engine_see_and_change_only_their_own() {
+    let stranger = Stranger::new();
+    let mut guards = ["team-a", "team-b"].map(|team| Standing::start(team, &["--hide-others"]));
+    let app = |guard: &Standing| format!("{}_app", guard.owner);
+    for guard in &guards {
+        let name = app(guard);
+        let create = [
+            "service",
+            "create",
+            "-d",
+            "--no-resolve-image",
+            "--name",
+            &name,
+            "--replicas",
+            "0",
+            IMAGE,
+            "true",
+        ];
+        assert!(guard.docker(&create).status.success());
+    }
+    for (own, other) in [(0, 1), (1, 0)] {
+        let (guard, theirs) = (&guards[own], app(&guards[other]));
+        let list = guard.docker(&["service", "ls", "--format", "{{.Name}}"]);
+        assert_eq!(String::from_utf8(list.stdout).unwrap().trim(), app(guard));
+        for call in [
+            &["service", "inspect", &theirs][..],
+            &["service", "rm", &theirs],
+            &["service", "inspect", &stranger.0],
+        ] {
+            assert!(said(&guard.docker(call)).contains("swarm-guard: refused: of others: "), "{call:?}");
+        }
+    }
+    let mut board = Standing::start("board", &["--read-only"]);
+    let list = board.docker(&["service", "ls", "--format", "{{.Name}}"]);
+    assert!(String::from_utf8(list.stdout).unwrap().contains(&stranger.0), "it sees everybody's");
+    let create = board.docker(&["config", "create", &format!("{}_c", board.owner), "/etc/hostname"]);
+    assert!(said(&create).contains("swarm-guard: refused: read only: "), "{}", said(&create));
+    assert_eq!(board.end().0, Some(0));
+    for guard in &mut guards {
+        assert!(guard.docker(&["service", "rm", &app(guard)]).status.success());
+        assert_eq!(guard.end().0, Some(0));
+    }
+}
+
+/// The tool in front of a shell script.
 fn before(options: &[&str], script: &str) -> Output {
     require_engine();
     let mut command = Command::new(tool("swarm-guard"));

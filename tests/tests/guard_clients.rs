@@ -192,7 +192,10 @@ fn containers(client: &Client, dir: &Path) {
     client.run(&["load", "-i", saved]);
     assert_eq!(client.run(&["run", "--rm", &web]), "built\n");
     client.run(&["tag", IMAGE, &format!("{stack}/renamed:1")]);
-    client.run(&["save", "-o", saved, IMAGE]);
+    // An archive with a name that is not the owner's; through the guard nobody gets one of what is not his.
+    docker(["save", "-o", saved, IMAGE]);
+    let output = client.command(&["save", "-o", saved, IMAGE]).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("swarm-guard: refused: of others"));
     let output = client.command(&["load", "-i", saved]).output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && told.contains("swarm-guard: refused: image"), "{told}");
@@ -249,8 +252,8 @@ fn each_docker_client_works_as_without_a_guard() {
     let stack = guarded.stack.clone();
     let run = guarded.finish();
     assert_eq!(run["outcome"], "pass", "{run:#}");
-    assert_eq!(run["guard"]["refused"], 2 * clients().len(), "{run:#}");
-    // The guard leaves built, loaded and tagged images to the teardown.
+    assert_eq!(run["guard"]["refused"], 3 * clients().len(), "{run:#}");
+    // What was built, loaded and named stays for the teardown.
     let images = docker(["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]);
     assert!(images.contains(IMAGE) && !images.contains(&stack), "{images}");
     let made = run["cleanup"]["created"].to_string();

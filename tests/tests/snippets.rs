@@ -80,6 +80,15 @@ fn systemd_takes_the_units() {
 }
 
 #[test]
+fn docker_compose_takes_the_guards_file() {
+    let mut compose = Command::new("docker-compose");
+    compose.arg("-f").arg(example("guard/compose.yml")).args(["config", "--services"]);
+    let output = compose.output().unwrap();
+    ends(&output, &[0]);
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "guard\nrunner\n");
+}
+
+#[test]
 fn where_nothing_was_interrupted_only_the_condition_speaks() {
     let home = Home::new();
     fs::create_dir(home.path("state")).unwrap();

@@ -7,6 +7,8 @@ set -euo pipefail
 here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
 harness_dir=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 name=$(basename "$here")
+# shellcheck source=ground/rows/lib/env.sh
+. "$harness_dir/lib/env.sh"
 export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$harness_dir/lib
 
 # cannot DOING CAUSE: report an error that says nothing about the recipe, and exit with 2.
@@ -177,12 +179,9 @@ lint() {
 # abra.sh, then the app's own environment, which overrides them.
 merge_env() {
   local file
-  set -a
   for file in "$1/abra.sh" "${app_env-}"; do
-    # shellcheck source=/dev/null
-    [[ ! -f $file ]] || . "$file"
+    [[ ! -f $file ]] || read_env "$file"
   done
-  set +a
 }
 
 # deploy_release VERSION [COMPOSE...]: deploy the release's compose files (default compose.yml) as `abra app deploy` does.

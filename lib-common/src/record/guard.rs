@@ -56,10 +56,15 @@ pub struct GuardFinished {
     pub owner: String,
     pub requests: u64,
     pub refused: u64,
-    /// Objects of the owner that the engine shows although the guard did not see their creation: it was bypassed.
+    /// Objects of the owner that the guard never saw being created, and what was done to the owner's objects by no call
+    /// that passed: it was bypassed.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub unseen: Vec<String>,
-    /// Why the guard cannot prove that there are no other such objects, if it cannot.
+    /// What happened beside: what was done to objects of others, by whom is not known, and short names on a network by
+    /// which others are asked for, too. It is told, and nothing follows from it.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub beside: Vec<String>,
+    /// Why it is not proved that there are no others, where it is not.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub unproved: Option<String>,
 }

@@ -10,6 +10,11 @@ pub const STACK: &str = "com.docker.stack.namespace";
 pub const TASK_ID: &str = "com.docker.swarm.task.id";
 pub const SERVICE_ID: &str = "com.docker.swarm.service.id";
 pub const SERVICE_NAME: &str = "com.docker.swarm.service.name";
+/// Docker Compose puts these two on its containers.
+pub const COMPOSE_PROJECT: &str = "com.docker.compose.project";
+pub const COMPOSE_SERVICE: &str = "com.docker.compose.service";
+/// Every label that the swarm puts on containers of its tasks begins so.
+pub const SWARM: &str = "com.docker.swarm.";
 
 /// The guard puts this label on everything that a run creates; its value is the attempt's id.
 pub const RUN: &str = "redfix.run";

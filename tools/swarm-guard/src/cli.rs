@@ -22,11 +22,18 @@ pub struct Args {
     /// Whose objects may be touched; new ones are labelled with it, and their names begin with it
     #[arg(long, value_name = "NAME", value_parser = allow::name, required_unless_present = "policy")]
     pub owner: Option<String>,
-    /// Something further that the owner may do: network, exec, domain, stack, image or path (repeatable)
+    /// Something further that the owner may do: network, exec, domain, stack, image, path or
+    /// log-driver (repeatable)
     #[arg(long, value_name = "KIND=VALUE", value_delimiter = ',')]
     pub allow: Vec<Allow>,
+    /// Let nothing be changed at all
+    #[arg(long)]
+    pub read_only: bool,
+    /// Neither list nor describe objects of others, but for what is allowed by name
+    #[arg(long)]
+    pub hide_others: bool,
     /// Owner and allowances as one JSON object, in a file or (-) on standard input
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["owner", "allow"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["owner", "allow", "read_only", "hide_others"])]
     pub policy: Option<PathBuf>,
     /// Listen here instead of in a new folder; without CMD, until SIGTERM
     #[arg(long, value_name = "PATH", required_unless_present = "command")]
@@ -50,7 +57,8 @@ impl Args {
         let doing = "reading the policy";
         let Some(path) = &self.policy else {
             let owner = self.owner.clone().unwrap_or_default();
-            return Ok(Policy { owner, stack: None, allow: self.allow.clone() });
+            let (read_only, hide_others) = (self.read_only, self.hide_others);
+            return Ok(Policy { owner, stack: None, allow: self.allow.clone(), read_only, hide_others });
         };
         let mut text = Vec::new();
         let read = match path.to_str() {

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::refusal::Refusal;
 use crate::request::Head;
+use crate::world::Port;
 
 /// The kinds of objects that a request can name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,6 +23,16 @@ pub enum Kind {
     Image,
     /// A path of this machine.
     Path,
+    /// The same; folders that are missing are made.
+    NewPath,
+    /// The node that the engine is: its id, and how many there are.
+    Node,
+    /// What others are asked for by name on a network, by its id.
+    Names,
+    /// Ports that are in use.
+    Ports,
+    /// Ranges of addresses that are in use.
+    Ranges,
 }
 
 impl Kind {
@@ -36,7 +47,11 @@ impl Kind {
             Self::Secret => "secret",
             Self::Exec => "exec",
             Self::Image => "image",
-            Self::Path => "path",
+            Self::Path | Self::NewPath => "path",
+            Self::Node => "node",
+            Self::Names => "names",
+            Self::Ports => "ports",
+            Self::Ranges => "ranges",
         }
     }
 
@@ -105,10 +120,20 @@ pub struct Forward {
     pub body: Outgoing,
     /// The kind of the new object whose id is in the answer.
     pub creates: Option<Kind>,
+    /// The id of the service whose spec the request changes.
+    pub updates: Option<String>,
+    /// The request starts a container.
+    pub starts: bool,
     /// Volumes that the guard has to create first, because the engine would create them without the owner's label.
     pub make_volumes: Vec<String>,
     /// Volumes that the engine will create, with the owner's label, for stamped mounts.
     pub expect_volumes: Vec<String>,
+    /// The engine will create volumes with names of its own choice, and the owner's label.
+    pub nameless_volumes: bool,
+    /// Ports that the object will publish.
+    pub ports: Vec<Port>,
+    /// What others may come to feel of it, in words: it is told when the guard ends.
+    pub notes: Vec<String>,
     /// Name and base64 value of a secret that is to be created.
     pub secret: Option<(String, String)>,
     /// The request is a build, for whose steps the engine creates containers by itself.
@@ -122,8 +147,13 @@ impl Forward {
             head,
             body: Outgoing::Nothing,
             creates: None,
+            updates: None,
+            starts: false,
             make_volumes: Vec::new(),
             expect_volumes: Vec::new(),
+            nameless_volumes: false,
+            notes: Vec::new(),
+            ports: Vec::new(),
             secret: None,
             builds: false,
             answer: Answer::AsItComes,

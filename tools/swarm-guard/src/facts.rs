@@ -2,10 +2,13 @@
 //! rule stops with `Stop::Need` and is called again once `serve` has looked the object up. So rules need no I/O.
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use serde_json::{Map, Value};
 
 use crate::decision::{Kind, Stop};
+use crate::request::Head;
+use crate::world::{Port, World};
 
 /// One object as the engine describes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,13 +24,17 @@ pub struct Object {
     pub container: Option<String>,
     /// Of an image: its tags.
     pub tags: Vec<String>,
-    /// Of an image: its labels, which its containers inherit.
+    /// Of an image, whose containers inherit them, or a container: its labels.
     pub labels: Map<String, Value>,
+    /// Of a path in an allowed folder: where the engine finds it, or why it cannot be had there.
+    pub mount: Option<Result<String, String>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
     Object(Box<Object>),
+    /// What concerns all objects together.
+    World(Box<World>),
     /// Status and message with which the engine said that there is no such object.
     Missing(u16, String),
 }
@@ -41,10 +48,20 @@ pub struct Known {
     latest: HashMap<(Kind, String), String>,
     /// Volumes that the engine creates by itself, for mounts that the guard has stamped.
     pub expected_volumes: BTreeSet<String>,
+    /// Whether the engine was asked for volumes that it names itself, as it does for a mount without a source.
+    pub nameless_volumes: bool,
     /// Whether an image was built, for which the engine creates containers by itself.
     pub built: bool,
     /// Stacks to which the owner added objects.
     pub stacks: BTreeSet<String>,
+    /// Ports that the owner published: a proxy of the engine may still listen there for a moment.
+    pub ports: BTreeSet<Port>,
+    /// What others may have felt of calls that passed, in words.
+    pub notes: BTreeSet<String>,
+    /// Calls that passed for one object: its id, and the last word of the path, or `DELETE`.
+    calls: BTreeSet<(String, String)>,
+    /// The specs that services had after a call that passed, by id, each as a hash.
+    specs: HashMap<String, BTreeSet<u64>>,
     /// The owner's name, for objects that `recall` returns.
     owner: String,
 }
@@ -59,6 +76,35 @@ impl Known {
         if is_named_once(kind) {
             self.latest.insert((kind, name.to_owned()), id.to_owned());
         }
+    }
+
+    /// Notes a call that passes, and names an object of the owner's by its full id.
+    pub fn call(&mut self, head: &Head) {
+        let by_query = head.get("container").filter(|_| head.segments == ["commit"]);
+        let id = by_query.or_else(|| head.segments.get(1).map(String::as_str));
+        let word = if head.method == "DELETE" { Some(&head.method) } else { head.segments.last() };
+        if let (Some(id), Some(word)) = (id.filter(|id| self.is_created(id)), word) {
+            self.calls.insert((id.to_owned(), word.clone()));
+        }
+    }
+
+    fn is_created(&self, id: &str) -> bool {
+        let kinds = [Kind::Container, Kind::Service, Kind::Config, Kind::Secret];
+        kinds.into_iter().any(|kind| self.has(kind, id))
+    }
+
+    pub fn called(&self, id: &str, words: &[&str]) -> bool {
+        words.iter().any(|word| self.calls.contains(&(id.to_owned(), (*word).to_owned())))
+    }
+
+    /// Notes the spec of a service as it is after a call that passed.
+    pub fn spec(&mut self, id: &str, spec: &Value) {
+        self.specs.entry(id.to_owned()).or_default().insert(hash(spec));
+    }
+
+    /// Whether the service had this spec after a call that passed. Of a service that is not known, it had every one.
+    pub fn is_spec(&self, id: &str, hash: u64) -> bool {
+        self.specs.get(id).is_none_or(|known| known.contains(&hash))
     }
 
     pub fn has(&self, kind: Kind, id: &str) -> bool {
@@ -79,6 +125,13 @@ impl Known {
     }
 }
 
+/// Specs are compared by it.
+pub fn hash(value: &Value) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.to_string().hash(&mut hasher);
+    hasher.finish()
+}
+
 /// Whether the swarm allows only one object of this kind with a given name.
 fn is_named_once(kind: Kind) -> bool {
     matches!(kind, Kind::Config | Kind::Secret | Kind::SwarmNetwork | Kind::Service)
@@ -97,8 +150,8 @@ impl Facts {
     pub fn find(&self, kind: Kind, reference: &str) -> Result<Option<&Object>, Stop> {
         match self.0.get(&(kind, reference.to_owned())) {
             None => Err(Stop::Need(kind, reference.to_owned())),
-            Some(Found::Missing(..)) => Ok(None),
             Some(Found::Object(object)) => Ok(Some(object)),
+            Some(_) => Ok(None),
         }
     }
 
@@ -107,7 +160,16 @@ impl Facts {
         match self.0.get(&(kind, reference.to_owned())) {
             Some(Found::Missing(status, message)) => Err(Stop::Missing(*status, message.clone())),
             Some(Found::Object(object)) => Ok(object),
-            None => Err(Stop::Need(kind, reference.to_owned())),
+            Some(Found::World(_)) | None => Err(Stop::Need(kind, reference.to_owned())),
+        }
+    }
+
+    /// What is known of all objects together.
+    pub fn world(&self, kind: Kind, reference: &str) -> Result<&World, Stop> {
+        match self.0.get(&(kind, reference.to_owned())) {
+            Some(Found::World(world)) => Ok(world),
+            Some(Found::Missing(status, message)) => Err(Stop::Missing(*status, message.clone())),
+            Some(Found::Object(_)) | None => Err(Stop::Need(kind, reference.to_owned())),
         }
     }
 }

@@ -2,7 +2,7 @@
 //! archive of images.
 
 use crate::ask::Ask;
-use crate::decision::{Outgoing, Stop};
+use crate::decision::{Kind, Outgoing, Stop};
 use crate::facts::{Facts, Found, Known};
 use crate::policy::Policy;
 use crate::refusal::Refusal;
@@ -34,6 +34,9 @@ pub fn decide(method: &str, target: &str, body: &[u8]) -> Option<String> {
         exec: Vec::new(),
         images: Vec::new(),
         folders: vec!["/scratch".into()],
+        log_drivers: Vec::new(),
+        read_only: false,
+        hide_others: false,
     };
     let (known, mut facts) = (Known::default(), Facts::default());
     loop {
@@ -47,7 +50,11 @@ pub fn decide(method: &str, target: &str, body: &[u8]) -> Option<String> {
             known: &known,
         }) {
             Err(Stop::Need(kind, reference)) => {
-                facts.learn(kind, reference, Found::Missing(404, String::new()));
+                let found = match kind {
+                    Kind::Node | Kind::Names | Kind::Ports | Kind::Ranges => Found::World(Box::default()),
+                    _ => Found::Missing(404, String::new()),
+                };
+                facts.learn(kind, reference, found);
             }
             Err(_) => return None,
             Ok(forward) => {

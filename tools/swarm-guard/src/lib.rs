@@ -2,12 +2,15 @@
 //!
 //! What happens to a request (`serve` drives it): `request` brings its head into one normal form, `route` finds it in
 //! the allow-list, `json` and `shape` parse its body so that it has only one reading. The `rule` of its kind decides;
-//! `facts` holds what the rule has to know of objects, and `resolve` looks that up. What may pass is stamped with the
-//! owner's label and carried to the engine by `forward`; `bulk` carries long answers, and `images` rewrites archives of
-//! images. What may not pass is refused, with the rule's name and a way out, and recorded (`tell`). Rules are pure.
+//! `facts` holds what the rule has to know of objects, and `resolve` looks that up; `world` is what all objects and the
+//! node have together (names, ports, ranges), and `survey` looks at it. `stage` gives the engine the very folders that
+//! were looked at. What may pass is stamped with the owner's label and carried to the engine by `forward`; `bulk` carries
+//! long answers, and `images` rewrites archives of images. What may not pass is refused, with the rule's name and a way
+//! out, and recorded (`tell`). Rules are pure.
 //! Meanwhile `watch` and `bypass` find in the engine's own events what went around the guard.
 
 mod ask;
+mod body;
 mod bulk;
 mod bypass;
 mod child;
@@ -32,11 +35,15 @@ mod serve;
 mod shape;
 mod shared;
 mod socket;
+mod stage;
 mod stop;
+mod subnet;
+mod survey;
 mod tell;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod world;
 
 pub use cli::Args;
 

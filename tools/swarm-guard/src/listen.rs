@@ -27,11 +27,14 @@ pub async fn until<T>(
     }
 }
 
+/// Most connections at the same time; further ones wait. Without end they would keep others from the engine.
+const MOST: usize = 256;
+
 async fn accept(listener: &UnixListener, shared: &Arc<Shared>) -> std::convert::Infallible {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            accepted = listener.accept() => match accepted {
+            accepted = listener.accept(), if connections.len() < MOST => match accepted {
                 Ok((stream, _)) => drop(connections.spawn(speak(stream, Arc::clone(shared)))),
                 // Most likely the process is out of descriptors (EMFILE). Pause: connections that end free some.
                 Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,

@@ -24,6 +24,12 @@ pub struct Policy {
     pub images: Vec<String>,
     /// Folders of the host, with symbolic links resolved, that may be mounted with all below them.
     pub folders: Vec<PathBuf>,
+    /// Log drivers that the owner may use besides those that keep logs on the node.
+    pub log_drivers: Vec<String>,
+    /// Nothing may be changed at all.
+    pub read_only: bool,
+    /// Objects of others are neither listed nor described.
+    pub hide_others: bool,
 }
 
 impl Policy {
@@ -42,6 +48,9 @@ impl Policy {
             exec: list(Kind::Exec),
             images: list(Kind::Image),
             folders: values(&given.allow, Kind::Path).map(folder).collect(),
+            log_drivers: list(Kind::LogDriver),
+            read_only: given.read_only,
+            hide_others: given.hide_others,
         }
     }
 
@@ -109,6 +118,9 @@ pub mod tests {
             exec: vec!["backups_app".into()],
             images: vec!["localhost/ci/".into(), "ours".into()],
             folders: vec!["/scratch".into()],
+            log_drivers: vec!["gelf".into()],
+            read_only: false,
+            hide_others: false,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Looks up the objects that a request names. The engine itself resolves names and id prefixes, so the guard gets the
 //! same object that the engine would take.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use lib_common::docker::{ApiError, Engine, filters, percent_encode};
 use lib_common::swarm::label::{self, SERVICE_NAME};
@@ -9,11 +9,37 @@ use serde_json::Value;
 
 use crate::decision::Kind;
 use crate::facts::{Found, Object};
+use crate::shared::Shared;
+use crate::survey;
 
 /// Looks one reference up on the engine; a path on this machine. Fails when the engine does not answer.
-pub async fn look_up(engine: &Engine, kind: Kind, reference: &str) -> Result<Found, ApiError> {
-    if kind == Kind::Path {
-        return Ok(path(Path::new(reference)));
+pub async fn look_up(shared: &Shared, kind: Kind, reference: &str) -> Result<Found, ApiError> {
+    let engine = &shared.engine;
+    match kind {
+        Kind::Path | Kind::NewPath => {
+            return Ok(match survey::path(shared, kind, reference).await {
+                Ok(object) => Found::Object(Box::new(object)),
+                // Nothing is told of the host where the owner may not look.
+                Err(why)
+                    if shared
+                        .policy
+                        .folders
+                        .iter()
+                        .any(|folder| Path::new(reference).starts_with(folder)) =>
+                {
+                    Found::Missing(400, format!("{reference}: {why}"))
+                }
+                Err(_) => Found::Object(Box::new(Object { id: reference.to_owned(), ..Object::default() })),
+            });
+        }
+        Kind::Node | Kind::Names | Kind::Ports | Kind::Ranges => {
+            return Ok(match survey::look_up(shared, kind, reference).await {
+                Ok(world) => Found::World(Box::new(world)),
+                Err(e) if e.status != 0 => Found::Missing(e.status, e.message),
+                Err(e) => return Err(e),
+            });
+        }
+        _ => {}
     }
     if reference.is_empty() {
         return Ok(Found::Missing(400, format!("no {} is named", kind.word())));
@@ -39,7 +65,7 @@ pub async fn look_up(engine: &Engine, kind: Kind, reference: &str) -> Result<Fou
 }
 
 /// Whether the engine made this name up, for a volume that nobody named: 64 hexadecimal digits.
-fn is_anonymous(name: &str) -> bool {
+pub fn is_anonymous(name: &str) -> bool {
     name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
@@ -66,7 +92,7 @@ fn describe(kind: Kind, reference: &str) -> String {
         Kind::Secret => format!("/secrets/{reference}"),
         Kind::Exec => format!("/exec/{reference}/json"),
         Kind::Image => format!("/images/{reference}/json"),
-        Kind::Path => String::new(),
+        Kind::Path | Kind::NewPath | Kind::Node | Kind::Names | Kind::Ports | Kind::Ranges => String::new(),
     }
 }
 
@@ -82,10 +108,13 @@ fn object(kind: Kind, value: &Value) -> Object {
         Kind::Volume => (&value["Name"], &value["Name"], &value["Labels"]),
         Kind::Exec => (&value["ID"], &value["ID"], &Value::Null),
         Kind::Image => (&value["Id"], &value["Id"], &value["Config"]["Labels"]),
-        Kind::Path => (&Value::Null, &Value::Null, &Value::Null),
+        Kind::Path | Kind::NewPath | Kind::Node | Kind::Names | Kind::Ports | Kind::Ranges => {
+            (&Value::Null, &Value::Null, &Value::Null)
+        }
     };
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let label = |name: &str| labels[name].as_str().map(ToOwned::to_owned);
+    let has_labels = matches!(kind, Kind::Image | Kind::Container);
     let tags = value["RepoTags"].as_array().into_iter().flatten();
     Object {
         id: text(id),
@@ -94,61 +123,7 @@ fn object(kind: Kind, value: &Value) -> Object {
         service: label(SERVICE_NAME),
         container: value["ContainerID"].as_str().map(ToOwned::to_owned),
         tags: tags.filter_map(Value::as_str).map(ToOwned::to_owned).collect(),
-        labels: labels.as_object().filter(|_| kind == Kind::Image).cloned().unwrap_or_default(),
-    }
-}
-
-/// Resolves symbolic links. Of a path that does not exist yet, the part that exists is resolved.
-fn path(given: &Path) -> Found {
-    let odd = || Found::Missing(400, format!("{} is no plain absolute path", given.display()));
-    let plain = given.components().all(|part| !matches!(part, std::path::Component::ParentDir));
-    if !given.is_absolute() || !plain {
-        return odd();
-    }
-    let mut missing = Vec::new();
-    let mut existing: PathBuf = given.to_owned();
-    let real = loop {
-        match existing.canonicalize() {
-            Ok(real) => break real,
-            // A dangling link is refused: the engine would create its target, wherever it leads, and mount that.
-            Err(_) if existing.is_symlink() => return odd(),
-            Err(_) => match (existing.file_name(), existing.parent()) {
-                (Some(name), Some(parent)) => {
-                    missing.push(name.to_owned());
-                    existing = parent.to_owned();
-                }
-                _ => return odd(),
-            },
-        }
-    };
-    let whole = missing.iter().rev().fold(real, |path, part| path.join(part));
-    match whole.to_str() {
-        Some(id) => Found::Object(Box::new(Object { id: id.to_owned(), ..Object::default() })),
-        None => odd(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn real(path_given: &Path) -> Option<String> {
-        match path(path_given) {
-            Found::Object(object) => Some(object.id),
-            Found::Missing(..) => None,
-        }
-    }
-
-    #[test]
-    fn links_are_followed() {
-        let dir = tempfile::tempdir().unwrap();
-        let root = dir.path().canonicalize().unwrap();
-        std::os::unix::fs::symlink("/etc", root.join("out")).unwrap();
-        std::os::unix::fs::symlink("/nowhere/yet", root.join("later")).unwrap();
-        assert_eq!(real(&root.join("out/new")).unwrap(), "/etc/new");
-        assert_eq!(real(&root.join("a/b")).unwrap(), root.join("a/b").to_str().unwrap());
-        assert_eq!(real(&root.join("a/../../b")), None);
-        assert_eq!(real(&root.join("later")), None);
-        assert_eq!(real(Path::new("relative")), None);
+        labels: labels.as_object().filter(|_| has_labels).cloned().unwrap_or_default(),
+        mount: None,
     }
 }

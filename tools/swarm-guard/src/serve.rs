@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Bytes, Incoming as Stream};
@@ -15,20 +14,20 @@ use lib_common::text::Text;
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, text};
+use crate::body;
 use crate::bulk;
 use crate::decision::{Answer, Forward, Kind, Outgoing, Stop};
 use crate::facts::{Facts, Found};
 use crate::forward::{self, Body};
 use crate::images;
+use crate::labels;
 use crate::refusal::Refusal;
 use crate::request::Head;
 use crate::resolve;
-use crate::route::{self, Incoming, Route};
+use crate::route::{self, Route};
 use crate::shared::Shared;
 use crate::tell::{Event, Unheard};
 
-/// Largest JSON body that the guard accepts.
-const MAX_BODY: usize = 16 * 1024 * 1024;
 /// Most objects that one request may name; each costs a call of the engine.
 const MAX_LOOK_UPS: usize = 1000;
 /// Largest answer of the engine that the guard has to parse: the id of a new object, or the swarm's description.
@@ -64,7 +63,7 @@ pub async fn serve(shared: Arc<Shared>, request: Request<Stream>) -> Result<Resp
         Err(refusal) => {
             let path = target.split('?').next().unwrap_or_default();
             let shown: String = path.chars().take(80).flat_map(char::escape_default).collect();
-            drain(request.into_body()).await;
+            body::drain(request.into_body()).await;
             return Ok(refuse(&shared, format!("{method} {shown}"), refusal).await);
         }
     };
@@ -91,28 +90,31 @@ async fn handle(
     head: Head,
     mut request: Request<Stream>,
 ) -> Result<Response<Body>, Failure> {
-    let found = route::find(&head).and_then(|found| no_form(&request).map(|()| found));
+    let found = route::find(&head).and_then(|found| body::no_form(&request).map(|()| found));
+    let found = found
+        .and_then(|found| if shared.policy.read_only { reads(&head).map(|()| found) } else { Ok(found) });
     let (route, params) = match found {
         Ok(found) => found,
         Err(refusal) => {
-            drain(request.into_body()).await;
+            body::drain(request.into_body()).await;
             return Err(refusal.into());
         }
     };
     let client = hyper::upgrade::on(&mut request);
     let (parts, body) = request.into_parts();
     let mut body = Some(body);
-    let json = read(route, &mut body, &parts.headers).await?;
-    let forward = match decide(shared, route, &head, &params, json.as_ref()).await {
+    let (json, _turn) = body::read(shared, route, &mut body, &parts.headers).await?;
+    let decided = decide(shared, route, &head, &params, json.as_ref()).await;
+    let forward = match decided {
         Ok(forward) => forward,
         Err(failure) => {
             if let Some(body) = body {
-                drain(body).await;
+                body::drain(body).await;
             }
             return Err(failure);
         }
     };
-    if forward.creates.is_none() {
+    if forward.creates.is_none() && forward.updates.is_none() {
         return carry_out(shared, forward, &parts, body, Some(client)).await;
     }
     // A task of its own goes on when the client goes away: the guard must see which object the engine creates.
@@ -124,47 +126,13 @@ async fn handle(
     work.await.map_err(|e| Failure::Engine(e.to_string()))?
 }
 
-/// Refuses a body with form values: the engine would read them in preference to the query that was checked.
-fn no_form(request: &Request<Stream>) -> Result<(), Refusal> {
-    let kind = request.headers().get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
-    let kind = String::from_utf8_lossy(kind).trim().to_ascii_lowercase();
-    if kind.starts_with("application/x-www-form-urlencoded") || kind.starts_with("multipart/") {
-        return Err(
-            Refusal::new("form", "the body is a form").remedy("send JSON, and parameters in the query")
-        );
+/// Refuses what may change something.
+fn reads(head: &Head) -> Result<(), Refusal> {
+    if head.changes() {
+        return Err(Refusal::new("read only", head.to_string())
+            .remedy("ask a guard that was started without --read-only"));
     }
     Ok(())
-}
-
-/// Reads and parses the body if the route has a JSON body. An archive stays in the stream.
-async fn read(
-    route: &Route,
-    body: &mut Option<Stream>,
-    headers: &hyper::HeaderMap,
-) -> Result<Option<Value>, Failure> {
-    if route.incoming == Incoming::Archive {
-        return Ok(None);
-    }
-    let Some(stream) = body.take() else { return Ok(None) };
-    let announced = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
-    let large = || {
-        Refusal::new("body", format!("more than {} MiB of JSON", MAX_BODY >> 20)).remedy("send less at once")
-    };
-    if announced.is_some_and(|length: usize| length > MAX_BODY) {
-        drain(stream).await;
-        return Err(large().into());
-    }
-    let bytes = Limited::new(stream, MAX_BODY).collect().await.map_err(|_| large())?.to_bytes();
-    let empty = bytes.iter().all(u8::is_ascii_whitespace);
-    match route.incoming {
-        _ if empty => Ok(None),
-        Incoming::Json => {
-            let odd =
-                |e| Refusal::new("body", format!("not plain JSON: {e}")).remedy("send UTF-8, each key once");
-            Ok(Some(crate::json::parse(&bytes).map_err(odd)?))
-        }
-        _ => Err(Refusal::new("body", "this call takes no body").remedy("send none").into()),
-    }
 }
 
 /// Calls the rule until it decides; each time it lacks a fact, that is looked up and the rule called again.
@@ -190,7 +158,7 @@ async fn decide(
                 let recalled = shared.state().known.recall(kind, &reference);
                 let found = match recalled {
                     Some(object) => Found::Object(Box::new(object)),
-                    None => resolve::look_up(&shared.engine, kind, &reference)
+                    None => resolve::look_up(shared, kind, &reference)
                         .await
                         .map_err(|e: ApiError| Failure::Engine(e.message))?,
                 };
@@ -210,7 +178,10 @@ async fn carry_out(
     client: Option<hyper::upgrade::OnUpgrade>,
 ) -> Result<Response<Body>, Failure> {
     let owner = &shared.policy.owner;
-    // The record is written before the engine gets the call, so that no change goes unrecorded.
+    if forward.starts {
+        // Whatever is created now is checked before it can start.
+        drop(shared.creating.write().await);
+    }
     if forward.head.changes() {
         let (method, path) = (forward.head.method.clone(), forward.head.path());
         shared.teller.tell(Event::Passed(GuardPassed { owner: owner.clone(), method, path })).await?;
@@ -225,7 +196,11 @@ async fn carry_out(
     {
         let known = &mut shared.state().known;
         known.built |= forward.builds;
+        known.nameless_volumes |= forward.nameless_volumes;
         known.expected_volumes.extend(forward.expect_volumes);
+        known.ports.extend(forward.ports);
+        known.notes.extend(forward.notes);
+        known.call(&forward.head);
     }
     // The value must be in the pipe before a container can get the secret and print it.
     if let Some((name, value)) = &forward.secret {
@@ -265,6 +240,14 @@ async fn carry_out(
     if let Some(creates) = creates {
         return created(shared, creates, response).await;
     }
+    if let Some(service) = &forward.updates {
+        let success = response.status().is_success();
+        let (parts, bytes) = whole(response).await?;
+        if success {
+            note_spec(shared, service).await;
+        }
+        return Ok(Response::from_parts(parts, forward::whole(bytes)));
+    }
     if forward.answer == Answer::Scrubbed {
         return scrubbed(response).await;
     }
@@ -303,8 +286,38 @@ async fn created(
     if let Some(id) = id.filter(|_| success) {
         shared.state().known.stacks.insert(made.stack);
         remember(shared, made.kind, id, &made.name).await?;
+        match made.kind {
+            Kind::Container => look_again(shared, id).await?,
+            Kind::Service => note_spec(shared, id).await,
+            _ => {}
+        }
     }
     Ok(Response::from_parts(parts, forward::whole(bytes)))
+}
+
+/// Checks the labels of a new container once more, with those that it has from its image: the image's name may have come to
+/// mean another one after the guard looked. Until this is done nobody can start the container through the guard.
+async fn look_again(shared: &Shared, id: &str) -> Result<(), Failure> {
+    let made = match shared.engine.get(&format!("/containers/{id}/json")).await {
+        Ok(made) => made,
+        Err(e) if e.is_missing() => return Ok(()),
+        Err(e) => return Err(Failure::Engine(e.message)),
+    };
+    let labels = made["Config"]["Labels"].as_object().into_iter().flatten();
+    let checked = labels::effective(&shared.policy, labels);
+    if checked.is_err() {
+        let removed = shared.engine.delete(&format!("/containers/{id}?force=1&v=1")).await;
+        removed.map_err(|e| Failure::Engine(e.message))?;
+    }
+    Ok(checked?)
+}
+
+/// Notes what the engine has made of a service's spec, so that another one shows that somebody went around the guard.
+async fn note_spec(shared: &Shared, id: &str) {
+    // A service that is gone again has none.
+    if let Ok(service) = shared.engine.get(&format!("/services/{id}")).await {
+        shared.state().known.spec(id, &service["Spec"]);
+    }
 }
 
 /// Notes that the object is the owner's, and records `guard.created`.
@@ -335,16 +348,6 @@ async fn whole(response: Response<Stream>) -> Result<(hyper::http::response::Par
     let bytes = Limited::new(body, MAX_ANSWER).collect().await.map_err(|e| Failure::Engine(e.to_string()))?;
     parts.headers.remove(hyper::header::TRANSFER_ENCODING);
     Ok((parts, bytes.to_bytes()))
-}
-
-/// Reads the rest of a refused request for up to 2 s. A client that is still sending would otherwise get a reset
-/// connection instead of the answer.
-async fn drain(body: Stream) {
-    let all = async {
-        let mut body = Limited::new(body, 64 * 1024 * 1024);
-        while body.frame().await.is_some_and(|frame| frame.is_ok()) {}
-    };
-    let _ = tokio::time::timeout(Duration::from_secs(2), all).await;
 }
 
 async fn refuse(shared: &Shared, call: String, refusal: Refusal) -> Response<Body> {

@@ -6,12 +6,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use lib_common::docker::ApiResult;
 use lib_common::record::guard::GuardFinished;
 use lib_common::swarm::event::{Events, Wanted};
-use lib_common::swarm::object;
+use lib_common::swarm::{label, object};
 use lib_common::{Error, Result};
 use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::bypass::{self, Seen, Verdict};
+use crate::decision::Kind;
 use crate::shared::Shared;
 
 /// A watch in progress; [`conclude`] ends it.
@@ -32,8 +34,7 @@ pub async fn begin(shared: &Arc<Shared>) -> Result<Watch> {
     if !matches!(told, Ok(Ok(()))) {
         return Err(Error::again(doing, "the engine does not open its event stream").on(object));
     }
-    // Listen first, then list: an object that is created between the two is seen by at least one of them.
-    look(shared).await.map_err(|e| e.into_error(doing, &object))?;
+    look(shared, false).await.map_err(|e| e.into_error(doing, &object))?;
     shared.state().sightings.begin();
     Ok(watch)
 }
@@ -54,11 +55,13 @@ pub async fn conclude(shared: &Shared, watch: Watch) -> GuardFinished {
         Err(e) => Some(format!("it is not known whether anything went around the guard: {}", e.message)),
     };
     let state = shared.state();
+    let Verdict { unseen, beside } = state.sightings.judge(&shared.policy, &state.known);
     GuardFinished {
         owner: shared.policy.owner.clone(),
         requests: state.requests,
         refused: state.refused,
-        unseen: state.sightings.judge(&shared.policy, &state.known),
+        unseen,
+        beside,
         unproved,
     }
 }
@@ -79,18 +82,35 @@ async fn follow(shared: Arc<Shared>, ready: oneshot::Sender<()>) {
 async fn last_look(shared: &Shared, since: u64, until: u64) -> ApiResult<()> {
     // The stream may have missed events while it was reconnecting, so read all of them again.
     events(shared, Some((since, until)), None).await?;
-    look(shared).await
+    look(shared, true).await
 }
 
-/// Takes in every object that exists.
-async fn look(shared: &Shared) -> ApiResult<()> {
+/// Takes in every object that exists, and the specs of services: those from before the guard `began` are as they should be.
+async fn look(shared: &Shared, began: bool) -> ApiResult<()> {
     for kind in object::Kind::ALL {
         let answer = shared.engine.get(kind.list_path()).await?;
         let mut state = shared.state();
         let state = &mut *state;
         for object in object::parse(kind, &answer) {
             let labels = json!(object.labels);
-            state.sightings.see(&shared.policy, &state.known, kind.into(), &object.id, &object.name, &labels);
+            let listed = answer.as_array().into_iter().flatten().find(|one| one["Id"] == object.id.as_str());
+            let image = listed.and_then(|one| one["Image"].as_str()).unwrap_or_default();
+            let (id, name) = (object.id.as_str(), object.name.as_str());
+            state.sightings.see(
+                &shared.policy,
+                &state.known,
+                &Seen { kind: kind.into(), id, name, labels: &labels, image },
+            );
+        }
+        for service in answer.as_array().into_iter().flatten().filter(|_| kind == object::Kind::Service) {
+            let id = service["ID"].as_str().unwrap_or_default();
+            if began && state.known.has(Kind::Service, id) {
+                state.sightings.spec(service);
+            } else if !began && service["Spec"]["Labels"][label::RUN] == shared.policy.owner.as_str() {
+                for spec in [&service["Spec"], &service["PreviousSpec"]] {
+                    state.known.spec(id, spec);
+                }
+            }
         }
     }
     Ok(())
@@ -103,12 +123,24 @@ async fn events(
 ) -> ApiResult<()> {
     let at = |seconds: u64| i64::try_from(seconds.saturating_mul(1_000_000_000)).unwrap_or(i64::MAX);
     let (since, until) = span.map(|(since, until)| (at(since), at(until))).unzip();
-    let wanted = Wanted { kinds: &object::Kind::ALL, actions: &["create"], since, until };
+    let wanted = Wanted { kinds: &object::Kind::ALL, actions: &bypass::ACTIONS, since, until };
     let mut events = Events::open(&shared.engine, &wanted).await?;
     if let Some(ready) = ready {
         let _ = ready.send(());
     }
     while let Some(event) = events.next().await? {
+        let health = shared.state().sightings.wants_health(&event);
+        if let Some(id) = health {
+            let described = shared.engine.get(&format!("/containers/{id}/json")).await.ok();
+            shared.state().sightings.health(id, described.as_ref());
+        }
+        if event["Type"] == "service" && event["Action"] == "update" {
+            let id = event["Actor"]["ID"].as_str().unwrap_or_default();
+            // One that is gone already says nothing.
+            if let Ok(service) = shared.engine.get(&format!("/services/{id}")).await {
+                shared.state().sightings.spec(&service);
+            }
+        }
         let mut state = shared.state();
         let state = &mut *state;
         state.sightings.event(&shared.policy, &state.known, &event);

@@ -9,6 +9,7 @@ use crate::context::Attempt;
 use crate::guard;
 use crate::load::condition::Before;
 use crate::load::sampler::Load;
+use crate::slot::Hold;
 use crate::teardown::Teardown;
 use crate::teardown::vigil::Changes;
 
@@ -20,8 +21,8 @@ pub enum End {
     Idle,
     /// This tool was asked to stop, by the signal of this number.
     Stopped(i32),
-    /// Somebody else took the slot.
-    SlotLost,
+    /// Somebody else took the slot, or it could not be renewed.
+    SlotLost(Hold),
     /// `--budget` ran out.
     Budget,
     /// The guard died, so the command no longer reached the engine.

@@ -227,6 +227,7 @@ mod tests {
 
     use super::*;
     use crate::clean::Taken;
+    use crate::slot::Hold;
 
     #[test]
     fn the_commands_own_code_passes_through_unless_it_lies() {
@@ -242,7 +243,7 @@ mod tests {
             (Outcome::Infra, exited(0), false, 75),
             (Outcome::Timeout, End::Timeout, true, 1),
             (Outcome::Fail, End::Taken(Taken::Live(String::new())), true, 1),
-            (Outcome::Disturbed, End::SlotLost, false, 75),
+            (Outcome::Disturbed, End::SlotLost(Hold::Taken), false, 75),
         ] {
             assert_eq!(exit(outcome, &end, through).code(), code, "{outcome:?} {end:?} {through}");
         }

@@ -2,10 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use super::mounts;
+use super::names::{self, Wanted};
+use super::{logging, mounts, ports};
 use crate::ask::{Ask, text};
 use crate::decision::{Answer, Decision, Forward, Kind, Outgoing, Stop};
-use crate::labels;
+use crate::facts::Object;
 use crate::refusal::Refusal;
 use crate::shape::container;
 
@@ -17,8 +18,8 @@ pub fn create(ask: &Ask) -> Decision {
         ask.policy.name("container", name.trim_start_matches('/'))?;
     }
     ask.stamp(&mut body, "Labels")?;
-    // The container inherits the image's labels, and Traefik reads them.
-    image_labels(ask, text(&body, "Image"))?;
+    let image = text(&body, "Image").to_owned();
+    super::image::inherited(ask, &image, &mut body["Labels"])?;
     let mut forward = Forward { creates: Some(Kind::Container), ..ask.forward() };
     runtime(text(&body, "Runtime"))?;
     let host = &mut body["HostConfig"];
@@ -27,23 +28,18 @@ pub fn create(ask: &Ask) -> Decision {
         runtime(text(host, "Runtime"))?;
         super::volume::driver(text(host, "VolumeDriver"), &Value::Null)?;
         security(&host["SecurityOpt"])?;
+        killable(&host["OomScoreAdj"])?;
         mounts::binds(ask, &mut host["Binds"], &mut forward)?;
         mounts::mounts(ask, &mut host["Mounts"], &mut forward)?;
         links(ask, &mut host["VolumesFrom"])?;
         links(ask, &mut host["Links"])?;
+        logging::check(ask, &host["LogConfig"], "Type", "Config")?;
+        let wanted = ports::of_container(&host["PortBindings"])?;
+        ports::check(ask, &wanted)?;
+        forward.ports = wanted;
     }
-    networks(ask, &mut body)?;
+    networks(ask, &mut body, &mut forward.notes)?;
     Ok(forward.json(body))
-}
-
-/// Checks the image's labels too: the container inherits them, and Traefik would follow them.
-fn image_labels(ask: &Ask, image: &str) -> Result<(), Stop> {
-    if let Some(found) = ask.facts.find(Kind::Image, image)? {
-        for (key, value) in &found.labels {
-            labels::traefik(ask.policy, key, value.as_str().unwrap_or_default())?;
-        }
-    }
-    Ok(())
 }
 
 /// Refuses namespaces that are shared with the host or with another container.
@@ -77,6 +73,14 @@ fn security(options: &Value) -> Result<(), Refusal> {
     odd.map_or(Ok(()), |option| Err(Refusal::new("security option", option.to_owned()).remedy(ALONE)))
 }
 
+/// Refuses what the kernel would spare when memory is short: it would end something of others instead.
+pub fn killable(score: &Value) -> Result<(), Refusal> {
+    if score.as_f64().is_some_and(|score| score < 0.0) {
+        return Err(Refusal::new("resources", format!("OomScoreAdj {score}")).remedy("leave it out"));
+    }
+    Ok(())
+}
+
 /// Replaces container names by full ids, in a list of `NAME:ALIAS` (`Links`) or `NAME:MODE` (`VolumesFrom`).
 pub fn links(ask: &Ask, list: &mut Value) -> Result<(), Stop> {
     for link in list.as_array_mut().into_iter().flatten() {
@@ -89,7 +93,8 @@ pub fn links(ask: &Ask, list: &mut Value) -> Result<(), Stop> {
 }
 
 /// Checks the network of `NetworkMode` and those of `EndpointsConfig`, and replaces their names by full ids.
-fn networks(ask: &Ask, body: &mut Value) -> Result<(), Stop> {
+fn networks(ask: &Ask, body: &mut Value, notes: &mut Vec<String>) -> Result<(), Stop> {
+    let names = Wanted::of_container(&body["Labels"], text(body, "Hostname"), text(body, "Domainname"));
     let mode = text(&body["HostConfig"], "NetworkMode").to_owned();
     let main = match mode.as_str() {
         "" | "default" | "bridge" | "none" => None,
@@ -97,24 +102,20 @@ fn networks(ask: &Ask, body: &mut Value) -> Result<(), Stop> {
         joined if joined.starts_with("container:") => return Err(host_network(&mode).into()),
         network => Some(ask.network(Kind::Network, network)?),
     };
+    names::addresses(ask, main, body)?;
     if let Some(main) = main {
+        names::check(ask, main, &names, notes)?;
         body["HostConfig"]["NetworkMode"] = main.id.clone().into();
     }
     let Some(endpoints) = body["NetworkingConfig"]["EndpointsConfig"].as_object_mut() else { return Ok(()) };
     let mut resolved = Map::new();
     for (name, mut endpoint) in std::mem::take(endpoints) {
-        if let Some(list) = endpoint.get_mut("Links") {
-            links(ask, list)?;
-        }
         let key = if ["default", "bridge", "none"].contains(&name.as_str()) {
+            endpoint_of(ask, &mut endpoint, None, &names, notes)?;
             name
         } else {
             let network = ask.network(Kind::Network, &name)?;
-            let id = text(&endpoint, "NetworkID");
-            if !id.is_empty() {
-                let id = ask.network(Kind::Network, id)?.id.clone();
-                endpoint["NetworkID"] = id.into();
-            }
+            endpoint_of(ask, &mut endpoint, Some(network), &names, notes)?;
             // The engine looks up the endpoint of `NetworkMode` by that value, now an id, and the others by
             // name.
             let is_main = main.is_some_and(|main| main.id == network.id);
@@ -126,12 +127,53 @@ fn networks(ask: &Ask, body: &mut Value) -> Result<(), Stop> {
     Ok(())
 }
 
+/// Checks a container's endpoint on a network; `None` stands for the engine's own bridge. The engine takes the network that
+/// `NetworkID` names, whatever the request's path says.
+pub fn endpoint_of(
+    ask: &Ask,
+    endpoint: &mut Value,
+    network: Option<&Object>,
+    names: &Wanted,
+    notes: &mut Vec<String>,
+) -> Result<(), Stop> {
+    if !endpoint.is_object() {
+        return Ok(());
+    }
+    if let Some(list) = endpoint.get_mut("Links") {
+        links(ask, list)?;
+    }
+    let (mut network, id) = (network, text(endpoint, "NetworkID"));
+    if !id.is_empty() {
+        let named = ask.network(Kind::Network, id)?;
+        if network.is_some_and(|network| network.id != named.id) {
+            return Err(Refusal::new(
+                "network",
+                format!("NetworkID of '{}' for another network", named.name),
+            )
+            .remedy("leave NetworkID out")
+            .into());
+        }
+        network = Some(named);
+        endpoint["NetworkID"] = named.id.clone().into();
+    }
+    names::addresses(ask, network, endpoint)?;
+    if let Some(network) = network {
+        let all = names.and(&endpoint["Aliases"]).and(&endpoint["DNSNames"]);
+        names::check(ask, network, &all, notes)?;
+    }
+    Ok(())
+}
+
 fn host_network(mode: &str) -> Refusal {
     Refusal::new("host namespace", format!("HostConfig.NetworkMode '{mode}'"))
         .remedy("join a network of your own")
 }
 
-/// Start, stop, kill and other calls that act on one container.
+pub fn start(ask: &Ask) -> Decision {
+    Ok(Forward { starts: true, ..act(ask)? })
+}
+
+/// Stop, kill and other calls that act on one container.
 pub fn act(ask: &Ask) -> Decision {
     ask.for_own(Kind::Container)
 }

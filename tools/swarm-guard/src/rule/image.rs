@@ -3,7 +3,7 @@
 use lib_common::swarm::label;
 use serde_json::{Value, json};
 
-use crate::ask::Ask;
+use crate::ask::{Ask, text};
 use crate::decision::{Answer, Decision, Forward, Kind, Outgoing, Stop};
 use crate::labels;
 use crate::refusal::Refusal;
@@ -33,6 +33,7 @@ pub fn build(ask: &Ask) -> Decision {
         network => forward.head.set("networkmode", ask.network(Kind::Network, network)?.id.clone()),
     }
     outputs(head.get("outputs").unwrap_or_default())?;
+    remote(head.get("remote").unwrap_or_default())?;
     let mut given = parsed(head.get("labels").unwrap_or_default())?;
     labels::check(ask.policy, given.as_object().into_iter().flatten())?;
     given[label::RUN] = ask.policy.owner.clone().into();
@@ -41,6 +42,14 @@ pub fn build(ask: &Ask) -> Decision {
     forward.head.set("rm", "1");
     forward.head.set("forcerm", "1");
     Ok(forward)
+}
+
+/// Refuses a source that the engine would fetch from the node itself, or from an address: it could be anybody's.
+fn remote(source: &str) -> Result<(), Stop> {
+    let fine = ["", "-", "client-session"].contains(&source) || !labels::is_local(source);
+    Ok(fine.then_some(()).ok_or_else(|| {
+        Refusal::new("image", format!("the source {source}")).remedy("send it from here, or name its host")
+    })?)
 }
 
 /// Allows the `BuildKit` outputs that go to the client. The others could give images names of others.
@@ -76,6 +85,7 @@ pub fn create(ask: &Ask) -> Decision {
     let mut forward = ask.forward();
     let import = ask.head.get("fromSrc").is_some_and(|source| !source.is_empty());
     if import {
+        remote(ask.head.get("fromSrc").unwrap_or_default())?;
         if let Some(repo) = ask.head.get("repo").filter(|repo| !repo.is_empty()) {
             ask.policy.image(repo)?;
         }
@@ -98,6 +108,34 @@ pub fn commit(ask: &Ask) -> Decision {
         None | Some(Value::Null) => Ok(forward),
         Some(_) => Ok(forward.json(ask.body(&COMMIT)?)),
     }
+}
+
+/// Checks an image's labels, which what is made of it inherits, and Traefik and others follow. Many an image was built by
+/// compose and names the project of its author: that is blanked in `labels`, those of the new object.
+pub fn inherited(ask: &Ask, image: &str, labels: &mut Value) -> Result<(), Stop> {
+    let Some(found) = ask.facts.find(Kind::Image, image)? else { return Ok(()) };
+    let is_compose = |key: &str| [label::COMPOSE_PROJECT, label::COMPOSE_SERVICE].contains(&key);
+    labels::effective(ask.policy, found.labels.iter().filter(|(key, _)| !is_compose(key)))?;
+    let project = found.labels.get(label::COMPOSE_PROJECT).and_then(Value::as_str).unwrap_or_default();
+    if !ask.policy.is_name(project) && labels[label::COMPOSE_PROJECT].is_null() {
+        for (key, _) in found.labels.iter().filter(|(key, _)| is_compose(key)) {
+            labels[key] = "".into();
+        }
+    }
+    Ok(())
+}
+
+/// The same for the tasks of a service. What their image will be when they start is not known, so a Traefik that reads
+/// containers is told to leave them alone, unless the container's own labels say otherwise.
+pub fn of_tasks(ask: &Ask, container: &mut Value) -> Result<(), Stop> {
+    let image = text(container, "Image").to_owned();
+    inherited(ask, &image, &mut container["Labels"])?;
+    let has_own =
+        container["Labels"].as_object().into_iter().flatten().any(|(key, _)| labels::is_traefik(key));
+    if !has_own {
+        container["Labels"][labels::TRAEFIK_ENABLE] = "false".into();
+    }
+    Ok(())
 }
 
 /// Adds the owner's label as the last of the `changes` to the new image, so that none before it can undo it.
@@ -127,6 +165,21 @@ pub fn delete(ask: &Ask) -> Decision {
             .into());
     }
     Ok(ask.forward())
+}
+
+/// `GET /images/get` and `GET /images/{}/get`: an archive of the owner's images.
+pub fn save(ask: &Ask) -> Decision {
+    let named =
+        ask.head.query.iter().filter(|(key, _)| key == "names").flat_map(|(_, names)| names.split(','));
+    for name in ask.params.iter().map(String::as_str).chain(named) {
+        let image = ask.facts.must(Kind::Image, name)?;
+        if !ask.is_own(Kind::Image, image) && ask.policy.image(name).is_err() {
+            return Err(Refusal::new("of others", format!("image '{name}'"))
+                .remedy("save images of your own; what a container may run is no archive for you")
+                .into());
+        }
+    }
+    Ok(Forward { answer: Answer::Bulk, ..ask.forward() })
 }
 
 /// `POST /images/load`: the tags are inside the archive, so `images` checks it before it is sent on.

@@ -4,8 +4,11 @@
 pub mod container;
 pub mod exec;
 pub mod image;
+pub mod logging;
 pub mod mounts;
+pub mod names;
 pub mod network;
+pub mod ports;
 pub mod read;
 pub mod service;
 pub mod store;

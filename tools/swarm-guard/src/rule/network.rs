@@ -2,10 +2,12 @@
 
 use serde_json::Value;
 
+use super::names::Wanted;
 use crate::ask::{Ask, text};
-use crate::decision::{Decision, Forward, Kind};
+use crate::decision::{Decision, Forward, Kind, Stop};
 use crate::refusal::Refusal;
 use crate::shape::small;
+use crate::subnet::{self, Subnet};
 
 pub fn create(ask: &Ask) -> Decision {
     let mut body = ask.body(&small::NETWORK)?;
@@ -20,6 +22,7 @@ pub fn create(ask: &Ask) -> Decision {
         return Err(Refusal::new("network driver", "IPAM driver").remedy("use the default").into());
     }
     options(&body["Options"])?;
+    ranges(ask, &body["IPAM"]["Config"])?;
     ask.stamp(&mut body, "Labels")?;
     Ok(Forward { creates: Some(Kind::Network), ..ask.forward().json(body) })
 }
@@ -38,13 +41,50 @@ pub fn disconnect(ask: &Ask) -> Decision {
 
 /// Connects or disconnects one of the owner's containers, on a network that the owner may use.
 fn member(ask: &Ask, mut body: Value) -> Decision {
-    let network = ask.network(Kind::Network, &ask.params[0])?.id.clone();
-    let container = ask.own(Kind::Container, text(&body, "Container"))?.id.clone();
-    body["Container"] = container.into();
-    if let Some(links) = body["EndpointConfig"].get_mut("Links") {
-        super::container::links(ask, links)?;
+    let network = ask.network(Kind::Network, &ask.params[0])?;
+    let container = ask.own(Kind::Container, text(&body, "Container"))?;
+    let names = Wanted::of_container(&Value::from(container.labels.clone()), "", "");
+    let mut forward = ask.forward_to(&network.id);
+    super::container::endpoint_of(
+        ask,
+        &mut body["EndpointConfig"],
+        Some(network),
+        &names,
+        &mut forward.notes,
+    )?;
+    if body["EndpointConfig"].is_null() {
+        body.as_object_mut().map(|map| map.remove("EndpointConfig"));
     }
-    Ok(ask.forward_to(&network).json(body))
+    body["Container"] = container.id.clone().into();
+    Ok(forward.json(body))
+}
+
+/// Refuses ranges that overlap what is in use on the node: a bridge would take the traffic to it. A range that is nobody's
+/// own is reached by the default route.
+fn ranges(ask: &Ask, config: &Value) -> Result<(), Stop> {
+    for given in
+        config.as_array().into_iter().flatten().map(|one| text(one, "Subnet")).filter(|it| !it.is_empty())
+    {
+        let world = ask.facts.world(Kind::Ranges, "")?;
+        let taken: Vec<Subnet> = world.ranges.iter().map(|(range, _)| *range).collect();
+        let remedy = subnet::free(&taken).map_or_else(
+            || "leave it out, and the engine chooses a range".to_owned(),
+            |free| format!("leave it out, and the engine chooses a range, or take {free}"),
+        );
+        let refuse =
+            |why: &str| Err(Refusal::new("range", format!("{given}: {why}")).remedy(remedy.clone()).into());
+        let Ok(range) = given.parse::<Subnet>() else { return refuse("no range of addresses") };
+        if let Some(problem) = &world.problem {
+            return refuse(problem);
+        }
+        if !range.is_private() {
+            return refuse("it overlaps the default route");
+        }
+        if let Some((theirs, by)) = world.ranges.iter().find(|(theirs, _)| theirs.overlaps(range)) {
+            return refuse(&format!("it overlaps {theirs} ({by})"));
+        }
+    }
+    Ok(())
 }
 
 /// Allows harmless driver options only. With `com.docker.network.bridge.name`, for one, a new network would take over a

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::mounts;
+use super::names::{self, Wanted};
+use super::{image, logging, mounts, ports};
 use crate::ask::{Ask, text};
 use crate::decision::{Decision, Forward, Kind, Stop};
 use crate::refusal::Refusal;
@@ -20,7 +21,7 @@ pub fn update(ask: &Ask) -> Decision {
     if text(&body, "Name") != service.name {
         return Err(Refusal::new("namespace", format!("a new name for service '{}'", service.name)).into());
     }
-    Ok(forward.json(body))
+    Ok(Forward { updates: Some(service.id.clone()), ..forward.json(body) })
 }
 
 pub fn delete(ask: &Ask) -> Decision {
@@ -30,28 +31,37 @@ pub fn delete(ask: &Ask) -> Decision {
 fn checked(ask: &Ask, mut forward: Forward) -> Result<(Value, Forward), Stop> {
     let mut body = ask.body(&SPEC)?;
     ask.stamp(&mut body, "Labels")?;
-    networks(ask, &mut body["Networks"])?;
+    let names = Wanted::of_service(ask, &body);
+    networks(ask, &mut body["Networks"], &names, &mut forward.notes)?;
+    let wanted = ports::of_service(&body["EndpointSpec"]["Ports"])?;
+    ports::check(ask, &wanted)?;
+    forward.ports = wanted;
     let task = &mut body["TaskTemplate"];
     let runtime = text(task, "Runtime");
     if !["", "container"].contains(&runtime) {
         return Err(Refusal::new("plugin", format!("runtime '{runtime}'")).into());
     }
-    networks(ask, &mut task["Networks"])?;
+    networks(ask, &mut task["Networks"], &names, &mut forward.notes)?;
+    logging::check(ask, &task["LogDriver"], "Name", "Options")?;
+    mounts::on_this_node(ask, &task["ContainerSpec"]["Mounts"], &task["Placement"])?;
     let container = &mut task["ContainerSpec"];
     if !container.is_object() {
         return Err(Refusal::new("body", "TaskTemplate.ContainerSpec is no object").into());
     }
     ask.stamp(container, "Labels")?;
+    image::of_tasks(ask, container)?;
+    super::container::killable(&container["OomScoreAdj"])?;
     mounts::mounts(ask, &mut container["Mounts"], &mut forward)?;
     references(ask, &mut container["Secrets"], Kind::Secret, "SecretID", "SecretName")?;
     references(ask, &mut container["Configs"], Kind::Config, "ConfigID", "ConfigName")?;
     Ok((body, forward))
 }
 
-fn networks(ask: &Ask, list: &mut Value) -> Result<(), Stop> {
+fn networks(ask: &Ask, list: &mut Value, names: &Wanted, notes: &mut Vec<String>) -> Result<(), Stop> {
     for attachment in list.as_array_mut().into_iter().flatten() {
-        let id = ask.network(Kind::SwarmNetwork, text(attachment, "Target"))?.id.clone();
-        attachment["Target"] = id.into();
+        let network = ask.network(Kind::SwarmNetwork, text(attachment, "Target"))?;
+        names::check(ask, network, &names.and(&attachment["Aliases"]), notes)?;
+        attachment["Target"] = network.id.clone().into();
     }
     Ok(())
 }

@@ -28,7 +28,8 @@ fn a_plain_container_is_stamped() {
     assert_eq!(body["Labels"], json!({"a": "b", "redfix.run": RUN}));
     let host = &body["HostConfig"];
     assert_eq!(host["NetworkMode"], "own-net-id");
-    assert_eq!(host["Binds"], json!(["own-vol:/data:ro", "/scratch/a:/a", "/anonymous"]));
+    let binds = json!(["own-vol:/data:ro", "/run/swarm-guard/x/a:/a", "/anonymous"]);
+    assert_eq!(host["Binds"], binds, "the engine mounts what was looked at, by a path that is the guard's");
     assert_eq!(host["Mounts"][0]["VolumeOptions"]["Labels"]["redfix.run"], RUN);
     assert_eq!(host["VolumesFrom"], json!(["own-other-id:ro"]));
     let endpoints = body["NetworkingConfig"]["EndpointsConfig"].as_object().unwrap();
@@ -101,6 +102,7 @@ fn every_way_to_the_host_is_refused() {
             json!({"Mounts": [{"Type": "volume", "Target": "/x", "VolumeOptions": {"Labels": {"redfix.run": "x"}}}]}),
             "reserved label",
         ),
+        (json!({"OomScoreAdj": -1000}), "resources"),
         (json!({"NewFlag": true}), "unknown key"),
         (json!([]), "body"),
     ] {

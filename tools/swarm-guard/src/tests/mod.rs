@@ -2,6 +2,7 @@
 
 mod container;
 mod objects;
+mod others;
 mod prop;
 
 use serde_json::{Value, json};
@@ -9,15 +10,21 @@ use serde_json::{Value, json};
 use crate::ask::Ask;
 use crate::decision::{Forward, Kind, Outgoing, Stop};
 use crate::facts::{Facts, Found, Known, Object};
+use crate::policy::Policy;
 use crate::policy::tests::{RUN, policy};
 use crate::request::Head;
+use crate::world::{Name, World};
 use crate::{json as strict, route};
 
 /// Objects named `own...` are the owner's, `live...` are others', `proxy` is allowed. A full id is the name and `-id`.
 fn look_up(kind: Kind, reference: &str) -> Found {
-    if kind == Kind::Path {
+    if let Kind::Path | Kind::NewPath = kind {
         let id = reference.replace("/scratch/link", "/etc");
-        return Found::Object(Box::new(Object { id, ..Object::default() }));
+        let mount = Some(Ok(reference.replace("/scratch", "/run/swarm-guard/x")));
+        return Found::Object(Box::new(Object { id, mount, ..Object::default() }));
+    }
+    if let Kind::Node | Kind::Names | Kind::Ports | Kind::Ranges = kind {
+        return Found::World(Box::new(world()));
     }
     let name = reference.strip_suffix("-id").unwrap_or(reference);
     let own = name.starts_with("own") || name.starts_with("iso-x_ci_example_own");
@@ -26,7 +33,13 @@ fn look_up(kind: Kind, reference: &str) -> Found {
     }
     let id = if kind == Kind::Volume { name.to_owned() } else { format!("{name}-id") };
     let routes = json!({"traefik.http.routers.live.rule": "Host(`live.ci.example`)"});
-    let labels = if name == "image-with-routes" { routes.as_object().cloned() } else { None };
+    let compose =
+        json!({"com.docker.compose.project": "author", "com.docker.compose.service": "x", "a": "b"});
+    let labels = match name {
+        "image-with-routes" => routes.as_object().cloned(),
+        "image-by-compose" => compose.as_object().cloned(),
+        _ => None,
+    };
     Found::Object(Box::new(Object {
         id,
         name: name.to_owned(),
@@ -39,15 +52,38 @@ fn look_up(kind: Kind, reference: &str) -> Found {
             _ => vec!["live:1".into()],
         },
         labels: labels.unwrap_or_default(),
+        mount: None,
     }))
+}
+
+/// What the fake engine and its node have together.
+fn world() -> World {
+    let name = |name: &str, is_short| Name { name: name.into(), by: "live_app".into(), is_short };
+    World {
+        node: "here".into(),
+        nodes: 2,
+        names: vec![
+            name("live_app", false),
+            name("tasks.live_app", false),
+            name("shop", false),
+            name("app", true),
+        ],
+        ports: vec![((8080, "tcp".into()), "service live_app".into())],
+        ranges: vec![("10.9.0.0/16".parse().unwrap(), "network live".into())],
+        problem: None,
+    }
 }
 
 /// The decision. An error is a refusal's rule, or the status of the engine's answer to a look-up.
 fn decide_raw(method: &str, target: &str, body: &[u8]) -> Result<Forward, String> {
+    decide_by(policy(), method, target, body)
+}
+
+fn decide_by(policy: Policy, method: &str, target: &str, body: &[u8]) -> Result<Forward, String> {
     let head = Head::parse(method, target).map_err(|refusal| refusal.rule.to_owned())?;
     let (route, params) = route::find(&head).map_err(|refusal| refusal.rule.to_owned())?;
     let body = if body.is_empty() { None } else { Some(strict::parse(body).map_err(|_| "body")?) };
-    let (policy, known, mut facts) = (policy(), Known::default(), Facts::default());
+    let (known, mut facts) = (Known::default(), Facts::default());
     loop {
         let body = body.as_ref();
         let ask = Ask { head: &head, params: &params, body, policy: &policy, facts: &facts, known: &known };

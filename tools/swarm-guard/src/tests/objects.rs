@@ -185,6 +185,7 @@ fn images() {
     assert!(decide("POST", "/images/load", &Value::Null).unwrap().body == Outgoing::Images);
     sent("POST", "/images/create?fromImage=busybox&tag=1", &Value::Null);
     refused("POST", "/images/create?fromSrc=-&repo=live", &Value::Null, "image");
+    refused("POST", "/images/create?fromSrc=http://10.0.0.1/x.tar", &Value::Null, "image");
     let (target, _) = sent("POST", "/images/create?fromSrc=-&repo=iso-x_ci_example", &Value::Null);
     assert!(target.ends_with(&format!("changes=LABEL%20redfix.run%3D{RUN}")), "{target}");
     let (target, _) = sent("POST", "/commit?container=own-c&repo=iso-x_ci_example", &json!({"Env": []}));
@@ -217,6 +218,8 @@ fn builds_are_labelled_and_leave_no_container() {
         ("labels={%22redfix.run%22:%22x%22}", "reserved label"),
         ("labels={%22a%22:%221%22,%22a%22:%222%22}", "query"),
         ("labels=[]", "query"),
+        ("remote=http://127.0.0.1:8080/api", "image"),
+        ("remote=http://localhost/Dockerfile", "image"),
     ] {
         refused("POST", &format!("/build?{query}"), &Value::Null, rule);
     }

@@ -10,10 +10,10 @@ use super::env::Mapping;
 #[derive(clap::Args, Debug, Clone)]
 pub struct CommandArgs {
     /// Set VAR for the command; {domain}, {stack}, {ref} and others are replaced by this attempt's values (repeatable)
-    #[arg(long = "env", value_name = "VAR=VALUE", value_delimiter = '\n')]
+    #[arg(long = "env", value_name = "VAR=VALUE")]
     pub mappings: Vec<Mapping>,
-    /// What the command may do beyond touching its own objects: network, exec, domain, stack, image or path
-    /// (repeatable)
+    /// What the command may do beyond touching its own objects: network, exec, domain, stack, image, path
+    /// or log-driver (repeatable)
     #[arg(long, value_name = "KIND=VALUE", value_delimiter = ',')]
     pub allow: Vec<Allow>,
     /// Give the command a pseudo-terminal

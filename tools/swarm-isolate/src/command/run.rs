@@ -21,7 +21,7 @@ use crate::finished::{End, Ran};
 use crate::guard::{self, Guard, policy};
 use crate::load::makers;
 use crate::load::sampler::{self, Load, Own};
-use crate::slot::Slot;
+use crate::slot::{Hold, Slot};
 
 /// Time that a companion gets after SIGTERM, because it may have to write out what it captured.
 const COMPANION_GRACE: Duration = Duration::from_secs(30);
@@ -77,14 +77,15 @@ pub async fn run(
     strays::kill().await;
     let during = sampling.end().await;
     let conflict = makers::conflict(engine, attempt).await;
+    // Before `--check`, which sees the engine itself: what that does is not the command's.
+    let guard = guard.stop().await;
+    notes.extend(guard.note.clone());
     let checked = match (&end, &args.check) {
         (End::Exited(_), Some(line)) => {
             Some(check(children, attempt, engine.endpoint(), line, scratch.path()).await)
         }
         _ => None,
     };
-    let guard = guard.stop().await;
-    notes.extend(guard.note.clone());
     let ended = match companion {
         Some(companion) => companion.stop(COMPANION_GRACE).await,
         None => Ended::default(),
@@ -151,7 +152,7 @@ async fn end(
     guard: &Guard,
     command: &mut Group,
 ) -> End {
-    let (mut stop, mut lost, activity) = (ending.stop.clone(), slot.lost(), command.activity());
+    let (mut stop, mut hold, activity) = (ending.stop.clone(), slot.hold(), command.activity());
     let idle = async {
         match args.idle_timeout {
             Some(limit) => idle::wait(engine, &stacks, &activity, limit).await,
@@ -163,7 +164,7 @@ async fn end(
         () = tokio::time::sleep(args.timeout) => End::Timeout,
         () = idle => End::Idle,
         _ = stop.wait_for(Option::is_some) => End::Stopped(ending.stop.borrow().unwrap_or_default()),
-        _ = lost.wait_for(|lost| *lost) => End::SlotLost,
+        lost = hold.wait_for(Hold::is_lost) => End::SlotLost(lost.map_or(Hold::Taken, |hold| *hold)),
         () = ending.budget.spent() => End::Budget,
         () = guard.gone() => End::Unguarded,
     }

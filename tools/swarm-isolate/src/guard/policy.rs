@@ -22,6 +22,8 @@ pub fn of_run(run: &str, names: &Namespace, scratch: &Path, allowed: &[Allow]) -
         owner: run.to_owned(),
         stack: Some(names.stack.clone()),
         allow: [&ours[..], allowed].concat(),
+        read_only: false,
+        hide_others: false,
     })
 }
 

@@ -8,6 +8,7 @@ use lib_common::record::run::Outcome;
 use crate::clean::Taken;
 use crate::command::check::Checked;
 use crate::finished::End;
+use crate::slot::Hold;
 
 type Judged = (Outcome, Option<String>);
 
@@ -21,7 +22,10 @@ pub fn of(end: &End, checked: Option<&Checked>) -> Judged {
         End::Stopped(number) => because(Outcome::Aborted, format!("stopped by signal {number}")),
         End::Budget => because(Outcome::Aborted, "the budget was spent"),
         End::Unguarded => because(Outcome::Infra, "the guard died"),
-        End::SlotLost => because(Outcome::Disturbed, "somebody else took the slot"),
+        End::SlotLost(Hold::NotRenewed) => {
+            because(Outcome::Disturbed, "the engine was away for too long: the slot could not be renewed")
+        }
+        End::SlotLost(_) => because(Outcome::Disturbed, "somebody else took the slot"),
         End::Taken(Taken::Live(what)) => because(Outcome::Fail, format!("namespace: {what}")),
         End::Taken(Taken::Leftover(what)) => {
             because(Outcome::Disturbed, format!("not a clean start: {what}"))
@@ -89,7 +93,8 @@ mod tests {
             (End::Timeout, Outcome::Timeout, "--timeout"),
             (End::Idle, Outcome::Timeout, "--idle-timeout"),
             (End::Stopped(2), Outcome::Aborted, "signal 2"),
-            (End::SlotLost, Outcome::Disturbed, "slot"),
+            (End::SlotLost(Hold::Taken), Outcome::Disturbed, "somebody else took the slot"),
+            (End::SlotLost(Hold::NotRenewed), Outcome::Disturbed, "could not be renewed"),
             (End::Unguarded, Outcome::Infra, "the guard died"),
             (End::Taken(Taken::Live("domain x".into())), Outcome::Fail, "namespace: domain x"),
             (End::Taken(Taken::Leftover("service y".into())), Outcome::Disturbed, "not a clean start"),

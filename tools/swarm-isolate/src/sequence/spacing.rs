@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// How long until the next run may start: `apart` after the last one, and not before the
-/// time it was planned for. A clock that was put back makes nobody wait longer than `apart`.
+/// How long until the next run may start: `apart` after the start of the last one, and not before `not_before`. If the
+/// clock was put back, the wait is still not longer than `apart`.
 pub fn wait(
     apart: Duration,
     last_start: Option<Timestamp>,

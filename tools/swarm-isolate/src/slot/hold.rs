@@ -22,7 +22,23 @@ const TRIES: usize = 5;
 pub struct Slot<S: Store = Engine> {
     inner: Arc<Mutex<Inner<S>>>,
     beat: JoinHandle<()>,
-    lost: watch::Receiver<bool>,
+    hold: watch::Receiver<Hold>,
+}
+
+/// What became of a slot, as far as its heartbeat knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    Ours,
+    /// Somebody else has it.
+    Taken,
+    /// The engine was away for too long to renew it: it may be somebody else's soon.
+    NotRenewed,
+}
+
+impl Hold {
+    pub fn is_lost(&self) -> bool {
+        *self != Self::Ours
+    }
 }
 
 struct Inner<S> {
@@ -44,9 +60,9 @@ impl<S: Store> Slot<S> {
     pub(super) fn new(store: S, me: Holding) -> Self {
         let ttl = Duration::from_millis(me.ttl_ms);
         let inner = Arc::new(Mutex::new(Inner { store, me, held: BTreeMap::new(), total: 0 }));
-        let (tell, lost) = watch::channel(false);
+        let (tell, hold) = watch::channel(Hold::Ours);
         let beat = tokio::spawn(beat(Arc::clone(&inner), ttl, tell));
-        Self { inner, beat, lost }
+        Self { inner, beat, hold }
     }
 
     pub(super) async fn nonce(&self) -> String {
@@ -67,9 +83,9 @@ impl<S: Store> Slot<S> {
         Ok(taken)
     }
 
-    /// Turns true when somebody else has taken a slot of ours, or the engine was away for too long.
-    pub fn lost(&self) -> watch::Receiver<bool> {
-        self.lost.clone()
+    /// Changes when somebody else has taken a slot of ours, or the engine was away for too long.
+    pub fn hold(&self) -> watch::Receiver<Hold> {
+        self.hold.clone()
     }
 
     /// Gives the marker back, so that others may take the slots that are left. If that fails the marker is not renewed
@@ -232,10 +248,10 @@ fn taken() -> ApiError {
 
 /// Renews the slots at a third of the TTL, and sooner after a failure. After two thirds without success they count as
 /// lost: the last third is left for stopping what runs under them before somebody takes over.
-async fn beat<S: Store>(inner: Arc<Mutex<Inner<S>>>, ttl: Duration, tell: watch::Sender<bool>) {
+async fn beat<S: Store>(inner: Arc<Mutex<Inner<S>>>, ttl: Duration, tell: watch::Sender<Hold>) {
     let mut last = Instant::now();
     let mut due = last + ttl / 3;
-    loop {
+    let lost = loop {
         tokio::time::sleep_until(due).await;
         let began = Instant::now();
         // Give up well before the TTL is over, so that the command has ended when somebody takes the slot.
@@ -243,10 +259,10 @@ async fn beat<S: Store>(inner: Arc<Mutex<Inner<S>>>, ttl: Duration, tell: watch:
         let renewal = async { inner.lock().await.renew().await };
         match tokio::time::timeout_at(end.min(began + ttl / 6), renewal).await {
             Ok(Ok(())) => (last, due) = (began, began + ttl / 3),
-            Ok(Err(e)) if e.is_out_of_sequence() => break,
-            _ if Instant::now() >= end => break,
+            Ok(Err(e)) if e.is_out_of_sequence() => break Hold::Taken,
+            _ if Instant::now() >= end => break Hold::NotRenewed,
             _ => due = end.min(Instant::now() + ttl / 12),
         }
-    }
-    let _ = tell.send(true);
+    };
+    let _ = tell.send(lost);
 }

@@ -26,7 +26,7 @@ pub use admit::Gate;
 pub use budget::Budget;
 pub use choose::{Board, Want};
 pub use cli::{CountArg, ShowArgs, SlotArgs, TtlArg};
-pub use hold::Slot;
+pub use hold::{Hold, Slot};
 pub use labels::{Place, SlotRead};
 pub use show::on_record;
 pub use take::{Ask, Slots};

@@ -10,12 +10,12 @@ use lib_common::{Error, Exit, Result};
 use rustix::process::{Pid, Signal};
 use tokio::process::{Child, Command};
 
-use super::{Budget, Slot};
+use super::{Budget, Hold, Slot};
 use crate::signals::Stop;
 
 /// Why the command was stopped.
 enum Cut {
-    Lost,
+    Lost(Hold),
     Budget,
 }
 
@@ -47,13 +47,13 @@ async fn watch(
     grace: Duration,
     mut stop: Stop,
 ) -> Result<Exit> {
-    let mut lost = slot.lost();
+    let mut hold = slot.hold();
     let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
     let mut passed_on = false;
     let cut = loop {
         tokio::select! {
             status = child.wait() => return ended(status),
-            _ = lost.wait_for(|lost| *lost) => break Cut::Lost,
+            lost = hold.wait_for(Hold::is_lost) => break Cut::Lost(lost.map_or(Hold::Taken, |hold| *hold)),
             () = budget.spent() => break Cut::Budget,
             number = signalled(&mut stop), if !passed_on => {
                 passed_on = true;
@@ -70,9 +70,12 @@ async fn watch(
         let _ = child.wait().await;
     }
     Err(match cut {
-        Cut::Lost => {
-            Error::again("holding the slot", "somebody else took it, or the engine was away for too long")
-                .hint("the command was stopped")
+        Cut::Lost(hold) => {
+            let cause = match hold {
+                Hold::NotRenewed => "the engine was away for too long to renew it",
+                _ => "somebody else took it",
+            };
+            Error::again("holding the slot", cause).hint("the command was stopped")
         }
         Cut::Budget => Error::again("running the command", "the budget is spent").hint("raise --budget"),
     })

@@ -182,7 +182,7 @@ impl<S: Store> Slots<S> {
         let mut slot = Slot::new(self.store.clone(), self.somebody(&ask.attempt, ask.ttl));
         let mut wake = None;
         loop {
-            if *slot.lost().borrow() {
+            if slot.hold().borrow().is_lost() {
                 // Somebody took over one of our slots while we waited for the rest: begin again.
                 self.give_back(slot).await;
                 slot = Slot::new(self.store.clone(), self.somebody(&ask.attempt, ask.ttl));

@@ -252,7 +252,8 @@ impl<'r> Parser<'r> {
         Some(Rule::Matcher(name, args))
     }
 
-    /// Text in backticks, or in quotes with backslash escapes.
+    /// Text in backticks, or in quotes. There a backslash may stand before a backslash or the quote: what else Go makes of
+    /// it (`\x6c` is an `l`) nobody writes who does not hide something.
     fn quoted(&mut self) -> Option<Cow<'r, str>> {
         let quote = self.rest.chars().next().filter(|c| ['`', '"', '\''].contains(c))?;
         let inner = &self.rest[1..];
@@ -268,7 +269,10 @@ impl<'r> Parser<'r> {
                 self.rest = inner[at + 1..].trim_start();
                 return Some(Cow::Owned(text));
             }
-            text.push(if c == '\\' { chars.next()?.1 } else { c });
+            text.push(match c {
+                '\\' => chars.next().map(|(_, next)| next).filter(|next| *next == '\\' || *next == quote)?,
+                c => c,
+            });
         }
         None
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use super::super::hold::Hold;
 use super::super::store::fake::Fake;
 use super::*;
 
@@ -86,7 +87,7 @@ fn never_more_than_the_number_and_an_exclusive_waiter_is_served_among_many() {
                     most.fetch_max(now, Ordering::SeqCst);
                     assert_eq!(slot.count().await, (weight, 3));
                     sleep(Duration::from_millis(700 * (number + 1) + 130 * round)).await;
-                    assert!(!*slot.lost().borrow());
+                    assert!(!slot.hold().borrow().is_lost());
                     inside.fetch_sub(weight, Ordering::SeqCst);
                     slot.release().await.unwrap();
                     (if all { &exclusives } else { &shared }).fetch_add(1, Ordering::SeqCst);
@@ -171,7 +172,7 @@ fn the_holders_promise_counts_not_the_waiters_impatience() {
         let error = world.here().take(&hasty, &world.stop, |_| {}).await.err().unwrap();
         assert_eq!(error.exit(), lib_common::Exit::Again);
         assert!(error.cause().starts_with("held by "), "{error}");
-        assert!(!*holder.lost().borrow());
+        assert!(!holder.hold().borrow().is_lost());
         holder.release().await.unwrap();
     });
 }
@@ -275,12 +276,12 @@ fn a_holder_whose_heartbeat_fails_knows_before_anybody_takes_over() {
     simulate(async {
         let world = World::new(1).await;
         let slot = world.here().take(&ask(Want::ONE, TTL), &world.stop, |_| {}).await.unwrap().unwrap();
-        let mut lost = slot.lost();
+        let mut hold = slot.hold();
         sleep(TTL * 5).await;
-        assert!(!*lost.borrow(), "it beats");
+        assert!(!hold.borrow().is_lost(), "it beats");
         let start = Instant::now();
         *world.store.away.lock().unwrap() = true;
-        lost.wait_for(|lost| *lost).await.unwrap();
+        assert_eq!(*hold.wait_for(Hold::is_lost).await.unwrap(), Hold::NotRenewed);
         assert!(start.elapsed() <= TTL * 2 / 3 + Duration::from_secs(1), "{:?}", start.elapsed());
     });
 }
@@ -292,7 +293,7 @@ fn a_holder_whose_slot_was_taken_over_is_told() {
         let slot = world.here().take(&ask(Want::ONE, TTL), &world.stop, |_| {}).await.unwrap().unwrap();
         let seen = world.store.now().remove(0);
         let thief = world.elsewhere().take_over(&seen, "reap", TTL).await.unwrap().unwrap();
-        slot.lost().wait_for(|lost| *lost).await.unwrap();
+        assert_eq!(*slot.hold().wait_for(Hold::is_lost).await.unwrap(), Hold::Taken);
         slot.release().await.unwrap();
         assert_eq!(world.held(), [Place::Slot(0)], "it does not free what is another's");
         thief.release().await.unwrap();
