@@ -199,7 +199,7 @@ fn pr_open() {
             "ledger fix branch route repo-dir fix-id recipe case author title body-file template",
             "upstream-issue label reviewer forge owner repo base token-file git-url insecure-http strict",
             "forge-timeout git-timeout no-verdict with-tests multi tests-glob testme trigger wait deadline",
-            "first-wait poll settle require-context comment pr reopen dry-run",
+            "first-wait poll settle require-context comment pr reopen dry-run ca-file grace retest web-url",
         ],
     )]);
     check_vain::<pr_open::Args>("", |choice, _| match choice {
@@ -225,7 +225,7 @@ fn swarm_guard() {
     check::<swarm_guard::Args>(&[(
         "",
         "--owner o --socket s",
-        &[ENGINE, "investigation owner allow policy socket records secrets"],
+        &[ENGINE, "investigation owner allow policy socket records secrets hide-others read-only"],
     )]);
 }
 

@@ -19,7 +19,7 @@ const PAGES: [(&str, &[Option<i32>]); 9] = [
     ("pr-open.1", &[Some(1)]),
     ("redfix-report.1", &[Some(1), Some(1), Some(1)]),
     // The status of a pipe is that of its last stage that failed: grep finds nothing.
-    ("swarm-guard.1", &[Some(75), Some(75), Some(75), Some(1)]),
+    ("swarm-guard.1", &[Some(75), Some(75), Some(75), Some(75), Some(75), Some(1)]),
     ("swarm-isolate.1", &[Some(75), Some(75), Some(75), Some(75)]),
     ("swarm-wait.1", &[Some(75), Some(75), Some(75)]),
     // With pipefail, a pipe exits with the code of its last failed stage: swarm-isolate gets no lease.

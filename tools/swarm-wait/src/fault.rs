@@ -16,6 +16,11 @@ pub fn has_ended(service: &Service, task: &Task) -> bool {
             && (service.restart.condition != Condition::None || service.leans.is_some()))
 }
 
+/// Whether the engine is replacing the service's tasks.
+pub fn is_updating(service: &Service) -> bool {
+    service.update.as_ref().is_some_and(|(state, _)| state == "updating")
+}
+
 /// A global service gets a task on each node that fits. None at all means that none does.
 pub fn no_node_fits(service: &Service) -> bool {
     matches!(service.mode, Mode::Global | Mode::GlobalJob) && service.tasks.is_empty()

@@ -13,7 +13,7 @@ use lib_common::signature;
 use tokio::time::Instant;
 
 use crate::facts::{Service, State, Task};
-use crate::fault::{ENDED, has_ended, is_hopeless, is_static, kind_of, no_node_fits};
+use crate::fault::{ENDED, has_ended, is_hopeless, is_static, is_updating, kind_of, no_node_fits};
 use crate::judge::Judgement;
 
 /// At most this many kinds of log line are remembered, which bounds memory. Further ones no longer count as progress.
@@ -365,7 +365,8 @@ impl Past {
         };
         // Nothing that the stack itself will do gives these a node or an image.
         let hopeless = |task: &Task| match task.state {
-            State::Pending => !service.ending && is_hopeless(&task.error),
+            // The task that it replaces may still hold its port.
+            State::Pending => !service.ending && !is_updating(service) && is_hopeless(&task.error),
             State::Preparing => is_static(&task.error),
             _ => false,
         };

@@ -295,6 +295,10 @@ fn what_waiting_cannot_cure_is_told_at_once() {
     let port = "no suitable node (host-mode port already in use on 1 node)";
     let app = [Service { ending: true, ..service("app", vec![task("t", State::Pending, port)]) }];
     assert!((0..60).all(|second| eyes.wedge(second, &app).is_none()), "its predecessor still holds the port");
+    let mut eyes = Eyes::new();
+    let update = Some(("updating".to_owned(), String::new()));
+    let app = [Service { update, ..service("app", vec![task("t", State::Pending, port)]) }];
+    assert!((0..60).all(|second| eyes.wedge(second, &app).is_none()), "so does the task that it replaces");
 }
 
 #[test]
