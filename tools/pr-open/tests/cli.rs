@@ -7,6 +7,8 @@
 mod branch;
 #[path = "cli/campaign.rs"]
 mod campaign;
+#[path = "cli/certificate.rs"]
+mod certificate;
 #[path = "cli/ci.rs"]
 mod ci;
 #[path = "cli/contract.rs"]
