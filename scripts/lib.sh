@@ -158,7 +158,8 @@ leave() {
   exit "$1"
 }
 
-# engine_up NAME: use the engine that DOCKER_HOST names, else a private one, which goes again at the end unless it was there before.
+# engine_up NAME: use the engine that DOCKER_HOST names, else a private one, which goes again at the end unless it was there
+# before.
 engine_up() {
   if [[ -z ${DOCKER_HOST-} ]]; then
     if ! engine status --name "$1" >/dev/null 2>&1; then
@@ -251,8 +252,7 @@ review_ci() {
 }
 
 # The stages of a recipe's pipe. What a recipe's runs need stands in its recipe.json: `load`, `companion`, `needs`, `timeout`,
-# `idle_timeout`; how a fix
-# is proposed stands beside its patch, in fixes/FIX/options.
+# `idle_timeout`; how a fix is proposed stands beside its patch, in fixes/FIX/options.
 
 # failed RECIPE: the ledger so far, or the failing cases that start it: of the sweep, else those recorded with the recipe.
 failed() {
