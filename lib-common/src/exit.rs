@@ -50,7 +50,7 @@ pub fn parse<A: ToolArgs>(words: impl IntoIterator<Item = OsString>) -> std::res
 /// Parses the arguments, runs the tool, reports its error in the one voice and returns its exit code.
 pub fn main<A: ToolArgs>(tool: &'static str, run: impl FnOnce(&A, &mut Io) -> Result<Exit>) -> ExitCode {
     if check::is_asked(std::env::args_os()) {
-        return check::main::<A>(tool);
+        return check::main::<A::Check>(tool, &A::command());
     }
     let args = match parse::<A>(std::env::args_os()) {
         Ok(args) => args,

@@ -14,13 +14,12 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::builder::Resettable;
-use clap::{Args, Command, FromArgMatches as _};
+use clap::{Args, Command};
 
 pub use finding::{Finding, State, shown};
 
 use crate::cli::Voice;
 use crate::code::Exit;
-use crate::exit::ToolArgs;
 
 const FLAG: &str = "--self-check";
 
@@ -46,10 +45,11 @@ pub(crate) fn is_asked(args: impl Iterator<Item = OsString>) -> bool {
 }
 
 /// Prints what is found and returns 0, or 1 when something is missing or wrong, or 2 for arguments that it does not take.
-pub(crate) fn main<A: ToolArgs>(tool: &'static str) -> ExitCode {
-    let read = twins::read(tool, &A::command());
-    let parsed = command::<A::Check>(tool, &read).try_get_matches_from(std::env::args_os());
-    let check = match parsed.and_then(|matches| A::Check::from_arg_matches(&matches)) {
+/// `whole`: the tool's command line.
+pub(crate) fn main<C: SelfCheck>(tool: &'static str, whole: &Command) -> ExitCode {
+    let read = twins::read(tool, whole);
+    let parsed = command::<C>(tool, &read).try_get_matches_from(std::env::args_os());
+    let check = match parsed.and_then(|matches| C::from_arg_matches(&matches)) {
         Ok(check) => check,
         Err(usage) => {
             let _ = usage.print();

@@ -4,15 +4,25 @@ use std::fs::File;
 use std::path::Path;
 
 use lib_common::check::{Finding, SelfCheck, engine, tries};
+use lib_common::cli::Voice;
+use lib_common::exit::ToolArgs;
 use lib_common::ledger::folder_of;
 
-use crate::cli::Capture;
+use crate::cli::{Args, Capture};
 use crate::plan;
 
 #[derive(clap::Args, Debug)]
 pub struct CheckArgs {
     #[command(flatten)]
     capture: Capture,
+}
+
+impl ToolArgs for Args {
+    type Check = CheckArgs;
+
+    fn voice(&self) -> &Voice {
+        &self.voice
+    }
 }
 
 impl SelfCheck for CheckArgs {

@@ -5,10 +5,7 @@ use std::time::Duration;
 
 use clap::{Args as Group, Parser, Subcommand};
 use lib_common::cli::{Common, EngineArg, InvestigationArg, ReadArg, Voice, duration, size};
-use lib_common::exit::ToolArgs;
 use lib_common::swarm::nodes::NodeArg;
-
-use crate::check::CheckArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -240,14 +237,6 @@ pub struct Gc {
 fn memory(text: &str) -> Result<u64, String> {
     let bytes = size(text)?;
     if bytes < 32 << 20 { Err("log-snap needs at least 32MiB".into()) } else { Ok(bytes) }
-}
-
-impl ToolArgs for Args {
-    type Check = CheckArgs;
-
-    fn voice(&self) -> &Voice {
-        &self.voice
-    }
 }
 
 #[cfg(test)]

@@ -7,9 +7,8 @@ use lib_common::swarm::label::{self, SERVICE_ID, STACK};
 use serde_json::Value;
 
 use crate::decision::Kind;
-use crate::facts::{Known, hash};
+use crate::facts::{Known, hash, is_anonymous};
 use crate::policy::Policy;
-use crate::resolve::is_anonymous;
 
 /// Objects that look like the owner's, from the engine's events and lists, and what was done to objects. They are judged
 /// only when the guard ends, because the engine's event of a call comes before its answer.

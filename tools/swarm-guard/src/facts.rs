@@ -174,6 +174,11 @@ impl Facts {
     }
 }
 
+/// Whether the engine made this name up, for a volume that nobody named: 64 hexadecimal digits.
+pub fn is_anonymous(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

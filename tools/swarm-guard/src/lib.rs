@@ -24,6 +24,7 @@ mod images;
 mod json;
 mod labels;
 mod listen;
+mod peer;
 mod policy;
 mod refusal;
 mod request;

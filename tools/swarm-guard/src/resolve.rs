@@ -8,7 +8,7 @@ use lib_common::swarm::label::{self, SERVICE_NAME};
 use serde_json::Value;
 
 use crate::decision::Kind;
-use crate::facts::{Found, Object};
+use crate::facts::{Found, Object, is_anonymous};
 use crate::shared::Shared;
 use crate::survey;
 
@@ -62,11 +62,6 @@ pub async fn look_up(shared: &Shared, kind: Kind, reference: &str) -> Result<Fou
         Err(e) if e.status != 0 => Ok(Found::Missing(e.status, e.message)),
         Err(e) => Err(e),
     }
-}
-
-/// Whether the engine made this name up, for a volume that nobody named: 64 hexadecimal digits.
-pub fn is_anonymous(name: &str) -> bool {
-    name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// The owner of an anonymous volume, which has no label: the one owner of all containers that mount it.

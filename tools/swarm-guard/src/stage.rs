@@ -20,7 +20,7 @@ use rustix::mount::{
 };
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
 
-use crate::survey;
+use crate::peer;
 
 /// Holds one folder for each guard, in the engine's mount namespace.
 const BASE: &str = "/run/swarm-guard";
@@ -126,7 +126,7 @@ impl Stage {
     fn make(&self) -> io::Result<Place> {
         let engine =
             self.engine.as_ref().ok_or_else(|| io::Error::other("the engine is not on this machine"))?;
-        let namespace: OwnedFd = File::open(format!("/proc/{}/ns/mnt", survey::process(engine)?))?.into();
+        let namespace: OwnedFd = File::open(format!("/proc/{}/ns/mnt", peer::process(engine)?))?.into();
         let (folder, lock) = within(&namespace, || {
             sweep();
             begin()

@@ -3,16 +3,15 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use lib_common::docker::{ApiError, Engine, filters};
 use lib_common::swarm::label::{self, TASK_ID};
-use rustix::net::sockopt::socket_peercred;
 use serde_json::Value;
 
 use crate::decision::Kind;
 use crate::facts::{Known, Object};
+use crate::peer;
 use crate::shared::Shared;
 use crate::world::{self, Kernel, World};
 
@@ -87,14 +86,9 @@ async fn stopped(engine: &Engine, containers: &Value, owner: &str) -> Result<Vec
     Ok(found)
 }
 
-/// The process that listens at the engine's socket. Its namespaces are the engine's.
-pub fn process(socket: &Path) -> io::Result<i32> {
-    Ok(socket_peercred(UnixStream::connect(socket)?)?.pid.as_raw_nonzero().get())
-}
-
 fn of_engine(engine: &Engine) -> io::Result<i32> {
     let socket = engine.endpoint().socket();
-    process(socket.ok_or_else(|| io::Error::other("the engine is not on this machine"))?)
+    peer::process(socket.ok_or_else(|| io::Error::other("the engine is not on this machine"))?)
 }
 
 fn listening(engine: &Engine) -> io::Result<Vec<(&'static str, String)>> {

@@ -2,10 +2,13 @@
 
 use lib_common::check::engine::{self, Manager};
 use lib_common::check::{Finding, SelfCheck, tries};
+use lib_common::cli::Voice;
+use lib_common::exit::ToolArgs;
 use lib_common::ledger::folder_of;
 use lib_common::swarm::object::{self, Kind, Object};
+use lib_common::vain::Vain;
 
-use crate::cli::RunArgs;
+use crate::cli::{Args, RunArgs};
 use crate::teardown::pattern::Pattern;
 use crate::{disk, guard, slot};
 
@@ -16,6 +19,19 @@ const SLOTS: &str = "REDFIX_SLOTS";
 pub struct CheckArgs {
     #[command(flatten)]
     run: RunArgs,
+}
+
+impl ToolArgs for Args {
+    const CHANGES_THE_WORLD: bool = true;
+    const VAIN: &'static [Vain] = &[
+        Vain::Beside("until", &["factor", "condition"]),
+        Vain::Without("resize", &["wait", "slot_ttl", "dry_run"]),
+    ];
+    type Check = CheckArgs;
+
+    fn voice(&self) -> &Voice {
+        &self.voice
+    }
 }
 
 impl SelfCheck for CheckArgs {

@@ -5,10 +5,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use lib_common::cli::{Common, EngineArg, LedgerArg, Voice, duration};
-use lib_common::exit::ToolArgs;
-use lib_common::vain::Vain;
 
-use crate::check::CheckArgs;
 use crate::command::cli::CommandArgs;
 use crate::load::cli::LoadArgs;
 use crate::sequence::SequenceArgs;
@@ -128,19 +125,6 @@ fn factor(text: &str) -> Result<(String, String), String> {
         return Err("a factor's name is made of a-z, 0-9 and _, and its level is not empty".into());
     }
     Ok((name.into(), level.into()))
-}
-
-impl ToolArgs for Args {
-    const CHANGES_THE_WORLD: bool = true;
-    const VAIN: &'static [Vain] = &[
-        Vain::Beside("until", &["factor", "condition"]),
-        Vain::Without("resize", &["wait", "slot_ttl", "dry_run"]),
-    ];
-    type Check = CheckArgs;
-
-    fn voice(&self) -> &Voice {
-        &self.voice
-    }
 }
 
 const EXAMPLES: &str = "\

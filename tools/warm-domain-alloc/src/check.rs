@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use lib_common::check::engine::{self, Manager};
 use lib_common::check::{Finding, SelfCheck, tries};
+use lib_common::cli::Voice;
+use lib_common::exit::ToolArgs;
 use lib_common::ledger::folder_of;
 use lib_common::swarm::object::{self, Kind};
 
-use crate::cli::AllocArgs;
+use crate::cli::{AllocArgs, Args};
 use crate::name::Base;
 
 const BASE: &str = "REDFIX_BASE_DOMAIN";
@@ -26,6 +28,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct CheckArgs {
     #[command(flatten)]
     alloc: AllocArgs,
+}
+
+impl ToolArgs for Args {
+    const CHANGES_THE_WORLD: bool = true;
+    type Check = CheckArgs;
+
+    fn voice(&self) -> &Voice {
+        &self.voice
+    }
 }
 
 impl SelfCheck for CheckArgs {

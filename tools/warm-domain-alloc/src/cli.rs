@@ -6,11 +6,9 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use lib_common::cli::{Common, EngineArg, InvestigationArg, LedgerArg, Voice, duration};
-use lib_common::exit::ToolArgs;
 use lib_common::swarm::nodes::NodeArg;
 use regex::Regex;
 
-use crate::check::CheckArgs;
 use crate::name::{Base, Class, Pattern};
 use crate::probe::target::Target;
 
@@ -239,15 +237,6 @@ pub struct SelectArgs {
     /// Leases for this purpose
     #[arg(long, value_name = "TEXT")]
     pub purpose: Option<String>,
-}
-
-impl ToolArgs for Args {
-    const CHANGES_THE_WORLD: bool = true;
-    type Check = CheckArgs;
-
-    fn voice(&self) -> &Voice {
-        &self.voice
-    }
 }
 
 const EXAMPLES: &str = "\

@@ -6,10 +6,6 @@ mod what;
 
 use clap::Parser;
 use lib_common::cli::{Common, LedgerArg, Voice};
-use lib_common::exit::ToolArgs;
-use lib_common::vain::Vain;
-
-use crate::forge::check::CheckArgs;
 
 pub use ci::CiArgs;
 pub use place::{PlaceArgs, SiteArgs};
@@ -59,20 +55,4 @@ pub struct Args {
     /// Print the requests that would be sent, and the text, on standard error; change nothing
     #[arg(long)]
     pub dry_run: bool,
-}
-
-impl ToolArgs for Args {
-    const VAIN: &'static [Vain] = &[
-        Vain::Beside("comment", &["repo_dir", "author", "label", "reviewer", "base", "git_url", "strict"]),
-        Vain::Beside("comment", &["with_tests", "tests_glob", "trigger", "reopen"]),
-        Vain::Without("wait", &["deadline", "first_wait", "poll", "settle", "require_context"]),
-        Vain::Beside("with_tests", &["tests_glob"]),
-    ];
-
-    const CHANGES_THE_WORLD: bool = true;
-    type Check = CheckArgs;
-
-    fn voice(&self) -> &Voice {
-        &self.voice
-    }
 }

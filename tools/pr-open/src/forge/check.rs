@@ -5,6 +5,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use lib_common::check::{Finding, SelfCheck, tries};
+use lib_common::cli::Voice;
+use lib_common::exit::ToolArgs;
+use lib_common::vain::Vain;
 use reqwest::Url;
 use serde_json::Value;
 
@@ -12,7 +15,7 @@ use super::address::{Address, RepoName};
 use super::connect::{is_private, read_token};
 use super::http::{Http, Sent};
 use super::route::Call;
-use crate::cli::SiteArgs;
+use crate::cli::{Args, SiteArgs};
 use crate::git::Author;
 
 const FORGE: &str = "REDFIX_FORGE";
@@ -27,6 +30,22 @@ pub struct CheckArgs {
     /// Author and committer
     #[arg(long, value_name = "NAME <MAIL>", env = "REDFIX_AUTHOR")]
     author: Option<Author>,
+}
+
+impl ToolArgs for Args {
+    const VAIN: &'static [Vain] = &[
+        Vain::Beside("comment", &["repo_dir", "author", "label", "reviewer", "base", "git_url", "strict"]),
+        Vain::Beside("comment", &["with_tests", "tests_glob", "trigger", "reopen"]),
+        Vain::Without("wait", &["deadline", "first_wait", "poll", "settle", "require_context"]),
+        Vain::Beside("with_tests", &["tests_glob"]),
+    ];
+
+    const CHANGES_THE_WORLD: bool = true;
+    type Check = CheckArgs;
+
+    fn voice(&self) -> &Voice {
+        &self.voice
+    }
 }
 
 impl SelfCheck for CheckArgs {
