@@ -134,6 +134,7 @@ fn contrast(text: &str) -> std::result::Result<(String, Vec<String>), String> {
 impl Args {
     /// Whether verdicts are appended to records on standard input: only these go to the ledger. What is planned or told is
     /// no evidence, and a history is no investigation.
+    #[must_use]
     pub fn records_verdicts(&self) -> bool {
         !(self.next || self.explain || self.recheck || self.sweep.from.is_some())
     }

@@ -73,7 +73,7 @@ impl Listener {
         Ok(Self { receiver: Some(receiver), ..Self::default() })
     }
 
-    /// Takes the secrets that have arrived. Waits up to [`PATIENCE`] for the other process to close the descriptor.
+    /// Takes the secrets that have arrived. Waits up to `PATIENCE` for the other process to close the descriptor.
     pub fn take(&mut self) {
         let until = Instant::now() + PATIENCE;
         while let Some(receiver) = &self.receiver {

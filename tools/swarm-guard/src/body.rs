@@ -20,7 +20,7 @@ const MAX_VALUES: usize = 20_000;
 /// A JSON body of at most so many bytes is read at once; larger ones wait for their turn.
 const SMALL_BODY: usize = 64 * 1024;
 /// How long a client may take to send a JSON body.
-const BODY_TIME: Duration = Duration::from_secs(60);
+const BODY_TIME: Duration = Duration::from_mins(1);
 
 /// Refuses a body with form values: the engine would read them in preference to the query that was checked.
 pub fn no_form(request: &Request<Stream>) -> Result<(), Refusal> {

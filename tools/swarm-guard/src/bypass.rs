@@ -238,18 +238,13 @@ impl Sightings {
 
     /// Whether a call that passed, or the engine itself, did it.
     fn is_explained(&self, known: &Known, deed: &Deed) -> bool {
-        match &deed.exec {
-            Some((id, command)) => {
-                let checks = self.health.get(&deed.id).and_then(Option::as_ref);
-                known.has(Kind::Exec, id) || checks.is_some_and(|checks| checks.contains(command))
-            }
-            // What is not known was not created through this guard: its calls were not noted.
-            None => {
-                let calls = DEEDS.iter().filter(|(word, kind, _)| *word == deed.action && *kind == deed.kind);
-                !known.has(deed.kind, &deed.id)
-                    || calls.into_iter().any(|(_, _, words)| known.called(&deed.id, words))
-            }
+        if let Some((id, command)) = &deed.exec {
+            let checks = self.health.get(&deed.id).and_then(Option::as_ref);
+            return known.has(Kind::Exec, id) || checks.is_some_and(|checks| checks.contains(command));
         }
+        // What is not known was not created through this guard: its calls were not noted.
+        let mut calls = DEEDS.iter().filter(|(word, kind, _)| *word == deed.action && *kind == deed.kind);
+        !known.has(deed.kind, &deed.id) || calls.any(|(_, _, words)| known.called(&deed.id, words))
     }
 }
 

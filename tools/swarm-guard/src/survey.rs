@@ -26,7 +26,7 @@ pub async fn look_up(shared: &Shared, kind: Kind, reference: &str) -> Result<Wor
     match kind {
         Kind::Node => {
             let info = engine.get("/info").await?;
-            world.node = info["Swarm"]["NodeID"].as_str().unwrap_or_default().to_owned();
+            info["Swarm"]["NodeID"].as_str().unwrap_or_default().clone_into(&mut world.node);
             world.nodes = info["Swarm"]["Nodes"].as_u64().unwrap_or_default();
         }
         Kind::Names => {

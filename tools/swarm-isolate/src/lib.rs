@@ -96,8 +96,8 @@ async fn hold(args: &HoldArgs, io: &mut Io<'_>) -> Result<Exit> {
     let budget = Budget::new(args.slot.budget, grace, Instant::now());
     let gate = Gate { args: &args.slot, diag: &io.diag, clock: io.clock, stop: &stop };
     let want = if args.all { Want::All } else { Want::ONE };
-    let wait = budget.cap(args.slot.wait, Instant::now());
-    let ask = Ask { want, attempt: what_for, wait, ttl: args.slot.ttl.slot_ttl };
+    let patience = budget.cap(args.slot.wait, Instant::now());
+    let ask = Ask { want, attempt: what_for, wait: patience, ttl: args.slot.ttl.slot_ttl };
     let Some(slot) = attempt::take_slot(&engine, &remover, &gate, &ask).await? else {
         return Ok(Exit::Signal(stop.borrow().unwrap_or_default()));
     };

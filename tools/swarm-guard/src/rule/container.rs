@@ -144,17 +144,17 @@ pub fn endpoint_of(
     }
     let (mut network, id) = (network, text(endpoint, "NetworkID"));
     if !id.is_empty() {
-        let named = ask.network(Kind::Network, id)?;
-        if network.is_some_and(|network| network.id != named.id) {
+        let asked = ask.network(Kind::Network, id)?;
+        if network.is_some_and(|network| network.id != asked.id) {
             return Err(Refusal::new(
                 "network",
-                format!("NetworkID of '{}' for another network", named.name),
+                format!("NetworkID of '{}' for another network", asked.name),
             )
             .remedy("leave NetworkID out")
             .into());
         }
-        network = Some(named);
-        endpoint["NetworkID"] = named.id.clone().into();
+        network = Some(asked);
+        endpoint["NetworkID"] = asked.id.clone().into();
     }
     names::addresses(ask, network, endpoint)?;
     if let Some(network) = network {

@@ -246,12 +246,15 @@ fn taken() -> ApiError {
     ApiError { status: 500, message: "update out of sequence: somebody else has the slot now".into() }
 }
 
+/// How long the last question may take, whether the slot is still ours.
+const LAST: Duration = Duration::from_secs(1);
+
 /// Renews the slots at a third of the TTL, and sooner after a failure. After two thirds without success they count as
 /// lost: the last third is left for stopping what runs under them before somebody takes over.
 async fn beat<S: Store>(inner: Arc<Mutex<Inner<S>>>, ttl: Duration, tell: watch::Sender<Hold>) {
     let mut last = Instant::now();
     let mut due = last + ttl / 3;
-    let lost = loop {
+    let outcome = loop {
         tokio::time::sleep_until(due).await;
         let began = Instant::now();
         // Give up well before the TTL is over, so that the command has ended when somebody takes the slot.
@@ -260,9 +263,16 @@ async fn beat<S: Store>(inner: Arc<Mutex<Inner<S>>>, ttl: Duration, tell: watch:
         match tokio::time::timeout_at(end.min(began + ttl / 6), renewal).await {
             Ok(Ok(())) => (last, due) = (began, began + ttl / 3),
             Ok(Err(e)) if e.is_out_of_sequence() => break Hold::Taken,
-            _ if Instant::now() >= end => break Hold::NotRenewed,
+            // A process that slept comes here without having asked: only the engine knows whose the slot is by now.
+            _ if Instant::now() >= end => {
+                let renewal = async { inner.lock().await.renew().await };
+                match tokio::time::timeout(LAST.min(ttl / 6), renewal).await {
+                    Ok(Err(e)) if e.is_out_of_sequence() => break Hold::Taken,
+                    _ => break Hold::NotRenewed,
+                }
+            }
             _ => due = end.min(Instant::now() + ttl / 12),
         }
     };
-    let _ = tell.send(lost);
+    let _ = tell.send(outcome);
 }
