@@ -23,6 +23,7 @@ pub struct World {
 }
 
 /// A name by which an object of others is asked for on a network.
+#[allow(clippy::struct_field_names)] // a name is what it is
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Name {
     /// In one case of letters.
@@ -75,7 +76,9 @@ pub fn names(services: &Value, containers: &Value, network: &[&str], owner: &str
             .collect();
         let by = names.first().copied().unwrap_or_else(|| text(&container["Id"])).to_owned();
         let mut add = |name: &str, is_short| found.push(Name { name: plain(name), by: by.clone(), is_short });
-        names.iter().for_each(|name| add(name, false));
+        for name in &names {
+            add(name, false);
+        }
         add(text(&labels[label::COMPOSE_SERVICE]), true);
     }
     found.retain(|name| !name.name.is_empty());

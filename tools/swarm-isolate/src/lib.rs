@@ -35,6 +35,7 @@ pub use command::launch::called;
 #[doc(hidden)] // for fuzzing
 pub use records::report::parse as parse_report;
 
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -104,6 +105,15 @@ async fn hold(args: &HoldArgs, io: &mut Io<'_>) -> Result<Exit> {
     slot::only::run(&args.program, slot, &budget, grace, &stop).await
 }
 
+/// Writes the records of attempts that were killed. They go to the ledger only; `catch_up` then copies them from there to
+/// the stream.
+async fn finish_killed(ledger: &Path, io: &mut Io<'_>) -> Result<()> {
+    let stdout = std::mem::replace(&mut io.stdout, Box::new(std::io::sink()));
+    let finished = teardown::reap::records(ledger, io).await;
+    io.stdout = stdout;
+    finished
+}
+
 async fn isolate(args: &RunArgs, io: &mut Io<'_>) -> Result<Exit> {
     let Some(program) = args.program.first() else {
         return Err(Error::cannot("planning a run", "no command").hint("put it behind --, see --help"));
@@ -133,11 +143,7 @@ async fn isolate(args: &RunArgs, io: &mut Io<'_>) -> Result<Exit> {
     let (investigation, ledger) = (series.investigation(), series.ledger());
     let vocabulary = Vocabulary::of_environment();
     if let Some(ledger) = &ledger {
-        // Records of killed attempts go to the ledger only; `catch_up` then copies them from there to the stream.
-        let stdout = std::mem::replace(&mut io.stdout, Box::new(std::io::sink()));
-        let finished = teardown::reap::records(ledger, io).await;
-        io.stdout = stdout;
-        finished?;
+        finish_killed(ledger, io).await?;
         series.catch_up(io)?;
     }
     let ending = Ending { budget: reserve(args), stop };

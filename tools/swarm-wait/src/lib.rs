@@ -44,7 +44,9 @@ async fn wait(args: &Args, io: &mut Io<'_>) -> Result<Exit> {
     let record = outcome::record(&args.stack, &outcome, &seen, attempt());
     io.diag.clear();
     if io.diag.verbosity() > 0 || outcome != Outcome::Converged {
-        outcome::table(&seen).iter().for_each(|line| io.diag.note(line));
+        for line in outcome::table(&seen) {
+            io.diag.note(line);
+        }
     }
     if let Some(told) = outcome::stood(&outcome, &record) {
         io.diag.phase(told);

@@ -179,21 +179,19 @@ impl<'a> Watch<'a> {
         if short.is_empty() {
             return missing.to_owned();
         }
-        let mut text = format!("{} of {} up", self.services.len() - short.len(), self.services.len());
+        let mut parts = vec![format!("{} of {} up", self.services.len() - short.len(), self.services.len())];
         for (service, judged) in short {
             let since =
                 self.history.since(&service.name).map_or(0, |since| now.duration_since(since).as_secs());
-            text.push_str(&format!("; {}: {} for {since} s", service.name, outcome::word(judged.state)));
             let check = service.tasks.iter().find_map(|task| self.checks.get(&task.id));
-            if let Some(check) = check {
-                text.push_str(&format!(" (health check: {check})"));
-            } else if let Some(error) =
-                service.tasks.iter().rev().map(|task| &task.error).find(|e| !e.is_empty())
-            {
-                text.push_str(&format!(" ({error})"));
-            }
+            let error = || service.tasks.iter().rev().map(|task| &task.error).find(|e| !e.is_empty());
+            let why = match check {
+                Some(check) => format!(" (health check: {check})"),
+                None => error().map_or_else(String::new, |error| format!(" ({error})")),
+            };
+            parts.push(format!("{}: {} for {since} s{why}", service.name, outcome::word(judged.state)));
         }
-        text
+        parts.join("; ")
     }
 
     /// Runs the user's command, if there is one. A new kind of line in its output is progress.

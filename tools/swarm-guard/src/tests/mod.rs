@@ -79,6 +79,7 @@ fn decide_raw(method: &str, target: &str, body: &[u8]) -> Result<Forward, String
     decide_by(policy(), method, target, body)
 }
 
+#[allow(clippy::needless_pass_by_value)] // each caller makes one of its own
 fn decide_by(policy: Policy, method: &str, target: &str, body: &[u8]) -> Result<Forward, String> {
     let head = Head::parse(method, target).map_err(|refusal| refusal.rule.to_owned())?;
     let (route, params) = route::find(&head).map_err(|refusal| refusal.rule.to_owned())?;

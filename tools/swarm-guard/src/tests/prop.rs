@@ -232,7 +232,7 @@ fn gets_out(path: &str, sent: &Value) -> Option<String> {
         let word = text.split(':').next().unwrap_or_default();
         let on_others = at.contains(".proxy") || at.contains(".bridge") || path.contains("/proxy/");
         // Nobody is asked for by name on the engine's own bridge.
-        let is_asked = on_others && !(at.contains(".bridge") && !joins_others);
+        let is_asked = on_others && (joins_others || !at.contains(".bridge"));
         let is_taken = ["live_app", "tasks.live_app", "shop", "api.pay.example"].contains(&word);
         // A bind without a source is a volume of the container's own.
         let is_source =

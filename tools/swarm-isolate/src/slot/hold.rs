@@ -36,6 +36,7 @@ pub enum Hold {
 }
 
 impl Hold {
+    #[allow(clippy::trivially_copy_pass_by_ref)] // as `watch::Receiver::wait_for` calls it
     pub fn is_lost(&self) -> bool {
         *self != Self::Ours
     }
