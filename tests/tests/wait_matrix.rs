@@ -43,6 +43,7 @@ const BEHAVIOURS: [Behaviour; 8] = [
 ];
 
 /// The word for a cell: the record's `state`, and of a wedge its `cause`.
+#[allow(clippy::match_same_arms)] // a line for each reason
 fn expected(mode: &str, condition: &str, behaviour: &str) -> &'static str {
     let (is_job, again) = (mode.ends_with("-job"), condition != "none");
     match behaviour {
