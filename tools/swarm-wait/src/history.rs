@@ -318,7 +318,7 @@ impl Past {
         };
         let coming = service.tasks.iter().filter(|task| task.intended).filter(meant);
         let coming = coming.filter(|task| task.state != State::Running).count() as u64;
-        let updating = matches!(self.update.as_deref(), Some("updating"));
+        let updating = is_updating(service);
         let ended = service.tasks.iter().any(|task| task.intended && !task.state.is_live());
         let short = judged.up + coming < judged.wanted && ended && !updating;
         self.short_since = short.then(|| self.short_since.unwrap_or(now));
